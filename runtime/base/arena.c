@@ -1,0 +1,115 @@
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+
+enum { FIRST_BLOCK = 16 * 1024, LARGEST_STEP = 1024 * 1024 };
+
+struct block {
+    struct block *older;
+    size_t size, used;
+    _Alignas(max_align_t) char bytes[];
+};
+
+struct arena {
+    struct block *newest;
+    size_t handed_out;
+};
+
+static struct block *block_create(size_t size, struct block *older)
+{
+    struct block *b = malloc(sizeof *b + size);
+    INVARIANT(b != NULL);
+    b->older = older;
+    b->size = size;
+    b->used = 0;
+    return b;
+}
+
+struct arena *arena_create(void)
+{
+    struct arena *a = mem_alloc(sizeof *a);
+    a->newest = block_create(FIRST_BLOCK, NULL);
+    return a;
+}
+
+void arena_free(struct arena **a)
+{
+    if (!a || !*a) return;
+    for (struct block *b = (*a)->newest, *older; b; b = older) {
+        older = b->older;
+        free(b);
+    }
+    free(*a);
+    *a = NULL;
+}
+
+void arena_reset(struct arena *a)
+{
+    struct block *keep = a->newest;
+    for (struct block *b = keep->older, *older; b; b = older) {
+        older = b->older;
+        free(b);
+    }
+    /* A message of a giant must not leave its block behind for every later one. */
+    if (keep->size > LARGEST_STEP) {
+        free(keep);
+        keep = block_create(FIRST_BLOCK, NULL);
+    }
+    keep->older = NULL;
+    keep->used = 0;
+    a->newest = keep;
+    a->handed_out = 0;
+}
+
+size_t arena_used(const struct arena *a) { return a->handed_out; }
+
+void *arena_alloc(struct arena *a, size_t n)
+{
+    size_t align = _Alignof(max_align_t);
+    INVARIANT(n <= SIZE_MAX - 2 * align);
+    size_t need = (n + align - 1) & ~(align - 1);
+    struct block *b = a->newest;
+    if (b->size - b->used < need) {
+        size_t step = b->size < LARGEST_STEP ? b->size * 2 : LARGEST_STEP;
+        b = a->newest = block_create(need > step ? need : step, b);
+    }
+    void *p = b->bytes + b->used;
+    b->used += need;
+    a->handed_out += need;
+    return memset(p, 0, need);
+}
+
+void *arena_array(struct arena *a, size_t n, size_t size)
+{
+    size_t bytes;
+    INVARIANT(!__builtin_mul_overflow(n, size, &bytes));
+    return arena_alloc(a, bytes);
+}
+
+char *arena_cstr(struct arena *a, struct str s)
+{
+    char *p = arena_alloc(a, s.n + 1);
+    if (s.n) memcpy(p, s.p, s.n);
+    return p;
+}
+
+struct str arena_str(struct arena *a, struct str s) { return (struct str){arena_cstr(a, s), s.n}; }
+
+struct str arena_printf(struct arena *a, const char *format, ...)
+{
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, args);
+    INVARIANT(n >= 0);
+    char *p = arena_alloc(a, (size_t)n + 1);
+    vsnprintf(p, (size_t)n + 1, format, again);
+    va_end(args);
+    va_end(again);
+    return (struct str){p, (size_t)n};
+}

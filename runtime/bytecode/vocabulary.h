@@ -1,0 +1,74 @@
+/* bytecode/vocabulary: the shape of a row of the vocabulary: fields, actions, their parameters, options, declarations.
+ *
+ * The rows themselves are stdlib's *.def tables; compiler, VM, documentation and the command line read them.  This header
+ * owns only types and enums.  Ids are positions in the tables: a program names the vocabulary's hash and is refused under
+ * another. */
+#ifndef SLUICE_BYTECODE_VOCABULARY_H
+#define SLUICE_BYTECODE_VOCABULARY_H
+
+#include "base/str.h"
+
+enum value_type {
+    TYPE_TEXT, TYPE_ADDRESS, TYPE_DOMAIN, TYPE_NUMBER, TYPE_SIZE, TYPE_DURATION, TYPE_DATE, TYPE_CLOCK, TYPE_NETWORK,
+    TYPE_WORD,  /* one of the row's own words */
+    TYPE_YESNO, /* written bare */
+    TYPE_NAME   /* parameters only: the name of a list, connector, rule … ; which is in `words` */
+};
+
+/* What a field is a fact of (LANGUAGE section 2). */
+enum fact_of { FACT_MESSAGE, FACT_RECIPIENT, FACT_ELEMENT };
+
+/* The text after a field: header "X", marked "x". */
+enum field_text { FIELD_TEXT_NONE, FIELD_TEXT_HEADER, FIELD_TEXT_MARK };
+
+/* Part of an address-valued field. */
+enum address_part { PART_WHOLE, PART_ADDRESS, PART_LOCAL, PART_DOMAIN, PART_NAME };
+
+struct field_row {
+    const char *name;
+    enum value_type type;
+    enum fact_of of;
+    enum field_text text;
+    bool many;              /* several values at once (to, cc, header "X"): FACT_ELEMENT, quantifiers, where */
+    bool editable;          /* an earlier rule's edit can change it: evaluated per edit class */
+    const char *words;      /* TYPE_WORD: "inside outside", space-separated */
+    const char *doc, *example;
+};
+
+/* How an action joins with earlier ones of its kind (LANGUAGE section 4). */
+enum action_join { JOIN_ACCUMULATE, JOIN_MAXIMUM, JOIN_LAST, JOIN_FINAL, JOIN_STOP, JOIN_UNION };
+enum action_guard { GUARD_NEITHER, GUARD_PROTECTS, GUARD_RELAXES };
+
+struct param_row {
+    const char *name;       /* as option word: set_header name "X" value "9" */
+    enum value_type type;
+    const char *words;      /* TYPE_WORD, TYPE_NAME */
+    bool positional;        /* may be given without its name, in the order of the rows */
+    bool required;
+    bool template;          /* {subject}, {sender}, {rule} … are filled in */
+    bool many;              /* may be given several times, or as (a, b) */
+};
+
+enum { ACTION_PARAMS_MAX = 8, DECLARATION_PARAMS_MAX = 16 };
+
+struct action_row {
+    const char *name;
+    enum action_join join;
+    enum action_guard guard;
+    bool final;
+    struct param_row params[ACTION_PARAMS_MAX];
+    size_t param_count;
+    const char *doc, *example;
+};
+
+/* relay, listener, connector, retry. */
+struct declaration_row {
+    const char *name;
+    bool named;             /* its first argument is its name */
+    bool once;              /* at most one in a set */
+    struct param_row params[DECLARATION_PARAMS_MAX];
+    size_t param_count;
+    const char *doc, *example;
+};
+
+#endif

@@ -1,0 +1,53 @@
+/* judge/protocol: the one request and the one answer between relay and judge.
+ *
+ * One datagram each way over SOCK_SEQPACKET.  Content up to PROTOCOL_INLINE_MAX travels inside the request; above it a
+ * read-only descriptor comes with it (SCM_RIGHTS).  Both sides treat what they read as hostile: decoding checks every
+ * length, enum and index, and relay additionally holds a verdict to `verdict_is_sound`.  This header is all that relay may
+ * see of judging. */
+#ifndef SLUICE_JUDGE_PROTOCOL_H
+#define SLUICE_JUDGE_PROTOCOL_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/vec.h"
+#include "mail/envelope.h"
+#include "mail/verdict.h"
+
+enum { PROTOCOL_INLINE_MAX = 64 * 1024, PROTOCOL_DATAGRAM_MAX = 192 * 1024 };
+
+struct judge_request {
+    uint64_t id;              /* the relay's; comes back in the answer */
+    struct str queue_id;
+    int64_t now;              /* UTC seconds, read once at the final dot */
+    int32_t utc_offset;       /* seconds east of UTC of the relay's timezone at `now` */
+    struct envelope envelope;
+    uint64_t size;            /* of the content, our Received field included */
+    bool content_inline;
+    struct str content;       /* when inline; else the receiver maps the descriptor */
+};
+
+enum judge_answer_kind {
+    JUDGE_VERDICT,
+    JUDGE_FAILED              /* this message could not be judged; why is in `why` */
+};
+struct judge_answer {
+    uint64_t id;
+    uint8_t kind;
+    struct verdict verdict;
+    struct str why;
+};
+
+/* Encoding appends to *out.  Decoding points into `datagram` for bytes and takes tables from the arena; false with *e
+ * (EX_DATAERR) for anything but a well-formed datagram with nothing after it. */
+void protocol_encode_request(const struct judge_request *r, struct buf *out);
+bool protocol_decode_request(struct arena *a, struct str datagram, struct judge_request *out, struct err *e);
+void protocol_encode_answer(const struct judge_answer *r, struct buf *out);
+bool protocol_decode_answer(struct arena *a, struct str datagram, struct judge_answer *out, struct err *e);
+
+/* What the relay demands of a verdict beyond its form: pieces inside the content and ascending, recipients that parse,
+ * every envelope recipient answered once and in order, copies that exist, reply codes and printable texts, no bare CR, LF
+ * or NUL in inserted text, and a header section that still ends.  `content` may be STR_NONE when it is in a file: the
+ * last point is then not checked here. */
+bool verdict_is_sound(const struct verdict *v, const struct envelope *env, struct str content, uint64_t size, struct err *e);
+
+#endif

@@ -1,0 +1,73 @@
+/* mail/settings: the configuration of one generation, as the relay uses it.
+ *
+ * The builder takes it from the verified program's declarations; it travels as one encoded block (in a sealed memfd) to
+ * supervisor and relay, which decode it as hostile.  The relay never reads source, nor a program.  All views live in the
+ * decoder's arena. */
+#ifndef SLUICE_MAIL_SETTINGS_H
+#define SLUICE_MAIL_SETTINGS_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/vec.h"
+
+/* An inclusive range of addresses; IPv4 as ::ffff:a.b.c.d. */
+struct address_range {
+    uint8_t low[16], high[16];
+};
+struct address_ranges {
+    struct address_range *v;
+    size_t n;
+};
+struct domain_set {
+    struct str *v; /* A-labels, lower case; "*.b.example" is any subdomain of b.example, not itself */
+    size_t n;
+};
+
+struct listener_settings {
+    struct str name;
+    struct str ip;
+    uint16_t port;
+    struct str certificate, key;      /* paths as the supervisor opens them; empty: no STARTTLS */
+    struct address_ranges relay_for;  /* clients that may send anywhere */
+    struct domain_set domains;        /* what anybody may send to */
+};
+
+enum connector_tls { CONNECTOR_TLS_OPPORTUNISTIC, CONNECTOR_TLS_NONE, CONNECTOR_TLS_ENCRYPT, CONNECTOR_TLS_VERIFIED };
+struct connector_settings {
+    struct str name;
+    struct str host;
+    uint16_t port;
+    uint8_t tls;                      /* enum connector_tls; `none` never means clear for obliged mail: it then waits */
+    struct str tls_name;              /* the name a verified certificate must bear; empty: host */
+    struct str trust;                 /* PEM file of anchors; empty: the system's */
+    struct domain_set domains;        /* recipients that go this way; empty: the default */
+};
+
+struct settings {
+    struct str hostname;
+    struct str state, control;        /* paths */
+    struct str user, judge_user;
+    struct domain_set internal;
+    bool sandbox;                     /* false only by `relay sandbox off` */
+    uint64_t memory;                  /* bytes: DESIGN section 2, back-pressure */
+    uint64_t free_space;              /* bytes that must stay free for MAIL to be accepted */
+    uint64_t message_size;            /* largest message, bytes */
+    uint32_t judges;                  /* processes; 0: cores - 1, at least 1 */
+    uint8_t partial_reject;           /* 0 whole-for-strangers (default), 1 whole, 2 dsn, 3 drop: LANGUAGE section 4 */
+    uint32_t retry_first, retry_most, retry_until; /* seconds: first delay, longest delay, lifetime */
+    struct listener_settings *listeners;
+    size_t listener_count;
+    struct connector_settings *connectors;
+    size_t connector_count;
+};
+
+void settings_encode(const struct settings *s, struct buf *out);
+bool settings_decode(struct arena *a, struct str block, struct settings *out, struct err *e);
+
+bool ranges_contain(const struct address_ranges *r, struct str ip); /* false for text that is no address */
+bool domains_contain(const struct domain_set *d, struct str domain); /* domain as A-labels, any case */
+const struct connector_settings *settings_connector(const struct settings *s, struct str name); /* NULL: no such */
+/* The connector whose domains name this one (exact before wildcard), else the one named "default", else NULL. */
+const struct connector_settings *settings_route(const struct settings *s, struct str domain);
+
+#endif
