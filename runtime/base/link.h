@@ -1,10 +1,10 @@
-/* relay/link: what supervisor and relay say to each other, and relay and template.
+/* base/link: what supervisor and relay say to each other, and relay and template.
  *
  * SOCK_SEQPACKET datagrams: one byte of kind, then the fields below in base/wire form.  Descriptors travel beside them.
  * Every channel begins with LINK_HELLO and the build id; a difference ends the process.  Owns the message table and its
  * encoding; knows nothing of who keeps which descriptor. */
-#ifndef SLUICE_RELAY_LINK_H
-#define SLUICE_RELAY_LINK_H
+#ifndef SLUICE_BASE_LINK_H
+#define SLUICE_BASE_LINK_H
 
 #include "base/arena.h"
 #include "base/err.h"
