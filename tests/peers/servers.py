@@ -1,0 +1,125 @@
+"""How to run each unpacked mail server in the foreground on a loopback port, inside its own mount namespace.
+
+Each START entry is a context manager that yields an object with `.port` and `.process`; leaving it ends the process that
+was started, by its id, and waits for it.
+"""
+import contextlib
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+BENCH = pathlib.Path(__file__).resolve().parent.parent / "bench"
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Server:
+    def __init__(self, port, process):
+        self.port, self.process = port, process
+
+
+def wait_for_greeting(port, process, seconds=30):
+    """Returns when the port greets with 220; raises when the process ends first."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended with {process.returncode} before it listened")
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=2) as s:
+                if s.recv(4096).startswith(b"220"):
+                    return
+        except OSError:
+            time.sleep(0.02)  # between two attempts; the condition above is what is waited for
+    raise RuntimeError("the server did not greet in time")
+
+
+@contextlib.contextmanager
+def running(command, port, **more):
+    process = subprocess.Popen(command, start_new_session=True, **more)
+    try:
+        wait_for_greeting(port, process)
+        yield Server(port, process)
+    finally:
+        # The session is ours alone: its group holds the server and the children it started, nothing else.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@contextlib.contextmanager
+def postfix(relay_to=None, extra=(), quiet=True):
+    port = free_port()
+    main_cf = (BENCH / "postfix-main.cf").read_text()
+    main_cf = re.sub(r"(?m)^relayhost =.*$", f"relayhost = [127.0.0.1]:{relay_to}" if relay_to else "relayhost =", main_cf)
+    main_cf += "".join(f"{line}\n" for line in extra)
+    master_cf = (BENCH / "postfix-master.cf").read_text()
+    master_cf = re.sub(r"(?m)^127\.0\.0\.1:2500 ", f"127.0.0.1:{port} ", master_cf)
+    pathlib.Path("/etc/postfix/main.cf").write_text(main_cf)
+    pathlib.Path("/etc/postfix/master.cf").write_text(master_cf)
+    out = subprocess.DEVNULL if quiet else None
+    with running(["/usr/lib/postfix/sbin/master", "-d", "-c", "/etc/postfix"], port, stdout=out, stderr=out) as server:
+        yield server
+
+
+EXIM = """\
+primary_hostname = exim.test
+local_interfaces = 127.0.0.1
+daemon_smtp_ports = {port}
+tls_advertise_hosts =
+log_file_path = /var/log/exim4/%slog
+spool_directory = /var/spool/exim4
+host_lookup =
+rfc1413_query_timeout = 0s
+keep_environment =
+acl_smtp_rcpt = accept
+acl_smtp_data = accept
+begin routers
+onward:
+  driver = manualroute
+  route_list = * 127.0.0.1::{next}
+  self = send
+  transport = smtp
+begin transports
+smtp:
+  driver = smtp
+"""
+
+
+@contextlib.contextmanager
+def exim(relay_to=None, quiet=True):
+    port = free_port()
+    config = pathlib.Path("/etc/exim4/sluice-test.conf")
+    config.parent.mkdir(exist_ok=True)
+    config.write_text(EXIM.format(port=port, next=relay_to or 9))
+    out = subprocess.DEVNULL if quiet else None
+    with running(["/usr/sbin/exim4", "-C", str(config), "-bdf", "-q1s"], port, stdout=out, stderr=out) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def opensmtpd(relay_to=None, quiet=True):
+    port = free_port()
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as config:
+        config.write(f"listen on 127.0.0.1 port {port} hostname opensmtpd.test\n"
+                     f'action "onward" relay host smtp://127.0.0.1:{relay_to or 9}\n'
+                     'match from any for any action "onward"\n')
+        config.flush()
+        out = subprocess.DEVNULL if quiet else None
+        with running(["/usr/sbin/smtpd", "-d", "-f", config.name], port, stdout=out, stderr=out) as server:
+            yield server
+
+
+START = {"postfix": postfix, "exim": exim, "opensmtpd": opensmtpd}
