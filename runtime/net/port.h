@@ -80,6 +80,8 @@ struct net_port {
 
     struct net_stream *(*connect)(void *self, const struct net_target *target, const struct net_stream_events *ev, void *owner);
     void (*stream_own)(void *self, struct net_stream *s, const struct net_stream_events *ev, void *owner);
+    /* Who is at the other end of a local (unix) stream, SO_PEERCRED's uid; -1 where that is unknown. */
+    int64_t (*stream_peer_uid)(void *self, struct net_stream *s);
     void (*stream_read)(void *self, struct net_stream *s, bool on); /* back-pressure; off after accept and connect */
     /* Queues bytes, copied; flushed at the end of the loop turn or at 64 KiB.  Answers the bytes now waiting in user space:
      * above 256 KiB the caller should wait for drained. */

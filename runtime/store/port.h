@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/pieces.h"
+#include "base/vec.h"
 #include "mail/obligation.h"
 #include "mail/status.h"
 
@@ -47,8 +48,9 @@ struct stored_message {
     struct str reverse_path;
     struct str client_ip, helo;
     uint64_t size;            /* of the content */
-    struct str content;       /* when it is in memory; else `spool` names a file that is synced already */
-    struct str spool;         /* path under the state directory; empty: content is in the database */
+    struct str content;       /* to write: always all of it (a view of content_port's when large); MESSAGE: see `spool` */
+    struct str spool;         /* path under the state directory; empty: content is in the database.  To write: the store
+                               * syncs the file and its directory before the commit.  MESSAGE: open it with content_port */
     uint8_t sha256[32];       /* of the content */
     bool eight_bit, smtputf8;
     bool relay_made;          /* a DSN of ours: never judged, never bounced */
@@ -116,6 +118,33 @@ struct store_release {
     void (*done)(void *owner, bool ok, const struct err *e);
     void *owner;
     void *impl;
+};
+
+/* --- content ------------------------------------------------------------------------------------------------------
+ * The bytes of one message that outgrew the session's buffer: a memfd first, above the adapter's threshold a spool file
+ * named after the queue id.  Not asynchronous: nothing here syncs (the store does that, in its writer, before the commit).
+ * Every failure is the world's: EX_TEMPFAIL or EX_IOERR in *e. */
+struct content_file; /* the adapter's */
+
+struct content_port {
+    void *self;
+    struct content_file *(*create)(void *self, struct str queue_id, struct err *e); /* NULL: refused */
+    bool (*append)(void *self, struct content_file *f, struct str bytes, struct err *e);
+    bool (*seal)(void *self, struct content_file *f, struct err *e); /* ends appending; a memfd is sealed against all */
+    /* An existing spool file, sealed already: what QUERY_MESSAGE named. */
+    struct content_file *(*open)(void *self, struct str spool, struct err *e);
+    /* Of a sealed one: all bytes (mapped), a read-only descriptor for SCM_RIGHTS that stays the port's, and the spool
+     * path (empty for a memfd).  Valid until free. */
+    struct str (*view)(void *self, struct content_file *f);
+    int (*descriptor)(void *self, struct content_file *f);
+    struct str (*spool)(void *self, struct content_file *f);
+    void (*keep)(void *self, struct content_file *f); /* committed: a spool file now belongs to the store, free leaves it */
+    void (*free)(void *self, struct content_file *f); /* NULL-safe; removes a spool file that was neither kept nor opened */
+
+    /* Descriptors that came over a channel: `fetch` reads a whole file of at most `most` bytes from its start and closes
+     * it, failed or not; `discard` only closes. */
+    bool (*fetch)(void *self, int fd, size_t most, struct buf *out, struct err *e);
+    void (*discard)(void *self, int fd);
 };
 
 struct store_space {
