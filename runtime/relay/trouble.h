@@ -1,0 +1,65 @@
+/* relay/trouble: owns every "what now?" of a delivery.
+ *
+ * A failure goes in (where it happened, the reply or what broke), the fate of the recipients comes out: done, tried again
+ * with a reason, or returned to the sender.  Also what a return says, and whether one is sent at all.  Pure; owns
+ * nothing: texts point into what was given. */
+#ifndef SLUICE_RELAY_TROUBLE_H
+#define SLUICE_RELAY_TROUBLE_H
+
+#include "mail/obligation.h"
+#include "mail/status.h"
+
+enum trouble_phase {
+    TROUBLE_ROUTE,    /* no connector */
+    TROUBLE_CONNECT,
+    TROUBLE_GREETING,
+    TROUBLE_EHLO,
+    TROUBLE_TLS,
+    TROUBLE_MAIL,
+    TROUBLE_RCPT,
+    TROUBLE_DATA,     /* the command */
+    TROUBLE_DOT,      /* the reply to the content */
+    TROUBLE_CONTENT,  /* our own copy cannot be read or is damaged */
+    TROUBLE_PHASE_COUNT
+};
+
+enum trouble_cause {
+    TROUBLE_REPLY,    /* the peer answered: `reply` */
+    TROUBLE_LOST,     /* the connection broke or could not be made: `why` */
+    TROUBLE_TIMEOUT,
+    TROUBLE_GARBLED,  /* what came is no SMTP reply */
+    TROUBLE_UNABLE,   /* the peer lacks an extension that this message needs: `reply` holds our own 5.x.x words */
+    TROUBLE_POLICY,   /* tls_policy: `reply.status` is its code, `why` its words */
+    TROUBLE_CAUSE_COUNT
+};
+
+struct trouble {
+    uint8_t phase, cause;
+    struct reply reply;
+    struct str why;
+};
+
+enum trouble_fate { FATE_DONE, FATE_RETRY, FATE_RETURN, FATE_HOLD };
+
+struct trouble_answer {
+    uint8_t fate;         /* enum trouble_fate */
+    bool host;            /* the whole destination failed, not this message: others for it need not try at once */
+    bool maybe_delivered; /* lost after the final dot: it may arrive twice */
+    struct status status; /* always set; class fits the fate */
+};
+
+struct trouble_answer trouble_decide(const struct trouble *t);
+
+/* The reason as it stands in the queue: "4.7.4 TLS required …", "4.2.1 451 try later" -- the status first, then the
+ * peer's reply or our words, one printable line of at most `room` - 1 bytes.  Returns its length. */
+size_t trouble_reason(const struct trouble *t, const struct trouble_answer *a, char *out, size_t room);
+
+/* What an expired recipient is returned with.  `reason` is its last one, as written by trouble_reason: mail that waited
+ * for TLS comes back as 5.7.10, or 5.7.30 where only REQUIRETLS lacked; all else as 5.4.7. */
+struct reply trouble_expiry(struct obligation need, struct str reason);
+
+/* Whether a failure is reported to the reverse-path: never for <> (no bounce of a bounce, RFC 5321 section 4.5.5),
+ * never for what the relay made itself, never with NOTIFY given without FAILURE (RFC 3461 section 4.1). */
+bool trouble_may_report(struct str reverse_path, bool relay_made, uint8_t notify);
+
+#endif
