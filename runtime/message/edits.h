@@ -1,0 +1,50 @@
+/* message/edits: what rules change in a message's header, kept as a list, seen by later rules, written as pieces.
+ *
+ * A list of edits is immutable and shared: adding one makes a new head that refers to the list before it, so edit
+ * classes that split share what they had in common.  NULL is the empty list.  Lists live in the arena they are added in;
+ * that is the message's arena, or one that lives as long.
+ *
+ * Bytes of the content that no edit names are never touched: the body, its border, long or folded lines, order.  What is
+ * written goes through mail/header_emit only (RFC 5322, RFC 2047: no CR, LF or NUL from a value survives, no line over
+ * 998 octets), always with CRLF. */
+#ifndef SLUICE_MESSAGE_EDITS_H
+#define SLUICE_MESSAGE_EDITS_H
+
+#include "base/pieces.h"
+#include "message/message.h"
+
+enum edit_kind {
+    EDIT_ADD_HEADER,     /* one more field, after the leading trace and resent fields (RFC 5322 section 3.6.7) */
+    EDIT_SET_HEADER,     /* the first instance gets the value in its place, others go; none: as add */
+    EDIT_REMOVE_HEADER,  /* every instance goes; value unused */
+    EDIT_PREPEND_SUBJECT /* name unused; nothing when the subject already begins so, behind "Re:" and the like too */
+};
+
+struct edits; /* a list; NULL is empty */
+
+enum { EDITS_MAX = 1000 };
+
+/* The list with one edit more.  `name` and `value` (UTF-8) are copied into the arena.  NULL when the edit may not be
+ * made: the list is full, the name is no field name (RFC 5322 section 3.6.8), or the name is protected (below).
+ * An edit equal to the last one of a kind that is idempotent (set, remove, prepend) answers `before` itself, unless
+ * that is empty. */
+const struct edits *edits_add(struct arena *a, const struct edits *before, enum edit_kind kind, struct str name,
+                              struct str value);
+size_t edits_count(const struct edits *e);
+bool edits_equal(const struct edits *a, const struct edits *b); /* the same edits in the same order */
+
+/* Fields no rule may touch (LANGUAGE section 4): Received, Return-Path, DKIM-Signature, ARC-*, Content-Type,
+ * Content-Transfer-Encoding, MIME-Version. */
+bool edits_name_is_protected(struct str name);
+
+/* The header as it looks after the edits: as the functions of message/message.h without `_edited`, with which they
+ * agree for NULL.  A value that an edit wrote is seen as a parser of the written message will see it. */
+const struct message_values *message_header_edited(struct message *m, const struct edits *e, struct str name);
+const struct message_text *message_subject_edited(struct message *m, const struct edits *e, bool *present);
+const struct message_addresses *message_addresses_edited(struct message *m, const struct edits *e, struct str name);
+
+/* The edited message over the content of `m`; the pieces and their text live in `a`.  Sound (pieces_are_sound), and the
+ * identity for NULL and for edits without effect. */
+void edits_pieces(struct message *m, const struct edits *e, struct arena *a, struct pieces *out);
+
+#endif
