@@ -42,7 +42,8 @@ enum action_guard { GUARD_NEITHER, GUARD_PROTECTS, GUARD_RELAXES };
 struct param_row {
     const char *name;       /* as option word: set_header name "X" value "9" */
     enum value_type type;
-    const char *words;      /* TYPE_WORD, TYPE_NAME */
+    const char *words;      /* TYPE_WORD: the words.  TYPE_NAME: what is named ("connector", "list:domain").  TYPE_TEXT: the
+                               form the compiler holds it to ("", "path", "header" …: see the tables) */
     bool positional;        /* may be given without its name, in the order of the rows */
     bool required;
     bool template;          /* {subject}, {sender}, {rule} … are filled in */
@@ -70,5 +71,20 @@ struct declaration_row {
     size_t param_count;
     const char *doc, *example;
 };
+
+/* The rows of one vocabulary together: what a verifier is handed.  Order is identity. */
+struct vocabulary_rows {
+    const struct field_row *fields;
+    size_t field_count;
+    const struct action_row *actions;
+    size_t action_count;
+    const struct declaration_row *declarations;
+    size_t declaration_count;
+};
+
+/* SHA-256 over everything in the rows that a compiled program relies on (documentation and examples left out). */
+void vocabulary_hash(const struct vocabulary_rows *rows, uint8_t out[32]);
+/* Whether `word` is one of the space-separated words of a row. */
+bool vocabulary_has_word(const char *words, struct str word);
 
 #endif

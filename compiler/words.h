@@ -1,0 +1,59 @@
+/* compiler/words: the vocabulary as the compiler sees it: rows of the stdlib tables, options, parts, and finders.
+ *
+ * Owns nothing that changes; every row is constant.  Getters and appliers are not its business. */
+#ifndef SLUICE_COMPILER_WORDS_H
+#define SLUICE_COMPILER_WORDS_H
+
+#include "bytecode/vocabulary.h"
+
+extern const struct vocabulary_rows words_rows;
+
+/* Which option a row is: struct rule's members, in the order of stdlib/options.def. */
+enum option_id {
+#define OPTION(id, name, type, words, value, doc, example) OPTION_##id,
+#include "stdlib/options.def"
+#undef OPTION
+    OPTION_COUNT
+};
+struct option_row {
+    const char *name;
+    enum value_type type;
+    const char *words;
+    const char *value;
+    const char *doc, *example;
+};
+extern const struct option_row words_options[OPTION_COUNT];
+
+struct part_row {
+    const char *name;
+    enum address_part part;
+    enum value_type type;
+    const char *doc;
+};
+extern const struct part_row words_parts[];
+extern const size_t words_part_count;
+
+/* A field as it was found by its dotted name: a row, or a row and a part of its addresses. */
+struct word_field {
+    uint32_t field;
+    enum address_part part;
+    enum value_type type; /* of the part */
+};
+
+#define WORDS_NONE UINT32_MAX
+bool words_find_field(struct str name, struct word_field *out); /* "sender", "sender.domain", "recipient.scope" */
+uint32_t words_find_action(struct str name);                    /* row, or WORDS_NONE */
+uint32_t words_find_option(struct str name);
+uint32_t words_find_declaration(struct str name);
+uint32_t words_find_param(const struct param_row *params, size_t n, struct str name);
+/* The grammar's question (ast_is_kind). */
+bool words_is_declaration(struct str name);
+/* The next further word that `is <word>` of this field covers too (stdlib/fields.def), or NULL; *at starts at 0. */
+const char *words_covered(uint32_t field, struct str word, size_t *at);
+/* The value of a setting that a configuration leaves out, as written in stdlib/declarations.def; "" none. */
+const char *words_setting_default(uint32_t declaration, uint32_t setting);
+
+/* The hash a program compiled with these rows carries. */
+void words_vocabulary_hash(uint8_t out[32]);
+
+#endif
