@@ -1,7 +1,12 @@
-/* grammar/ast: the tree of one rule file (LANGUAGE section 1), after ellipsis: runs are folded, mixed chains refused.
+/* grammar/ast: the tree of one rule file (LANGUAGE section 1).
+ *
+ * Two steps make it: ast_parse reads one source; ast_fold, once the names of all files are known, judges ellipsis: runs
+ * are folded, mixed chains refused.  Folding cannot come earlier: `authenticated and sender is "x"` and
+ * `subject and body contains "x"` have one shape, and only the names' owner knows which words stand bare.
  *
  * The grammar knows no mail: names are names, arguments are unread.  Every node bears its span.  All nodes live in the
- * arena given to the parser; lists are singly linked through `next`, in source order. */
+ * arena given to the parser, names and texts there or in the source's own text, which must live as long; lists are
+ * singly linked through `next`, in source order.  Depth is bounded (AST_DEPTH_MAX), so walkers may recurse. */
 #ifndef SLUICE_GRAMMAR_AST_H
 #define SLUICE_GRAMMAR_AST_H
 
@@ -111,14 +116,20 @@ struct ast_verb {
     struct ast_argument *arguments;
 };
 
+/* No condition, and no group of arguments, is nested deeper; what is deeper is told as E115 and cut off.  A chain of
+ * n operands becomes a balanced tree, which adds at most log2(n) levels. */
+enum { AST_DEPTH_MAX = 200 };
+
 enum ast_condition_kind {
     CONDITION_ALWAYS,
     CONDITION_AND,  /* left, right */
     CONDITION_OR,
     CONDITION_NOT,  /* left */
     CONDITION_TEST, /* fields (one, or a run) and a verb; no verb: a yes/no field or a define, standing bare */
-    CONDITION_WHERE /* quantifier name where ( left ) */
+    CONDITION_WHERE, /* quantifier name where ( left ) */
+    CONDITION_CHAIN  /* only between ast_parse and ast_fold; ast_fold leaves none */
 };
+struct ast_chain;    /* parsed, not yet folded: private to grammar/ */
 
 struct ast_condition {
     enum ast_condition_kind kind;
@@ -130,6 +141,9 @@ struct ast_condition {
     enum ast_quantifier quantifier;
     struct str name;            /* WHERE */
     struct span name_span;
+    struct ast_chain *chain;    /* CHAIN */
+    bool refused;               /* an error was told here; do not tell another about it */
+    uint16_t depth;             /* levels below and including this one */
     struct ast_condition *next; /* in a list of unless conditions */
 };
 
@@ -157,7 +171,10 @@ struct ast_fact {
     struct ast_fact *next;
 };
 
-enum ast_item_kind { ITEM_IMPORT, ITEM_DEFAULTS, ITEM_LIST, ITEM_DEFINE, ITEM_RULE, ITEM_TEST, ITEM_DECLARATION };
+enum ast_item_kind {
+    ITEM_IMPORT, ITEM_DEFAULTS, ITEM_LIST, ITEM_DEFINE, ITEM_RULE, ITEM_TEST, ITEM_DECLARATION,
+    ITEM_BROKEN /* a list or define that could not be read: its name exists, so using it is no second error */
+};
 
 struct ast_item {
     enum ast_item_kind kind;
@@ -187,9 +204,24 @@ struct ast_file {
 };
 
 /* Parses one source.  Always answers a tree of what could be read; diagnostics go to d.  Limits: 8 MiB of text, nesting
- * bounded by YYMAXDEPTH (told as E1xx, never a crash). */
+ * bounded by YYMAXDEPTH (told as E115, never a crash).  Conditions are still chains: call ast_fold before reading them. */
 struct ast_file *ast_parse(struct arena *a, struct source *s, ast_is_kind *is_kind, struct diags *d);
-/* The tree as indented text, for goldens. */
+
+/* Tells whether a name standing bare is a complete test: a yes/no field or a define (of any file in the run).  Such a name
+ * is never part of a run.  Unknown names: false. */
+typedef bool ast_stands_bare(void *context, struct str name);
+
+/* Judges ellipsis in every condition of the file (E121 to E128) and replaces its chains by AND, OR, NOT, TEST and WHERE.
+ * A condition that was refused becomes CONDITION_ALWAYS with an empty chain pointer and `refused` set, so that walkers
+ * need no further case; the run has failed anyway.  To be called once, after the names of all files are collected. */
+void ast_fold(struct arena *a, struct ast_file *f, ast_stands_bare *stands_bare, void *context, struct diags *d);
+
+/* The tree as indented text, for goldens.  Also prints what is not yet folded. */
 void ast_print(const struct ast_file *f, struct buf *out);
+
+/* A folded rule in one line, the same for every layout: one blank between words, keywords and names in lower case, texts
+ * re-escaped, comments gone, every `unless` before `then`.  The identity of a nameless rule is a hash of this.  The name
+ * is printed too when there is one. */
+void ast_rule_canonical(const struct ast_rule *rule, struct buf *out);
 
 #endif

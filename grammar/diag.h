@@ -72,6 +72,9 @@ void diag_fix(struct diags *d, struct diag *to, const char *label, const char *f
     __attribute__((format(printf, 4, 5)));
 
 const char *diag_code_name(enum diag_code code);       /* "E207" */
+const char *diag_code_title(enum diag_code code);
+const char *diag_code_text(enum diag_code code);       /* for `sluice explain` */
+bool diag_code_find(struct str name, enum diag_code *out); /* "e207" or "E207" */
 enum severity diag_code_severity(enum diag_code code);
 
 void diags_sort(struct diags *d); /* source order, then position */
@@ -85,5 +88,10 @@ void source_locate(const struct source *s, uint32_t offset, uint32_t *line, uint
 /* The candidate nearest to `word` by edit distance if it is near enough to suggest (at most a third of its length, at
  * least 1), else STR_NONE.  Never suggests the word itself. */
 struct str suggest_nearest(struct str word, const struct str *candidates, size_t n);
+
+/* What to write instead of a word that people try (grammar/keywords.def): "equals" gives "is", "block" gives "reject",
+ * "more than" gives "over"; two right words are joined by " or ".  STR_NONE when the word is not in the table.  Case
+ * folds. */
+struct str suggest_tried(struct str word);
 
 #endif
