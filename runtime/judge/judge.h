@@ -1,0 +1,29 @@
+/* judge/judge: judging one message in process: content in, verdict out.
+ *
+ * The judge process, `sluice judge`, `sluice test` and the tests all come through here.  Owns the loaded program; keeps
+ * nothing between messages but memory.  Not thread-safe: one judge a thread. */
+#ifndef SLUICE_JUDGE_JUDGE_H
+#define SLUICE_JUDGE_JUDGE_H
+
+#include "bytecode/program.h"
+#include "judge/protocol.h"
+#include "mail/settings.h"
+#include "vm/trace.h"
+#include "vm/vocabulary.h"
+
+struct judge;
+
+/* `p` must be verified; `p` and `s` are borrowed and must outlive the judge.  NULL with *e when the program cannot be
+ * loaded.  Everything lazy (patterns, charsets) is made here, so that no file is opened and no code made later. */
+struct judge *judge_create(const struct program *p, const struct settings *s, struct err *e);
+/* The same over another vocabulary than stdlib's: for tests. */
+struct judge *judge_create_with(const struct program *p, const struct settings *s, const struct vocabulary *v, struct err *e);
+void judge_free(struct judge **j);
+
+/* Judges one message.  `content` is the whole message, Received field first; r->content is not looked at.  The answer
+ * always gets a kind: what cannot be judged is JUDGE_FAILED with the reason, never a verdict of "no match".  Everything in
+ * *out lives in `a`, or points into `r` and `content`.  `t` may be NULL; its arena must be set. */
+void judge_message(struct judge *j, struct arena *a, const struct judge_request *r, struct str content,
+                   struct judge_answer *out, struct trace *t);
+
+#endif

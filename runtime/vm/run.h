@@ -1,0 +1,33 @@
+/* vm/run: judging one message with a loaded program (LANGUAGE sections 2 and 4).
+ *
+ * Pure: no clock but the one handed in, no input or output.  The verdict and all it points to live in the arena given;
+ * it also points into the input, which must live as long. */
+#ifndef SLUICE_VM_RUN_H
+#define SLUICE_VM_RUN_H
+
+#include "base/err.h"
+#include "mail/envelope.h"
+#include "mail/settings.h"
+#include "mail/verdict.h"
+#include "vm/load.h"
+#include "vm/trace.h"
+
+struct message;
+
+struct vm_input {
+    const struct envelope *envelope;
+    struct str queue_id;
+    struct message *message;          /* message/message.h, over the content */
+    int64_t now;                      /* UTC seconds at the final dot */
+    int32_t utc_offset;               /* seconds east of UTC */
+    const struct settings *settings;  /* internal domains, connectors, partial_reject */
+    uint64_t (*clock_us)(void);       /* monotonic; NULL: pattern budgets count steps only */
+    uint64_t message_budget_us;       /* for all patterns of the message together; 0: VM_MESSAGE_BUDGET_US */
+};
+enum { VM_MESSAGE_BUDGET_US = 2000000 };
+
+/* False with *e only when the message cannot be judged at all (limits that leave no verdict): never "no match". */
+bool vm_judge(const struct vm_program *p, const struct vm_input *in, struct arena *a, struct verdict *out, struct trace *t,
+              struct err *e);
+
+#endif
