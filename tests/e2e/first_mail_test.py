@@ -1,0 +1,211 @@
+#!/usr/bin/python3
+"""Mail through a running relay: what the rules decide is what happens on the wire."""
+import json
+import pathlib
+import tempfile
+
+from relay import Certificates, Proxy, Relay, Sink, equal, main, test, wait_until
+
+TOP_SECRET = 'when subject contains "top secret" then require_tls'
+SCRATCH = tempfile.TemporaryDirectory(prefix="sluice-certs-")
+CERTIFICATES = Certificates(SCRATCH.name)
+GOOD = CERTIFICATES.issue("mx.partner.example")
+OTHER_NAME = CERTIFICATES.issue("mx.elsewhere.example")
+
+
+def reason_of(relay, address):
+    for message in relay.queue():
+        for recipient in message["recipients"]:
+            if recipient["address"] == address:
+                return recipient.get("delay_reason", "")
+    return ""
+
+
+@test
+def plain_mail():
+    """plain mail arrives byte for byte behind our Received field"""
+    with Sink() as sink, Relay(TOP_SECRET, sink) as relay:
+        code, text = relay.send("hello", body="line one\r\n..two dots\r\n.\r\n\xe9nd\r\n".encode("latin-1").decode("latin-1"))
+        equal(code, 250, text)
+        message = sink.wait()[0]
+        received, rest = message.content.split(b"\r\nFrom: ", 1)
+        assert received.startswith(b"Received: from client.test"), received
+        assert b"by relay.corp.example" in received, received
+        equal(b"From: " + rest, b"From: <a@corp.example>\r\nTo: <b@partner.example>\r\nSubject: hello\r\n\r\n"
+              b"line one\r\n..two dots\r\n.\r\n\xc3\xa9nd\r\n", "content")
+        equal(message.tls, False, "channel")
+        wait_until(lambda: relay.queue() == [], "an empty queue")
+
+
+@test
+def secret_over_tls():
+    """a demand for TLS goes by STARTTLS where it is offered, any certificate"""
+    with Sink(OTHER_NAME) as sink, Relay(TOP_SECRET, sink) as relay:
+        equal(relay.send("a TOP  secret plan")[0], 250)
+        equal(sink.wait()[0].tls, True, "channel")
+
+
+@test
+def secret_waits():
+    """without STARTTLS it waits, says why, and not a canary byte crosses the wire in clear"""
+    with Sink() as sink, Proxy(sink.port) as proxy:
+        connectors = {"default": f'host "127.0.0.1" port {proxy.port} tls opportunistic'}
+        with Relay(TOP_SECRET, connectors=connectors) as relay:
+            equal(relay.send("canary-subject top secret", sender="canary-sender@corp.example",
+                             to=("canary-rcpt@partner.example",), body="canary-body\r\n")[0], 250)
+            wait_until(lambda: "TLS" in reason_of(relay, "canary-rcpt@partner.example"), "the reason in the queue")
+            first = proxy.connections
+            wait_until(lambda: proxy.connections > first + 1, "two more tries")
+            row = relay.queue()[0]
+            equal(row["sender"], "canary-sender@corp.example")
+            equal(row["queue_name"], "deferred")
+            assert "encrypt" in json.dumps(row), row
+            human = relay.sluice("queue").stdout
+            assert "TLS" in human and "canary-rcpt@partner.example" in human, human
+        assert b"EHLO" in bytes(proxy.log), "the proxy saw the session"
+        assert b"canary" not in bytes(proxy.log), "a canary left in clear"
+        equal(sink.messages, [])
+
+
+@test
+def secret_expires():
+    """when the time is over it is returned with 5.7.10, headers only, over the other way"""
+    with Sink() as clear, Sink(GOOD) as home:
+        connectors = {"default": f'host "127.0.0.1" port {clear.port} tls opportunistic',
+                      "home": f'host "127.0.0.1" port {home.port} tls opportunistic domains our_domains'}
+        with Relay(TOP_SECRET, connectors=connectors, retry="retry first 1 second until 3 seconds") as relay:
+            equal(relay.send("top secret", body="canary-body\r\n")[0], 250)
+            notice = home.wait()[0]
+            equal(notice.sender, "")
+            equal(notice.recipients, ["a@corp.example"])
+            assert b"5.7.10" in notice.content and b"multipart/report" in notice.content, notice.content
+            assert b"canary-body" not in notice.content, "the body came back with the notice"
+            equal(notice.tls, True, "the notice carries the demand")
+            wait_until(lambda: relay.queue() == [], "an empty queue")
+        equal(clear.messages, [])
+
+
+@test
+def verified():
+    """`verified` wants the certificate's chain and name: good goes, wrong name and unknown authority wait"""
+    rule = 'when subject contains "secret" then require_tls verified'
+    with tempfile.TemporaryDirectory() as stranger_folder:
+        stranger = Certificates(stranger_folder).issue("mx.partner.example")
+        for certificate, arrives in ((GOOD, True), (OTHER_NAME, False), (stranger, False)):
+            with Sink(certificate) as sink:
+                connectors = {"default": f'host "127.0.0.1" port {sink.port} tls opportunistic name "mx.partner.example" '
+                                         f'trust "{CERTIFICATES.authority}"'}
+                with Relay(rule, connectors=connectors) as relay:
+                    equal(relay.send("secret")[0], 250)
+                    if arrives:
+                        equal(sink.wait()[0].tls, True)
+                    else:
+                        wait_until(lambda: "certificate" in reason_of(relay, "b@partner.example").lower(), "the reason")
+                        equal(sink.messages, [])
+
+
+@test
+def only_the_outsider():
+    """one message, two recipients: the demand is the outsider's alone, edits too"""
+    rules = ('define leaving as recipient.scope is outside\n'
+             'when subject contains "secret" and leaving then require_tls, prepend_subject "[SECURE] "')
+    with Sink() as clear, Sink(OTHER_NAME) as tls:
+        connectors = {"default": f'host "127.0.0.1" port {tls.port} tls opportunistic',
+                      "home": f'host "127.0.0.1" port {clear.port} tls opportunistic domains our_domains'}
+        with Relay(rules, connectors=connectors) as relay:
+            equal(relay.send("secret", to=("b@partner.example", "c@corp.example"))[0], 250)
+            outside, inside = tls.wait()[0], clear.wait()[0]
+            assert b"Subject: [SECURE] secret\r\n" in outside.content and outside.tls, outside.content
+            assert b"Subject: secret\r\n" in inside.content and not inside.tls, inside.content
+
+
+@test
+def replies():
+    """reject, defer and drop answer as the rule says, and nothing is kept"""
+    rules = ('rule "no" when subject contains "no" then reject "Not here." status "5.7.1"\n'
+             'rule "later" when subject contains "later" then defer "Come back."\n'
+             'rule "gone" when subject contains "gone" then drop')
+    with Sink() as sink, Relay(rules, sink) as relay:
+        code, text = relay.send("no")
+        equal(code, 550)
+        assert "5.7.1" in text and "Not here." in text, text
+        equal(relay.send("later")[0], 451)
+        equal(relay.send("gone")[0], 250)
+        equal(relay.queue(), [])
+        hits = wait_until(lambda: {r: row for r, row in relay.rules().items() if row["applied"]}.keys() >= {"gone"}
+                          and relay.rules(), "the counters")
+        equal((hits["no"]["rejected"], hits["later"]["deferred"], hits["gone"]["applied"]), (1, 1, 1))
+        equal(sink.messages, [])
+
+
+@test
+def hold_and_release():
+    """held and quarantined mail waits for `queue release`, and keeps its demand for TLS"""
+    rules = ('rule "hold" when subject contains "wait" then hold reason "a person must look"\n'
+             'rule "jail" when subject contains "virus" then quarantine reason "looks bad"\n'
+             'rule "tls" when subject contains "wait" then require_tls')
+    with Sink(OTHER_NAME) as sink, Relay(rules, sink) as relay:
+        equal(relay.send("wait")[0], 250)
+        equal(relay.send("virus")[0], 250)
+        rows = {row["queue_name"]: row for row in relay.queue()}
+        assert "person must look" in json.dumps(rows["hold"]), rows
+        assert "looks bad" in json.dumps(rows["quarantine"]), rows
+        equal(sink.messages, [])
+        relay.sluice("queue", "release", rows["hold"]["queue_id"])
+        equal(sink.wait()[0].tls, True, "released mail still wants TLS")
+        equal(relay.sluice("queue", "release", "NOSUCHID", check=False).returncode != 0, True)
+
+
+@test
+def redirect_copy_headers():
+    """redirect, copy, route_via and header edits reach the wire"""
+    rules = ('rule "move" when recipient is "old@partner.example" then redirect to "new@partner.example"\n'
+             'rule "copy" when subject contains "copy" then copy to "archive@corp.example"\n'
+             'rule "edit" when always then add_header "X-One" "1", set_header "X-Two" "zwei \u00fc", remove_header "X-Bad"\n'
+             'rule "way" when subject contains "route" then route_via "side"')
+    with Sink() as sink, Sink() as side:
+        connectors = {"default": f'host "127.0.0.1" port {sink.port} tls opportunistic',
+                      "side": f'host "127.0.0.1" port {side.port} tls opportunistic domains side_domains'}
+        rules = 'list side_domains of domain = "side.example"\n' + rules
+        with Relay(rules, connectors=connectors) as relay:
+            equal(relay.send("copy", to=("old@partner.example",), headers="X-Bad: 1\r\nX-Two: 2\r\n")[0], 250)
+            wait_until(lambda: sorted(a for m in sink.messages for a in m.recipients)
+                       == ["archive@corp.example", "new@partner.example"], "both recipients")
+            head = sink.messages[0].headers
+            assert b"X-One: 1" in head and b"X-Bad" not in head, head
+            assert head.count(b"X-Two:") == 1 and b"=?" in head, head
+            equal(relay.send("route")[0], 250)
+            side.wait()
+
+
+@test
+def restart():
+    """a restart picks the queue up, demand and all"""
+    with Sink(OTHER_NAME) as sink, tempfile.TemporaryDirectory() as folder:
+        dead = {"default": 'host "127.0.0.1" port 9 tls opportunistic'}
+        with Relay(TOP_SECRET, connectors=dead, folder=folder) as relay:
+            equal(relay.send("top secret")[0], 250)
+            wait_until(lambda: reason_of(relay, "b@partner.example"), "a failed try")
+        alive = {"default": f'host "127.0.0.1" port {sink.port} tls opportunistic'}
+        with Relay(TOP_SECRET, connectors=alive, folder=folder) as relay:
+            equal(sink.wait()[0].tls, True)
+
+
+@test
+def no_open_relay():
+    """strangers may send to our domains only"""
+    with Sink() as sink, Relay(TOP_SECRET, sink, listener="") as relay:
+        text = relay.config.read_text().replace("network = 127.0.0.0/8", "network = 192.0.2.0/24")
+        relay.config.write_text(text)
+        relay.stop()
+        relay.start()
+        for address in ("b@partner.example", "b%partner.example@elsewhere.example", "@corp.example:b@partner.example",
+                        '"b@partner.example"@elsewhere.example'):
+            code, reply = relay.send("x", sender="x@elsewhere.example", to=(address,))
+            assert 500 <= code < 600, (address, code, reply)
+        equal(relay.send("x", sender="x@elsewhere.example", to=("c@corp.example",))[0], 250)
+        equal(sink.wait()[0].recipients, ["c@corp.example"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+#!/usr/bin/python3
+"""Hot reload: a message is judged by one generation, sessions survive, a bad set changes nothing."""
+import signal
+
+from relay import SANITIZED, Relay, Sink, equal, main, test, wait_until
+
+RELOADS = 40 if SANITIZED else 200
+
+
+def stamped(generation, letter):
+    """A set whose two rules stamp the same thing: seen apart, the two headers would differ."""
+    return (f'rule "first" when always then set_header "X-First" "{letter}{generation}"\n'
+            f'rule "second" when always then set_header "X-Second" "{letter}{generation}"\n')
+
+
+def begin(relay, upto):
+    client = relay.smtp()
+    client.ehlo("client.test")
+    client.mail("a@corp.example")
+    client.rcpt("b@partner.example")
+    if upto == "data":
+        client.putcmd("DATA")
+        equal(client.getreply()[0], 354)
+        client.send(b"Subject: x\r\n\r\n")
+    return client
+
+
+@test
+def sessions_survive():
+    """200 reloads with sessions open in MAIL, in DATA and after the dot: none dropped, none mixed"""
+    with Sink() as sink, Relay(stamped(0, "A"), sink) as relay:
+        sent = 0
+        for generation in range(1, RELOADS + 1):
+            in_mail, in_data, after_dot = begin(relay, "mail"), begin(relay, "data"), begin(relay, "data")
+            relay.write_rules(stamped(generation, "AB"[generation % 2]))
+            after_dot.send(b"after the dot\r\n.\r\n")
+            relay.sluice("reload")
+            equal(after_dot.getreply()[0], 250)
+            in_data.send(b"in data\r\n.\r\n")
+            equal(in_data.getreply()[0], 250)
+            equal(in_mail.data(b"Subject: y\r\n\r\nin mail\r\n")[0], 250)
+            for client in (in_mail, in_data, after_dot):
+                client.quit()
+            sent += 3
+        sink.wait(sent)
+        seen = set()
+        for message in sink.messages:
+            fields = dict(line.split(b": ", 1) for line in message.headers.split(b"\r\n") if line.startswith(b"X-"))
+            equal(fields[b"X-First"], fields[b"X-Second"], "one generation per message")
+            seen.add(fields[b"X-First"])
+        equal(len(sink.messages), sent)
+        assert len(seen) >= RELOADS, f"only {len(seen)} generations were seen"
+
+
+@test
+def new_rules_at_once():
+    """the first message after `reload` answered is judged by the new set"""
+    with Sink() as sink, Relay(stamped(0, "A"), sink) as relay:
+        for generation in range(1, 6):
+            relay.write_rules(stamped(generation, "A"))
+            relay.sluice("reload")
+            equal(relay.send("x")[0], 250)
+            assert f"X-First: A{generation}\r\n".encode() in sink.wait(generation)[-1].content
+
+
+@test
+def bad_set():
+    """a bad set is refused with its diagnostics and changes nothing"""
+    with Sink() as sink, Relay(stamped(1, "A"), sink) as relay:
+        relay.write_rules('when subjekt contains "x" then drop\n')
+        refused = relay.sluice("reload", check=False)
+        equal(refused.returncode, 65)
+        said = refused.stdout + refused.stderr
+        assert "rules.sluice:1:6" in said and "subject" in said, said
+        equal(relay.send("x")[0], 250)
+        assert b"X-First: A1\r\n" in sink.wait()[0].content
+
+
+@test
+def by_signal():
+    """SIGHUP reloads too; counters of unchanged rules stay"""
+    with Sink() as sink, Relay(stamped(1, "A"), sink) as relay:
+        equal(relay.send("x")[0], 250)
+        relay.write_rules(stamped(2, "A"))
+        relay.process.send_signal(signal.SIGHUP)
+
+        def stamped_anew():
+            relay.send("x")
+            return b"X-First: A2" in sink.wait()[-1].content
+        wait_until(stamped_anew, "the new set")
+        wait_until(lambda: relay.queue() == [], "an empty queue")
+        row = relay.rules()["first"]
+        equal(row["applied"], len(sink.messages), "hits of a rule that kept its identity")
+
+
+@test
+def bad_start():
+    """a bad set at the start: exit 78 with the diagnostics"""
+    with Sink() as sink:
+        relay = Relay('when subject contanis "x" then drop\n', sink)
+        try:
+            relay.start()
+        except AssertionError as said:
+            assert "rules.sluice:1:14" in str(said), said
+            equal(relay.process.wait(10), 78, "exit status")
+        else:
+            raise AssertionError("it started")
+        finally:
+            relay.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+#!/usr/bin/python3
+"""Hostile and foreign clients: the right code, nothing kept; swaks, smtp-source and STARTTLS in."""
+import os
+import re
+import shutil
+import smtplib
+import socket
+import ssl
+import subprocess
+import tempfile
+
+from relay import PATIENCE, ROOT, Certificates, Relay, Sink, Skip, equal, main, test, wait_until
+
+RULES = 'when subject contains "top secret" then require_tls'
+
+
+class Raw:
+    """A client that sends exactly the bytes it is told to."""
+
+    def __init__(self, relay):
+        self.socket = socket.create_connection(("127.0.0.1", relay.port), timeout=PATIENCE)
+        self.file = self.socket.makefile("rb")
+        self.reply()
+
+    def reply(self):
+        lines = []
+        while line := self.file.readline():
+            lines.append(line.decode())
+            if line[3:4] != b"-":
+                return int(line[:3]), "".join(lines)
+        return None, "".join(lines)
+
+    def say(self, data):
+        self.socket.sendall(data)
+        return self.reply()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+
+def nothing_kept(relay, sink):
+    equal(relay.queue(), [])
+    equal(sink.messages, [])
+
+
+@test
+def out_of_order():
+    """commands out of order: 503, and the session goes on"""
+    with Sink() as sink, Relay(RULES, sink) as relay, Raw(relay) as raw:
+        equal(raw.say(b"RCPT TO:<b@partner.example>\r\n")[0], 503)
+        equal(raw.say(b"DATA\r\n")[0], 503)
+        equal(raw.say(b"EHLO x\r\n")[0], 250)
+        equal(raw.say(b"RCPT TO:<b@partner.example>\r\n")[0], 503)
+        equal(raw.say(b"MAIL FROM:<a@corp.example>\r\n")[0], 250)
+        equal(raw.say(b"MAIL FROM:<a@corp.example>\r\n")[0], 503)
+        equal(raw.say(b"DATA\r\n")[0], 503)
+        equal(raw.say(b"NONSENSE\r\n")[0], 500)
+        equal(raw.say(b"RSET\r\n")[0], 250)
+        nothing_kept(relay, sink)
+
+
+@test
+def line_ends():
+    """bare LF, bare CR or NUL in the content: 554, the session closes, nothing is kept"""
+    for bad in (b"bare\nlf\r\n", b"bare\rcr\r\n", b"nul\0byte\r\n", b"\n.\n", b"x\r\n.\nMAIL FROM:<evil@x>\r\n"):
+        with Sink() as sink, Relay(RULES, sink) as relay, Raw(relay) as raw:
+            raw.say(b"EHLO x\r\n")
+            raw.say(b"MAIL FROM:<a@corp.example>\r\n")
+            raw.say(b"RCPT TO:<b@partner.example>\r\n")
+            equal(raw.say(b"DATA\r\n")[0], 354)
+            equal(raw.say(b"Subject: x\r\n\r\n" + bad + b"\r\n.\r\n")[0], 554, bad)
+            equal(raw.reply()[0], None, "closed")
+            nothing_kept(relay, sink)
+
+
+@test
+def long_lines():
+    """an over-long command: 500"""
+    with Sink() as sink, Relay(RULES, sink) as relay, Raw(relay) as raw:
+        equal(raw.say(b"EHLO " + b"x" * 100_000 + b"\r\n")[0], 500)
+        nothing_kept(relay, sink)
+
+
+@test
+def size():
+    """SIZE over the limit: 552 at MAIL, and after the dot when it was not said"""
+    with Sink() as sink, Relay(RULES, sink, relay="message_size 100 KB") as relay, Raw(relay) as raw:
+        assert "SIZE 102400" in raw.say(b"EHLO x\r\n")[1]
+        equal(raw.say(b"MAIL FROM:<a@corp.example> SIZE=200000\r\n")[0], 552)
+        equal(raw.say(b"MAIL FROM:<a@corp.example>\r\n")[0], 250)
+        equal(raw.say(b"RCPT TO:<b@partner.example>\r\n")[0], 250)
+        equal(raw.say(b"DATA\r\n")[0], 354)
+        equal(raw.say(b"Subject: x\r\n\r\n" + (b"y" * 70 + b"\r\n") * 2000 + b".\r\n")[0], 552)
+        nothing_kept(relay, sink)
+
+
+@test
+def extensions():
+    """EHLO offers what is spoken: PIPELINING, SIZE, 8BITMIME, ENHANCEDSTATUSCODES"""
+    with Sink() as sink, Relay(RULES, sink) as relay, Raw(relay) as raw:
+        text = raw.say(b"EHLO x\r\n")[1]
+        for word in ("PIPELINING", "SIZE", "8BITMIME", "ENHANCEDSTATUSCODES"):
+            assert re.search(rf"250[- ]{word}\b", text), text
+        assert "STARTTLS" not in text, "no certificate, no STARTTLS"
+
+
+@test
+def pipelined():
+    """a whole transaction in one segment is answered in order"""
+    with Sink() as sink, Relay(RULES, sink) as relay, Raw(relay) as raw:
+        raw.say(b"EHLO x\r\n")
+        raw.socket.sendall(b"MAIL FROM:<a@corp.example>\r\nRCPT TO:<b@partner.example>\r\nRCPT TO:<bad\r\nDATA\r\n")
+        equal([raw.reply()[0] for _ in range(4)], [250, 250, 501, 354])
+        equal(raw.say(b"Subject: p\r\n\r\nbody\r\n.\r\n")[0], 250)
+        sink.wait()
+
+
+@test
+def starttls_in():
+    """STARTTLS in: the session begins anew under TLS, Received says so, injected bytes end it"""
+    with tempfile.TemporaryDirectory() as folder, Sink() as sink:
+        certificates = Certificates(folder)
+        certificate, key = certificates.issue("relay.corp.example")
+        with Relay('when encrypted then add_header "X-Was-Encrypted" "yes"', sink,
+                   listener=f'certificate "{certificate}" key "{key}"') as relay:
+            context = ssl.create_default_context(cafile=str(certificates.authority))
+            client = smtplib.SMTP(timeout=PATIENCE)
+            client.connect("127.0.0.1", relay.port)
+            client._host = "relay.corp.example"
+            client.starttls(context=context)
+            client.sendmail("a@corp.example", ["b@partner.example"], "Subject: s\r\n\r\nx\r\n")
+            client.quit()
+            head = sink.wait()[0].headers
+            assert b"with ESMTPS" in head and b"X-Was-Encrypted: yes" in head, head
+            with Raw(relay) as raw:
+                raw.say(b"EHLO x\r\n")
+                code, _ = raw.say(b"STARTTLS\r\nMAIL FROM:<evil@x>\r\n")
+                equal(code, 554, "injection")
+                equal(raw.reply()[0], None, "closed")
+
+
+@test
+def swaks():
+    """swaks sends through it, in clear and over STARTTLS"""
+    if not shutil.which("swaks"):
+        raise Skip("swaks is not installed")
+    with tempfile.TemporaryDirectory() as folder, Sink() as sink:
+        certificate, key = Certificates(folder).issue("relay.corp.example")
+        with Relay(RULES, sink, listener=f'certificate "{certificate}" key "{key}"') as relay:
+            for more in ([], ["--tls"], ["--pipeline"]):
+                done = subprocess.run(["swaks", "--server", "127.0.0.1", "--port", str(relay.port), "--from", "a@corp.example",
+                                       "--to", "b@partner.example", "--helo", "swaks.test", *more], capture_output=True, text=True,
+                                      timeout=PATIENCE)
+                equal(done.returncode, 0, done.stdout + done.stderr)
+            sink.wait(3)
+
+
+@test
+def smtp_source():
+    """Postfix's smtp-source: 200 messages over 10 sessions, none lost, hits equal messages"""
+    program = ROOT / "build/peers/postfix/root/usr/sbin/smtp-source"
+    if not program.exists():
+        raise Skip("make peers has not been run")
+    with Sink() as sink, Relay('rule "count" when always then mark "seen"', sink) as relay:
+        libraries = str(ROOT / "build/peers/postfix/root/usr/lib/postfix")
+        for more in ([], ["-d"]):
+            subprocess.run([str(program), "-s", "10", "-m", "100", "-l", "4096", "-f", "a@corp.example", "-t",
+                            "b@partner.example", *more, f"127.0.0.1:{relay.port}"], check=True, timeout=PATIENCE,
+                           env=dict(os.environ, LD_LIBRARY_PATH=libraries))
+        sink.wait(200)
+        wait_until(lambda: relay.rules()["count"]["applied"] == 200, "200 hits")
+
+
+if __name__ == "__main__":
+    main()
