@@ -9,9 +9,10 @@ PREFIX  ?= /usr/local
 PACKAGES := libpcre2-8 openssl sqlite3 libuv jansson libidn2 libseccomp
 DEB_PACKAGES := build-essential pkg-config flex bison libpcre2-dev libssl-dev libsqlite3-dev libuv1-dev libjansson-dev \
     libutf8proc-dev libidn2-dev libseccomp-dev libcmocka-dev
-DEB_TEST_PACKAGES := python3-aiosmtpd swaks strace openssl binutils python3
-# Reading .deb packages is what `make deps` is for; the goals below need the libraries.
-NEEDS_DEPS := demo test asan fuzz bench-relay
+DEB_DEMO_PACKAGES := python3 python3-aiosmtpd openssl
+DEB_TEST_PACKAGES := $(DEB_DEMO_PACKAGES) swaks strace binutils
+DEB_FUZZ_PACKAGES := clang libclang-rt-14-dev
+DEPS := packaging/deps.sh
 
 WARN := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
     -Wundef -Werror=implicit-function-declaration -Werror=return-type
@@ -40,10 +41,16 @@ MAIN_OBJECT := $(B)/obj/runtime/daemon/main.o
 LIBRARY := $(B)/libsluice.a
 CLI_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(wildcard cli/*.c))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard tests/unit/*_test.c))
+E2E_TESTS := $(wildcard tests/e2e/*_test.py)
+# A second opinion: a program of C and a script that compares what it says with what something else says.
+ORACLES := $(patsubst tests/oracle/%.c,$(B)/oracle/%,$(wildcard tests/oracle/*.c))
+ORACLE_TESTS := $(wildcard tests/oracle/*_test.py)
+FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
+BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*_bench.c))
 SUPPORT_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/support/*.c))
 
 .DEFAULT_GOAL := all
-.PHONY: help all deps peers demo test asan fuzz bench-relay fmt clean install
+.PHONY: help all deps peers demo test asan fuzz bench-relay fmt clean install unit-tests run-tests run-fuzz
 .SECONDARY:
 
 help: ## this list
@@ -84,9 +91,80 @@ $(B)/test/%: $(B)/obj/tests/unit/%.o $(SUPPORT_OBJECTS) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $^ $(LDLIBS) -lcmocka -o $@
 
-unit-tests: $(UNIT_TESTS)
+$(B)/oracle/%: $(B)/obj/tests/oracle/%.o $(SUPPORT_OBJECTS) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $^ $(LDLIBS) -o $@
+$(B)/bench/%: $(B)/obj/tests/bench/%.o $(SUPPORT_OBJECTS) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $^ $(LDLIBS) -o $@
+$(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer,address,undefined $^ $(LDLIBS) -o $@
+
+unit-tests: $(UNIT_TESTS) $(ORACLES)
+
+# --- what people type ------------------------------------------------------------------------------------------------
+# The libraries' flags are read when make starts, so whatever may have to install them first runs make again.
+deps: ## install the Debian packages that are missing
+	@$(DEPS) $(DEB_PACKAGES)
+
+peers: ## unpack Postfix, Exim and OpenSMTPD under build/peers and see each answer
+	@$(DEPS) $(DEB_DEMO_PACKAGES)
+	@tests/peers/peers.sh check
+
+demo: ## four messages through a relay on loopback, explained
+	@$(DEPS) $(DEB_PACKAGES) $(DEB_DEMO_PACKAGES)
+	@$(MAKE) -s all
+	@SLUICE_BUILD=$(CURDIR)/$(B) /usr/bin/python3 examples/demo.py
+
+test: ## every test, and the unit tests again under ASan and UBSan
+	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
+	@tests/peers/peers.sh fetch
+	@$(MAKE) -s -j2 all unit-tests
+	@$(MAKE) -s -j2 VARIANT=asan unit-tests
+	@$(MAKE) -s run-tests
+
+run-tests:
+	@tests/run.py $(B) tests/layers.py $(UNIT_TESTS) $(UNIT_TESTS:$(B)/%=build/asan/%) $(ORACLE_TESTS) $(E2E_TESTS)
+
+asan: ## every test, end to end ones too, under ASan and UBSan
+	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
+	@tests/peers/peers.sh fetch
+	@$(MAKE) -s -j2 VARIANT=asan all unit-tests
+	@tests/run.py build/asan $(UNIT_TESTS:$(B)/%=build/asan/%) $(ORACLE_TESTS) $(E2E_TESTS)
+
+FUZZ_SECONDS ?= 60
+fuzz: ## every fuzz target for FUZZ_SECONDS each, from its corpus, with a fixed seed
+	@$(DEPS) $(DEB_PACKAGES) $(DEB_FUZZ_PACKAGES)
+	@$(MAKE) -s -j2 VARIANT=fuzz run-fuzz
+
+run-fuzz: $(FUZZERS)
+	@set -e; for f in $(FUZZERS); do n=$$(basename $$f _fuzz); echo "== $$n"; mkdir -p $(B)/corpus/$$n; \
+	    ASAN_OPTIONS=detect_leaks=0 $$f -seed=1 -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=2048 -print_final_stats=1 \
+	    -verbosity=0 $(B)/corpus/$$n $$(test -d tests/fuzz/corpus/$$n && echo tests/fuzz/corpus/$$n); done
+
+PAIRS ?= 5
+MESSAGES ?= 5000
+SIZE ?= 4096
+SESSIONS ?= 20
+bench-relay: ## messages per second and CPU beside Postfix, PAIRS alternating pairs (needs root)
+	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
+	@tests/peers/peers.sh fetch
+	@$(MAKE) -s all
+	@SLUICE_BUILD=$(CURDIR)/$(B) tests/peers/peers.sh run postfix $(CURDIR)/tests/bench/relay_bench.py --pairs $(PAIRS) \
+	    --messages $(MESSAGES) --size $(SIZE) --sessions $(SESSIONS)
+
+fmt: ## clang-format over all C sources
+	clang-format -i $(SOURCES) $(foreach r,$(ROOMS),$(wildcard $(r)/*.h)) $(wildcard cli/*.[ch] tests/*/*.[ch])
+
+install: all ## install sluice and sluiced with their manual pages under DESTDIR/PREFIX
+	install -D -m 755 $(B)/bin/sluice $(DESTDIR)$(PREFIX)/bin/sluice
+	install -D -m 755 $(B)/bin/sluiced $(DESTDIR)$(PREFIX)/sbin/sluiced
+	for page in $(wildcard docs/man/*.[18]); do \
+	    install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$(basename $$page); done
 
 clean: ## remove build/
 	rm -rf build
 
--include $(LIB_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(SUPPORT_OBJECTS:.o=.d) $(patsubst tests/unit/%.c,$(B)/obj/tests/unit/%.d,$(wildcard tests/unit/*_test.c))
+-include $(LIB_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(SUPPORT_OBJECTS:.o=.d) \
+    $(patsubst %.c,$(B)/obj/%.d,$(wildcard tests/unit/*_test.c tests/oracle/*.c tests/fuzz/*_fuzz.c tests/bench/*_bench.c))

@@ -1,0 +1,183 @@
+#!/usr/bin/python3
+"""sluiced beside Postfix at its best on loopback: messages per second and CPU per message.
+
+    make bench-relay [PAIRS=5] [MESSAGES=5000] [SIZE=4096] [SESSIONS=20]
+
+Runs inside the mount namespace in which Postfix looks installed (tests/peers/peers.sh run postfix).  Both relays keep their
+queue on the same disk, get the same messages from smtp-source, with and without -d (one session for all messages of a
+client, or a new one for each), and deliver to the same sink, which counts in a mapped file.  The two take turns; what is
+compared is the ratio within a pair, and the median over pairs.
+"""
+import argparse
+import contextlib
+import mmap
+import os
+import pathlib
+import shutil
+import statistics
+import struct
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(ROOT / "tests" / "peers"), str(ROOT / "tests" / "e2e")]
+import servers  # noqa: E402
+
+BUILD = pathlib.Path(os.environ.get("SLUICE_BUILD", ROOT / "build" / "release"))
+WORK = ROOT / "build" / "bench"
+TICK = os.sysconf("SC_CLK_TCK")
+
+CONFIG = """\
+list trusted_networks of network = 127.0.0.0/8
+list our_domains of domain = "corp.example"
+relay hostname "relay.corp.example" internal our_domains state "{state}" control "{control}"
+listener "inbound" address "127.0.0.1:{port}" relay_for trusted_networks domains our_domains
+connector "default" host "127.0.0.1" port {sink} tls opportunistic
+retry first 1 minute until 5 days
+import "rules.sluice"
+"""
+# Ten rules of the yardstick's mixture: body pattern, subject words, domain of From, header; the last always applies.
+KINDS = ('body matches /\\bquarterplan{n}[- ]?\\d{{3,6}}\\b/',
+         'subject contains any of ("merger{n}", "takeover{n}", "layoff{n}")',
+         'from.domain is "rival{n}.example"',
+         'header "X-Project-{n}" is present')
+
+
+def rules(count):
+    lines = [f'rule "r{n}" when {KINDS[n % len(KINDS)].format(n=n)} then mark "m{n}"' for n in range(count - 1)]
+    return "\n".join([*lines, 'rule "always" when always then mark "seen"', ""])
+
+
+class SinkCounter:
+    """The yardstick's sink and its counters: the first of nine 64-bit numbers is the messages taken."""
+
+    def __init__(self):
+        self.port, self.stats = servers.free_port(), WORK / "sink.stats"
+        subprocess.run(["cc", "-O2", "-w", str(ROOT / "tests/bench/sink.c"), "-o", str(WORK / "sink"), "-lssl", "-lcrypto",
+                        "-lpthread"], check=True)
+
+    @contextlib.contextmanager
+    def run(self):
+        with servers.running([str(WORK / "sink"), str(self.port), str(self.stats)], self.port):
+            with open(self.stats, "r+b") as f:
+                self.map = mmap.mmap(f.fileno(), 72)
+            yield self
+
+    def messages(self):
+        return struct.unpack_from("Q", self.map)[0]
+
+
+def tree(pid):
+    found, todo = [], [pid]
+    while todo:
+        pid = todo.pop()
+        found.append(pid)
+        with contextlib.suppress(OSError):
+            for task in os.listdir(f"/proc/{pid}/task"):
+                todo += map(int, pathlib.Path(f"/proc/{pid}/task/{task}/children").read_text().split())
+    return found
+
+
+def cpu_seconds(pid):
+    """Of a process, its living descendants, and the dead ones they waited for."""
+    total = 0
+    for one in tree(pid):
+        with contextlib.suppress(OSError):
+            fields = pathlib.Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split()
+            total += sum(map(int, fields[11:15]))
+    return total / TICK
+
+
+def memory(pid):
+    """{process name: proportional set size in MiB}"""
+    out = {}
+    for one in tree(pid):
+        with contextlib.suppress(OSError):
+            name = pathlib.Path(f"/proc/{one}/comm").read_text().strip()
+            text = pathlib.Path(f"/proc/{one}/smaps_rollup").read_text()
+            pss = next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
+            out[name] = out.get(name, 0) + pss / 1024
+    return out
+
+
+@contextlib.contextmanager
+def sluiced(sink, rule_count):
+    folder = WORK / "sluice"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    port = servers.free_port()
+    (folder / "relay.sluice").write_text(CONFIG.format(state=folder / "state", control=folder / "control.sock", port=port,
+                                                       sink=sink.port))
+    (folder / "rules.sluice").write_text(rules(rule_count))
+    log = open(folder / "log", "wb")
+    with servers.running([str(BUILD / "bin/sluiced"), "-c", str(folder / "relay.sluice")], port, stderr=log) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def postfix(sink, _rules):
+    spool = WORK / "postfix-spool"
+    shutil.rmtree(spool, ignore_errors=True)
+    shutil.copytree("/var/spool/postfix", spool)
+    for path in pathlib.Path("/var/spool/postfix").rglob("*"):
+        state = path.lstat()
+        os.chown(spool / path.relative_to("/var/spool/postfix"), state.st_uid, state.st_gid)
+    subprocess.run(["mount", "--bind", str(spool), "/var/spool/postfix"], check=True)
+    try:
+        with servers.postfix(relay_to=sink.port, extra=["smtp_connection_cache_on_demand = no"]) as server:
+            yield server
+    finally:
+        subprocess.run(["umount", "-l", "/var/spool/postfix"], check=True)
+
+
+def one_run(relay, sink, args, reuse):
+    with sink.run(), relay(sink, args.rules) as server:
+        before, cpu = sink.messages(), cpu_seconds(server.process.pid)
+        begin = time.monotonic()
+        source = subprocess.Popen(["/usr/sbin/smtp-source", *(["-d"] if reuse else []), "-s", str(args.sessions), "-m",
+                                   str(args.messages), "-l", str(args.size), "-f", "a@corp.example", "-t", "b@partner.example",
+                                   f"127.0.0.1:{server.port}"], stderr=subprocess.PIPE)
+        _, said = source.communicate(timeout=600)
+        accepted = time.monotonic() - begin
+        if source.returncode:
+            raise SystemExit(f"smtp-source: {said.decode()}")
+        while sink.messages() - before < args.messages:
+            if time.monotonic() - begin > 600:
+                raise SystemExit(f"only {sink.messages() - before} of {args.messages} arrived")
+            time.sleep(0.001)
+        drained = time.monotonic() - begin
+        return {"accept": args.messages / accepted, "drain": args.messages / drained,
+                "cpu": (cpu_seconds(server.process.pid) - cpu) / args.messages * 1e6, "memory": memory(server.process.pid)}
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("--pairs", type=int, default=5)
+    options.add_argument("--messages", type=int, default=5000)
+    options.add_argument("--size", type=int, default=4096)
+    options.add_argument("--sessions", type=int, default=20)
+    options.add_argument("--rules", type=int, default=10)
+    args = options.parse_args()
+    WORK.mkdir(parents=True, exist_ok=True)
+    sink = SinkCounter()
+    for reuse in (True, False):
+        print(f"\n{args.size} bytes x {args.sessions} sessions, {args.messages} messages, {args.rules} rules, smtp-source "
+              f"{'-d (sessions reused)' if reuse else '(a session per message)'}")
+        print("pair   sluiced accept/s  drain/s  CPU us/msg   Postfix accept/s  drain/s  CPU us/msg   drain  CPU")
+        pairs = []
+        for n in range(args.pairs):
+            order = (sluiced, postfix) if n % 2 == 0 else (postfix, sluiced)
+            got = {relay: one_run(relay, sink, args, reuse) for relay in order}
+            ours, theirs = got[sluiced], got[postfix]
+            pairs.append((ours, theirs))
+            print(f"{n + 1:4}   {ours['accept']:16.0f} {ours['drain']:8.0f} {ours['cpu']:11.0f}   {theirs['accept']:16.0f} "
+                  f"{theirs['drain']:8.0f} {theirs['cpu']:11.0f}   {ours['drain'] / theirs['drain']:4.2f}x "
+                  f"1/{theirs['cpu'] / ours['cpu']:.1f}", flush=True)
+        drain = statistics.median(a["drain"] / b["drain"] for a, b in pairs)
+        cpu = statistics.median(b["cpu"] / a["cpu"] for a, b in pairs)
+        print(f"median: {drain:.2f} x Postfix's drain rate, 1/{cpu:.1f} of its CPU per message")
+    print("memory, MiB (proportional): " + ", ".join(f"{k} {v:.1f}" for k, v in pairs[-1][0]["memory"].items()))
+
+
+main()
