@@ -1,0 +1,23 @@
+/* base/digest: SHA-256 (FIPS 180-4), the only user of OpenSSL's EVP.
+ *
+ * digest_warm fetches the algorithm once per process, before any filter: afterwards no call opens a file or takes a
+ * lock of the provider.  The one-shot is safe from any thread; a struct digest belongs to one. */
+#ifndef SLUICE_BASE_DIGEST_H
+#define SLUICE_BASE_DIGEST_H
+
+#include "base/str.h"
+
+enum { DIGEST_SIZE = 32, DIGEST_HEX_SIZE = 65 };
+
+void digest_warm(void); /* idempotent; the others call it when nobody did */
+void digest_sha256(struct str s, uint8_t out[DIGEST_SIZE]);
+
+struct digest;
+struct digest *digest_create(void); /* ready for digest_add */
+void digest_free(struct digest **d);
+void digest_add(struct digest *d, struct str s);
+void digest_finish(struct digest *d, uint8_t out[DIGEST_SIZE]); /* and begins anew */
+
+void digest_hex(const uint8_t in[DIGEST_SIZE], char out[DIGEST_HEX_SIZE]); /* lower case, NUL-terminated */
+
+#endif
