@@ -1,0 +1,43 @@
+#include "bytecode/vocabulary.h"
+
+#include "base/digest.h"
+#include "base/vec.h"
+
+bool vocabulary_has_word(const char *words, struct str word) {
+    struct str rest = str_of(words), head;
+    while (rest.n) {
+        if (!str_cut(rest, ' ', &head, &rest)) head = rest, rest = STR_NONE;
+        if (str_eq(head, word) && word.n) return true;
+    }
+    return false;
+}
+
+/* One canonical text: unambiguous because names and words hold no line end. */
+static void describe_params(struct buf *b, const struct param_row *params, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const struct param_row *p = &params[i];
+        buf_printf(b, "  %s %d [%s] %d%d%d%d\n", p->name, p->type, p->words ? p->words : "", p->positional, p->required,
+                   p->template, p->many);
+    }
+}
+
+void vocabulary_hash(const struct vocabulary_rows *rows, uint8_t out[32]) {
+    struct buf b = {0};
+    for (size_t i = 0; i < rows->field_count; i++) {
+        const struct field_row *f = &rows->fields[i];
+        buf_printf(&b, "field %s %d %d %d %d%d [%s]\n", f->name, f->type, f->of, f->text, f->many, f->editable,
+                   f->words ? f->words : "");
+    }
+    for (size_t i = 0; i < rows->action_count; i++) {
+        const struct action_row *a = &rows->actions[i];
+        buf_printf(&b, "action %s %d %d %d\n", a->name, a->join, a->guard, a->final);
+        describe_params(&b, a->params, a->param_count);
+    }
+    for (size_t i = 0; i < rows->declaration_count; i++) {
+        const struct declaration_row *d = &rows->declarations[i];
+        buf_printf(&b, "declaration %s %d%d\n", d->name, d->named, d->once);
+        describe_params(&b, d->params, d->param_count);
+    }
+    digest_sha256(buf_str(&b), out);
+    buf_free(&b);
+}
