@@ -125,7 +125,7 @@ test: ## every test, and the unit tests again under ASan and UBSan
 	@$(MAKE) -s run-tests
 
 run-tests:
-	@tests/run.py $(B) tests/layers.py $(UNIT_TESTS) $(UNIT_TESTS:$(B)/%=build/asan/%) $(ORACLE_TESTS) $(E2E_TESTS)
+	@tests/run.py $(B) tests/layers.py tests/docs.py $(UNIT_TESTS) $(UNIT_TESTS:$(B)/%=build/asan/%) $(ORACLE_TESTS) $(E2E_TESTS)
 
 asan: ## every test, end to end ones too, under ASan and UBSan
 	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
