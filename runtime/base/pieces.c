@@ -1,0 +1,55 @@
+#include "base/pieces.h"
+
+#include "base/err.h"
+
+static uint64_t piece_length(const struct piece *p) { return p->insert.p ? p->insert.n : p->to - p->from; }
+
+uint64_t pieces_length(const struct pieces *p)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < p->n; i++) sum += piece_length(&p->v[i]);
+    return sum;
+}
+
+bool pieces_are_sound(const struct pieces *p, uint64_t size)
+{
+    uint64_t reached = 0, sum = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct piece *q = &p->v[i];
+        if (!q->insert.p) {
+            if (q->insert.n != 0 || q->from < reached || q->to < q->from || q->to > size) return false;
+            reached = q->to;
+        }
+        if (piece_length(q) == 0 || __builtin_add_overflow(sum, piece_length(q), &sum)) return false;
+    }
+    return true;
+}
+
+bool pieces_are_identity(const struct pieces *p, uint64_t size)
+{
+    uint64_t reached = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        if (p->v[i].insert.p || p->v[i].from != reached) return false;
+        reached = p->v[i].to;
+    }
+    return reached == size;
+}
+
+uint64_t pieces_next(struct pieces_cursor *c, uint64_t most, struct str *insert, uint64_t *from)
+{
+    *insert = STR_NONE;
+    *from = 0;
+    while (c->at < c->pieces->n && c->offset == piece_length(&c->pieces->v[c->at])) {
+        c->at++;
+        c->offset = 0;
+    }
+    if (c->at == c->pieces->n || most == 0) return 0;
+    const struct piece *p = &c->pieces->v[c->at];
+    uint64_t left = piece_length(p) - c->offset, n = left < most ? left : most;
+    if (p->insert.p)
+        *insert = str_slice(p->insert, (size_t)c->offset, (size_t)(c->offset + n));
+    else
+        *from = p->from + c->offset;
+    c->offset += n;
+    return n;
+}
