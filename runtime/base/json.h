@@ -11,6 +11,9 @@
 
 struct js;
 
+/* jansson seeds its tables from /dev/urandom at the first object: call this before a filter forbids that. */
+void js_warm(void);
+
 struct js *js_object(void);
 struct js *js_array(void);
 void js_free(struct js **v); /* of a root only */
