@@ -51,7 +51,8 @@ struct stored_message {
     struct str content;       /* to write: always all of it (a view of content_port's when large); MESSAGE: see `spool` */
     struct str spool;         /* path under the state directory; empty: content is in the database.  To write: the store
                                * syncs the file and its directory before the commit.  MESSAGE: open it with content_port */
-    uint8_t sha256[32];       /* of the content */
+    uint8_t sha256[32];       /* of the content: made by the store when it writes (what stands here then is not looked
+                               * at), and held against the content when it is read back */
     bool eight_bit, smtputf8;
     bool relay_made;          /* a DSN of ours: never judged, never bounced */
     struct str envid;
@@ -104,17 +105,19 @@ struct store_write {
 struct store_query {
     enum { QUERY_DUE, QUERY_MESSAGE, QUERY_QUEUE, QUERY_RULES, QUERY_FIND } kind;
     struct str queue_id;      /* MESSAGE: with its content; FIND: without */
-    void (*message)(void *owner, const struct stored_message *m); /* DUE, QUEUE: without content; DUE: recipients queued only */
+    void (*message)(void *owner, const struct stored_message *m); /* DUE, QUEUE: without content and copies; DUE: recipients queued only */
     void (*rule)(void *owner, struct str rule, const uint64_t counts[5], int64_t last); /* in the order of the HIT_ bits */
     void (*done)(void *owner, bool ok, const struct err *e); /* content that fails its hash: ok is false, EX_DATAERR */
     void *owner;
     void *impl;
 };
 
-/* Release by hand: state back to queued, next_try now; answers how many recipients through done (EX_NOINPUT: no such id). */
+/* Release by hand: every recipient of the message is queued and due now (one that was held has its lifetime anew).  done
+ * is not-ok with EX_NOINPUT when there is no such id. */
 struct store_release {
     struct str queue_id;
     int64_t now;
+    uint32_t released;        /* filled in before the answer: how many recipients */
     void (*done)(void *owner, bool ok, const struct err *e);
     void *owner;
     void *impl;
