@@ -25,9 +25,7 @@ struct edits; /* a list; NULL is empty */
 enum { EDITS_MAX = 1000 };
 
 /* The list with one edit more.  `name` and `value` (UTF-8) are copied into the arena.  NULL when the edit may not be
- * made: the list is full, the name is no field name (RFC 5322 section 3.6.8), or the name is protected (below).
- * An edit equal to the last one of a kind that is idempotent (set, remove, prepend) answers `before` itself, unless
- * that is empty. */
+ * made: the list is full, the name is no field name (header_name_is_valid), or the name is protected (below). */
 const struct edits *edits_add(struct arena *a, const struct edits *before, enum edit_kind kind, struct str name,
                               struct str value);
 size_t edits_count(const struct edits *e);

@@ -5,7 +5,8 @@
  * changed, and must outlive the message; everything handed out lives in the arena given to message_open, or is a view
  * of the content.  Nothing here fails: what could not be read is marked, with its reason, beside what could.
  *
- * Everything is bounded by struct message_limits and takes time linear in the content. */
+ * Everything is bounded by struct message_limits and takes time linear in the content.  A process that reads messages
+ * calls charset_warm (message/charset.h) first if it may not open files later. */
 #ifndef SLUICE_MESSAGE_MESSAGE_H
 #define SLUICE_MESSAGE_MESSAGE_H
 
@@ -18,7 +19,7 @@ struct message;
 /* Why a value may lack something that a reader would see: bits, 0 when it was read whole.  A test on such a value that
  * finds no match is undecided (`unreadable`, LANGUAGE section 2), never "no". */
 enum unreadable {
-    UNREADABLE_CHARSET = 1,     /* a charset we do not know; its bytes are given as Latin-1 */
+    UNREADABLE_CHARSET = 1,     /* a charset we do not know; its bytes are given as if it had named none */
     UNREADABLE_BYTES = 2,       /* bytes that are nothing in their charset; U+FFFD stands in their place */
     UNREADABLE_ENCODING = 4,    /* broken base64, an unknown Content-Transfer-Encoding */
     UNREADABLE_LIMIT = 8,       /* a limit of size, depth, parts or fields cut it */
@@ -49,7 +50,7 @@ struct message_limits {
     size_t fields;       /* header fields in one header section */
     size_t depth;        /* nesting of MIME parts; at most MESSAGE_DEPTH_MAX */
     size_t parts;        /* MIME parts */
-    size_t text_bytes;   /* decoded text of the body, and of all header values together */
+    size_t text_bytes;   /* decoded text of the body; bytes of nested messages that had to be decoded to be parsed */
 };
 enum { MESSAGE_DEPTH_MAX = 100 };
 extern const struct message_limits message_limits_default; /* 256 KiB, 1,000, 32, 1,000, 16 MiB */
@@ -120,7 +121,7 @@ const struct message_addresses *message_addresses(struct message *m, struct str 
 
 /* --- MIME -------------------------------------------------------------------------------------------------------- */
 
-enum mime_encoding { MIME_7BIT, MIME_8BIT, MIME_BINARY, MIME_BASE64, MIME_QUOTED_PRINTABLE, MIME_UUENCODE, MIME_UNKNOWN };
+enum mime_encoding { MIME_7BIT, MIME_8BIT, MIME_BINARY, MIME_BASE64, MIME_QUOTED_PRINTABLE, MIME_UNKNOWN };
 enum mime_disposition { MIME_DISPOSITION_NONE, MIME_INLINE, MIME_ATTACHMENT };
 
 struct mime_param {

@@ -1,0 +1,264 @@
+#include "message/charset.h"
+
+#include <errno.h>
+#include <iconv.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "message/message.h"
+
+/* The first rows of charsets.def, which need no iconv. */
+enum { CHARSET_UTF8, CHARSET_ASCII, CHARSET_1252, CHARSET_WITH_ICONV };
+
+static const struct charset_row {
+    const char *iconv_name;
+    bool plain;
+    const char *labels;
+} rows[] = {
+#define CHARSET(iconv_name, plain, labels) {iconv_name, plain, labels},
+#include "message/charsets.def"
+#undef CHARSET
+};
+enum { ROWS = sizeof rows / sizeof rows[0], SLOTS = 1024, LABEL_MAX = 40 };
+
+/* After this many bytes that are nothing in their charset the label is plainly wrong: the rest is read as windows-1252,
+ * because asking iconv again for every byte would cost the hostile sender nothing and us seconds. */
+enum { BAD_BYTES_MAX = 4096 };
+
+static struct {
+    bool ready;
+    iconv_t handle[ROWS];
+    bool open[ROWS];
+    struct label {
+        struct str text;
+        size_t row;
+    } slots[SLOTS];
+} charsets;
+
+static uint32_t label_hash(struct str s)
+{
+    uint32_t h = 2166136261u;
+    for (size_t i = 0; i < s.n; i++) h = (h ^ (unsigned char)s.p[i]) * 16777619u;
+    return h;
+}
+
+static struct label *label_slot(struct str text)
+{
+    size_t at = label_hash(text) % SLOTS;
+    while (charsets.slots[at].text.p && !str_eq(charsets.slots[at].text, text)) at = (at + 1) % SLOTS;
+    return &charsets.slots[at];
+}
+
+static void table_prepare(void)
+{
+    if (charsets.ready) return;
+    size_t used = 0;
+    for (size_t i = 0; i < ROWS; i++) {
+        struct str rest = str_of(rows[i].labels), label;
+        while (rest.n) {
+            str_cut(rest, ' ', &label, &rest);
+            struct label *slot = label_slot(label);
+            INVARIANT(slot->text.p == NULL && label.n > 0 && label.n <= LABEL_MAX && ++used < SLOTS / 2);
+            *slot = (struct label){label, i};
+        }
+    }
+    charsets.ready = true;
+}
+
+static bool row_open(size_t i)
+{
+    if (!charsets.open[i]) {
+        charsets.handle[i] = iconv_open("UTF-8", rows[i].iconv_name);
+        charsets.open[i] = charsets.handle[i] != (iconv_t)-1;
+    }
+    return charsets.open[i];
+}
+
+bool charset_warm(struct err *e)
+{
+    table_prepare();
+    for (size_t i = CHARSET_WITH_ICONV; i < ROWS; i++)
+        if (!row_open(i)) return err_os(e, EX_OSERR, "the C library cannot convert from the charset %s", rows[i].iconv_name);
+    return true;
+}
+
+size_t charset_count(void) { return ROWS; }
+const char *charset_iconv_name(size_t i) { return i < ROWS ? rows[i].iconv_name : NULL; }
+
+/* The row of a label as a message wrote it; ROWS when there is none.  An empty label is unlabelled text: ASCII. */
+static size_t row_find(struct str label)
+{
+    char normal[LABEL_MAX];
+    label = str_trim(label);
+    if (label.n == 0) return CHARSET_ASCII;
+    if (label.n > sizeof normal) return ROWS;
+    for (size_t i = 0; i < label.n; i++) normal[i] = label.p[i] == '_' ? '-' : ascii_lower(label.p[i]);
+    table_prepare();
+    const struct label *slot = label_slot((struct str){normal, label.n});
+    return slot->text.p ? slot->row : ROWS;
+}
+
+bool charset_is_known(struct str label) { return row_find(label) != ROWS; }
+
+size_t charset_ascii_prefix(struct str s)
+{
+    size_t i = 0;
+    for (; i + 8 <= s.n; i += 8) {
+        uint64_t word;
+        memcpy(&word, s.p + i, 8);
+        if (word & UINT64_C(0x8080808080808080)) break;
+    }
+    while (i < s.n && (unsigned char)s.p[i] < 0x80) i++;
+    return i;
+}
+
+bool charset_is_plain(struct str label, struct str bytes)
+{
+    size_t row = row_find(label);
+    if (row == ROWS || !rows[row].plain) return false;
+    size_t ascii = charset_ascii_prefix(bytes);
+    return ascii == bytes.n || ((row == CHARSET_UTF8 || row == CHARSET_ASCII) && str_is_utf8(str_from(bytes, ascii)));
+}
+
+void utf8_add(struct buf *out, uint32_t c)
+{
+    if (c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) c = 0xfffd;
+    char b[4];
+    size_t n;
+    if (c < 0x80) {
+        b[0] = (char)c, n = 1;
+    } else if (c < 0x800) {
+        b[0] = (char)(0xc0 | c >> 6), b[1] = (char)(0x80 | (c & 0x3f)), n = 2;
+    } else if (c < 0x10000) {
+        b[0] = (char)(0xe0 | c >> 12), b[1] = (char)(0x80 | (c >> 6 & 0x3f)), b[2] = (char)(0x80 | (c & 0x3f)), n = 3;
+    } else {
+        b[0] = (char)(0xf0 | c >> 18), b[1] = (char)(0x80 | (c >> 12 & 0x3f));
+        b[2] = (char)(0x80 | (c >> 6 & 0x3f)), b[3] = (char)(0x80 | (c & 0x3f)), n = 4;
+    }
+    buf_add(out, (struct str){b, n});
+}
+
+size_t utf8_cut(struct str s, size_t most)
+{
+    if (most >= s.n) return s.n;
+    while (most > 0 && ((unsigned char)s.p[most] & 0xc0) == 0x80) most--;
+    return most;
+}
+
+/* The length of the sequence at p: positive when well formed (RFC 3629 section 4); else minus the length of the longest
+ * prefix that could begin one, at least 1: what one U+FFFD replaces (Unicode, section 3.9, maximal subparts). */
+static int utf8_step(const unsigned char *p, size_t n)
+{
+    unsigned char c = p[0];
+    int more = c < 0x80 ? 0 : c >= 0xc2 && c <= 0xdf ? 1 : c >= 0xe0 && c <= 0xef ? 2 : c >= 0xf0 && c <= 0xf4 ? 3 : -1;
+    if (more < 0) return -1;
+    unsigned char low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80, high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+    for (int i = 1; i <= more; i++) {
+        if ((size_t)i >= n || p[i] < low || p[i] > high) return -i;
+        low = 0x80, high = 0xbf;
+    }
+    return more + 1;
+}
+
+static uint32_t add_utf8(struct str s, struct buf *out)
+{
+    uint32_t flags = 0;
+    while (s.n) {
+        size_t ok = charset_ascii_prefix(s);
+        int step = 0;
+        while (ok < s.n && (step = utf8_step((const unsigned char *)s.p + ok, s.n - ok)) > 0) ok += (size_t)step;
+        buf_add(out, str_slice(s, 0, ok));
+        s = str_from(s, ok);
+        if (s.n == 0) break;
+        utf8_add(out, 0xfffd);
+        flags = UNREADABLE_BYTES;
+        s = str_from(s, (size_t)-step);
+    }
+    return flags;
+}
+
+/* windows-1252 with the five holes as C1 controls (WHATWG): every byte has a reading. */
+static void add_1252(struct str s, struct buf *out)
+{
+    static const uint16_t high[32] = {
+        0x20ac, 0x81, 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021, 0x02c6, 0x2030, 0x0160, 0x2039, 0x0152, 0x8d, 0x017d, 0x8f,
+        0x90, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0x9d, 0x017e, 0x0178};
+    while (s.n) {
+        size_t ascii = charset_ascii_prefix(s);
+        buf_add(out, str_slice(s, 0, ascii));
+        s = str_from(s, ascii);
+        for (; s.n && (unsigned char)s.p[0] >= 0x80; s.p++, s.n--) {
+            unsigned char c = (unsigned char)s.p[0];
+            utf8_add(out, c < 0xa0 ? high[c - 0x80] : c);
+        }
+    }
+}
+
+static void add_guessed(struct str s, struct buf *out)
+{
+    size_t ascii = charset_ascii_prefix(s);
+    if (ascii == s.n || str_is_utf8(str_from(s, ascii)))
+        buf_add(out, s);
+    else
+        add_1252(s, out);
+}
+
+static uint32_t add_with_iconv(iconv_t handle, struct str s, struct buf *out)
+{
+    uint32_t flags = 0;
+    size_t bad = 0, begin = out->n;
+    char *in = (char *)s.p; /* iconv's prototype; it does not write there */
+    size_t left = s.n;
+    iconv(handle, NULL, NULL, NULL, NULL);
+    for (;;) {
+        buf_reserve(out, left + left / 2 + 64);
+        char *to = out->p + out->n;
+        size_t room = out->cap - out->n;
+        size_t result = left ? iconv(handle, &in, &left, &to, &room) : iconv(handle, NULL, NULL, &to, &room);
+        out->n = (size_t)(to - out->p);
+        if (result != (size_t)-1 && left == 0) {
+            if (in == NULL) break;
+            in = NULL; /* the input is done: once more, for what the converter still holds */
+            continue;
+        }
+        if (result == (size_t)-1 && errno == E2BIG) {
+            buf_reserve(out, left * 4 + 256);
+            continue;
+        }
+        if (in == NULL || left == 0) break;
+        flags = UNREADABLE_BYTES;
+        if (errno == EINVAL || ++bad > BAD_BYTES_MAX) { /* cut short in the middle of a character, or hopeless */
+            if (errno == EINVAL)
+                utf8_add(out, 0xfffd);
+            else
+                add_1252((struct str){in, left}, out);
+            break;
+        }
+        utf8_add(out, 0xfffd);
+        in++, left--;
+    }
+    /* glibc's UTF-8 is what we want it to be; that no byte of a message can make it otherwise is not ours to promise. */
+    struct str made = {out->p + begin, out->n - begin};
+    if (!str_is_utf8(made)) {
+        struct buf sound = {0};
+        flags |= add_utf8(made, &sound);
+        out->n = begin;
+        buf_add(out, buf_str(&sound));
+        buf_free(&sound);
+    }
+    return flags;
+}
+
+uint32_t charset_decode(struct str label, struct str bytes, struct buf *out)
+{
+    if (bytes.n == 0) return 0;
+    size_t row = row_find(label);
+    if (row == CHARSET_UTF8) return add_utf8(bytes, out);
+    if (row == CHARSET_1252) return add_1252(bytes, out), 0;
+    if (row == CHARSET_ASCII || row == ROWS || !row_open(row)) {
+        add_guessed(bytes, out);
+        return row == CHARSET_ASCII ? 0 : UNREADABLE_CHARSET;
+    }
+    if (rows[row].plain && charset_ascii_prefix(bytes) == bytes.n) return buf_add(out, bytes), 0;
+    return add_with_iconv(charsets.handle[row], bytes, out);
+}

@@ -1,0 +1,37 @@
+/* message/charset: bytes in the charset a message names, as UTF-8.  The only user of iconv.
+ *
+ * The converters belong to the process: charset_warm opens all of message/charsets.def and keeps them open, because a
+ * judge may not open files.  A label from a message is looked up in that table and never handed to iconv.  One thread
+ * per process may use this module.  Owns no message memory: output goes to the caller's buffer. */
+#ifndef SLUICE_MESSAGE_CHARSET_H
+#define SLUICE_MESSAGE_CHARSET_H
+
+#include "base/vec.h"
+
+/* Opens every converter.  False with *e (EX_OSERR) naming the first that this system lacks. */
+bool charset_warm(struct err *e);
+
+/* True when text in this charset can be read. */
+bool charset_is_known(struct str label);
+size_t charset_count(void);
+const char *charset_iconv_name(size_t i); /* for i < charset_count() */
+
+/* Appends `bytes` to *out as valid UTF-8 and answers enum unreadable bits (message/message.h): CHARSET for an unknown
+ * label, BYTES where U+FFFD stands for what is nothing in the charset.
+ * An empty label, US-ASCII and unknown labels are read as UTF-8 when the bytes are that, else as windows-1252: what
+ * readers show for unlabelled 8-bit text. */
+uint32_t charset_decode(struct str label, struct str bytes, struct buf *out);
+
+/* True when charset_decode would append `bytes` unchanged: they are ASCII, or valid UTF-8 under such a label, so that
+ * the caller may use them in place. */
+bool charset_is_plain(struct str label, struct str bytes);
+
+/* The length of the longest prefix of `s` that is ASCII. */
+size_t charset_ascii_prefix(struct str s);
+
+/* Appends the code point as UTF-8; U+FFFD for surrogates and what lies beyond U+10FFFF. */
+void utf8_add(struct buf *out, uint32_t code_point);
+/* The largest n <= most that ends no sequence in its middle, for valid UTF-8. */
+size_t utf8_cut(struct str s, size_t most);
+
+#endif

@@ -1,0 +1,213 @@
+#include "message/message.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "mail/address.h"
+#include "message/decode.h"
+#include "message/header.h"
+#include "message/state.h"
+
+const struct message_limits message_limits_default = {.header_bytes = LIMIT_HEADER_SECTION,
+                                                      .fields = LIMIT_HEADER_FIELDS,
+                                                      .depth = LIMIT_MIME_DEPTH,
+                                                      .parts = LIMIT_MIME_PARTS,
+                                                      .text_bytes = 16 * 1024 * 1024};
+
+size_t unreadable_print(uint32_t unreadable, char out[UNREADABLE_TEXT_MAX])
+{
+    static const struct {
+        uint32_t bit;
+        const char *text;
+    } reasons[] = {{UNREADABLE_CHARSET, "unknown charset"},     {UNREADABLE_BYTES, "invalid bytes"},
+                   {UNREADABLE_ENCODING, "broken encoding"},    {UNREADABLE_LIMIT, "over a limit"},
+                   {UNREADABLE_ENCRYPTED, "encrypted"},         {UNREADABLE_UNSUPPORTED, "unsupported form"}};
+    size_t n = 0;
+    out[0] = 0;
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (unreadable & reasons[i].bit)
+            n += (size_t)snprintf(out + n, UNREADABLE_TEXT_MAX - n, "%s%s", n ? ", " : "", reasons[i].text);
+    return n;
+}
+
+/* --- the index of the header section ----------------------------------------------------------------------------- */
+
+static uint32_t name_bucket(struct str name)
+{
+    uint32_t h = 2166136261u;
+    for (size_t i = 0; i < name.n; i++) h = (h ^ (unsigned char)ascii_lower(name.p[i])) * 16777619u;
+    return (h ^ h >> 16) % HEADER_BUCKETS;
+}
+
+static void index_fields(struct message *m, const struct message_field *fields, size_t n)
+{
+    m->next = ARENA_ARRAY(m->arena, uint32_t, n + 1);
+    m->values = ARENA_ARRAY(m->arena, struct message_values *, n + 1);
+    m->addresses = ARENA_ARRAY(m->arena, struct message_addresses *, n + 1);
+    for (size_t i = n; i-- > 0;) { /* backwards, so that each chain is in the order of the content */
+        uint32_t *head = &m->bucket[name_bucket(fields[i].name)];
+        m->next[i] = *head;
+        *head = (uint32_t)i + 1;
+    }
+}
+
+static void read_header(struct message *m)
+{
+    struct message_header *h = &m->header;
+    struct message_field *fields = ARENA_ARRAY(m->arena, struct message_field, 32);
+    size_t n = 0, cap = 32;
+    struct header_scan scan;
+    header_scan_begin(&scan, m->content, true);
+    h->from = h->end = scan.at;
+    for (struct message_field field; header_scan_next(&scan, &field); h->end = field.to) {
+        if (n == m->limits.fields || field.from >= m->limits.header_bytes) {
+            h->unreadable = UNREADABLE_LIMIT;
+            continue; /* go on, for where the body begins */
+        }
+        if (n == cap) {
+            struct message_field *more = ARENA_ARRAY(m->arena, struct message_field, cap * 2);
+            memcpy(more, fields, n * sizeof *more);
+            fields = more;
+            cap *= 2;
+        }
+        fields[n++] = field;
+    }
+    h->fields = fields;
+    h->field_count = n;
+    h->body = scan.body;
+    h->malformed = scan.malformed;
+    index_fields(m, fields, n);
+}
+
+struct message *message_open(struct arena *a, struct str content, const struct message_limits *limits)
+{
+    struct message *m = ARENA_NEW(a, struct message);
+    m->arena = a;
+    m->content = content;
+    m->limits = limits ? *limits : message_limits_default;
+    if (m->limits.depth > MESSAGE_DEPTH_MAX) m->limits.depth = MESSAGE_DEPTH_MAX;
+    if (m->limits.fields > UINT32_MAX - 1) m->limits.fields = UINT32_MAX - 1;
+    read_header(m);
+    return m;
+}
+
+struct str message_content(const struct message *m) { return m->content; }
+struct arena *message_arena(const struct message *m) { return m->arena; }
+const struct message_header *message_header_section(struct message *m) { return &m->header; }
+
+size_t message_field_find(const struct message *m, struct str name, size_t from)
+{
+    uint32_t i = from ? m->next[from - 1] : m->bucket[name_bucket(name)];
+    while (i && !str_eq_nocase(m->header.fields[i - 1].name, name)) i = m->next[i - 1];
+    return i ? i - 1 : m->header.field_count;
+}
+
+/* --- values ------------------------------------------------------------------------------------------------------ */
+
+struct message_text message_text_one(struct arena *a, struct str text, uint32_t unreadable)
+{
+    struct str *view = ARENA_NEW(a, struct str);
+    *view = text;
+    return (struct message_text){view, 1, unreadable};
+}
+
+struct message_text message_text_of_header(struct arena *a, struct str raw)
+{
+    if (decode_header_is_plain(raw)) return message_text_one(a, str_trim(raw), 0);
+    struct buf text = {0};
+    uint32_t unreadable = decode_header_value(raw, &text);
+    struct message_text made = message_text_one(a, arena_str(a, buf_str(&text)), unreadable);
+    buf_free(&text);
+    return made;
+}
+
+static const struct message_values no_values, no_values_read = {.unreadable = UNREADABLE_LIMIT};
+
+const struct message_values *message_header(struct message *m, struct str name)
+{
+    const struct message_header *h = &m->header;
+    size_t first = message_field_find(m, name, 0);
+    if (first == h->field_count) return h->unreadable ? &no_values_read : &no_values;
+    if (m->values[first]) return m->values[first];
+    struct message_values *values = m->values[first] = ARENA_NEW(m->arena, struct message_values);
+    size_t n = 0;
+    for (size_t i = first; i < h->field_count; i = message_field_find(m, name, i + 1)) n++;
+    struct message_value *v = ARENA_ARRAY(m->arena, struct message_value, n);
+    values->v = v;
+    values->n = n;
+    values->unreadable = h->unreadable;
+    for (size_t i = first; i < h->field_count; i = message_field_find(m, name, i + 1), v++) {
+        v->raw = h->fields[i].raw;
+        v->field = &h->fields[i];
+        v->text = message_text_of_header(m->arena, v->raw);
+        values->unreadable |= v->text.unreadable;
+    }
+    return values;
+}
+
+const struct message_text *message_subject(struct message *m, bool *present)
+{
+    const struct message_values *values = message_header(m, STR("Subject"));
+    if (present) *present = values->n > 0;
+    if (values->n) return &values->v[0].text;
+    if (!m->subject) {
+        m->subject = ARENA_NEW(m->arena, struct message_text);
+        *m->subject = message_text_one(m->arena, STR(""), values->unreadable);
+    }
+    return m->subject;
+}
+
+struct str message_id(struct message *m)
+{
+    const struct message_values *values = message_header(m, STR("Message-ID"));
+    if (values->n == 0) return STR_NONE;
+    struct str id = message_text_best(&values->v[0].text);
+    if (id.n >= 2 && id.p[0] == '<' && id.p[id.n - 1] == '>') id = str_slice(id, 1, id.n - 1);
+    return str_trim(id);
+}
+
+/* --- addresses --------------------------------------------------------------------------------------------------- */
+
+/* The display name of one mailbox: its phrase, or else the comment where old mail keeps it. */
+static struct message_text mailbox_name(struct arena *a, const struct header_mailbox *mailbox)
+{
+    struct str phrase = mailbox->phrase.n ? mailbox->phrase : mailbox->comment;
+    if (phrase.n == 0) return message_text_one(a, STR(""), 0);
+    return message_text_of_header(a, address_phrase_text(a, phrase));
+}
+
+struct message_addresses message_addresses_of(struct arena *a, const struct message_values *values)
+{
+    struct message_addresses out = {.unreadable = values->unreadable};
+    struct header_mailboxes *lists = ARENA_ARRAY(a, struct header_mailboxes, values->n);
+    size_t n = 0;
+    for (size_t i = 0; i < values->n; i++) {
+        lists[i] = address_list_parse(a, values->v[i].raw);
+        n += lists[i].n;
+        out.malformed |= lists[i].malformed;
+        if (lists[i].truncated) out.unreadable |= UNREADABLE_LIMIT;
+    }
+    struct message_address *v = ARENA_ARRAY(a, struct message_address, n);
+    out.v = v;
+    out.n = n;
+    for (size_t i = 0; i < values->n; i++)
+        for (size_t k = 0; k < lists[i].n; k++, v++) {
+            const struct header_mailbox *mailbox = &lists[i].v[k];
+            *v = (struct message_address){mailbox->address, mailbox->local, mailbox->domain, mailbox_name(a, mailbox)};
+            out.unreadable |= v->name.unreadable;
+        }
+    return out;
+}
+
+const struct message_addresses *message_addresses(struct message *m, struct str name)
+{
+    static const struct message_addresses none, none_read = {.unreadable = UNREADABLE_LIMIT};
+    size_t first = message_field_find(m, name, 0);
+    if (first == m->header.field_count) return m->header.unreadable ? &none_read : &none;
+    if (!m->addresses[first]) {
+        m->addresses[first] = ARENA_NEW(m->arena, struct message_addresses);
+        *m->addresses[first] = message_addresses_of(m->arena, message_header(m, name));
+    }
+    return m->addresses[first];
+}

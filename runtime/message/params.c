@@ -1,0 +1,277 @@
+#include "message/params.h"
+
+#include <string.h>
+
+#include "message/charset.h"
+#include "message/decode.h"
+
+/* One parameter as written, before continuations are joined. */
+struct piece_of_param {
+    struct str name;   /* lower case, without "*0*" */
+    struct str value;  /* quotes off */
+    int section;       /* RFC 2231 section 3; -1: not sectioned */
+    bool extended;     /* percent-encoded, RFC 2231 section 4 */
+    bool used;
+};
+
+struct reader {
+    struct arena *arena;
+    struct str s;
+    size_t at;
+};
+
+static struct str lower_copy(struct arena *a, struct str s)
+{
+    struct str copy = arena_str(a, s);
+    char *p = (char *)copy.p; /* just made */
+    for (size_t i = 0; i < copy.n; i++) p[i] = ascii_lower(p[i]);
+    return copy;
+}
+
+static bool at_end(const struct reader *r) { return r->at >= r->s.n; }
+static char peek(const struct reader *r) { return r->s.p[r->at]; }
+
+/* Steps over a comment, nested ones by counting; to the end when it is not closed. */
+static void skip_comment(struct reader *r)
+{
+    size_t depth = 0;
+    for (; !at_end(r); r->at++) {
+        char c = peek(r);
+        if (c == '\\') {
+            r->at++;
+        } else if (c == '(') {
+            depth++;
+        } else if (c == ')' && --depth == 0) {
+            r->at++;
+            return;
+        }
+    }
+    r->at = r->s.n;
+}
+
+static void skip_blanks(struct reader *r)
+{
+    while (!at_end(r) && (ascii_is_blank(peek(r)) || peek(r) == '(')) {
+        if (peek(r) == '(')
+            skip_comment(r);
+        else
+            r->at++;
+    }
+}
+
+static struct str quoted_string(struct reader *r)
+{
+    size_t begin = ++r->at;
+    bool escapes = false;
+    while (!at_end(r) && peek(r) != '"') {
+        if (peek(r) == '\\') escapes = true, r->at++;
+        if (!at_end(r)) r->at++;
+    }
+    struct str inside = str_slice(r->s, begin, r->at);
+    if (!at_end(r)) r->at++;
+    if (!escapes) return inside;
+    char *p = arena_alloc(r->arena, inside.n);
+    size_t n = 0;
+    for (size_t i = 0; i < inside.n; i++) {
+        if (inside.p[i] == '\\' && i + 1 < inside.n) i++;
+        p[n++] = inside.p[i];
+    }
+    return (struct str){p, n};
+}
+
+/* An unquoted value, up to ";" or a comment: blanks inside it are kept, as readers do with file names. */
+static struct str bare_value(struct reader *r)
+{
+    size_t begin = r->at;
+    while (!at_end(r) && peek(r) != ';' && !(peek(r) == '(' && r->at > begin && ascii_is_blank(r->s.p[r->at - 1]))) r->at++;
+    return str_trim(str_slice(r->s, begin, r->at));
+}
+
+/* The part before the first ";": "text/plain", without comments and blanks. */
+static struct str main_value(struct reader *r)
+{
+    char *p = arena_alloc(r->arena, r->s.n + 1);
+    size_t n = 0;
+    for (;;) {
+        skip_blanks(r);
+        if (at_end(r) || peek(r) == ';') break;
+        p[n++] = ascii_lower(r->s.p[r->at++]);
+    }
+    return (struct str){p, n};
+}
+
+/* "filename*1*" into name, section and extended (RFC 2231 section 7); a form of its own invention stays a name. */
+static void split_name(struct str name, struct piece_of_param *out)
+{
+    out->section = -1;
+    out->name = name;
+    size_t star = str_find_byte(name, '*');
+    if (star == STR_NPOS || star == 0) return;
+    struct str rest = str_from(name, star + 1);
+    bool extended = rest.n == 0 || str_ends(rest, STR("*"));
+    if (rest.n && extended) rest.n--;
+    uint64_t section = 0;
+    if (rest.n && (!str_to_u64(rest, &section) || section >= PARAMS_MAX)) return;
+    out->name = str_slice(name, 0, star);
+    out->extended = extended;
+    out->section = rest.n ? (int)section : -1;
+}
+
+static bool next_piece(struct reader *r, struct piece_of_param *out)
+{
+    for (;;) {
+        skip_blanks(r);
+        if (at_end(r)) return false;
+        if (peek(r) == ';') {
+            r->at++;
+            continue;
+        }
+        size_t begin = r->at;
+        while (!at_end(r) && peek(r) != '=' && peek(r) != ';') r->at++;
+        struct str name = str_trim(str_slice(r->s, begin, r->at));
+        if (at_end(r) || peek(r) == ';' || name.n == 0) {
+            if (!at_end(r)) r->at++;
+            continue;
+        }
+        r->at++;
+        skip_blanks(r);
+        *out = (struct piece_of_param){0};
+        split_name(lower_copy(r->arena, name), out);
+        out->value = !at_end(r) && peek(r) == '"' ? quoted_string(r) : bare_value(r);
+        return true;
+    }
+}
+
+static void percent_decode(struct str s, struct buf *out)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        int c = s.p[i] == '%' && s.n - i >= 3 ? decode_hex_pair(s.p[i + 1], s.p[i + 2]) : -1;
+        buf_add_byte(out, c >= 0 ? (char)c : s.p[i]);
+        if (c >= 0) i += 2;
+    }
+}
+
+static struct message_text text_of(struct arena *a, struct str s, uint32_t unreadable)
+{
+    struct str *view = ARENA_NEW(a, struct str);
+    *view = s;
+    return (struct message_text){view, 1, unreadable};
+}
+
+/* A value that stands alone: RFC 2047 words are no part of the standard there, yet decoded by every reader. */
+static struct message_text plain_text(struct arena *a, struct str value)
+{
+    if (decode_header_is_plain(value)) return text_of(a, value, 0);
+    struct buf text = {0};
+    uint32_t unreadable = decode_header_value(value, &text);
+    struct message_text made = text_of(a, arena_str(a, buf_str(&text)), unreadable);
+    buf_free(&text);
+    return made;
+}
+
+/* The sections of one name from 0 without gap, or the one unsectioned extended value, joined and decoded. */
+static struct message_text extended_text(struct arena *a, struct piece_of_param *v, size_t n, size_t first)
+{
+    struct str charset = STR("");
+    struct buf bytes = {0}, text = {0};
+    int section = v[first].section < 0 ? -1 : 0;
+    for (bool more = true; more; section++) {
+        more = false;
+        for (size_t i = first; i < n; i++) {
+            if (v[i].used || v[i].section != section || !str_eq(v[i].name, v[first].name)) continue;
+            struct str value = v[i].value, rest;
+            struct str head, language;
+            if (v[i].extended && section <= 0 && str_cut(value, '\'', &head, &rest) && str_cut(rest, '\'', &language, &rest)) {
+                charset = head;
+                value = rest;
+            }
+            if (v[i].extended)
+                percent_decode(value, &bytes);
+            else
+                buf_add(&bytes, value);
+            v[i].used = true;
+            more = section >= 0;
+            break;
+        }
+    }
+    uint32_t unreadable = charset_decode(charset, buf_str(&bytes), &text);
+    struct message_text made = text_of(a, arena_str(a, buf_str(&text)), unreadable);
+    buf_free(&bytes);
+    buf_free(&text);
+    return made;
+}
+
+/* The lowest piece of the same name that begins its extended value: section 0 or none. */
+static size_t extended_begin(const struct piece_of_param *v, size_t n, size_t from)
+{
+    for (size_t i = from; i < n; i++)
+        if (!v[i].used && v[i].section <= 0 && (v[i].extended || v[i].section == 0) && str_eq(v[i].name, v[from].name)) return i;
+    return n;
+}
+
+static size_t join(struct arena *a, struct piece_of_param *v, size_t n, struct mime_param *out)
+{
+    size_t made = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (v[i].used) continue;
+        struct mime_param *param = &out[made];
+        param->name = v[i].name;
+        if (!v[i].extended && v[i].section < 0) {
+            v[i].used = true;
+            param->value = plain_text(a, v[i].value);
+            made++;
+            continue;
+        }
+        size_t begin = extended_begin(v, n, i);
+        if (begin == n) { /* a continuation of nothing */
+            v[i].used = true;
+            continue;
+        }
+        /* Sections may stand in any order (RFC 2231 section 3): bring the first one here. */
+        struct piece_of_param swap = v[i];
+        v[i] = v[begin];
+        v[begin] = swap;
+        param->value = extended_text(a, v, n, i);
+        made++;
+    }
+    return made;
+}
+
+struct params params_parse(struct arena *a, struct str field_body)
+{
+    struct params out = {0};
+    if (str_find_byte(field_body, '\n') != STR_NPOS || str_find_byte(field_body, '\r') != STR_NPOS) {
+        struct buf line = {0};
+        decode_unfold(field_body, &line);
+        field_body = arena_str(a, buf_str(&line));
+        buf_free(&line);
+    }
+    struct reader r = {a, field_body, 0};
+    out.value = main_value(&r);
+    struct piece_of_param *pieces = NULL;
+    size_t n = 0, cap = 0;
+    for (struct piece_of_param one; next_piece(&r, &one);) {
+        if (n == PARAMS_MAX) {
+            out.unreadable = UNREADABLE_LIMIT;
+            break;
+        }
+        if (n == cap) {
+            struct piece_of_param *more = ARENA_ARRAY(a, struct piece_of_param, cap = cap ? cap * 2 : 4);
+            if (n) memcpy(more, pieces, n * sizeof *more);
+            pieces = more;
+        }
+        pieces[n++] = one;
+    }
+    if (n == 0) return out;
+    struct mime_param *params = ARENA_ARRAY(a, struct mime_param, n);
+    out.n = join(a, pieces, n, params);
+    out.v = params;
+    return out;
+}
+
+const struct mime_param *params_find(const struct mime_param *v, size_t n, struct str name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(v[i].name, name)) return &v[i];
+    return NULL;
+}

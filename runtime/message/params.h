@@ -1,0 +1,21 @@
+/* message/params: the value and parameters of Content-Type and Content-Disposition (RFC 2045 section 5.1, RFC 2183), with
+ * RFC 2231's continuations and charsets and the RFC 2047 words that many senders put there.
+ *
+ * Internal to message/.  Everything made lives in the arena; the rest is a view of the field body. */
+#ifndef SLUICE_MESSAGE_PARAMS_H
+#define SLUICE_MESSAGE_PARAMS_H
+
+#include "message/message.h"
+
+struct params {
+    struct str value; /* before the first ";", lower case, comments and blanks removed: "text/plain", "attachment" */
+    const struct mime_param *v;
+    size_t n;
+    uint32_t unreadable; /* LIMIT: there were more than PARAMS_MAX */
+};
+enum { PARAMS_MAX = 64 };
+
+struct params params_parse(struct arena *a, struct str field_body);
+const struct mime_param *params_find(const struct mime_param *v, size_t n, struct str name);
+
+#endif
