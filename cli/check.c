@@ -1,0 +1,31 @@
+#include <string.h>
+#include <sysexits.h>
+
+#include "cli/cli.h"
+
+int check_main(int argc, char **argv)
+{
+    const char *format = "text";
+    bool werror = false;
+    const struct option options[] = {{"format", &format, NULL, NULL}, {"werror", NULL, &werror, NULL}};
+    argc = options_parse(command_find("check"), argc, argv, options, 2);
+    if (argc < 2) return usage("check", "which file?");
+    bool json = strcmp(format, "json") == 0;
+    if (!json && strcmp(format, "text") != 0) return usage("check", "`--format` is text or json");
+
+    struct counts total = {0, 0};
+    int worst = EX_OK;
+    for (int i = 1; i < argc; i++) {
+        struct counts counts = {0, 0};
+        int status = EX_OK;
+        struct program *p = rule_set_load(argv[i], json ? DIAGNOSTICS_JSON : DIAGNOSTICS_TEXT, werror, stdout, &counts, &status);
+        program_free(&p);
+        total.errors += counts.errors;
+        total.warnings += counts.warnings;
+        if (status != EX_OK) worst = status;
+    }
+    if (!json && total.errors + total.warnings)
+        printf("%zu error%s, %zu warning%s\n", total.errors, total.errors == 1 ? "" : "s", total.warnings,
+               total.warnings == 1 ? "" : "s");
+    return worst;
+}

@@ -1,0 +1,65 @@
+#include <stdarg.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "cli/cli.h"
+
+static const struct command commands[] = {
+    {"check", check_main, "FILE… [--format text|json] [--werror]", "tell everything that is wrong with rule files"},
+    {"build", build_main, "FILE -o OUT [--werror]", "compile a rule file into a program"},
+    {"dump", dump_main, "FILE|PROGRAM", "print the compiled program, readable"},
+    {"judge", judge_main,
+     "RULES MAIL --from A --to B [--to C]… [--client IP] [--helo NAME] [--user NAME] [--tls VERSION] [--listener NAME] [--json]",
+     "what the rules would do with a message, and why; no relay needed"},
+    {"explain", explain_main, "CODE", "what a diagnostic means and how to mend it"},
+    {"fields", fields_main, "[--json]", "what conditions can ask about"},
+    {"actions", actions_main, "[--json]", "what rules can do"},
+    {"status", status_main, "[--json] [--socket PATH]", "whether the relay runs, and on which rule set"},
+    {"reload", reload_main, "[--socket PATH]", "take the changed rules into the running relay"},
+    {"queue", queue_main, "[--json] [--socket PATH]  |  release ID", "what waits, and why; let held mail go"},
+    {"rules", rules_main, "[--json] [--socket PATH]", "each rule with its counters"},
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0) return &commands[i];
+    return NULL;
+}
+
+static void help(FILE *to)
+{
+    fputs("usage: sluice COMMAND …\n\n", to);
+    for (size_t i = 0; i < COMMANDS; i++) fprintf(to, "  %-8s  %s\n", commands[i].name, commands[i].summary);
+    fputs("\n`sluice COMMAND --help` shows what a command takes.  The relay's socket is --socket PATH, else $SLUICE_SOCKET,\n"
+          "else /run/sluice/control.sock.\n",
+          to);
+}
+
+int usage(const char *command, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "sluice %s: ", command);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "\nusage: sluice %s %s\n", command, command_find(command)->arguments);
+    return EX_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : NULL;
+    if (name && (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)) {
+        help(stdout);
+        return EX_OK;
+    }
+    const struct command *c = name ? command_find(name) : NULL;
+    if (!c) {
+        if (name) fprintf(stderr, "sluice: there is no command `%s`\n", name);
+        help(stderr);
+        return EX_USAGE;
+    }
+    return c->run(argc - 1, argv + 1);
+}

@@ -1,0 +1,58 @@
+#include <sysexits.h>
+
+#include "builder/build.h"
+#include "bytecode/codec.h"
+#include "bytecode/verify.h"
+#include "cli/cli.h"
+#include "compiler/compiler.h"
+#include "compiler/words.h"
+
+bool read_file(const char *path, size_t most, struct buf *out, struct err *e)
+{
+    return build_read_file(path, most, out, e);
+}
+
+static struct program *decode(struct str file, const char *path, int *status)
+{
+    struct err e = {0};
+    struct program *p = program_decode(file, &words_rows, &e);
+    if (p && !program_verify_err(p, &words_rows, &e)) program_free(&p);
+    if (!p) {
+        fprintf(stderr, "sluice: %s: %s\n", path, e.text);
+        *status = e.sysexit;
+    }
+    return p;
+}
+
+static struct program *compile(const char *path, enum diagnostics_form form, bool werror, FILE *to, struct counts *counts,
+                               int *status)
+{
+    struct sources sources = {0};
+    struct diags d = {.arena = arena_create(), .sources = &sources};
+    struct compile_input in = {str_of(path), compiler_read_disk, NULL, werror};
+    struct program *p = compiler_compile(&in, &d);
+    struct buf out = {0};
+    if (form == DIAGNOSTICS_JSON) diags_print_json(&d, &out);
+    else diags_print_text(&d, &out, use_colour(to));
+    put(&out, to);
+    if (counts) *counts = (struct counts){d.errors, d.warnings};
+    *status = p ? EX_OK : EX_DATAERR;
+    buf_free(&out);
+    VEC_FREE(&sources.list);
+    VEC_FREE(&d.list);
+    arena_free(&d.arena);
+    return p;
+}
+
+struct program *rule_set_load(const char *path, enum diagnostics_form form, bool werror, FILE *to, struct counts *counts,
+                              int *status)
+{
+    struct buf file = {0};
+    struct err e = {0};
+    struct program *p = NULL;
+    if (!read_file(path, BUILD_PROGRAM_MAX, &file, &e)) *status = fail(&e);
+    else if (program_is_compiled(buf_str(&file))) p = decode(buf_str(&file), path, status);
+    else p = compile(path, form, werror, to, counts, status);
+    buf_free(&file);
+    return p;
+}

@@ -1,0 +1,116 @@
+/* `sluice fields` and `sluice actions`: the vocabulary, from its tables. */
+#include <sysexits.h>
+
+#include "base/json.h"
+#include "cli/cli.h"
+#include "compiler/words.h"
+
+static const char *const type_names[] = {
+    [TYPE_TEXT] = "text",   [TYPE_ADDRESS] = "address", [TYPE_DOMAIN] = "domain",   [TYPE_NUMBER] = "number",
+    [TYPE_SIZE] = "size",   [TYPE_DURATION] = "duration", [TYPE_DATE] = "date",     [TYPE_CLOCK] = "clock",
+    [TYPE_NETWORK] = "network", [TYPE_WORD] = "word",   [TYPE_YESNO] = "yes/no",    [TYPE_NAME] = "name",
+};
+static const char *const fact_names[] = {
+    [FACT_MESSAGE] = "message", [FACT_RECIPIENT] = "recipient", [FACT_ELEMENT] = "element"};
+static const char *const join_names[] = {
+    [JOIN_ACCUMULATE] = "each once", [JOIN_MAXIMUM] = "the strongest", [JOIN_LAST] = "the last wins",
+    [JOIN_FINAL] = "final",          [JOIN_STOP] = "stop",             [JOIN_UNION] = "together"};
+static const char *const guard_names[] = {
+    [GUARD_NEITHER] = "", [GUARD_PROTECTS] = "protects", [GUARD_RELAXES] = "relaxes"};
+
+static struct js *field_json(const struct field_row *f)
+{
+    struct js *o = js_object();
+    js_put_cstr(o, "field", f->name);
+    js_put_cstr(o, "type", type_names[f->type]);
+    js_put_cstr(o, "fact_of", fact_names[f->of]);
+    js_put_bool(o, "takes_text", f->text != FIELD_TEXT_NONE);
+    js_put_bool(o, "several", f->many);
+    if (*f->words) js_put_cstr(o, "words", f->words);
+    js_put_cstr(o, "doc", f->doc);
+    js_put_cstr(o, "example", f->example);
+    return o;
+}
+
+static struct js *action_json(const struct action_row *a)
+{
+    struct js *o = js_object(), *params = js_array();
+    js_put_cstr(o, "action", a->name);
+    js_put_bool(o, "final", a->final);
+    js_put_cstr(o, "joins", join_names[a->join]);
+    if (a->guard != GUARD_NEITHER) js_put_cstr(o, "guard", guard_names[a->guard]);
+    for (size_t i = 0; i < a->param_count; i++) {
+        struct js *p = js_object();
+        js_put_cstr(p, "name", a->params[i].name);
+        js_put_cstr(p, "type", type_names[a->params[i].type]);
+        if (a->params[i].type == TYPE_WORD) js_put_cstr(p, "words", a->params[i].words);
+        js_put_bool(p, "required", a->params[i].required);
+        js_add(params, p);
+    }
+    js_put(o, "parameters", params);
+    js_put_cstr(o, "doc", a->doc);
+    js_put_cstr(o, "example", a->example);
+    return o;
+}
+
+static void print_line(struct js *o, struct buf *out)
+{
+    js_print(o, out);
+    buf_add_byte(out, '\n');
+    js_free(&o);
+}
+
+static bool wants_json(const char *command, int argc, char **argv)
+{
+    bool json = false;
+    const struct option options[] = {{"json", NULL, &json, NULL}};
+    if (options_parse(command_find(command), argc, argv, options, 1) > 1)
+        exit(usage(command, "it takes no argument"));
+    return json;
+}
+
+int fields_main(int argc, char **argv)
+{
+    bool json = wants_json("fields", argc, argv);
+    struct buf out = {0};
+    for (size_t i = 0; i < words_rows.field_count; i++) {
+        const struct field_row *f = &words_rows.fields[i];
+        if (json) {
+            print_line(field_json(f), &out);
+            continue;
+        }
+        buf_printf(&out, "%s%s\n    %s of the %s%s%s%s\n    %s\n    e.g. %s\n", f->name, f->text ? " \"…\"" : "",
+                   type_names[f->type], fact_names[f->of], f->many ? ", several" : "", *f->words ? ": " : "", f->words, f->doc,
+                   f->example);
+    }
+    if (!json) {
+        buf_printf(&out, "\nAddresses have parts:");
+        for (size_t i = 0; i < words_part_count; i++)
+            buf_printf(&out, " .%s (%s)", words_parts[i].name, type_names[words_parts[i].type]);
+        buf_add_byte(&out, '\n');
+    }
+    put(&out, stdout);
+    buf_free(&out);
+    return EX_OK;
+}
+
+int actions_main(int argc, char **argv)
+{
+    bool json = wants_json("actions", argc, argv);
+    struct buf out = {0};
+    for (size_t i = 0; i < words_rows.action_count; i++) {
+        const struct action_row *a = &words_rows.actions[i];
+        if (json) {
+            print_line(action_json(a), &out);
+            continue;
+        }
+        buf_printf(&out, "%s", a->name);
+        for (size_t k = 0; k < a->param_count; k++)
+            buf_printf(&out, a->params[k].required ? " %s" : " [%s]", a->params[k].name);
+        buf_printf(&out, "\n    joins: %s%s%s\n    %s\n    e.g. %s\n", join_names[a->join], a->guard ? ", " : "",
+                   guard_names[a->guard], a->doc, a->example);
+    }
+    put(&out, stdout);
+    buf_free(&out);
+    return EX_OK;
+}
