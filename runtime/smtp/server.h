@@ -99,6 +99,9 @@ void smtp_server_answer(struct smtp_server *s, const struct reply *r);
 /* While content arrives: keeps nothing more (no CONTENT, no MESSAGE event; ABORT comes at once), swallows the rest and gives
  * this reply at the final dot.  For a full memory budget or a failed write. */
 void smtp_server_discard(struct smtp_server *s, const struct reply *r);
+/* After a STARTTLS that was accepted: true, unless bytes arrived behind the command before its answer: then the session ends,
+ * and TLS must not be started. */
+bool smtp_server_expects_tls(const struct smtp_server *s);
 /* TLS stands: all is forgotten, the client must greet again (RFC 3207 section 4.2). */
 void smtp_server_secured(struct smtp_server *s);
 /* Ends the session from our side: r (may be NULL: silence) is the last reply.  Then next() gives ABORT, if due, and CLOSE.

@@ -1,0 +1,65 @@
+/* smtp/server_core: what the two halves of the server engine share: server.c (bytes, content, answers) and
+ * server_command.c (the verbs).  Private to smtp/. */
+#ifndef SLUICE_SMTP_SERVER_CORE_H
+#define SLUICE_SMTP_SERVER_CORE_H
+
+#include "smtp/server.h"
+
+enum server_phase {
+    PHASE_COMMAND,
+    PHASE_CONTENT,
+    PHASE_TLS,    /* 220 given: no byte may come before smtp_server_secured */
+    PHASE_ENDING, /* ABORT, if due, and CLOSE are still to be told */
+    PHASE_OVER
+};
+
+/* Where in the content the next byte stands. */
+enum server_content {
+    CONTENT_LINE,   /* first of a line */
+    CONTENT_TEXT,
+    CONTENT_CR,     /* behind a CR */
+    CONTENT_DOT,    /* behind a dot that began a line */
+    CONTENT_DOT_CR
+};
+
+enum server_step { STEP_EVENT, STEP_AGAIN, STEP_STARVED };
+
+struct smtp_server {
+    struct smtp_server_options options;
+    char *hostname;
+    struct buf out;
+    struct str in;          /* bytes not yet looked at: the caller's, or those in `held` */
+    struct buf held;
+    bool in_held;
+    enum server_phase phase;
+    bool asking;
+    enum smtp_server_event_kind question;
+    bool greeted, esmtp, tls;
+    /* The transaction.  mail false: recipients 0 and phase not CONTENT. */
+    bool mail, told;        /* told: its ABORT was given already */
+    uint32_t recipients;
+    enum server_content content;
+    uint64_t size;
+    bool discarding;
+    struct reply verdict;   /* for the final dot while discarding; its text is in verdict_text */
+    struct buf verdict_text;
+    bool abort_due;
+    const char *abort_why, *end_why;
+    bool has_later;         /* an event that had to let an ABORT pass */
+    struct smtp_server_event later;
+    unsigned errors, junk;
+};
+
+/* One reply into the output. */
+void server_say(struct smtp_server *s, uint16_t code, struct status status, struct str text);
+/* A refusal that counts as the client's error; the twentieth ends the session with 421. */
+enum server_step server_refuse(struct smtp_server *s, uint16_t code, struct status status, struct str text);
+enum server_step server_refuse_injection(struct smtp_server *s); /* bytes behind STARTTLS */
+/* The transaction goes: ABORT becomes due if the caller holds one. */
+void server_reset(struct smtp_server *s, const char *why);
+void server_end(struct smtp_server *s, const char *why);
+
+/* Runs one command, a line without its CR LF. */
+enum server_step server_command(struct smtp_server *s, struct str line, struct smtp_server_event *ev);
+
+#endif
