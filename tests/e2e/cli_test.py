@@ -1,0 +1,164 @@
+#!/usr/bin/python3
+"""The offline commands: exit statuses, both output forms, and bad input of every kind."""
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+
+from relay import PATIENCE, ROOT, SLUICE, equal, main, test
+
+EXAMPLES = ROOT / "examples"
+FOLDER = tempfile.TemporaryDirectory(prefix="sluice-cli-")
+
+
+def sluice(*arguments, **more):
+    return subprocess.run([str(SLUICE), *map(str, arguments)], capture_output=True, text=True, timeout=PATIENCE, **more)
+
+
+def write(name, content):
+    path = pathlib.Path(FOLDER.name) / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def judge(rules, mail, *arguments):
+    done = sluice("judge", rules, mail, "--from", "alice@corp.example", *arguments, "--json")
+    equal(done.returncode, 0, done.stderr)
+    return json.loads(done.stdout)
+
+
+@test
+def check_statuses():
+    """check: 0 for a good file, 65 with errors, 66 without the file, 64 for a wrong call"""
+    equal(sluice("check", EXAMPLES / "relay.sluice").returncode, 0)
+    bad = sluice("check", write("bad.sluice", 'when subjekt contains "x" then drop\n'))
+    equal(bad.returncode, 65)
+    assert "bad.sluice:1:6: error E2" in bad.stdout and "subject" in bad.stdout and "^~~~~~~" in bad.stdout, bad.stdout
+    equal(sluice("check", "/no/such/file").returncode, 66)
+    equal(sluice("check").returncode, 64)
+    equal(sluice("chekc").returncode, 64)
+    equal(sluice("check", "--nonsense", "x").returncode, 64)
+
+
+@test
+def check_json():
+    """check --format json: one record a line, with code, place and fix"""
+    rows = [json.loads(line) for line in sluice("check", "--format", "json", write(
+        "two.sluice", 'when subjekt contains "x" then drop\nwhen size over "big" then drop\n')).stdout.splitlines()]
+    codes = [row["code"] for row in rows if row["severity"] == "error"]
+    assert len(codes) >= 2 and all(code.startswith("E") for code in codes), rows
+    equal(rows[0]["line"], 1)
+    known = sluice("explain", codes[0])
+    equal(known.returncode, 0)
+    assert codes[0] in known.stdout
+
+
+@test
+def bad_files():
+    """invalid UTF-8, NUL, deep nesting, endless words: diagnostics, never a crash"""
+    for name, content in {
+        "utf8": b'when subject contains "\xff\xfe" then drop\n',
+        "nul": b'when subject contains "a\0b" then drop\n',
+        "nesting": b"when " + b"(" * (8 << 20),
+        "nots": b"when " + b"not " * (2 << 20) + b"encrypted then drop",
+        "quote": b'when subject contains "never closed\n' * 10,
+        "words": b"frobnicate " * 100_000,
+        "binary": bytes(range(256)) * 64,
+        "empty-rule": b"when then",
+        "list": b"list x of address = " + b'"@",' * 1000,
+    }.items():
+        done = sluice("check", write(name + ".sluice", content))
+        equal(done.returncode, 65, f"{name}: {done.stdout[:300]} {done.stderr[:300]}")
+        assert "error E" in done.stdout, (name, done.stdout[:300])
+    equal(sluice("check", write("too-big.sluice", b"#" * ((8 << 20) + 1))).returncode, 65, "over 8 MiB")
+
+
+@test
+def build_and_dump():
+    """build writes a program that dump reads as it reads the source; a damaged one is refused"""
+    out = pathlib.Path(FOLDER.name) / "relay.sluicec"
+    equal(sluice("build", EXAMPLES / "relay.sluice", "-o", out).returncode, 0)
+    of_source, of_program = sluice("dump", EXAMPLES / "relay.sluice"), sluice("dump", out)
+    equal(of_program.stdout, of_source.stdout)
+    assert "require_tls" in of_program.stdout and "test" in of_program.stdout
+    damaged = bytearray(out.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    refused = sluice("dump", write("damaged.sluicec", bytes(damaged)))
+    equal(refused.returncode, 65)
+    assert len(refused.stderr.splitlines()) == 1, refused.stderr
+    equal(sluice("build", EXAMPLES / "relay.sluice", "-o", "/no/such/folder/x").returncode, 73)
+
+
+@test
+def judge_verdicts():
+    """judge: the verdict per recipient, the rule, each test's value and where it matched"""
+    secret = EXAMPLES / "mail" / "secret.eml"
+    got = judge(EXAMPLES / "relay.sluice", secret, "--to", "bob@clear.example", "--to", "dave@corp.example")
+    bob, dave = got["recipients"]["bob@clear.example"], got["recipients"]["dave@corp.example"]
+    equal(bob["verdict"], "deliver")
+    tls = next(a for a in bob["actions"] if a["action"] == "require_tls")
+    equal((tls["level"], tls["rule"]), ("encrypt", "Top secret leaves only over TLS"))
+    equal(dave["actions"], [])
+    rule = next(r for r in got["rules"] if r["rule"] == "Top secret leaves only over TLS")
+    subject = next(t for t in rule["tests"] if "subject" in t["test"])
+    equal(subject["values"][0]["matched"], True)
+    assert subject["values"][0]["to"] > subject["values"][0]["from"]
+    assert got["facts"], "facts"
+    payroll = judge(EXAMPLES / "relay.sluice", EXAMPLES / "mail" / "payroll.eml", "--to", "bob@clear.example")
+    equal(payroll["recipients"]["bob@clear.example"]["verdict"], "reject")
+    assert payroll["reply"].startswith("550 5.7.1 Payroll data"), payroll["reply"]
+
+
+@test
+def judge_text():
+    """judge for people: rule, test, value and verdict can be read"""
+    done = sluice("judge", EXAMPLES / "relay.sluice", EXAMPLES / "mail" / "secret.eml", "--from", "alice@corp.example", "--to",
+                  "bob@clear.example")
+    equal(done.returncode, 0, done.stderr)
+    for words in ("Top secret leaves only over TLS", "subject contains", "matched", "bob@clear.example: deliver",
+                  "TLS required: encrypt"):
+        assert words in done.stdout, (words, done.stdout)
+    assert "\033" not in done.stdout, "colours only on a terminal"
+
+
+@test
+def judge_wrong_calls():
+    """judge without an address, with a bad one, without a mail: one sentence each"""
+    mail = EXAMPLES / "mail" / "plain.eml"
+    for arguments, status in (((EXAMPLES / "relay.sluice", mail, "--to", "b@x.example"), 64),
+                              ((EXAMPLES / "relay.sluice", mail, "--from", "a@x.example"), 64),
+                              ((EXAMPLES / "relay.sluice", mail, "--from", "a@x.example", "--to", "not an address"), 64),
+                              ((EXAMPLES / "relay.sluice", "/no/such.eml", "--from", "", "--to", "b@x.example"), 66)):
+        done = sluice("judge", *arguments)
+        equal(done.returncode, status, done.stderr)
+        assert done.stderr.startswith("sluice"), done.stderr
+
+
+@test
+def vocabulary():
+    """fields and actions print every row, with an example that compiles"""
+    fields = [json.loads(line) for line in sluice("fields", "--json").stdout.splitlines()]
+    assert {"subject", "recipient", "header", "marked"} <= {f["field"] for f in fields}
+    actions = [json.loads(line) for line in sluice("actions", "--json").stdout.splitlines()]
+    assert {"require_tls", "reject", "stop"} <= {a["action"] for a in actions}
+    rules = ['connector "partners" host "mx.partner.example"']
+    rules += [f'when {f["example"]} then mark "f{n}"' for n, f in enumerate(fields)]
+    rules += [f'when size over {n} MB then {a["example"]}' for n, a in enumerate(actions, 1)]
+    done = sluice("check", write("vocabulary.sluice", "\n".join(rules) + "\n"))
+    equal(done.returncode, 0, done.stdout)
+
+
+@test
+def no_relay():
+    """control commands without a relay: 69 and one sentence that names the socket"""
+    for command in (["status"], ["queue"], ["rules"], ["reload"], ["queue", "release", "X"]):
+        done = sluice(*command, "--socket", "/no/such.sock")
+        equal(done.returncode, 69, done.stderr)
+        assert "/no/such.sock" in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+    done = sluice("status", env={**os.environ, "SLUICE_SOCKET": "/other.sock"})
+    assert "/other.sock" in done.stderr
+
+
+if __name__ == "__main__":
+    main()
