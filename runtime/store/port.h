@@ -105,7 +105,8 @@ struct store_write {
 struct store_query {
     enum { QUERY_DUE, QUERY_MESSAGE, QUERY_QUEUE, QUERY_RULES, QUERY_FIND } kind;
     struct str queue_id;      /* MESSAGE: with its content; FIND: without */
-    void (*message)(void *owner, const struct stored_message *m); /* DUE, QUEUE: without content and copies; DUE: recipients queued only */
+    /* DUE, QUEUE: without content and copies; DUE: only recipients that are queued.  MESSAGE, FIND: at least one copy. */
+    void (*message)(void *owner, const struct stored_message *m);
     void (*rule)(void *owner, struct str rule, const uint64_t counts[5], int64_t last); /* in the order of the HIT_ bits */
     void (*done)(void *owner, bool ok, const struct err *e); /* content that fails its hash: ok is false, EX_DATAERR */
     void *owner;

@@ -1,0 +1,14 @@
+/* store/directory: directories of ours: made with their parents, closed to others. */
+#ifndef SLUICE_STORE_DIRECTORY_H
+#define SLUICE_STORE_DIRECTORY_H
+
+#include <sys/types.h>
+
+#include "base/err.h"
+
+/* Makes `path` and what leads to it where missing (the last one with `mode`).  False with *e (EX_CANTCREAT). */
+bool directory_make(const char *path, mode_t mode, struct err *e);
+/* Opens it; refuses (EX_NOPERM) one that group or others may write, or that is not the process's own. -1 with *e. */
+int directory_open_private(const char *path, struct err *e);
+
+#endif

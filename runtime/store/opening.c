@@ -1,0 +1,133 @@
+/* Opening and closing the writer: what a start checks and prepares (DESIGN section 4, "Start" and "The reserve"). */
+#include "store/writer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+
+#include "store/spool.h"
+
+enum {
+    WAL_RESERVE = 8 * 1024 * 1024,
+    QUICK_CHECK_MAX = 256 * 1024 * 1024, /* checking more would keep the relay from starting */
+    CHECKPOINT_FRAMES = 512,
+    CHECKPOINT_AGAIN = 256,
+    RESTART_FRAMES = 960, /* of 8 KiB: the reserve holds 1,024 */
+};
+
+static int count_frames(void *context, sqlite3 *handle, const char *name, int frames)
+{
+    struct writer *w = context;
+    (void)handle;
+    (void)name;
+    w->wal_frames = frames;
+    return SQLITE_OK;
+}
+
+static bool number_of(struct writer *w, enum statement id, int64_t *out, struct err *e)
+{
+    sqlite3_stmt *s = database_statement(&w->db, id);
+    int result = sqlite3_step(s);
+    if (result == SQLITE_ROW) *out = sqlite3_column_int64(s, 0);
+    bool ok = database_trouble(&w->db, result, "reading the queue", e) == TROUBLE_NONE && result == SQLITE_ROW;
+    sqlite3_reset(s);
+    return ok || (result == SQLITE_DONE && err_set(e, EX_DATAERR, "the queue's database lacks a row that it needs"));
+}
+
+static bool set_clean(struct writer *w, bool clean)
+{
+    sqlite3_stmt *s = database_statement(&w->db, SQL_SET_CLEAN);
+    sqlite3_bind_int(s, 1, clean);
+    return database_run(&w->db, s) == TROUBLE_NONE;
+}
+
+static bool check(struct writer *w, const char *path, struct err *e)
+{
+    int64_t clean = 0;
+    struct stat st;
+    if (!number_of(w, SQL_GET_CLEAN, &clean, e)) return false;
+    if (clean || stat(path, &st) < 0 || st.st_size >= QUICK_CHECK_MAX) return true;
+    char answer[160] = "";
+    if (!database_quick_check(&w->db, answer, sizeof answer, e)) return false;
+    return strcmp(answer, "ok") == 0 || err_set(e, EX_DATAERR, "%s is damaged: %s", path, answer);
+}
+
+static bool spool_known(void *context, struct str queue_id)
+{
+    struct writer *w = context;
+    sqlite3_stmt *s = database_statement(&w->db, SQL_HAS_SPOOL);
+    bind_text(s, 1, queue_id);
+    int result = sqlite3_step(s);
+    sqlite3_reset(s);
+    return result != SQLITE_DONE; /* in doubt it stays */
+}
+
+/* Grows the log to what a full disk will leave us.  Without space for it the relay still starts: what is queued may yet
+ * drain, and MAIL is refused below free_space anyway. */
+static bool make_reserve(struct writer *w, const char *path, struct err *e)
+{
+    char wal[4096];
+    struct stat st;
+    if ((size_t)snprintf(wal, sizeof wal, "%s-wal", path) >= sizeof wal)
+        return err_set(e, EX_CANTCREAT, "%s: too long", path);
+    if (stat(wal, &st) == 0 && st.st_size >= WAL_RESERVE) return true;
+    enum trouble_kind kind = database_script(&w->db, SCRIPT_RESERVE_UNDO);
+    if (kind == TROUBLE_NONE) kind = database_script(&w->db, SCRIPT_RESERVE);
+    if (kind == TROUBLE_FULL) {
+        if (!sqlite3_get_autocommit(w->db.handle)) database_run(&w->db, database_statement(&w->db, SQL_ROLLBACK));
+        kind = database_script(&w->db, SCRIPT_RESERVE_UNDO);
+    }
+    if (kind == TROUBLE_FATAL && e) *e = w->db.last;
+    return kind != TROUBLE_FATAL;
+}
+
+bool writer_open(struct writer *w, const char *state_dir, int state_fd, uint32_t max_pages, struct err *e)
+{
+    char path[4096];
+    int64_t last = 0;
+    memset(w, 0, sizeof *w);
+    w->state_fd = state_fd;
+    if ((size_t)snprintf(path, sizeof path, "%s/queue.db", state_dir) >= sizeof path)
+        return err_set(e, EX_CANTCREAT, "%s: too long", state_dir);
+    if (!database_open_writer(&w->db, path, max_pages, e)) return false;
+    sqlite3_wal_hook(w->db.handle, count_frames, w);
+    if (!check(w, path, e) || !make_reserve(w, path, e)) goto undo;
+    if (!number_of(w, SQL_LAST_MESSAGE, &last, e) || !number_of(w, SQL_COUNT_MESSAGES, &w->queued, e) ||
+        !number_of(w, SQL_LAST_AUDIT, &w->last_audit, e) || !spool_sweep(state_fd, spool_known, w, e))
+        goto undo;
+    w->next_message = last + 1;
+    if (!set_clean(w, false)) {
+        if (e) *e = w->db.last;
+        goto undo;
+    }
+    return true;
+undo:
+    database_close(&w->db);
+    return false;
+}
+
+bool writer_checkpoint(struct writer *w)
+{
+    int mode = w->wal_frames >= RESTART_FRAMES ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE;
+    if (w->wal_frames < CHECKPOINT_FRAMES) {
+        w->wal_checked = 0;
+        return true;
+    }
+    if (mode == SQLITE_CHECKPOINT_PASSIVE && w->wal_checked && w->wal_frames < w->wal_checked + CHECKPOINT_AGAIN)
+        return true;
+    int result = sqlite3_wal_checkpoint_v2(w->db.handle, NULL, mode, NULL, NULL);
+    w->wal_checked = w->wal_frames;
+    w->checkpoints++;
+    return database_trouble(&w->db, result, "moving the log into the database", NULL) != TROUBLE_FATAL;
+}
+
+void writer_close(struct writer *w, bool clean)
+{
+    if (clean && set_clean(w, true))
+        sqlite3_wal_checkpoint_v2(w->db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    for (size_t i = 0; i < w->dropped.n; i++) free(w->dropped.v[i]);
+    VEC_FREE(&w->dropped);
+    database_close(&w->db);
+}

@@ -1,0 +1,41 @@
+/* store/reader: reading the queue back, a page at a time, each page one short read transaction.
+ *
+ * Owns the row forms' decoding; runs on the store's reader thread.  A page's memory is its own arena's, so that it can be
+ * handed to the loop's thread whole. */
+#ifndef SLUICE_STORE_READER_H
+#define SLUICE_STORE_READER_H
+
+#include "base/arena.h"
+#include "store/database.h"
+#include "store/port.h"
+
+struct rule_row {
+    struct str rule;
+    uint64_t counts[5];
+    int64_t last;
+};
+
+struct page {
+    struct page *next;
+    struct store_query *query;
+    struct arena *arena;
+    struct stored_message *messages;
+    size_t message_count;
+    struct rule_row *rules;
+    size_t rule_count;
+    bool last, ok; /* last: the query is answered with this page; ok is its answer */
+    struct err err;
+};
+
+struct reader {
+    struct database db;
+    int state_fd;
+};
+
+enum { PAGE_MESSAGES = 256 };
+
+/* The next page of a query; *after is 0 at first and kept between pages.  Never NULL. */
+struct page *reader_page(struct reader *r, struct store_query *q, int64_t *after);
+void page_free(struct page *p);
+
+#endif

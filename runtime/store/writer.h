@@ -1,0 +1,57 @@
+/* store/writer: what one request does to the rows, and how a batch of requests becomes one commit.
+ *
+ * Owns the writing connection and what it keeps in mind between commits.  Runs on the store's writer thread (after opening
+ * it on the loop's); knows no queues and no other thread. */
+#ifndef SLUICE_STORE_WRITER_H
+#define SLUICE_STORE_WRITER_H
+
+#include "base/map.h"
+#include "base/vec.h"
+#include "store/database.h"
+#include "store/port.h"
+
+enum { BATCH_MAX = 256, BATCH_BYTES_MAX = 8 * 1024 * 1024 };
+
+/* One write or release on its way through the store. */
+struct work {
+    struct work *next;
+    struct store_write *write;     /* or */
+    struct store_release *release;
+    enum trouble_kind trouble;     /* set by writer_batch */
+    struct err err;                /* … when trouble */
+    /* writer_batch's own: */
+    VEC(struct prepared { uint8_t sha256[32]; char made[128]; }) prepared; /* one a message: hash; spool file made for it */
+};
+uint64_t work_bytes(const struct work *w); /* what it brings into the batch */
+
+struct hit_sum {
+    struct str rule;
+    uint64_t counts[5];
+    int64_t last;
+};
+struct writer {
+    struct database db;
+    int state_fd;
+    uint64_t spool_threshold;
+    int64_t next_message;
+    int64_t last_audit, audit_since_prune;
+    int64_t queued, queued_committed;  /* messages */
+    VEC(char *) dropped;               /* spool files whose message the transaction drops */
+    struct map hits;                   /* of the transaction: rule → struct hit_sum */
+    bool directory_dirty;
+    uint64_t commits, writes, checkpoints;
+    int wal_frames, wal_checked;       /* in the log; and when it was last moved into the database */
+};
+
+/* Opens database and spool under the state directory; checks after an unclean end; makes the reserve. */
+bool writer_open(struct writer *w, const char *state_dir, int state_fd, uint32_t max_pages, struct err *e);
+/* `clean`: everything was committed, and the next start need not check. */
+void writer_close(struct writer *w, bool clean);
+
+/* Does all of `works` in one transaction, or, when that fails, each in its own.  Afterwards each has its trouble.  Answers
+ * false after a fatal one: the writer must not be used again. */
+bool writer_batch(struct writer *w, struct work **works, size_t n);
+/* Moves what the log holds into the database when it has grown enough; between batches.  False: fatal, in w->db.last. */
+bool writer_checkpoint(struct writer *w);
+
+#endif
