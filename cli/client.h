@@ -1,0 +1,24 @@
+/* cli/client: one request to the relay's control socket and its answer.
+ *
+ * JSON lines both ways, {"v":1,"op":…} up; down come rows, and last one object with "ok".  Owns the connection for the
+ * length of a call. */
+#ifndef SLUICE_CLI_CLIENT_H
+#define SLUICE_CLI_CLIENT_H
+
+#include "base/json.h"
+#include "cli/cli.h"
+
+struct client {
+    const char *socket;   /* --socket, else $SLUICE_SOCKET, else the default */
+    /* One row of the answer, alive until it returns; `line` is the row as it came. */
+    void (*row)(void *owner, const struct js *row, struct str line);
+    void *owner;
+};
+
+#define CLIENT_SOCKET_OPTION(variable) {"socket", &(variable), NULL, NULL}
+
+/* Sends {"v":1,"op":op} with "id" when it is not NULL.  Answers EX_OK, or what the relay's refusal or the lack of a relay
+ * calls for, after one sentence on stderr (diagnostics of a refused reload come as they are). */
+int client_call(const struct client *c, const char *op, const char *id);
+
+#endif
