@@ -1,5 +1,6 @@
 #include "mail/like.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
