@@ -38,6 +38,13 @@ static const struct {
 #undef FIELD
 };
 
+static const uint32_t content_fields[] = {
+#define FIELD(id, name, type, of, text, many, editable, words, doc, example)
+#define READS_CONTENT(id) ROW_FIELD_##id,
+#include "stdlib/fields.def"
+#undef FIELD
+};
+
 static const struct {
     uint32_t declaration, setting;
     const char *value;
@@ -113,6 +120,13 @@ const char *words_covered(uint32_t field, struct str word, size_t *at) {
         if (covers[i].field == field && named(covers[i].word, word)) return covers[i].covered;
     }
     return NULL;
+}
+
+bool words_reads_content(uint32_t field) {
+    for (size_t i = 0; i < sizeof content_fields / sizeof *content_fields; i++) {
+        if (content_fields[i] == field) return true;
+    }
+    return false;
 }
 
 const char *words_setting_default(uint32_t declaration, uint32_t setting) {

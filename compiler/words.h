@@ -50,6 +50,8 @@ uint32_t words_find_param(const struct param_row *params, size_t n, struct str n
 bool words_is_declaration(struct str name);
 /* The next further word that `is <word>` of this field covers too (stdlib/fields.def), or NULL; *at starts at 0. */
 const char *words_covered(uint32_t field, struct str word, size_t *at);
+/* Whether reading the field can fail for good (READS_CONTENT). */
+bool words_reads_content(uint32_t field);
 /* The value of a setting that a configuration leaves out, as written in stdlib/declarations.def; "" none. */
 const char *words_setting_default(uint32_t declaration, uint32_t setting);
 

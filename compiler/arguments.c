@@ -1,0 +1,284 @@
+#include "compiler/internal.h"
+
+#include <string.h>
+
+#include "base/ip.h"
+#include "mail/domain.h"
+#include "mail/header_emit.h"
+#include "mail/status.h"
+
+/* --- forms of text parameters ------------------------------------------------------------------------------------------ */
+
+/* Each answers NULL, or why the text is not of the form (one clause). */
+static const char *form_plain(struct str s) {
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char b = (unsigned char)s.p[i];
+        if (b < 0x20 || b == 0x7f) return "may hold no line end or other control character";
+    }
+    return s.n ? NULL : "is empty";
+}
+static const char *form_reply(struct str s) {
+    const char *why = form_plain(s);
+    if (why) return why;
+    if (!str_is_ascii(s)) return "goes into an SMTP reply, which is ASCII only";
+    return s.n > COMPILER_REPLY_TEXT_MAX ? "is too long for one line of an SMTP reply (400 characters)" : NULL;
+}
+static const char *form_header(struct str s) { return header_name_is_valid(s) ? NULL : "is no name of a header field"; }
+static const char *form_status(struct str s) {
+    struct status x;
+    return status_parse(s, &x) ? NULL : "is no enhanced status code such as \"5.7.1\" (RFC 3463)";
+}
+static const char *form_path(struct str s) {
+    return str_find_byte(s, '\0') == STR_NPOS ? form_plain(s) : "is no path";
+}
+static const char *form_host(struct str s) {
+    uint8_t ip[IP_SIZE];
+    return domain_is_valid(s, true) || ip_parse(s, ip) ? NULL : "is neither a host name nor an address";
+}
+static const char *form_endpoint(struct str s) {
+    uint8_t ip[IP_SIZE];
+    uint64_t port;
+    size_t colon = str_rfind_byte(s, ':');
+    if (colon == STR_NPOS) return "needs an address and a port: \"127.0.0.1:25\", \"[::1]:25\"";
+    struct str host = str_slice(s, 0, colon);
+    bool bracketed = host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']';
+    if (bracketed) host = str_slice(host, 1, host.n - 1);
+    if (!ip_parse(host, ip)) return "needs an IP address before its port: \"127.0.0.1:25\", \"[::1]:25\"";
+    if (bracketed == ip_is_v4(ip)) return bracketed ? "has brackets, which only IPv6 addresses have" : "is IPv6, whose address stands in brackets";
+    if (!str_to_u64(str_from(s, colon + 1), &port) || port < 1 || port > 65535) return "needs a port from 1 to 65535";
+    return NULL;
+}
+static const struct {
+    const char *name;
+    const char *(*fault)(struct str);
+} forms[] = {
+    {"", form_plain},         {"reply", form_reply}, {"header", form_header},     {"status", form_status},
+    {"path", form_path},      {"host", form_host},   {"endpoint", form_endpoint},
+};
+
+static const char *form_fault(const char *form, struct str s) {
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        if (strcmp(forms[i].name, form) == 0) return forms[i].fault(s);
+    }
+    INVARIANT(!"every form of the tables is known here");
+    return NULL;
+}
+
+/* --- templates: {subject}, {sender}, {rule}; {{ is a brace ------------------------------------------------------------- */
+
+static const struct str template_names[] = {{"subject", 7}, {"sender", 6}, {"rule", 4}};
+enum { TEMPLATE_NAMES = sizeof template_names / sizeof *template_names };
+
+static bool check_template(struct compiler *c, struct str s, struct span at) {
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] != '{') continue;
+        if (i + 1 < s.n && s.p[i + 1] == '{') {
+            i++;
+            continue;
+        }
+        struct str rest = str_from(s, i + 1);
+        size_t close = str_find_byte(rest, '}');
+        if (close == STR_NPOS) {
+            struct diag *d = diag_add(c->d, DIAG_E227, at, "`{` begins the name of a value, and no `}` ends it");
+            diag_fix(c->d, d, "a brace itself is written", "{{");
+            return false;
+        }
+        struct str name = str_slice(rest, 0, close);
+        bool known = false;
+        for (size_t k = 0; k < TEMPLATE_NAMES; k++) known |= str_eq(name, template_names[k]);
+        if (!known) {
+            struct diag *d = diag_add(c->d, DIAG_E227, at, "there is no value `{%.*s}`", STR_ARG(name));
+            struct str near = suggest_nearest(name, template_names, TEMPLATE_NAMES);
+            if (near.n) diag_fix(c->d, d, "did you mean:", "{%.*s}", STR_ARG(near));
+            else diag_fix(c->d, d, "there are:", "{subject}, {sender}, {rule}, and {{ for a brace");
+            return false;
+        }
+        i += close + 1;
+    }
+    return true;
+}
+
+/* --- one value --------------------------------------------------------------------------------------------------------- */
+
+static bool tell_kind(struct compiler *c, const struct param_row *p, struct span at, const char *wanted) {
+    diag_add(c->d, DIAG_E219, at, "`%s` takes %s", p->name, wanted);
+    return false;
+}
+
+static bool word_value(struct compiler *c, const struct param_row *p, const struct ast_argument *a, struct constant *out) {
+    bool quoted = a->kind == ARGUMENT_LITERAL && a->literal->kind == LITERAL_TEXT;
+    struct str word = a->kind == ARGUMENT_NAME ? a->name : quoted ? a->literal->text : STR_NONE;
+    bool known = vocabulary_has_word(p->words, word);
+    bool bare = word.n && ascii_is_alpha(word.p[0]); /* "1.2" cannot be written bare */
+    if (known && quoted != bare) {
+        *out = (struct constant){.type = TYPE_WORD, .text = word};
+        return true;
+    }
+    struct diag *d = diag_add(c->d, DIAG_E219, a->span, "`%s` takes one of its words", p->name);
+    diag_fix(c->d, d, !known ? "its words are:" : quoted ? "without quotes:" : "in quotes:", "%.*s",
+             STR_ARG(known ? word : str_of(p->words)));
+    return false;
+}
+
+static bool name_value(struct compiler *c, const struct param_row *p, const struct ast_argument *a, struct constant *out) {
+    *out = (struct constant){.type = TYPE_NAME};
+    if (strcmp(p->words, "connector") == 0) {
+        if (a->kind != ARGUMENT_LITERAL || a->literal->kind != LITERAL_TEXT) {
+            return tell_kind(c, p, a->span, "the name of a connector in quotes");
+        }
+        out->text = a->literal->text;
+        if (!c->connectors.n || map_has(&c->connectors, out->text)) return true;
+        struct diag *d = diag_add(c->d, DIAG_E223, a->span, "no connector is named `%.*s`", STR_ARG(out->text));
+        struct str known[64];
+        size_t n = 0;
+        for (; n < c->connectors.n && n < 64; n++) known[n] = c->connectors.entries[n].key;
+        struct str near = suggest_nearest(out->text, known, n);
+        if (near.n) diag_fix(c->d, d, "did you mean:", "\"%.*s\"", STR_ARG(near));
+        return false;
+    }
+    struct str want = str_from(str_of(p->words), strlen("list:"));
+    if (a->kind != ARGUMENT_NAME) {
+        diag_add(c->d, DIAG_E219, a->span, "`%s` takes the name of a list of %.*s", p->name, STR_ARG(want));
+        return false;
+    }
+    struct name *n = names_list(c, a->name, a->span);
+    enum value_type type;
+    if (!n) return false;
+    if (lists_type(want, &type) && n->type != type) {
+        struct diag *d = diag_add(c->d, DIAG_E219, a->span, "`%s` takes a list of %.*s, and `%.*s` is one of %.*s", p->name,
+                                  STR_ARG(want), STR_ARG(n->name), STR_ARG(n->item->element_type));
+        diag_note(c->d, d, n->at, "it is here");
+        return false;
+    }
+    out->text = n->name;
+    return true;
+}
+
+static bool text_value(struct compiler *c, const struct param_row *p, const struct ast_argument *a, struct constant *out) {
+    if (a->kind != ARGUMENT_LITERAL || a->literal->kind != LITERAL_TEXT) return tell_kind(c, p, a->span, "a text in quotes");
+    const char *why = form_fault(p->words, a->literal->text);
+    if (why) {
+        diag_add(c->d, DIAG_E219, a->span, "the text of `%s` %s", p->name, why);
+        return false;
+    }
+    *out = (struct constant){.type = TYPE_TEXT, .text = a->literal->text};
+    return !p->template || check_template(c, out->text, a->span);
+}
+
+static bool convert(struct compiler *c, const struct param_row *p, const struct ast_argument *a, struct constant *out) {
+    switch (p->type) {
+    case TYPE_WORD: return word_value(c, p, a, out);
+    case TYPE_NAME: return name_value(c, p, a, out);
+    case TYPE_TEXT: return text_value(c, p, a, out);
+    default: break;
+    }
+    struct str of = arena_printf(c->a, "`%s`", p->name);
+    if (a->kind != ARGUMENT_LITERAL) return tell_kind(c, p, a->span, value_type_phrases[p->type]);
+    if (!value_literal(c, a->literal, p->type, of, out)) return false;
+    if (p->type == TYPE_ADDRESS && out->text.p[0] == '@') return tell_kind(c, p, a->span, "one whole address");
+    if ((p->type == TYPE_SIZE || p->type == TYPE_DURATION || p->type == TYPE_NUMBER) && out->number < 0) {
+        return tell_kind(c, p, a->span, "nothing below zero");
+    }
+    return true;
+}
+
+/* --- binding ----------------------------------------------------------------------------------------------------------- */
+
+static bool tell_unknown(struct compiler *c, const struct argument_rows *rows, const struct ast_argument *a) {
+    if (rows->action && words_find_action(a->name) != WORDS_NONE) {
+        struct diag *d = diag_add(c->d, DIAG_E221, a->span, "a comma is missing before the action `%.*s`", STR_ARG(a->name));
+        diag_fix(c->d, d, "", ", %.*s", STR_ARG(a->name));
+        return false;
+    }
+    struct str names[ACTION_PARAMS_MAX + DECLARATION_PARAMS_MAX];
+    size_t n = 0;
+    for (; n < rows->n; n++) names[n] = str_of(rows->params[n].name);
+    struct diag *d = diag_add(c->d, DIAG_E206, a->span, "%s knows no `%.*s`", rows->what, STR_ARG(a->name));
+    struct str near = suggest_tried(a->name);
+    if (!near.n) near = suggest_nearest(a->name, names, n);
+    if (near.n) diag_fix(c->d, d, "did you mean:", "%.*s", STR_ARG(near));
+    struct buf all = {0};
+    for (size_t i = 0; i < n; i++) buf_printf(&all, "%s%s", i ? ", " : "", rows->params[i].name);
+    if (n) diag_fix(c->d, d, "it knows:", "%.*s", STR_ARG(buf_str(&all)));
+    buf_free(&all);
+    return false;
+}
+
+/* The next positional place that is free, or n. */
+static size_t next_place(const struct argument_rows *rows, const struct bound *out) {
+    for (size_t i = 0; i < rows->n; i++) {
+        if (rows->params[i].positional && !out[i].value) return i;
+    }
+    return rows->n;
+}
+
+static bool place_unnamed(struct compiler *c, const struct argument_rows *rows, const struct ast_argument *a, struct bound *out) {
+    size_t i = next_place(rows, out);
+    bool name = a->kind == ARGUMENT_NAME;
+    if (name && i < rows->n && rows->params[i].type == TYPE_WORD && !vocabulary_has_word(rows->params[i].words, a->name)) {
+        if (rows->action && words_find_action(a->name) != WORDS_NONE) return tell_unknown(c, rows, a);
+        struct diag *d = diag_add(c->d, DIAG_E206, a->span, "%s knows no `%.*s`", rows->what, STR_ARG(a->name));
+        diag_fix(c->d, d, "it knows:", "%s", rows->params[i].words);
+        return false;
+    }
+    if (name && (i == rows->n || (rows->params[i].type != TYPE_WORD && rows->params[i].type != TYPE_NAME))) {
+        return tell_unknown(c, rows, a);
+    }
+    if (i == rows->n) {
+        diag_add(c->d, DIAG_E220, a->span, "%s takes no further argument", rows->what);
+        return false;
+    }
+    out[i].value = a;
+    out[i].span = a->span;
+    return true;
+}
+
+bool arguments_bind(struct compiler *c, const struct argument_rows *rows, struct span at, const struct ast_argument *first,
+                    struct bound *out) {
+    bool ok = true;
+    for (size_t i = 0; i < rows->n; i++) out[i] = (struct bound){0};
+    for (const struct ast_argument *a = first; a; a = a->next) {
+        uint32_t named = a->kind == ARGUMENT_NAME ? words_find_param(rows->params, rows->n, a->name) : WORDS_NONE;
+        if (named == WORDS_NONE) {
+            ok = place_unnamed(c, rows, a, out) && ok;
+            continue;
+        }
+        const struct ast_argument *value = a->next;
+        if (!value || (value->kind == ARGUMENT_NAME && words_find_param(rows->params, rows->n, value->name) != WORDS_NONE &&
+                       !vocabulary_has_word(rows->params[named].words, value->name))) {
+            diag_add(c->d, DIAG_E218, a->span, "`%.*s` needs %s behind it", STR_ARG(a->name),
+                     value_type_phrases[rows->params[named].type]);
+            ok = false;
+            continue;
+        }
+        if (out[named].value) {
+            struct diag *d = diag_add(c->d, DIAG_E220, a->span, "`%.*s` is given twice", STR_ARG(a->name));
+            diag_note(c->d, d, out[named].span, "it is here already");
+            ok = false;
+        } else {
+            out[named].value = value;
+            out[named].span = (struct span){a->span.source, a->span.from, value->span.to};
+        }
+        a = value;
+    }
+    for (size_t i = 0; i < rows->n; i++) {
+        if (out[i].value) {
+            ok = convert(c, &rows->params[i], out[i].value, &out[i].constant) && ok;
+        } else if (rows->params[i].required && ok) {
+            diag_add(c->d, DIAG_E218, at, "%s needs %s: its `%s`", rows->what, value_type_phrases[rows->params[i].type],
+                     rows->params[i].name);
+            ok = false;
+        }
+    }
+    return ok;
+}
+
+void arguments_record(struct compiler *c, const struct bound *bound, size_t n, uint32_t *first, uint32_t *count) {
+    *first = (uint32_t)c->pool.arguments.n;
+    for (size_t i = 0; i < n; i++) {
+        if (!bound[i].value) continue;
+        uint32_t k = pool_constant(&c->pool, &bound[i].constant);
+        VEC_PUSH(&c->pool.arguments, (struct argument){(uint8_t)i, OPERAND_CONSTANT, k});
+    }
+    *count = (uint32_t)c->pool.arguments.n - *first;
+}

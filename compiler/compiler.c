@@ -1,0 +1,56 @@
+#include "compiler/compiler.h"
+
+#include "base/digest.h"
+#include "compiler/internal.h"
+
+static void record_sources(struct compiler *c) {
+    size_t n = c->d->sources->list.n - c->first_source;
+    c->p->sources = arena_array(c->p->arena, n ? n : 1, sizeof *c->p->sources);
+    c->p->sources_count = (uint32_t)n;
+    for (size_t i = 0; i < n; i++) {
+        const struct source *s = c->d->sources->list.v[c->first_source + i];
+        c->p->sources[i].name = pool_text(&c->pool, s->name);
+        digest_sha256(s->text, c->p->sources[i].sha256);
+    }
+}
+
+static void check_all(struct compiler *c) {
+    names_collect(c);
+    for (size_t i = 0; i < c->units.n; i++) ast_fold(c->a, c->units.v[i]->ast, names_stand_bare, c, c->d);
+    for (size_t i = 0; i < c->names.n; i++) {
+        struct name *n = c->names.entries[i].value;
+        lists_resolve(c, n);
+        if (n->kind == NAME_DEFINE) names_define(c, n, n->at);
+    }
+    declarations_check(c);
+    rules_check(c);
+    tests_check(c);
+    if (c->d->errors == c->errors_before) names_warn_unused(c); /* what is broken may have meant to use it */
+}
+
+struct program *compiler_compile(const struct compile_input *in, struct diags *d) {
+    size_t warnings = d->warnings;
+    struct compiler c = {.in = in, .d = d, .a = arena_create(), .p = program_create(), .errors_before = d->errors};
+    c.first_source = (uint32_t)d->sources->list.n;
+    pool_init(&c.pool, c.p->arena, c.a);
+    if (load_all(&c)) check_all(&c);
+    bool good = d->errors == c.errors_before && !(in->warnings_as_errors && d->warnings != warnings);
+    if (good) {
+        record_sources(&c);
+        words_vocabulary_hash(c.p->vocabulary_hash);
+        pool_finish(&c.pool, c.p);
+    } else {
+        program_free(&c.p);
+    }
+    diags_sort(d);
+    pool_free(&c.pool);
+    map_free(&c.files);
+    map_free(&c.names);
+    map_free(&c.connectors);
+    map_free(&c.rule_names);
+    VEC_FREE(&c.lines);
+    VEC_FREE(&c.units);
+    VEC_FREE(&c.items);
+    arena_free(&c.a);
+    return c.p;
+}
