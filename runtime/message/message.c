@@ -84,7 +84,7 @@ struct message *message_open(struct arena *a, struct str content, const struct m
 {
     struct message *m = ARENA_NEW(a, struct message);
     m->arena = a;
-    m->content = content;
+    m->content = content.p ? content : STR("");
     m->limits = limits ? *limits : message_limits_default;
     if (m->limits.depth > MESSAGE_DEPTH_MAX) m->limits.depth = MESSAGE_DEPTH_MAX;
     if (m->limits.fields > UINT32_MAX - 1) m->limits.fields = UINT32_MAX - 1;

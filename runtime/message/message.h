@@ -127,6 +127,7 @@ enum mime_disposition { MIME_DISPOSITION_NONE, MIME_INLINE, MIME_ATTACHMENT };
 struct mime_param {
     struct str name;          /* lower case, without RFC 2231 section or star */
     struct message_text value; /* RFC 2231 continuations joined, charset decoded; RFC 2047 words decoded (many senders) */
+    struct str raw;           /* the joined bytes before any charset: what a boundary is compared with */
 };
 
 #define MIME_NO_PART SIZE_MAX

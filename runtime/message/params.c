@@ -4,6 +4,7 @@
 
 #include "message/charset.h"
 #include "message/decode.h"
+#include "message/state.h"
 
 /* One parameter as written, before continuations are joined. */
 struct piece_of_param {
@@ -151,26 +152,15 @@ static void percent_decode(struct str s, struct buf *out)
     }
 }
 
-static struct message_text text_of(struct arena *a, struct str s, uint32_t unreadable)
-{
-    struct str *view = ARENA_NEW(a, struct str);
-    *view = s;
-    return (struct message_text){view, 1, unreadable};
-}
-
 /* A value that stands alone: RFC 2047 words are no part of the standard there, yet decoded by every reader. */
-static struct message_text plain_text(struct arena *a, struct str value)
+static void set_plain(struct arena *a, struct mime_param *param, struct str value)
 {
-    if (decode_header_is_plain(value)) return text_of(a, value, 0);
-    struct buf text = {0};
-    uint32_t unreadable = decode_header_value(value, &text);
-    struct message_text made = text_of(a, arena_str(a, buf_str(&text)), unreadable);
-    buf_free(&text);
-    return made;
+    param->raw = value;
+    param->value = message_text_of_header(a, value);
 }
 
 /* The sections of one name from 0 without gap, or the one unsectioned extended value, joined and decoded. */
-static struct message_text extended_text(struct arena *a, struct piece_of_param *v, size_t n, size_t first)
+static void set_extended(struct arena *a, struct mime_param *param, struct piece_of_param *v, size_t n, size_t first)
 {
     struct str charset = STR("");
     struct buf bytes = {0}, text = {0};
@@ -195,10 +185,10 @@ static struct message_text extended_text(struct arena *a, struct piece_of_param 
         }
     }
     uint32_t unreadable = charset_decode(charset, buf_str(&bytes), &text);
-    struct message_text made = text_of(a, arena_str(a, buf_str(&text)), unreadable);
+    param->raw = arena_str(a, buf_str(&bytes));
+    param->value = message_text_one(a, arena_str(a, buf_str(&text)), unreadable);
     buf_free(&bytes);
     buf_free(&text);
-    return made;
 }
 
 /* The lowest piece of the same name that begins its extended value: section 0 or none. */
@@ -218,7 +208,7 @@ static size_t join(struct arena *a, struct piece_of_param *v, size_t n, struct m
         param->name = v[i].name;
         if (!v[i].extended && v[i].section < 0) {
             v[i].used = true;
-            param->value = plain_text(a, v[i].value);
+            set_plain(a, param, v[i].value);
             made++;
             continue;
         }
@@ -231,7 +221,7 @@ static size_t join(struct arena *a, struct piece_of_param *v, size_t n, struct m
         struct piece_of_param swap = v[i];
         v[i] = v[begin];
         v[begin] = swap;
-        param->value = extended_text(a, v, n, i);
+        set_extended(a, param, v, n, i);
         made++;
     }
     return made;

@@ -1,0 +1,390 @@
+#include <string.h>
+
+#include "message/decode.h"
+#include "message/header.h"
+#include "message/params.h"
+#include "message/state.h"
+
+/* One pass over the content with a stack of the parts that are open.  A delimiter line (RFC 2046 section 5.1.1) of any
+ * open multipart ends all parts inside it, at any depth (section 5.1.2), so hostile nesting costs no second look: every
+ * byte is searched once for a line that begins with "--". */
+
+struct open_part {
+    size_t part;         /* index */
+    struct str boundary; /* empty: no multipart, or one whose close delimiter was seen */
+    bool begun;          /* a delimiter of it was seen */
+};
+
+struct parser {
+    struct message *m;
+    struct str bytes;      /* the content, or a decoded body */
+    size_t at;             /* how far `bytes` was consumed */
+    size_t blank;          /* the first empty line at or after some earlier `at`: looked for once */
+    bool derived;          /* `bytes` is no part of the content; positions are those of part `outside` */
+    size_t outside;
+    struct mime_part *parts; /* all parts so far, of outer parsers too */
+    size_t n, cap;
+    uint32_t unreadable;
+    struct open_part open[MESSAGE_DEPTH_MAX + 1];
+    size_t depth;          /* how many are open here */
+    size_t base;           /* depth of the first part of this parser */
+};
+
+/* --- one part's header ------------------------------------------------------------------------------------------- */
+
+struct part_header {
+    struct str type, encoding, disposition;
+    bool has_type, has_encoding, has_disposition;
+};
+
+static void take_once(struct str raw, struct str *to, bool *has)
+{
+    if (*has) return;
+    *to = raw;
+    *has = true;
+}
+
+static void take_field(struct part_header *h, const struct message_field *f)
+{
+    if (f->name.n < 12 || ascii_lower(f->name.p[0]) != 'c') return;
+    if (str_eq_nocase(f->name, STR("Content-Type"))) take_once(f->raw, &h->type, &h->has_type);
+    if (str_eq_nocase(f->name, STR("Content-Transfer-Encoding"))) take_once(f->raw, &h->encoding, &h->has_encoding);
+    if (str_eq_nocase(f->name, STR("Content-Disposition"))) take_once(f->raw, &h->disposition, &h->has_disposition);
+}
+
+static bool is_type_word(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] <= ' ' || s.p[i] >= 0x7f || memchr("()<>@,;:\\\"/[]?=", s.p[i], 15)) return false;
+    return s.n > 0;
+}
+
+static void set_type(struct parser *p, struct mime_part *part, const struct part_header *h, bool in_digest)
+{
+    part->type = STR("text"), part->subtype = STR("plain");
+    if (in_digest) part->type = STR("message"), part->subtype = STR("rfc822"); /* RFC 2046 section 5.1.5 */
+    if (!h->has_type) return;
+    struct params params = params_parse(p->m->arena, h->type);
+    struct str type, subtype;
+    if (str_cut(params.value, '/', &type, &subtype) && is_type_word(type) && is_type_word(subtype)) {
+        part->type = type, part->subtype = subtype;
+    } else {
+        part->type = STR("text"), part->subtype = STR("plain");
+        part->malformed = true;
+    }
+    part->params = params.v;
+    part->param_count = params.n;
+    part->unreadable |= params.unreadable;
+}
+
+static uint8_t encoding_of(struct arena *a, const struct part_header *h)
+{
+    static const struct {
+        const char *name;
+        uint8_t encoding;
+    } names[] = {{"7bit", MIME_7BIT},     {"8bit", MIME_8BIT},     {"binary", MIME_BINARY},
+                 {"base64", MIME_BASE64}, {"quoted-printable", MIME_QUOTED_PRINTABLE}, {"", MIME_7BIT}};
+    if (!h->has_encoding) return MIME_7BIT;
+    struct str value = params_parse(a, h->encoding).value;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (str_eq(value, str_of(names[i].name)) || (names[i].name[0] == 0 && value.n == 0)) return names[i].encoding;
+    return MIME_UNKNOWN;
+}
+
+static void set_disposition(struct parser *p, struct mime_part *part, const struct part_header *h)
+{
+    if (!h->has_disposition) return;
+    struct params params = params_parse(p->m->arena, h->disposition);
+    part->disposition = str_eq(params.value, STR("inline")) || params.value.n == 0 ? MIME_INLINE : MIME_ATTACHMENT;
+    part->disposition_params = params.v;
+    part->disposition_param_count = params.n;
+    part->unreadable |= params.unreadable;
+}
+
+static bool part_is(const struct mime_part *part, const char *type, const char *subtype)
+{
+    return str_eq(part->type, str_of(type)) && (!subtype || str_eq(part->subtype, str_of(subtype)));
+}
+
+static bool holds_message(const struct mime_part *part)
+{
+    return part_is(part, "message", "rfc822") || part_is(part, "message", "global") || part_is(part, "message", "news");
+}
+
+/* What a type says about text we cannot see: RFC 1847, RFC 8551, RFC 3156, RFC 2046 sections 5.2.2 and 5.2.3. */
+static uint32_t unreadable_by_type(const struct mime_part *part)
+{
+    if (part_is(part, "multipart", "encrypted") || part_is(part, "application", "pgp-encrypted")) return UNREADABLE_ENCRYPTED;
+    if (part_is(part, "message", "partial") || part_is(part, "message", "external-body")) return UNREADABLE_UNSUPPORTED;
+    if (!part_is(part, "application", "pkcs7-mime") && !part_is(part, "application", "x-pkcs7-mime")) return 0;
+    const struct mime_param *kind = mime_part_param(part, STR("smime-type"));
+    struct str word = kind ? message_text_best(&kind->value) : STR("");
+    if (str_eq_nocase(word, STR("certs-only"))) return 0;
+    bool open = str_eq_nocase(word, STR("signed-data")) || str_eq_nocase(word, STR("compressed-data"));
+    return open ? UNREADABLE_UNSUPPORTED : UNREADABLE_ENCRYPTED;
+}
+
+const struct mime_param *mime_part_param(const struct mime_part *p, struct str name)
+{
+    return params_find(p->params, p->param_count, name);
+}
+
+const struct mime_param *mime_part_disposition_param(const struct mime_part *p, struct str name)
+{
+    return params_find(p->disposition_params, p->disposition_param_count, name);
+}
+
+/* --- delimiters -------------------------------------------------------------------------------------------------- */
+
+struct delimiter {
+    size_t from, to; /* the line; from == bytes.n: there is none */
+    size_t level;    /* in the stack */
+    bool close;
+};
+
+/* RFC 2046 section 5.1.1: "--", the boundary, "--" for the last, white space, line end. */
+static bool line_is_delimiter(struct str line, struct str boundary, bool *close)
+{
+    struct str rest = str_from(line, 2);
+    if (boundary.n == 0 || !str_starts(rest, boundary)) return false;
+    rest = str_from(rest, boundary.n);
+    *close = str_starts(rest, STR("--"));
+    if (*close) rest = str_from(rest, 2);
+    return str_trim(rest).n == 0;
+}
+
+/* The first delimiter of any open multipart that begins in [from, before), `from` being the start of a line. */
+static struct delimiter delimiter_find(const struct parser *p, size_t from, size_t before)
+{
+    struct delimiter none = {.from = p->bytes.n, .to = p->bytes.n}, found;
+    bool any = false;
+    for (size_t level = p->depth; level-- > 0 && !any;) any = p->open[level].boundary.n > 0;
+    if (!any) return none;
+    size_t end = p->bytes.n - before < 2 ? p->bytes.n : before + 2;
+    for (size_t at = from; at < before;) {
+        if (p->bytes.n - at >= 2 && p->bytes.p[at] == '-' && p->bytes.p[at + 1] == '-') {
+            found.from = at;
+            found.to = header_line_end(p->bytes, at);
+            struct str line = str_slice(p->bytes, at, found.to);
+            for (found.level = p->depth; found.level-- > 0;)
+                if (line_is_delimiter(line, p->open[found.level].boundary, &found.close)) return found;
+        }
+        const char *hit = memmem(p->bytes.p + at, end - at, "\n--", 3);
+        if (!hit) break;
+        at = (size_t)(hit - p->bytes.p) + 1;
+    }
+    return none;
+}
+
+/* --- the tree ---------------------------------------------------------------------------------------------------- */
+
+static struct mime_part *part_add(struct parser *p)
+{
+    if (p->n == p->cap) {
+        struct mime_part *more = ARENA_ARRAY(p->m->arena, struct mime_part, p->cap ? p->cap * 2 : 4);
+        if (p->n) memcpy(more, p->parts, p->n * sizeof *more);
+        p->parts = more;
+        p->cap = p->cap ? p->cap * 2 : 4;
+    }
+    return &p->parts[p->n++];
+}
+
+static void part_place(const struct parser *p, struct mime_part *part, size_t from, size_t body)
+{
+    part->derived = p->derived;
+    part->from = p->derived ? p->parts[p->outside].from : from;
+    part->body = p->derived ? p->parts[p->outside].body : body;
+    part->to = p->derived ? p->parts[p->outside].to : body;
+    part->raw = str_slice(p->bytes, body, body);
+}
+
+static void decoded_body_parse(struct parser *outer, size_t part, bool as_message);
+
+/* Ends the innermost open part at `end`, which is the start of a line, or the end of the bytes. */
+static void part_close(struct parser *p, size_t end, bool at_delimiter)
+{
+    struct open_part open = p->open[--p->depth];
+    struct mime_part *part = &p->parts[open.part];
+    size_t body = (size_t)(part->raw.p - p->bytes.p);
+    size_t last = end;
+    if (at_delimiter && last > body && p->bytes.p[last - 1] == '\n') last--;
+    if (last < end && last > body && p->bytes.p[last - 1] == '\r') last--;
+    part->raw = str_slice(p->bytes, body, last);
+    if (!p->derived) part->to = last;
+    if (open.boundary.n) part->malformed = true; /* no close delimiter */
+    bool encoded = part->encoding == MIME_BASE64 || part->encoding == MIME_QUOTED_PRINTABLE;
+    /* Composite types may not be encoded (RFC 2045 section 6.4), yet readers decode them. */
+    if (encoded && holds_message(part)) decoded_body_parse(p, open.part, true);
+    else if (encoded && open.boundary.n && !open.begun) decoded_body_parse(p, open.part, false);
+}
+
+static bool limit_reached(struct parser *p, struct mime_part *at)
+{
+    if (p->base + p->depth < p->m->limits.depth && p->n < p->m->limits.parts) return false;
+    at->unreadable |= UNREADABLE_LIMIT;
+    p->unreadable |= UNREADABLE_LIMIT;
+    return true;
+}
+
+static void part_header_read(struct parser *p, size_t from, size_t end, struct part_header *h, size_t *body, uint32_t *unreadable)
+{
+    struct header_scan scan;
+    size_t fields = 0;
+    header_scan_begin(&scan, str_slice(p->bytes, from, end), p->depth > 0 && holds_message(&p->parts[p->open[p->depth - 1].part]));
+    for (struct message_field field; header_scan_next(&scan, &field);) {
+        if (++fields > p->m->limits.fields || field.from >= p->m->limits.header_bytes)
+            *unreadable |= UNREADABLE_LIMIT;
+        else
+            take_field(h, &field);
+    }
+    *body = from + scan.body;
+}
+
+/* Opens a part whose header was read.  Answers false when it is a leaf as far as this pass is concerned. */
+static void part_open(struct parser *p, const struct part_header *h, size_t from, size_t body, uint32_t unreadable)
+{
+    size_t parent = p->depth ? p->open[p->depth - 1].part : p->derived ? p->outside : MIME_NO_PART;
+    bool in_digest = parent != MIME_NO_PART && part_is(&p->parts[parent], "multipart", "digest");
+    size_t index = p->n;
+    struct mime_part *part = part_add(p);
+    part->parent = parent;
+    part->depth = (uint32_t)(p->base + p->depth);
+    part->unreadable = unreadable;
+    set_type(p, part, h, in_digest);
+    part->encoding = encoding_of(p->m->arena, h);
+    set_disposition(p, part, h);
+    part->unreadable |= unreadable_by_type(part);
+    part_place(p, part, from, body);
+    struct open_part *open = &p->open[p->depth++];
+    *open = (struct open_part){.part = index};
+    if (part_is(part, "multipart", NULL)) {
+        const struct mime_param *boundary = mime_part_param(part, STR("boundary"));
+        /* Trailing blanks cannot stand in a delimiter line (RFC 2046 section 5.1.1). */
+        if (boundary) open->boundary = boundary->raw;
+        while (open->boundary.n && ascii_is_blank(open->boundary.p[open->boundary.n - 1])) open->boundary.n--;
+        if (open->boundary.n == 0) part->malformed = true;
+        if (p->base + p->depth >= p->m->limits.depth) {
+            limit_reached(p, part);
+            open->boundary = STR("");
+        }
+    }
+    p->unreadable |= part->unreadable;
+    p->at = body;
+}
+
+/* Reads the header at p->at, no further than a delimiter, and opens the part; a message inside it likewise. */
+static void part_begin(struct parser *p)
+{
+    for (;;) {
+        size_t from = p->at;
+        if (p->blank < from) p->blank = header_empty_line(p->bytes, from);
+        size_t end = header_line_end(p->bytes, p->blank), body;
+        struct delimiter cut = delimiter_find(p, from, p->blank);
+        if (cut.from < end) end = cut.from;
+        struct part_header h = {0};
+        uint32_t unreadable = 0;
+        part_header_read(p, from, end, &h, &body, &unreadable);
+        part_open(p, &h, from, body, unreadable);
+        struct mime_part *part = &p->parts[p->open[p->depth - 1].part];
+        bool encoded = part->encoding == MIME_BASE64 || part->encoding == MIME_QUOTED_PRINTABLE;
+        if (!holds_message(part) || encoded || limit_reached(p, part)) return;
+    }
+}
+
+/* The children of whatever is open, to the end of the bytes. */
+static void parts_read(struct parser *p)
+{
+    for (;;) {
+        struct delimiter d = delimiter_find(p, p->at, p->bytes.n);
+        bool found = d.from < p->bytes.n;
+        while (p->depth > (found ? d.level + 1 : 0)) part_close(p, d.from, found);
+        if (!found) return;
+        struct open_part *open = &p->open[d.level];
+        open->begun = true;
+        p->at = d.to;
+        if (d.close) {
+            open->boundary = STR("");
+        } else if (limit_reached(p, &p->parts[open->part])) {
+            while (p->depth) part_close(p, p->bytes.n, false);
+            return;
+        } else {
+            part_begin(p);
+        }
+    }
+}
+
+/* A body that had to be decoded before its parts could be seen.  Each level of this is one level of MIME depth, so it
+ * cannot go deeper than MESSAGE_DEPTH_MAX; what it decodes is counted. */
+static void decoded_body_parse(struct parser *outer, size_t part, bool as_message)
+{
+    struct message *m = outer->m;
+    struct mime_part *at = &outer->parts[part];
+    if (limit_reached(outer, at)) return;
+    struct str raw = at->raw;
+    size_t room = m->limits.text_bytes - m->decoded;
+    if (raw.n > room) {
+        raw.n = room;
+        at->unreadable |= UNREADABLE_LIMIT;
+        outer->unreadable |= UNREADABLE_LIMIT;
+    }
+    m->decoded += raw.n;
+    struct buf bytes = {0};
+    at->unreadable |= mime_transfer_decode(at, raw, &bytes);
+    struct parser *inner = ARENA_NEW(m->arena, struct parser);
+    *inner = (struct parser){.m = m, .bytes = arena_str(m->arena, buf_str(&bytes)), .derived = true, .outside = part,
+                             .parts = outer->parts, .n = outer->n, .cap = outer->cap, .base = at->depth + 1u};
+    buf_free(&bytes);
+    inner->blank = header_empty_line(inner->bytes, 0);
+    if (as_message) {
+        part_begin(inner);
+    } else { /* a multipart: its own delimiters are in what was decoded; the part itself stands in for its open entry */
+        inner->base = at->depth;
+        inner->open[0] = (struct open_part){.part = part, .boundary = outer->open[outer->depth].boundary};
+        inner->depth = 1;
+        at->raw = inner->bytes;
+        at->encoding = MIME_BINARY;
+        at->derived = true;
+    }
+    parts_read(inner);
+    outer->parts = inner->parts;
+    outer->n = inner->n;
+    outer->cap = inner->cap;
+    outer->unreadable |= inner->unreadable | outer->parts[part].unreadable;
+}
+
+struct mime_tree *mime_parse(struct message *m)
+{
+    struct parser *p = ARENA_NEW(m->arena, struct parser);
+    *p = (struct parser){.m = m, .bytes = m->content, .at = m->header.body};
+    p->blank = m->header.body ? m->header.body - 1 : 0;
+    struct part_header h = {0};
+    for (size_t i = 0; i < m->header.field_count; i++) take_field(&h, &m->header.fields[i]);
+    part_open(p, &h, m->header.from, m->header.body, m->header.unreadable);
+    struct mime_part *top = &p->parts[0];
+    bool encoded = top->encoding == MIME_BASE64 || top->encoding == MIME_QUOTED_PRINTABLE;
+    if (holds_message(top) && !encoded && !limit_reached(p, top)) part_begin(p);
+    parts_read(p);
+    struct mime_tree *tree = ARENA_NEW(m->arena, struct mime_tree);
+    *tree = (struct mime_tree){p->parts, p->n, p->unreadable};
+    return tree;
+}
+
+const struct mime_tree *message_mime(struct message *m)
+{
+    if (!m->mime) m->mime = mime_parse(m);
+    return m->mime;
+}
+
+/* --- leaves ------------------------------------------------------------------------------------------------------ */
+
+uint32_t mime_transfer_decode(const struct mime_part *p, struct str raw, struct buf *out)
+{
+    if (p->encoding == MIME_BASE64) return decode_base64(raw, out);
+    if (p->encoding == MIME_QUOTED_PRINTABLE)
+        decode_quoted_printable(raw, out);
+    else
+        buf_add(out, raw);
+    return p->encoding == MIME_UNKNOWN ? UNREADABLE_ENCODING : 0;
+}
+
+bool mime_is_text(const struct mime_part *p) { return part_is(p, "text", NULL); }
