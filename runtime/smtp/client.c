@@ -77,6 +77,7 @@ void smtp_client_free(struct smtp_client **c)
 
 void smtp_client_feed(struct smtp_client *c, struct str bytes)
 {
+    if (c->stage == SMTP_STAGE_OVER) return;
     INVARIANT(c->in.n == 0); /* next() was run until false */
     c->in = bytes;
 }
@@ -90,7 +91,7 @@ static void fail(struct smtp_client *c, const char *why, const struct reply *r)
     c->why = why;
     c->failed_stage = c->stage;
     c->failure = r ? *r : (struct reply){0};
-    c->may_be_delivered = c->stage == SMTP_STAGE_DOT && !c->lone_dot && !r;
+    c->may_be_delivered = c->stage == SMTP_STAGE_DOT && !c->lone_dot && (!r || r->code < 400);
     c->stage = SMTP_STAGE_OVER;
     c->out.n = 0;
 }
