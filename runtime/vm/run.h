@@ -21,10 +21,11 @@ struct vm_input {
     int64_t now;                      /* UTC seconds at the final dot */
     int32_t utc_offset;               /* seconds east of UTC */
     const struct settings *settings;  /* internal domains, connectors, partial_reject */
-    uint64_t (*clock_us)(void);       /* monotonic; NULL: pattern budgets count steps only */
-    uint64_t message_budget_us;       /* for all patterns of the message together; 0: VM_MESSAGE_BUDGET_US */
+    uint64_t (*clock)(void *self);    /* microseconds of any steady clock; NULL: patterns count steps only */
+    void *clock_self;
+    uint64_t match_budget, message_budget; /* microseconds for one pattern, for all together; 0: the values below */
 };
-enum { VM_MESSAGE_BUDGET_US = 2000000 };
+enum { VM_MATCH_BUDGET = 50000, VM_MESSAGE_BUDGET = 250000 };
 
 /* False with *e only when the message cannot be judged at all (limits that leave no verdict): never "no match". */
 bool vm_judge(const struct vm_program *p, const struct vm_input *in, struct arena *a, struct verdict *out, struct trace *t,

@@ -11,6 +11,7 @@
 #include "vm/answer.h"
 
 struct judgement; /* vm/judgement.h: one message in the machine */
+struct edits;     /* message/edits.h */
 
 /* An address taken apart once.  Comparisons use the canonical parts: local in NFC and folded case, domain as lower-case
  * A-labels (LANGUAGE section 3). */
@@ -20,7 +21,17 @@ struct canonical_address {
     struct str unicode_domain; /* lower-case U-labels, for `like` */
 };
 
-/* One reading of one value.  Which members count depends on the row's type:
+/* What of a view a text test looks at, and how it is folded. */
+enum reading {
+    READING_TEXT,    /* the text: fold_text */
+    READING_NAME,    /* the display name: fold_text */
+    READING_LOCAL,   /* local part: NFC and case folding */
+    READING_ADDRESS, /* local@domain, domain in U-labels: NFC and case folding */
+    READING_DOMAIN,  /* lower-case U-labels */
+    READING_COUNT
+};
+
+/* One view of one value.  Which members count depends on the row's type:
  * TEXT text · ADDRESS text (with the name as a reader sees it), name, address · DOMAIN address.domain · WORD text ·
  * NETWORK ip · YESNO number (0 or 1) · NUMBER SIZE DURATION DATE CLOCK number (as in struct constant). */
 struct view {
@@ -29,10 +40,10 @@ struct view {
     struct canonical_address address;
     int64_t number;
     uint8_t ip[16];
-    bool partial;      /* some of it could not be read: no match in it is undecided, not `no` */
-    /* The machine's own, filled when first asked for. */
-    struct str folded, trimmed, local_folded, domain_folded, name_folded;
-    bool has_folded, has_trimmed, has_parts;
+    bool partial;                   /* some of it could not be read: no match in it is undecided, not `no` */
+    struct str read[READING_COUNT]; /* the machine's own: the text in the form tests compare, made when first asked for */
+    uint8_t has_read;               /* bits by enum reading */
+    uint8_t utf8_raw, utf8_read;    /* the same: known to be UTF-8, as given and in that form */
 };
 
 /* One element of a field, in all its readings.  No reading: the element exists without this value. */
@@ -50,19 +61,19 @@ struct values {
 };
 
 struct field_ask {
-    struct str text;    /* header name, mark */
-    uint32_t recipient; /* index; of a FACT_RECIPIENT row */
-    uint32_t edits;     /* edit class; of an editable row */
+    struct str text;           /* header name, mark */
+    uint32_t recipient;        /* index; of a FACT_RECIPIENT row */
+    const struct edits *edits; /* what earlier rules changed; of an editable row */
 };
 
 typedef void field_getter(struct judgement *j, const struct field_ask *ask, struct values *out);
 
 /* One action of one rule for some recipients.  Arguments are already evaluated: one value each for the whole of `who`
- * (the machine calls once per distinct value of fields and templates). */
+ * (the machine calls once per edit class or recipient where fields and templates demand it). */
 struct call_argument {
-    uint8_t param;                    /* of the action's row */
-    const struct constant *constant;  /* text has its template filled in */
-    struct str text;                  /* the constant's or field's text: for addresses the canonical address */
+    uint8_t param;                   /* of the action's row */
+    struct str text;                 /* texts with their template filled in, words; an address as it is to be written */
+    const struct constant *constant; /* NULL when a field gave the value */
 };
 struct action_call {
     const struct rule *rule;
@@ -73,19 +84,30 @@ struct action_call {
     const struct call_argument *arguments;
     size_t argument_count;
 };
-/* The first argument of that parameter, or NULL. */
-const struct call_argument *call_argument(const struct action_call *c, const char *param);
-struct str call_text(const struct action_call *c, const char *param); /* STR_NONE without */
+/* The first argument of that parameter (PARAM_… of stdlib/ids.h), or NULL. */
+const struct call_argument *call_argument(const struct action_call *c, uint8_t param);
+struct str call_text(const struct action_call *c, uint8_t param); /* STR_NONE without */
 
+/* Collects in the plan (vm/plan.h); never fails: what cannot be done leaves a note. */
 typedef void action_applier(struct judgement *j, const struct action_call *call);
 
+/* What an action does in a rule of mode audit, beside being recorded. */
+enum audit_role {
+    AUDIT_ONLY_RECORDED,
+    AUDIT_TELLS,  /* carried out by audit_and_notify: log, notify … */
+    AUDIT_SHADOWS /* carried out in the shadow plan that only audit rules see, and not recorded: mark */
+};
+
+/* What a template's {name} stands for, in the copy with these edits.  STR_NONE: no such name. */
+typedef struct str template_filler(struct judgement *j, const struct rule *rule, struct str name, const struct edits *edits);
+
 struct vocabulary {
-    const struct field_row *fields;
-    field_getter *const *getters;
-    size_t field_count;
-    const struct action_row *actions;
-    action_applier *const *appliers;
-    size_t action_count;
+    const struct vocabulary_rows *rows;
+    field_getter *const *getters;         /* by field */
+    action_applier *const *appliers;      /* by action */
+    const uint8_t *audit_roles;           /* by action: enum audit_role */
+    template_filler *fill;
+    uint32_t mark_field;                  /* the field that reads marks: NO_INDEX without */
 };
 
 #endif

@@ -1,0 +1,248 @@
+#include "vm/finish.h"
+
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/digest.h"
+#include "vm/plan.h"
+
+/* --- shared fates -------------------------------------------------------------------------------------------------- */
+
+/* A redirected recipient shares its target's fate.  A redirect to somebody who was redirected brings that one back, so
+ * chains end; that they do is checked, not trusted. */
+static bool share_fates(struct judgement *j)
+{
+    size_t n = j->members.n;
+    uint32_t *fate = ARENA_ARRAY(j->arena, uint32_t, n);
+    for (uint32_t i = 0; i < n; i++) {
+        fate[i] = i;
+        for (size_t k = 0; j->members.v[fate[i]].disposition == DISPOSITION_REDIRECT; k++) {
+            fate[i] = j->members.v[fate[i]].target;
+            if (k > n || fate[i] == NO_INDEX) return err_set(j->error, EX_SOFTWARE, "redirects lead in a circle");
+        }
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        struct member *m = &j->members.v[i];
+        const struct member *end = &j->members.v[fate[i]];
+        if (fate[i] == i || (end->disposition != DISPOSITION_REJECT && end->disposition != DISPOSITION_DROP)) continue;
+        m->disposition = end->disposition;
+        m->rule = end->rule;
+        m->rule_index = end->rule_index;
+        m->reply = end->reply;
+    }
+    return true;
+}
+
+/* --- one reply serves all ------------------------------------------------------------------------------------------ */
+
+static const struct member *first_rejected(const struct judgement *j, size_t *count)
+{
+    const struct member *first = NULL;
+    *count = 0;
+    for (size_t i = 0; i < j->envelope_count; i++) {
+        const struct member *m = &j->members.v[i];
+        if (m->disposition != DISPOSITION_REJECT) continue;
+        ++*count;
+        if (!first || m->rule_index < first->rule_index) first = m;
+    }
+    return first;
+}
+
+/* The rule's reply, with the refused named: the client refuses nobody else but must tell its user whom. */
+static struct reply naming_reply(struct judgement *j, const struct member *first)
+{
+    struct buf b = {0};
+    buf_add(&b, first->reply.text);
+    for (size_t i = 0, named = 0; i < j->envelope_count; i++) {
+        const struct member *m = &j->members.v[i];
+        if (m->disposition != DISPOSITION_REJECT) continue;
+        if (b.n + m->address.n + 16 > REPLY_TEXT_MAX) {
+            buf_add(&b, STR(" ..."));
+            break;
+        }
+        buf_add(&b, named++ ? STR(", ") : STR(" (refused for "));
+        buf_add(&b, m->address);
+    }
+    buf_add(&b, STR(")"));
+    struct reply r = first->reply;
+    r.text = plan_reply_text(j->arena, buf_str(&b));
+    buf_free(&b);
+    return r;
+}
+
+/* Nobody the client named gets a message that was refused, nor does anybody in their place: only copies go on. */
+static void refuse_whole(struct judgement *j, const struct member *first)
+{
+    size_t n = j->members.n;
+    bool *stays = ARENA_ARRAY(j->arena, bool, n);
+    for (size_t i = j->envelope_count; i < n; i++) stays[i] = j->members.v[i].copied;
+    for (bool again = true; again;) { /* a copy that a later rule redirects takes its target along */
+        again = false;
+        for (size_t i = j->envelope_count; i < n; i++) {
+            uint32_t t = j->members.v[i].target;
+            if (!stays[i] || j->members.v[i].disposition != DISPOSITION_REDIRECT) continue;
+            if (t < j->envelope_count || stays[t]) continue;
+            again = stays[t] = true;
+        }
+    }
+    struct str rule = first->rule;
+    uint32_t rule_index = first->rule_index;
+    struct reply reply = first->reply;
+    for (size_t i = 0; i < n; i++) {
+        struct member *m = &j->members.v[i];
+        if (stays[i] || m->disposition == DISPOSITION_REJECT) continue;
+        m->disposition = DISPOSITION_REJECT;
+        m->rule = rule;
+        m->rule_index = rule_index;
+        m->reply = reply;
+    }
+    for (size_t i = j->envelope_count; i < n; i++) { /* its target was one of those just refused */
+        struct member *m = &j->members.v[i];
+        if (m->disposition != DISPOSITION_REDIRECT || j->members.v[m->target].disposition != DISPOSITION_REJECT) continue;
+        m->disposition = DISPOSITION_REJECT;
+        m->rule = rule;
+        m->rule_index = rule_index;
+        m->reply = reply;
+    }
+}
+
+enum partial { PARTIAL_BY_CLIENT, PARTIAL_WHOLE, PARTIAL_DSN, PARTIAL_DROP }; /* mail/settings: partial_reject */
+
+static enum partial partial_policy(const struct judgement *j)
+{
+    uint8_t p = j->in->settings ? j->in->settings->partial_reject : PARTIAL_BY_CLIENT;
+    const struct client_facts *c = &j->in->envelope->client;
+    if (p != PARTIAL_BY_CLIENT) return (enum partial)p;
+    return client_is_authenticated(c) || c->trusted ? PARTIAL_DSN : PARTIAL_WHOLE;
+}
+
+static void answer_all(struct judgement *j, struct verdict *out)
+{
+    size_t rejected;
+    const struct member *first = first_rejected(j, &rejected);
+    out->answer = VERDICT_ACCEPT;
+    for (size_t i = 0; i < j->envelope_count; i++) {
+        const struct member *m = &j->members.v[i];
+        if (m->disposition == DISPOSITION_REJECT && m->rule_index != NO_INDEX) j->hits[m->rule_index] |= HIT_REJECTED;
+    }
+    if (rejected == 0) return;
+    enum partial policy = rejected == j->envelope_count ? PARTIAL_WHOLE : partial_policy(j);
+    if (policy == PARTIAL_DSN) return;
+    if (policy == PARTIAL_DROP) {
+        for (size_t i = 0; i < j->envelope_count; i++)
+            if (j->members.v[i].disposition == DISPOSITION_REJECT) j->members.v[i].disposition = DISPOSITION_DROP;
+        return;
+    }
+    out->answer = VERDICT_REJECT;
+    out->rule = first->rule;
+    out->reply = rejected == j->envelope_count ? first->reply : naming_reply(j, first);
+    refuse_whole(j, first);
+}
+
+/* --- copies -------------------------------------------------------------------------------------------------------- */
+
+static bool gets_content(const struct member *m)
+{
+    return m->disposition == DISPOSITION_DELIVER || m->disposition == DISPOSITION_QUARANTINE || m->disposition == DISPOSITION_HOLD;
+}
+
+static void digest_pieces(struct str content, const struct pieces *p, uint8_t out[DIGEST_SIZE])
+{
+    struct digest *d = digest_create();
+    for (size_t i = 0; i < p->n; i++) {
+        const struct piece *x = &p->v[i];
+        digest_add(d, x->insert.p ? x->insert : str_slice(content, x->from, x->to));
+    }
+    digest_finish(d, out);
+    digest_free(&d);
+}
+
+static uint32_t add_copy(struct judgement *j, struct verdict *out, const struct edits *edits)
+{
+    struct verdict_copy *c = &out->copies[out->copy_count];
+    edits_pieces(j->in->message, edits, j->arena, &c->pieces);
+    c->length = pieces_length(&c->pieces);
+    digest_pieces(message_content(j->in->message), &c->pieces, c->sha256);
+    for (uint32_t i = 0; i < out->copy_count; i++) /* edits without effect, or with the same */
+        if (out->copies[i].length == c->length && memcmp(out->copies[i].sha256, c->sha256, DIGEST_SIZE) == 0) return i;
+    return (uint32_t)out->copy_count++;
+}
+
+/* Recipients with equal edits share one copy.  There is always at least one, so every index is of a copy that exists. */
+static bool make_copies(struct judgement *j, struct verdict *out)
+{
+    size_t n = j->members.n;
+    const struct edits **seen = ARENA_ARRAY(j->arena, const struct edits *, n);
+    uint32_t *copy_of = ARENA_ARRAY(j->arena, uint32_t, n);
+    size_t lists = 0;
+    out->copies = ARENA_ARRAY(j->arena, struct verdict_copy, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        if (!gets_content(&j->members.v[i])) continue;
+        const struct edits *mine = j->members.v[i].edits;
+        size_t k = 0;
+        while (k < lists && seen[k] != mine && !edits_equal(seen[k], mine)) k++;
+        if (k == lists) {
+            if (lists == VM_COPIES_MAX)
+                return err_set(j->error, EX_SOFTWARE, "the rules make more than %d different copies", VM_COPIES_MAX);
+            seen[k] = mine;
+            copy_of[k] = add_copy(j, out, mine);
+            lists++;
+        }
+        out->recipients[i].copy = copy_of[k];
+    }
+    if (out->copy_count == 0) add_copy(j, out, NULL);
+    for (size_t i = 0; i < n; i++) { /* the copy that goes to the end of the redirects */
+        size_t at = i;
+        while (j->members.v[at].disposition == DISPOSITION_REDIRECT) at = j->members.v[at].target;
+        if (at != i) out->recipients[i].copy = out->recipients[at].copy;
+    }
+    return true;
+}
+
+/* --- the verdict --------------------------------------------------------------------------------------------------- */
+
+static void list_recipients(struct judgement *j, struct verdict *out)
+{
+    out->recipient_count = j->members.n;
+    out->recipients = ARENA_ARRAY(j->arena, struct verdict_recipient, j->members.n);
+    for (size_t i = 0; i < j->members.n; i++) {
+        const struct member *m = &j->members.v[i];
+        struct verdict_recipient *r = &out->recipients[i];
+        *r = (struct verdict_recipient){.address = m->address, .added = m->added, .disposition = m->disposition,
+                                        .need = m->need, .connector = m->connector, .rule = m->rule,
+                                        .tls_rule = m->tls_rule, .reason = m->reason};
+        if (m->disposition == DISPOSITION_REJECT) r->reply = m->reply;
+    }
+}
+
+static void list_hits(struct judgement *j, struct verdict *out)
+{
+    const struct program *p = j->program->program;
+    for (uint32_t i = 0; i < p->rules_count; i++) out->hit_count += j->hits[i] != 0;
+    out->hits = ARENA_ARRAY(j->arena, struct verdict_hit, out->hit_count);
+    size_t k = 0;
+    for (uint32_t i = 0; i < p->rules_count; i++)
+        if (j->hits[i]) out->hits[k++] = (struct verdict_hit){p->rules[i].identity, j->hits[i]};
+}
+
+bool finish_verdict(struct judgement *j, struct verdict *out)
+{
+    *out = (struct verdict){0};
+    if (j->deferred) { /* nothing happens but counters */
+        out->answer = VERDICT_DEFER;
+        out->reply = j->defer_reply;
+        out->rule = j->defer_rule;
+        for (uint32_t i = 0; i < j->program->program->rules_count; i++) j->hits[i] &= ~(uint32_t)HIT_APPLIED;
+        list_hits(j, out);
+        return true;
+    }
+    if (!share_fates(j)) return false;
+    answer_all(j, out);
+    list_recipients(j, out);
+    if (!make_copies(j, out)) return false;
+    list_hits(j, out);
+    out->note_count = j->notes.n;
+    out->notes = ARENA_ARRAY(j->arena, struct verdict_note, j->notes.n);
+    if (j->notes.n) memcpy(out->notes, j->notes.v, j->notes.n * sizeof *out->notes);
+    return true;
+}

@@ -1,0 +1,72 @@
+/* vm/ready: a program as vm/load prepared it, for the files of this room.  Read-only once loaded, but for the matcher's
+ * scratch. */
+#ifndef SLUICE_VM_READY_H
+#define SLUICE_VM_READY_H
+
+#include "base/map.h"
+#include "pattern/pattern.h"
+#include "vm/vocabulary.h"
+
+/* A field reference: which slot of values it reads, and what of each value. */
+struct ready_ref {
+    const struct field_row *row;
+    uint32_t slot;
+    uint8_t part;          /* enum address_part */
+    enum value_type type;  /* of the part */
+    bool by_recipient, by_edits;
+};
+
+/* What is read once: a field with its text. */
+struct ready_slot {
+    uint32_t field;
+    struct str text;
+    bool by_recipient, by_edits;
+};
+
+enum { TEST_READINGS_MAX = 2 };
+
+struct ready_test {
+    const struct test *test;
+    const struct ready_ref *left, *right; /* right: of OPERAND_FIELD, else NULL */
+    uint8_t readings[TEST_READINGS_MAX];  /* which texts of a view a text relation looks at: any of them may match */
+    uint32_t reading_count;
+    struct str *needles[TEST_READINGS_MAX]; /* folded as that reading is */
+    uint32_t needle_count;
+    const struct constant *constants;     /* of CONSTANT, RANGE, LIST: as many as constant_count */
+    uint32_t constant_count;
+    struct map set;                       /* of EQUAL over a text-like list: canonical keys */
+    bool hashed;
+    struct pattern **patterns;
+    const uint8_t *pattern_flags;
+    uint32_t pattern_count;
+};
+
+struct ready_argument {
+    const struct argument *argument;
+    const struct constant *constant; /* or NULL */
+    const struct ready_ref *field;   /* or NULL */
+    bool template;                   /* holds a brace */
+};
+struct ready_action {
+    const struct action *action;
+    const struct action_row *row;
+    struct ready_argument *arguments;
+    bool by_recipient, by_edits;     /* whether its arguments differ so */
+};
+
+struct vm_program {
+    const struct program *program;
+    const struct vocabulary *vocabulary;
+    struct arena *arena;
+    struct ready_slot *slots;
+    uint32_t slot_count;
+    struct ready_ref *refs;       /* by field_ref */
+    struct ready_test *tests;     /* by test */
+    struct ready_action *actions; /* by action */
+    struct pattern_matcher *matcher;
+};
+
+/* Which readings the text relations of a field's part look at; answers how many. */
+uint32_t ready_readings(enum value_type row_type, uint8_t part, uint8_t out[TEST_READINGS_MAX]);
+
+#endif

@@ -1,0 +1,22 @@
+/* vm/relation: whether one view of a value stands in a test's relation to the test's operand. */
+#ifndef SLUICE_VM_RELATION_H
+#define SLUICE_VM_RELATION_H
+
+#include "vm/test.h"
+
+/* What the right side says, when it is a field. */
+struct relation_right {
+    const struct values *values; /* NULL: the operand is no field */
+};
+/* Where it held, for the trace; 0, 0 when that says nothing. */
+struct relation_where {
+    size_t from, to;
+};
+
+/* The positive relation; REL_PRESENT is not asked here. */
+enum answer_value relation_holds(struct judgement *j, const struct ready_test *t, struct view *v,
+                                 const struct relation_right *right, struct relation_where *where);
+/* Whether a part of a view is there at all: a name, a domain. */
+bool relation_part_present(const struct ready_ref *ref, const struct view *v);
+
+#endif

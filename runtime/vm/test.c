@@ -1,0 +1,179 @@
+#include "vm/test.h"
+
+#include "vm/record.h"
+#include "vm/relation.h"
+
+/* One point at which a test is evaluated. */
+struct point {
+    uint32_t recipient;
+    const struct edits *edits;
+};
+
+static struct relation_right right_at(struct judgement *j, const struct ready_test *t, const struct point *at)
+{
+    if (!t->right) return (struct relation_right){NULL};
+    return (struct relation_right){judgement_values(j, t->right->slot, at->recipient, at->edits)};
+}
+
+/* The views of one element: yes if every one says yes, no if none does, otherwise disputed; unreadable where nothing
+ * matched and something could not be read (LANGUAGE sections 2 and 3). */
+static enum answer_value element_holds(struct judgement *j, const struct ready_test *t, struct element *e,
+                                       const struct point *at)
+{
+    struct relation_right right = right_at(j, t, at);
+    uint32_t yes = 0;
+    enum answer_value undecided = ANSWER_NO;
+    for (uint32_t i = 0; i < e->count; i++) {
+        struct relation_where where = {0, 0};
+        enum answer_value one;
+        if (t->test->relation == REL_PRESENT)
+            one = relation_part_present(t->left, &e->views[i]) ? ANSWER_YES : ANSWER_NO;
+        else
+            one = relation_holds(j, t, &e->views[i], &right, &where);
+        if (one == ANSWER_YES) yes++;
+        else undecided = value_or(undecided, one);
+        if (j->trace) record_value(j, t, &e->views[i], one == ANSWER_YES, where.from, where.to, at->recipient);
+    }
+    if (e->count && yes == e->count) return ANSWER_YES;
+    return yes ? ANSWER_DISPUTED : undecided;
+}
+
+static enum answer_value element_answer(struct judgement *j, const struct ready_test *t, struct element *e, const struct point *at)
+{
+    enum answer_value v = element_holds(j, t, e, at);
+    return t->test->negated ? value_not(v) : v;
+}
+
+/* What may be there beyond the elements that were seen counts as one more element that is undecided. */
+static enum answer_value quantified(struct judgement *j, const struct ready_test *t, const struct values *values,
+                                    const struct point *at, enum answer_value so_far)
+{
+    bool every = t->test->quantifier == Q_EVERY;
+    for (uint32_t i = 0; i < values->n; i++) {
+        enum answer_value one = element_answer(j, t, &values->v[i], at);
+        so_far = every ? value_and(so_far, one) : value_or(so_far, one);
+        if (so_far == (every ? ANSWER_NO : ANSWER_YES)) return so_far;
+    }
+    if (values->trouble == ANSWER_NO) return so_far;
+    if (values->why.n) j->why = values->why;
+    return every ? value_and(so_far, values->trouble) : value_or(so_far, values->trouble);
+}
+
+/* `any recipient.domain is …`: everyone, whatever became of them.  Over nobody: any and every are no, no is yes. */
+static enum answer_value over_recipients(struct judgement *j, const struct ready_test *t, const struct point *at)
+{
+    bool every = t->test->quantifier == Q_EVERY;
+    enum answer_value out = every && j->members.n ? ANSWER_YES : ANSWER_NO;
+    for (uint32_t r = 0; r < j->members.n; r++) {
+        struct point here = {r, at->edits};
+        const struct values *values = judgement_values(j, t->left->slot, r, at->edits);
+        struct element none = {NULL, 0};
+        if (values->n) {
+            out = quantified(j, t, values, &here, out);
+        } else { /* a recipient without the value is still one */
+            enum answer_value one = values->trouble != ANSWER_NO ? values->trouble : element_answer(j, t, &none, &here);
+            out = every ? value_and(out, one) : value_or(out, one);
+        }
+        if (out == (every ? ANSWER_NO : ANSWER_YES)) break;
+    }
+    return t->test->quantifier == Q_NO ? value_not(out) : out;
+}
+
+static enum answer_value whole(struct judgement *j, const struct ready_test *t, const struct values *values, const struct point *at)
+{
+    enum answer_value out = ANSWER_NO;
+    for (uint32_t i = 0; i < values->n; i++) {
+        out = value_or(out, element_holds(j, t, &values->v[i], at));
+        if (out == ANSWER_YES) break;
+    }
+    if (values->why.n) j->why = values->why;
+    out = value_or(out, values->trouble);
+    return t->test->negated ? value_not(out) : out;
+}
+
+static enum answer_value at_point(struct judgement *j, const struct ready_test *t, const struct point *at)
+{
+    uint8_t q = t->test->quantifier;
+    if (t->left->row->of == FACT_RECIPIENT && q != Q_NONE) return over_recipients(j, t, at);
+    const struct values *values = judgement_values(j, t->left->slot, at->recipient, at->edits);
+    if (q == Q_NONE) return whole(j, t, values, at);
+    if (values->n == 0 && values->trouble == ANSWER_NO) return q == Q_NO ? ANSWER_YES : ANSWER_NO;
+    enum answer_value out = quantified(j, t, values, at, q == Q_EVERY ? ANSWER_YES : ANSWER_NO);
+    return q == Q_NO ? value_not(out) : out;
+}
+
+static const struct edits *edits_of(const struct judgement *j, const struct member *m)
+{
+    return j->original ? NULL : m->edits;
+}
+
+/* Past the last edit class nobody can say what an editable field holds: DESIGN section 3. */
+static bool beyond_classes(struct judgement *j, const struct member *m)
+{
+    if (j->original || m->edit_class != NO_INDEX) return false;
+    j->why = STR("too many different copies of the message");
+    return true;
+}
+
+/* For each recipient that matters, with its own copy and its own facts; classes are computed once each. */
+static void by_member(struct judgement *j, const struct ready_test *t, bool recipient, const uint64_t *who, struct answer *out)
+{
+    enum answer_value of_class[LIMIT_EDIT_CLASSES];
+    bool known[LIMIT_EDIT_CLASSES] = {false};
+    bool edits = t->left->by_edits || (t->right && t->right->by_edits);
+    answer_clear(out);
+    for (uint32_t r = 0; r < j->members.n; r++) {
+        if (!bit_has(who, r)) continue;
+        const struct member *m = &j->members.v[r];
+        struct point at = {r, edits_of(j, m)};
+        if (edits && beyond_classes(j, m)) {
+            answer_set(out, r, ANSWER_UNREADABLE);
+        } else if (recipient) {
+            answer_set(out, r, at_point(j, t, &at));
+        } else {
+            uint32_t c = j->original ? 0 : m->edit_class;
+            if (!known[c]) of_class[c] = at_point(j, t, &at);
+            known[c] = true;
+            answer_set(out, r, of_class[c]);
+        }
+    }
+}
+
+static void over_everybody(struct judgement *j, const struct ready_test *t, const uint64_t *who, struct answer *out)
+{
+    bool recipient = (t->left->by_recipient && t->test->quantifier == Q_NONE) || (t->right && t->right->by_recipient);
+    bool edits = t->left->by_edits || (t->right && t->right->by_edits);
+    bool one_class = j->original || (j->class_count == 1 && j->classes[0].members == j->members.n);
+    if (recipient || (edits && !one_class)) {
+        by_member(j, t, recipient, who, out);
+        return;
+    }
+    struct point at = {0, j->original ? NULL : j->classes[0].edits};
+    answer_set_all(out, at_point(j, t, &at));
+}
+
+/* Inside EACH: the element at hand, of whichever slot the test reads. */
+static void over_loop(struct judgement *j, const struct ready_test *t, const struct domain *d, struct answer *out)
+{
+    answer_clear(out);
+    for (uint32_t i = 0; i < d->members; i++) {
+        const struct loop_member *m = &d->loop[i];
+        struct point at = {m->recipient, m->edits};
+        const struct values *values = judgement_values(j, t->left->slot, m->recipient, m->edits);
+        struct element none = {NULL, 0};
+        uint32_t element = t->left->by_recipient ? 0 : m->element;
+        bool missing = element >= values->n;
+        if (missing && values->trouble != ANSWER_NO) answer_set(out, i, values->trouble);
+        else answer_set(out, i, element_answer(j, t, missing ? &none : &values->v[element], &at));
+    }
+}
+
+void test_evaluate(struct judgement *j, uint32_t test, const struct domain *d, const uint64_t *who, struct answer *out)
+{
+    const struct ready_test *t = &j->program->tests[test];
+    j->why = STR_NONE;
+    if (j->trace) record_test_begin(j, test);
+    if (d->each) over_loop(j, t, d, out);
+    else over_everybody(j, t, who, out);
+    if (j->trace) record_test_end(j, out, d->members);
+}

@@ -1,0 +1,215 @@
+#include "base/ip.h"
+#include "stdlib/vocabulary.h"
+#include "vm/judgement.h"
+
+/* --- small makers -------------------------------------------------------------------------------------------------- */
+
+static void put_number(struct judgement *j, struct values *out, int64_t n) { values_one(j, out, (struct view){.number = n}); }
+static void put_word(struct judgement *j, struct values *out, const char *word) { values_one(j, out, (struct view){.text = str_of(word)}); }
+
+/* An empty text is an absent one. */
+static void put_text(struct judgement *j, struct values *out, struct str s)
+{
+    if (s.n) values_one(j, out, (struct view){.text = s});
+}
+
+static struct str why_unreadable(struct judgement *j, uint32_t bits)
+{
+    char text[UNREADABLE_TEXT_MAX];
+    size_t n = unreadable_print(bits, text);
+    return arena_str(j->arena, (struct str){text, n});
+}
+
+/* Instances that nobody read may be there: the header section went beyond a limit. */
+static void mind_limits(struct judgement *j, struct values *out, uint32_t unreadable)
+{
+    if (unreadable) out->why = why_unreadable(j, unreadable);
+    if (unreadable & UNREADABLE_LIMIT) out->trouble = ANSWER_UNREADABLE;
+}
+
+/* --- the client, the envelope --------------------------------------------------------------------------------------- */
+
+void get_CLIENT_IP(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    (void)ask;
+    struct view v = {0};
+    if (ip_parse(j->in->envelope->client.ip, v.ip)) values_one(j, out, v);
+}
+void get_CLIENT_HELO(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    (void)ask;
+    put_text(j, out, j->in->envelope->client.helo);
+}
+void get_AUTHENTICATED(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    (void)ask;
+    put_number(j, out, client_is_authenticated(&j->in->envelope->client));
+}
+void get_ENCRYPTED(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    (void)ask;
+    put_number(j, out, client_is_encrypted(&j->in->envelope->client));
+}
+
+static bool domain_is_inside(const struct judgement *j, struct str domain)
+{
+    return j->in->settings && domain.n && domains_contain(&j->in->settings->internal, domain);
+}
+
+/* A domain of ours in the reverse-path proves nothing: the client must be one of ours too. */
+static bool sender_is_inside(const struct judgement *j)
+{
+    const struct client_facts *c = &j->in->envelope->client;
+    return (client_is_authenticated(c) || c->trusted) && domain_is_inside(j, j->sender.domain);
+}
+
+static bool domain_is_partner(const struct judgement *j, struct str domain)
+{
+    if (!j->in->settings || !domain.n) return false;
+    for (size_t i = 0; i < j->in->settings->connector_count; i++) {
+        const struct connector_settings *c = &j->in->settings->connectors[i];
+        if (c->tls == CONNECTOR_TLS_VERIFIED && domains_contain(&c->domains, domain)) return true;
+    }
+    return false;
+}
+
+void get_SENDER(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    (void)ask;
+    struct str path = j->in->envelope->reverse_path;
+    if (path.n) values_one(j, out, (struct view){.text = path, .address = j->sender});
+}
+void get_SENDER_SCOPE(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    (void)ask;
+    put_word(j, out, sender_is_inside(j) ? "inside" : "outside");
+}
+void get_RECIPIENT(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    const struct member *m = &j->members.v[ask->recipient];
+    values_one(j, out, (struct view){.text = m->address, .address = m->canonical});
+}
+void get_RECIPIENT_SCOPE(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    struct str domain = j->members.v[ask->recipient].canonical.domain;
+    put_word(j, out, domain_is_inside(j, domain) ? "inside" : domain_is_partner(j, domain) ? "partner" : "outside");
+}
+void get_RECIPIENT_COUNT(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    (void)ask;
+    put_number(j, out, (int64_t)j->members.n);
+}
+void get_DIRECTION(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    bool from = sender_is_inside(j), to = domain_is_inside(j, j->members.v[ask->recipient].canonical.domain);
+    put_word(j, out, from ? (to ? "internal" : "outbound") : (to ? "inbound" : "relay"));
+}
+void get_MARKED(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    const struct mark *m = judgement_mark(j, ask->text, false);
+    put_number(j, out, m && bit_has(j->audit ? m->shadow : m->bits, ask->recipient));
+}
+
+/* --- the header ----------------------------------------------------------------------------------------------------- */
+
+static void put_views(struct judgement *j, struct element *e, const struct message_text *t)
+{
+    e->views = ARENA_ARRAY(j->arena, struct view, t->view_count);
+    e->count = (uint32_t)t->view_count;
+    for (size_t i = 0; i < t->view_count; i++) e->views[i] = (struct view){.text = t->views[i], .partial = t->unreadable != 0};
+}
+
+/* A field that must be unique: each instance is a view, for receiving programs differ in which one they show. */
+static void put_unique(struct judgement *j, const struct field_ask *ask, struct str name, struct values *out)
+{
+    const struct message_values *all = message_header_edited(j->in->message, ask->edits, name);
+    size_t views = 0, k = 0, shown = 0;
+    mind_limits(j, out, all->unreadable);
+    for (size_t i = 0; i < all->n; i++) views += all->v[i].text.view_count;
+    struct view *v = ARENA_ARRAY(j->arena, struct view, views);
+    for (size_t i = 0; i < all->n; i++) {
+        const struct message_text *t = &all->v[i].text;
+        for (size_t w = 0; w < t->view_count; w++) {
+            v[k++] = (struct view){.text = t->views[w], .partial = t->unreadable != 0};
+            shown += t->views[w].n + (t->unreadable != 0);
+        }
+    }
+    if (shown == 0) return; /* none, or nothing in any */
+    out->v = ARENA_NEW(j->arena, struct element);
+    out->v[0] = (struct element){v, (uint32_t)views};
+    out->n = 1;
+}
+
+void get_SUBJECT(struct judgement *j, const struct field_ask *ask, struct values *out) { put_unique(j, ask, STR("Subject"), out); }
+void get_MESSAGE_ID(struct judgement *j, const struct field_ask *ask, struct values *out) { put_unique(j, ask, STR("Message-ID"), out); }
+
+void get_HEADER(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    const struct message_values *all = message_header_edited(j->in->message, ask->edits, ask->text);
+    mind_limits(j, out, all->unreadable);
+    if (all->n == 0) return;
+    out->n = (uint32_t)all->n;
+    out->v = ARENA_ARRAY(j->arena, struct element, all->n);
+    for (size_t i = 0; i < all->n; i++) put_views(j, &out->v[i], &all->v[i].text);
+}
+
+static void put_address(struct judgement *j, struct element *e, const struct message_address *a)
+{
+    struct canonical_address canonical;
+    canonical_address_of(j->arena, a->address, &canonical);
+    e->views = ARENA_ARRAY(j->arena, struct view, a->name.view_count);
+    e->count = (uint32_t)a->name.view_count;
+    for (size_t i = 0; i < a->name.view_count; i++) {
+        struct str name = a->name.views[i];
+        struct str text = name.n ? arena_printf(j->arena, "%.*s <%.*s>", STR_ARG(name), STR_ARG(a->address)) : a->address;
+        e->views[i] = (struct view){.text = text, .name = name, .address = canonical, .partial = a->name.unreadable != 0};
+    }
+}
+
+static void put_addresses(struct judgement *j, const struct field_ask *ask, struct str name, struct values *out)
+{
+    const struct message_addresses *all = message_addresses_edited(j->in->message, ask->edits, name);
+    mind_limits(j, out, all->unreadable);
+    if (all->n == 0) return;
+    out->n = (uint32_t)all->n;
+    out->v = ARENA_ARRAY(j->arena, struct element, all->n);
+    for (size_t i = 0; i < all->n; i++) put_address(j, &out->v[i], &all->v[i]);
+}
+
+void get_FROM(struct judgement *j, const struct field_ask *ask, struct values *out) { put_addresses(j, ask, STR("From"), out); }
+void get_TO(struct judgement *j, const struct field_ask *ask, struct values *out) { put_addresses(j, ask, STR("To"), out); }
+void get_CC(struct judgement *j, const struct field_ask *ask, struct values *out) { put_addresses(j, ask, STR("Cc"), out); }
+void get_REPLY_TO(struct judgement *j, const struct field_ask *ask, struct values *out) { put_addresses(j, ask, STR("Reply-To"), out); }
+
+/* --- the content ----------------------------------------------------------------------------------------------------- */
+
+void get_BODY(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    (void)ask;
+    const struct message_text *t = &message_body(j->in->message)->text;
+    if (t->unreadable) out->why = why_unreadable(j, t->unreadable);
+    size_t shown = 0;
+    for (size_t i = 0; i < t->view_count; i++) shown += t->views[i].n;
+    if (shown == 0) {
+        if (t->unreadable) out->trouble = ANSWER_UNREADABLE;
+        return;
+    }
+    out->n = 1;
+    out->v = ARENA_NEW(j->arena, struct element);
+    put_views(j, &out->v[0], t);
+}
+void get_SIZE(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    (void)ask;
+    put_number(j, out, (int64_t)message_content(j->in->message).n);
+}
+
+/* --- templates ------------------------------------------------------------------------------------------------------- */
+
+struct str template_fill(struct judgement *j, const struct rule *rule, struct str name, const struct edits *edits)
+{
+    if (str_eq(name, STR("rule"))) return rule->named ? rule->identity : STR("a nameless rule");
+    if (str_eq(name, STR("sender"))) return j->in->envelope->reverse_path.n ? j->in->envelope->reverse_path : STR("<>");
+    if (str_eq(name, STR("subject"))) return message_text_best(message_subject_edited(j->in->message, edits, NULL));
+    return STR_NONE;
+}
