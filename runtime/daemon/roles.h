@@ -30,7 +30,5 @@ struct str role_build_id(void);
 /* Says, and demands, the build id on a fresh channel.  False with *e (EX_SOFTWARE) when the other side is another build. */
 bool role_greet(int channel, struct err *e);
 
-/* Becomes `user` for good when running as root and user is not empty; false with *e (EX_NOUSER, EX_OSERR). */
-bool role_become(const char *user, struct err *e);
 
 #endif

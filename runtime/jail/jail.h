@@ -19,16 +19,21 @@ enum jail_filter {
 extern const char *const jail_filter_names[JAIL_FILTER_COUNT];
 
 /* Installs the filter, no_new_privs first.  False (EX_CONFIG) when the kernel refuses: the process must then not go on,
- * unless the configuration says `sandbox off`.  A forbidden call ends the process with SIGSYS; in sanitizer builds
- * (SLUICE_SANITIZED) it answers EPERM, and what the sanitizers need is allowed. */
+ * unless the configuration says `sandbox off`.  What is not allowed ends the process with SIGSYS, in the relay only what
+ * an attack would ask for (exec, fork, ptrace …) does, the rest answers EPERM; in sanitizer builds (SLUICE_SANITIZED)
+ * everything answers EPERM, and what the sanitizers need is allowed. */
 bool jail_install(enum jail_filter filter, struct err *e);
 
-/* Confines writing, creating and removing to `directory` (Landlock); reading is not touched.  False without *e set when
- * the kernel has no Landlock: never relied on. */
+/* Confines writing, creating and removing to `directory` (Landlock), for this thread and those it starts; reading is not
+ * touched.  False, with *e saying why, when the kernel has no Landlock: never relied on. */
 bool jail_confine_writes(const char *directory, struct err *e);
 
-/* No core files, no ptrace by others, no new privileges, and the parent's death is a SIGKILL where `die_with_parent`. */
-void jail_harden_process(bool die_with_parent);
+/* No core files (they would hold mail and keys), and no ptrace by processes of the same user. */
+void jail_harden_process(void);
+
+/* Becomes `user` for good when running as root and user is not empty: groups, group, user.  False with *e (EX_NOUSER,
+ * EX_OSERR). */
+bool jail_become(const char *user, struct err *e);
 
 /* Every writable and executable mapping becomes readable and executable.  `maps_fd` is /proc/self/maps opened while opening
  * was still allowed (read from its start).  Afterwards nothing may be compiled or freed in those mappings.  False (EX_OSERR)

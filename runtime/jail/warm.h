@@ -15,8 +15,7 @@ struct warm_step {
 /* Runs them all; false at the first that fails, with *e naming it. */
 bool warm_run(const struct warm_step *steps, size_t n, struct err *e);
 
-/* Steps of every role: the standard streams get their buffers, the time zone is read, the allocator has its arena, the
- * stack unwinder and the sanitizers what they open. */
+/* Steps of every role: the streams get their buffers, the time zone is read, the allocator has its first memory. */
 extern const struct warm_step warm_common[];
 extern const size_t warm_common_count;
 
