@@ -285,9 +285,8 @@ static const struct call_rule deadly_rules[] = {CALL(execve),
 const struct call_set deadly_calls = {deadly_rules, sizeof deadly_rules / sizeof *deadly_rules};
 
 static const struct call_rule sanitizer_rules[] = {
-    CALL(sigaltstack), CALL(prlimit64), CALL(sched_getaffinity), CALL(rt_sigaction),    CALL(getrusage),
-    CALL(getppid),     CALL(getuid),    CALL(readlink),          CALL(set_robust_list), CALL(write),
-    CALL(dup),         CALL(uname),     CALL(membarrier)};
+    CALL(sigaltstack), CALL(prlimit64), CALL(sched_getaffinity), CALL(rt_sigaction), CALL(getrusage), CALL(getppid),
+    CALL(getuid),      CALL(readlink),  CALL(set_robust_list),   CALL(dup),          CALL(uname),     CALL(membarrier)};
 const struct call_set sanitizer_calls = {sanitizer_rules, sizeof sanitizer_rules / sizeof *sanitizer_rules};
 
 const struct filter filters[JAIL_FILTER_COUNT] = {
