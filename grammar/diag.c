@@ -1,0 +1,142 @@
+/* Diagnostics: the table of codes, collecting, order, places. */
+#include "grammar/diag.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { ERRORS_KEPT = 100, WARNINGS_KEPT = 1000, TEXT_MAX = 4096 };
+
+static const struct code_row {
+    const char *id, *title, *text;
+    enum severity severity;
+} codes[DIAG_CODE_COUNT] = {
+#define CODE(id, severity, title, text) [DIAG_##id] = {#id, title, text, SEVERITY_##severity},
+#include "grammar/codes.def"
+#undef CODE
+};
+
+const char *diag_code_name(enum diag_code code) { return codes[code].id; }
+const char *diag_code_title(enum diag_code code) { return codes[code].title; }
+const char *diag_code_text(enum diag_code code) { return codes[code].text; }
+enum severity diag_code_severity(enum diag_code code) { return codes[code].severity; }
+
+bool diag_code_find(struct str name, enum diag_code *out)
+{
+    for (int i = 0; i < DIAG_CODE_COUNT; i++) {
+        if (!str_eq_nocase(name, str_of(codes[i].id))) continue;
+        *out = (enum diag_code)i;
+        return true;
+    }
+    return false;
+}
+
+/* --- collecting ----------------------------------------------------------------------------------------------------- */
+
+static struct str format_text(struct arena *a, const char *format, va_list args)
+{
+    char text[TEXT_MAX];
+    int n = vsnprintf(text, sizeof text, format, args);
+    INVARIANT(n >= 0);
+    size_t length = (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
+    while (length && length == sizeof text - 1 && ((unsigned char)text[length - 1] & 0xc0) == 0x80) length--;
+    return arena_str(a, (struct str){text, length});
+}
+
+static struct diag *find_same(struct diags *d, enum diag_code code, struct span at)
+{
+    for (size_t i = d->list.n; i-- > 0;) {
+        struct diag *e = d->list.v[i];
+        if (e->code == code && e->span.source == at.source && e->span.from == at.from && e->span.to == at.to) return e;
+    }
+    return NULL;
+}
+
+/* A record that nobody reads: what follows a full list, or a repetition, may write into it. */
+static struct diag *spare(struct diags *d)
+{
+    struct diag *e = ARENA_NEW(d->arena, struct diag);
+    e->note_count = DIAG_NOTES_MAX;
+    e->fix_count = DIAG_FIXES_MAX;
+    return e;
+}
+
+struct diag *diag_add(struct diags *d, enum diag_code code, struct span at, const char *format, ...)
+{
+    bool is_error = codes[code].severity == SEVERITY_ERROR;
+    size_t *count = is_error ? &d->errors : &d->warnings;
+    if (find_same(d, code, at)) return spare(d);
+    if (*count >= (is_error ? ERRORS_KEPT : WARNINGS_KEPT)) return ++*count, spare(d);
+    struct diag *e = ARENA_NEW(d->arena, struct diag);
+    e->code = code;
+    e->span = at;
+    va_list args;
+    va_start(args, format);
+    e->text = format_text(d->arena, format, args);
+    va_end(args);
+    ++*count;
+    VEC_PUSH(&d->list, e);
+    return e;
+}
+
+void diag_note(struct diags *d, struct diag *to, struct span at, const char *format, ...)
+{
+    if (to->note_count == DIAG_NOTES_MAX) return;
+    va_list args;
+    va_start(args, format);
+    to->notes[to->note_count++] = (struct diag_note){at, format_text(d->arena, format, args)};
+    va_end(args);
+}
+
+void diag_fix(struct diags *d, struct diag *to, const char *label, const char *format, ...)
+{
+    if (to->fix_count == DIAG_FIXES_MAX) return;
+    va_list args;
+    va_start(args, format);
+    to->fixes[to->fix_count++] = (struct diag_fix){arena_str(d->arena, str_of(label)), format_text(d->arena, format, args)};
+    va_end(args);
+}
+
+/* Source, then position; what is at one place stays in the order it was found. */
+static bool is_before(const struct diag *a, const struct diag *b)
+{
+    if (a->span.source != b->span.source) return a->span.source < b->span.source;
+    return a->span.from != b->span.from ? a->span.from < b->span.from : a->span.to < b->span.to;
+}
+
+/* Merges [from, middle) and [middle, to) by way of `spare_room`: stable, and linear for what is already in order. */
+static void merge(struct diag **v, struct diag **room, size_t from, size_t middle, size_t to)
+{
+    size_t a = from, b = middle, n = from;
+    if (middle >= to || !is_before(v[middle], v[middle - 1])) return;
+    while (a < middle || b < to) room[n++] = b >= to || (a < middle && !is_before(v[b], v[a])) ? v[a++] : v[b++];
+    memcpy(v + from, room + from, (to - from) * sizeof *v);
+}
+
+void diags_sort(struct diags *d)
+{
+    size_t n = d->list.n;
+    struct diag **room = ARENA_ARRAY(d->arena, struct diag *, n + 1);
+    for (size_t width = 1; width < n; width *= 2)
+        for (size_t from = 0; from + width < n; from += 2 * width)
+            merge(d->list.v, room, from, from + width, from + 2 * width < n ? from + 2 * width : n);
+}
+
+/* --- places --------------------------------------------------------------------------------------------------------- */
+
+static size_t line_start(struct str text, size_t offset)
+{
+    size_t before = str_rfind_byte(str_slice(text, 0, offset), '\n');
+    return before == STR_NPOS ? 0 : before + 1;
+}
+
+void source_locate(const struct source *s, uint32_t offset, uint32_t *line, uint32_t *column)
+{
+    struct str text = s->text;
+    size_t to = offset < text.n ? offset : text.n, from = line_start(text, to);
+    *line = 1;
+    for (size_t at = 0; at < from; ++*line) at += str_find_byte(str_from(text, at), '\n') + 1;
+    *column = 1;
+    if (from == 0 && str_starts(text, STR("\xEF\xBB\xBF"))) from = to < 3 ? to : 3;
+    for (size_t i = from; i < to; i++) *column += ((unsigned char)text.p[i] & 0xc0) != 0x80;
+}

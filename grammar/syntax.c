@@ -1,0 +1,255 @@
+/* Telling a syntax error: common mistakes first, then what was expected. */
+#include "grammar/syntax.h"
+
+#include <string.h>
+
+#include "grammar/grammar.tab.h"
+#include "grammar/scan.h"
+
+_Static_assert(SL_BAD - SL_RULE < SYNTAX_TOKENS, "every token has a place in syntax_error.expected");
+
+static bool expects(const struct syntax_error *e, int token) { return e->expected[token - SL_RULE]; }
+
+static bool expects_all(const struct syntax_error *e, const int *tokens)
+{
+    for (; *tokens; tokens++)
+        if (!expects(e, *tokens)) return false;
+    return true;
+}
+
+/* --- what was expected ---------------------------------------------------------------------------------------------- */
+
+/* Sets of tokens that have one name.  A row applies when all of `all` are expected, and takes `takes` off the list. */
+struct group {
+    const char *name;
+    int all[8];
+    int takes[24];
+};
+#define LITERALS SL_TEXT, SL_REGEX, SL_NUMBER, SL_SIZE, SL_DURATION, SL_DATE, SL_CLOCK, SL_NETWORK
+#define VERBS SL_IS, SL_CONTAINS, SL_DOES, SL_MATCHES, SL_STARTS, SL_ENDS
+static const struct group groups[] = {
+    {"an item (`import`, `list`, `define`, `rule`, `when`, `test`, `defaults` or a declaration)",
+     {SL_RULE, SL_IMPORT, SL_LIST, SL_DEFINE},
+     {SL_RULE, SL_IMPORT, SL_LIST, SL_DEFINE, SL_WHEN, SL_TEST, SL_DEFAULTS, SL_KIND}},
+    {"a condition", {SL_NOT, SL_ANY, SL_LPAREN, SL_NAME, SL_IS},
+     {SL_NOT, SL_ANY, SL_EVERY, SL_NO, SL_LPAREN, SL_NAME, SL_KIND, LITERALS, VERBS, SL_ALWAYS}},
+    {"a verb such as `is` or `contains`", {VERBS}, {VERBS, SL_DOT, SL_TEXT}},
+    {"an argument", {SL_TEXT, SL_SIZE, SL_NAME, SL_NO, SL_LPAREN}, {LITERALS, SL_NAME, SL_NO, SL_LPAREN, SL_DOT, SL_KIND}},
+    {"a value or how it compares (`in`, `like`, `over`, `under`, …)", {SL_IN_, SL_LIKE, SL_OVER, SL_NAME},
+     {SL_IN_, SL_LIKE, SL_OVER, SL_UNDER, SL_AT, SL_BETWEEN, SL_BEFORE, SL_AFTER, SL_PRESENT, SL_ABSENT, SL_NOT, SL_ANY, SL_NAME,
+      SL_KIND, LITERALS}},
+    {"a value", {SL_TEXT, SL_SIZE, SL_NAME}, {LITERALS, SL_NAME, SL_KIND}},
+    {"a text, `word`, `any of (…)` or a detector", {SL_TEXT, SL_WORD, SL_NAME, SL_ANY},
+     {SL_TEXT, SL_WORD, SL_NAME, SL_ANY, SL_ALL, SL_AT, SL_BETWEEN}},
+    {"a pattern such as `/…/`", {SL_REGEX, SL_TEXT, SL_ANY}, {SL_REGEX, SL_TEXT, SL_ANY, SL_ALL}},
+    {"a set such as `(…)` or the name of a list", {SL_LPAREN, SL_NAME, SL_NETWORK}, {SL_LPAREN, SL_NAME, SL_KIND, SL_NETWORK}},
+    {"a field", {SL_NAME, SL_KIND}, {SL_NAME, SL_KIND}},
+};
+
+static const char *token_words(int token)
+{
+    switch (token) {
+    case SL_NAME: return "a name";
+    case SL_KIND: return "a declaration";
+    case SL_TEXT: return "a text in quotes";
+    case SL_REGEX: return "a pattern";
+    case SL_NUMBER: return "a number";
+    case SL_SIZE: return "a size";
+    case SL_DURATION: return "a duration";
+    case SL_DATE: return "a date";
+    case SL_CLOCK: return "a time of day";
+    case SL_NETWORK: return "an address range";
+    case SL_LPAREN: return "`(`";
+    case SL_RPAREN: return "`)`";
+    case SL_COMMA: return "`,`";
+    case SL_DOT: return "`.`";
+    case SL_EQUALS: return "`=`";
+    default: return NULL;
+    }
+}
+
+static void add_alternative(struct buf *b, size_t i, size_t n, const char *words, bool is_keyword)
+{
+    if (i) buf_add(b, i + 1 == n ? STR(" or ") : STR(", "));
+    buf_printf(b, is_keyword ? "`%s`" : "%s", words);
+}
+
+/* "a verb such as `is`, `and` or `then`", at most six of them, the groups first. */
+static void describe_expected(const struct syntax_error *e, struct buf *out)
+{
+    bool left[SYNTAX_TOKENS];
+    const char *words[16];
+    bool keyword[16];
+    size_t n = 0;
+    memcpy(left, e->expected, sizeof left);
+    for (size_t g = 0; g < sizeof groups / sizeof *groups && n < 3; g++) {
+        struct syntax_error rest = *e;
+        memcpy(rest.expected, left, sizeof left);
+        if (!expects_all(&rest, groups[g].all)) continue;
+        words[n] = groups[g].name;
+        keyword[n++] = false;
+        for (const int *t = groups[g].takes; *t; t++) left[*t - SL_RULE] = false;
+    }
+    if (n || expects(e, SL_NAME)) left[SL_DOT - SL_RULE] = false;
+    for (int token = SL_RULE; token < SL_RULE + SYNTAX_TOKENS && n < 6; token++) {
+        const char *spelling = keyword_spelling(token), *other = token_words(token);
+        if (!left[token - SL_RULE] || (!spelling && !other)) continue;
+        words[n] = spelling ? spelling : other;
+        keyword[n++] = spelling != NULL;
+    }
+    for (size_t i = 0; i < n; i++) add_alternative(out, i, n, words[i], keyword[i]);
+    if (!n) buf_add(out, STR("something else"));
+}
+
+/* --- mistakes with a sentence of their own -------------------------------------------------------------------------- */
+
+static struct str shown(const struct parse *p, struct span at) { return str_slice(span_text(p, at), 0, 60); }
+
+/* The name after `list` or `define`. */
+static bool tell_reserved_name(struct parse *p, const struct syntax_error *e)
+{
+    if ((p->previous.kind != SL_LIST && p->previous.kind != SL_DEFINE) || !expects(e, SL_NAME)) return false;
+    struct str word = shown(p, e->at);
+    if (p->found.kind == SL_KIND)
+        diag_add(p->diags, DIAG_E129, e->at, "`%.*s` begins a declaration and cannot name anything else", STR_ARG(word));
+    else if (keyword_spelling(p->found.kind) && !token_starts_item(p->found.kind))
+        diag_add(p->diags, DIAG_E130, e->at, "`%.*s` is a keyword and cannot be a name", STR_ARG(word));
+    else return false;
+    return true;
+}
+
+/* `=` where a comparison is meant. */
+static bool tell_equals_sign(struct parse *p, const struct syntax_error *e)
+{
+    if (p->found.kind != SL_EQUALS) return false;
+    bool defines = p->previous.kind == SL_NAME && expects(e, SL_AS), compares = expects(e, SL_IS);
+    if (!defines && !compares && p->previous.kind != SL_IS) return false;
+    struct diag *d = diag_add(p->diags, DIAG_E107, e->at, "`=` is not read here; it is said in words");
+    diag_fix(p->diags, d, "", "%s", defines ? "as" : "is");
+    return true;
+}
+
+/* list x of domain = corp.example: a dot where no field is meant. */
+static bool tell_bare_domain(struct parse *p, const struct syntax_error *e)
+{
+    if (p->found.kind != SL_DOT || p->previous.kind != SL_NAME) return false;
+    struct str text = p->source->text;
+    size_t from = p->previous.span.from, to = e->at.to;
+    while (to < text.n && to < from + 255 && (scan_is_word(text.p[to]) || text.p[to] == '-' || text.p[to] == '.')) to++;
+    struct span whole = {e->at.source, (uint32_t)from, (uint32_t)to};
+    struct diag *d = diag_add(p->diags, DIAG_E111, whole, "a domain stands between quotes");
+    diag_fix(p->diags, d, "", "\"%.*s\"", STR_ARG(span_text(p, whole)));
+    return true;
+}
+
+/* contain, match, start, end without `does not`. */
+static bool tell_bare_infinitive(struct parse *p, const struct syntax_error *e)
+{
+    const char *right = p->found.kind == SL_CONTAIN ? "contains" : p->found.kind == SL_MATCH ? "matches"
+                      : p->found.kind == SL_START   ? "starts"   : p->found.kind == SL_END_  ? "ends" : NULL;
+    if (!right || !expects(e, SL_CONTAINS)) return false;
+    struct diag *d = diag_add(p->diags, DIAG_E119, e->at, "`%.*s` follows `does not`; alone it is `%s`", STR_ARG(shown(p, e->at)), right);
+    diag_fix(p->diags, d, "", "%s", right);
+    return true;
+}
+
+static void tell_tried(struct parse *p, struct span at, struct str right)
+{
+    struct diag *d = diag_add(p->diags, DIAG_E119, at, "`%.*s` is said otherwise here", STR_ARG(shown(p, at)));
+    diag_fix(p->diags, d, "", "%.*s", STR_ARG(right));
+}
+
+/* The word right after a span, on the same line; an empty span when there is none. */
+static struct span word_after(const struct parse *p, struct span at)
+{
+    struct str text = p->source->text;
+    size_t from = at.to;
+    while (from < text.n && from < (size_t)at.to + 8 && ascii_is_blank(text.p[from])) from++;
+    size_t to = from;
+    while (to < text.n && to < from + 32 && scan_is_word(text.p[to])) to++;
+    return (struct span){at.source, (uint32_t)from, (uint32_t)to};
+}
+
+/* "more than" for `more   than`. */
+static struct str tried_pair(struct parse *p, struct span first, struct span second)
+{
+    if (second.to <= second.from || second.from - first.to > 8 || first.to - first.from > 32) return STR_NONE;
+    return suggest_tried(arena_printf(p->arena, "%.*s %.*s", STR_ARG(span_text(p, first)), STR_ARG(span_text(p, second))));
+}
+
+/* Is the right word one that could stand here? */
+static bool right_is_expected(const struct syntax_error *e, struct str right)
+{
+    struct str first = str_slice(right, 0, str_find_byte(right, ' '));
+    int token = keyword_find(first);
+    return token ? expects(e, token) || (expects(e, SL_IS) && expects(e, SL_CONTAINS)) : expects(e, SL_NAME);
+}
+
+/* Words of other languages: the one found, with the one after or before it, or the one before. */
+static bool tell_tried_word(struct parse *p, const struct syntax_error *e)
+{
+    struct span found = e->at, before = p->previous.span;
+    struct str right;
+    if (p->previous.kind == SL_NAME && (right = tried_pair(p, before, found)).n) return tell_tried(p, span_join(before, found), right), true;
+    if (p->found.kind == SL_NAME) {
+        struct span next = word_after(p, found);
+        right = tried_pair(p, found, next);
+        if (right.n && right_is_expected(e, right)) return tell_tried(p, span_join(found, next), right), true;
+        right = suggest_tried(span_text(p, found));
+        if (right.n && right_is_expected(e, right)) return tell_tried(p, found, right), true;
+    }
+    if (p->previous.kind == SL_NAME && (right = suggest_tried(span_text(p, before))).n) return tell_tried(p, before, right), true;
+    return false;
+}
+
+/* A name near to a keyword that could stand here, or could have stood where an earlier stray name was taken for an
+ * argument: rule "x" wen subject …  Nothing is suggested for what is a keyword itself. */
+static bool tell_misspelt(struct parse *p, const struct syntax_error *e)
+{
+    struct str candidates[SYNTAX_TOKENS];
+    size_t n = 0;
+    for (int token = SL_RULE; token < SL_RULE + SYNTAX_TOKENS; token++)
+        if (e->expected[token - SL_RULE] && keyword_spelling(token)) candidates[n++] = str_of(keyword_spelling(token));
+    for (size_t i = p->stray_count; i-- > 0;) {
+        struct span at = p->strays[i].span;
+        struct str word = span_text(p, at), near = word.n < 3 || word.n > 32 ? STR_NONE : suggest_nearest(word, candidates, n);
+        if (!near.n) continue;
+        struct diag *d = diag_add(p->diags, DIAG_E120, at, "`%.*s` is not known here; did you mean `%.*s`?", STR_ARG(word), STR_ARG(near));
+        diag_fix(p->diags, d, "", "%.*s", STR_ARG(near));
+        return true;
+    }
+    return false;
+}
+
+/* --- the general sentence -------------------------------------------------------------------------------------------- */
+
+static bool is_on_later_line(const struct parse *p, uint32_t from, uint32_t to)
+{
+    struct str between = str_slice(p->source->text, from, to);
+    return str_find_byte(between, '\n') != STR_NPOS || str_find_byte(between, '\r') != STR_NPOS;
+}
+
+static void tell_generally(struct parse *p, const struct syntax_error *e)
+{
+    struct buf expected = {0};
+    describe_expected(e, &expected);
+    struct str words = buf_str(&expected), found = shown(p, e->at);
+    struct span before = p->previous.span;
+    bool at_end = p->found.kind == SL_END;
+    if (expects(e, SL_IMPORT) && expects(e, SL_RULE) && (!p->previous.kind || is_on_later_line(p, before.to, e->at.from)) && !at_end)
+        diag_add(p->diags, DIAG_E132, e->at, "no item begins with `%.*s`", STR_ARG(found));
+    else if (p->previous.kind && (at_end || is_on_later_line(p, before.to, e->at.from)))
+        diag_add(p->diags, DIAG_E131, (struct span){before.source, before.to, before.to}, "after `%.*s` %.*s must follow",
+                 STR_ARG(shown(p, before)), STR_ARG(words));
+    else
+        diag_add(p->diags, DIAG_E100, e->at, "expected %.*s, found `%.*s`", STR_ARG(words), STR_ARG(found));
+    buf_free(&expected);
+}
+
+void syntax_report(struct parse *p, const struct syntax_error *e)
+{
+    p->resync = !(token_starts_item(p->found.kind) || p->found.kind == SL_END);
+    if (p->found.kind == SL_BAD) return; /* told when it was read */
+    (void)(tell_reserved_name(p, e) || tell_equals_sign(p, e) || tell_bare_domain(p, e) || tell_bare_infinitive(p, e) ||
+           tell_tried_word(p, e) || tell_misspelt(p, e) || (tell_generally(p, e), true));
+}
