@@ -1,0 +1,63 @@
+#include "judge/judge.h"
+
+#include <sysexits.h>
+#include <time.h>
+
+#include "message/message.h"
+#include "stdlib/vocabulary.h"
+#include "vm/run.h"
+
+struct judge {
+    struct vm_program *program;
+    const struct settings *settings;
+};
+
+/* Wall time costs no system call; a harmless pattern takes microseconds of the milliseconds it has. */
+static uint64_t clock_now(void *self)
+{
+    struct timespec t;
+    (void)self;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+struct judge *judge_create_with(const struct program *p, const struct settings *s, const struct vocabulary *v, struct err *e)
+{
+    struct vm_program *program = vm_load(p, v, e);
+    if (!program) return NULL;
+    struct judge *j = mem_alloc(sizeof *j);
+    j->program = program;
+    j->settings = s;
+    return j;
+}
+
+struct judge *judge_create(const struct program *p, const struct settings *s, struct err *e)
+{
+    return judge_create_with(p, s, &stdlib_vocabulary, e);
+}
+
+void judge_free(struct judge **j)
+{
+    if (!*j) return;
+    vm_program_free(&(*j)->program);
+    free(*j);
+    *j = NULL;
+}
+
+void judge_message(struct judge *j, struct arena *a, const struct judge_request *r, struct str content,
+                   struct judge_answer *out, struct trace *t)
+{
+    struct err e = {0};
+    struct vm_input in = {
+        .envelope = &r->envelope,
+        .queue_id = r->queue_id,
+        .message = message_open(a, content, NULL),
+        .now = r->now,
+        .utc_offset = r->utc_offset,
+        .settings = j->settings,
+        .clock = clock_now,
+    };
+    *out = (struct judge_answer){.id = r->id, .kind = JUDGE_VERDICT};
+    if (vm_judge(j->program, &in, a, &out->verdict, t, &e)) return;
+    *out = (struct judge_answer){.id = r->id, .kind = JUDGE_FAILED, .why = arena_printf(a, "%s", e.text)};
+}

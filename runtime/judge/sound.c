@@ -1,0 +1,139 @@
+#include <sysexits.h>
+
+#include "judge/protocol.h"
+#include "mail/address.h"
+
+/* What relay holds a verdict to, beyond its form: a judge has read hostile mail and may say anything. */
+
+enum { SOUND_TEXT_MAX = 8192, SOUND_REPLY_MAX = 500, SOUND_HITS = HIT_APPLIED | HIT_REJECTED | HIT_DEFERRED | HIT_UNDECIDED | HIT_AUDIT };
+
+static bool unsound(struct err *e, const char *what) { return err_set(e, EX_DATAERR, "the judge's verdict is unsound: %s", what); }
+
+static bool text_is_sound(struct str s) { return s.n <= SOUND_TEXT_MAX && str_is_utf8(s) && str_find_byte(s, '\0') == STR_NPOS; }
+
+static bool reply_is_sound(const struct reply *r, unsigned class)
+{
+    if (r->code / 100 != class || r->text.n == 0 || r->text.n > SOUND_REPLY_MAX || !reply_is_consistent(r)) return false;
+    for (size_t i = 0; i < r->text.n; i++)
+        if (!ascii_is_print(r->text.p[i])) return false;
+    return true;
+}
+
+/* --- recipients ---------------------------------------------------------------------------------------------------- */
+
+static bool recipient_is_sound(const struct verdict *v, const struct verdict_recipient *r, struct err *e)
+{
+    bool content = r->disposition == DISPOSITION_DELIVER || r->disposition == DISPOSITION_QUARANTINE || r->disposition == DISPOSITION_HOLD;
+    struct address a;
+    if (r->disposition >= DISPOSITION_COUNT) return unsound(e, "a disposition that does not exist");
+    if (content && r->copy >= v->copy_count) return unsound(e, "a recipient of a copy that does not exist");
+    if (r->disposition == DISPOSITION_REJECT && !reply_is_sound(&r->reply, 5)) return unsound(e, "a recipient's reply");
+    if (r->added && !address_parse(r->address, ADDRESS_UTF8, &a)) return unsound(e, "an added recipient that is no address");
+    if (!text_is_sound(r->connector) || !text_is_sound(r->rule) || !text_is_sound(r->tls_rule) || !text_is_sound(r->reason))
+        return unsound(e, "a recipient's texts");
+    return true;
+}
+
+static bool recipients_are_sound(const struct verdict *v, const struct envelope *env, struct err *e)
+{
+    if (v->answer == VERDICT_DEFER || (v->answer == VERDICT_REJECT && v->recipient_count == 0))
+        return v->recipient_count == 0 || unsound(e, "recipients of a message that is deferred");
+    if (v->recipient_count < env->recipient_count) return unsound(e, "a recipient of the envelope is missing");
+    for (size_t i = 0; i < v->recipient_count; i++) {
+        const struct verdict_recipient *r = &v->recipients[i];
+        bool named = i < env->recipient_count;
+        if (r->added == named) return unsound(e, "the envelope's recipients do not come first");
+        if (named && !str_eq(r->address, env->recipients[i])) return unsound(e, "the envelope's recipients are not in order");
+        if (named && v->answer == VERDICT_REJECT && r->disposition != DISPOSITION_REJECT)
+            return unsound(e, "a recipient who gets a message that is refused");
+        if (!recipient_is_sound(v, r, e)) return false;
+    }
+    return true;
+}
+
+/* --- copies -------------------------------------------------------------------------------------------------------- */
+
+/* RFC 5321 section 2.3.8: lines end with CR LF, and neither stands alone. */
+static bool insert_is_sound(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '\0') return false;
+        if (s.p[i] == '\r' && (i + 1 == s.n || s.p[i + 1] != '\n')) return false;
+        if (s.p[i] == '\n' && (i == 0 || s.p[i - 1] != '\r')) return false;
+    }
+    return true;
+}
+
+/* Looks for the empty line, over text that comes in parts. */
+struct line_end {
+    bool fresh;     /* at the beginning of a line, or only a CR after it */
+    bool found;
+};
+
+static void look_for_end(struct line_end *l, struct str s)
+{
+    for (size_t i = 0; i < s.n && !l->found; i++) {
+        if (s.p[i] == '\n') {
+            l->found = l->fresh;
+            l->fresh = true;
+        } else if (s.p[i] != '\r') {
+            l->fresh = false;
+        }
+    }
+}
+
+static bool header_still_ends(const struct pieces *p, struct str content)
+{
+    struct line_end before = {true, false}, after = {true, false};
+    look_for_end(&before, content);
+    if (!before.found) return true;
+    for (size_t i = 0; i < p->n && !after.found; i++) {
+        const struct piece *x = &p->v[i];
+        look_for_end(&after, x->insert.p ? x->insert : str_slice(content, x->from, x->to));
+    }
+    return after.found;
+}
+
+static bool copies_are_sound(const struct verdict *v, struct str content, uint64_t size, struct err *e)
+{
+    for (size_t i = 0; i < v->copy_count; i++) {
+        const struct verdict_copy *c = &v->copies[i];
+        if (!pieces_are_sound(&c->pieces, size)) return unsound(e, "pieces beyond the content, or out of order");
+        if (pieces_length(&c->pieces) != c->length) return unsound(e, "a copy's length");
+        for (size_t k = 0; k < c->pieces.n; k++)
+            if (c->pieces.v[k].insert.p && !insert_is_sound(c->pieces.v[k].insert)) return unsound(e, "a bare CR, LF or NUL");
+        if (content.p && !header_still_ends(&c->pieces, content)) return unsound(e, "a header section without end");
+    }
+    return true;
+}
+
+/* --- all together -------------------------------------------------------------------------------------------------- */
+
+static bool records_are_sound(const struct verdict *v, struct err *e)
+{
+    for (size_t i = 0; i < v->hit_count; i++)
+        if (!text_is_sound(v->hits[i].rule) || v->hits[i].what == 0 || (v->hits[i].what & ~(uint32_t)SOUND_HITS))
+            return unsound(e, "a hit");
+    for (size_t i = 0; i < v->note_count; i++) {
+        const struct verdict_note *n = &v->notes[i];
+        if (n->kind > NOTE_AUDIT || !text_is_sound(n->rule) || !text_is_sound(n->recipient) || !text_is_sound(n->text))
+            return unsound(e, "a note");
+    }
+    return true;
+}
+
+bool verdict_is_sound(const struct verdict *v, const struct envelope *env, struct str content, uint64_t size, struct err *e)
+{
+    switch (v->answer) {
+    case VERDICT_ACCEPT: break;
+    case VERDICT_REJECT:
+        if (!reply_is_sound(&v->reply, 5)) return unsound(e, "the reply");
+        break;
+    case VERDICT_DEFER:
+        if (!reply_is_sound(&v->reply, 4)) return unsound(e, "the reply");
+        break;
+    default: return unsound(e, "an answer that does not exist");
+    }
+    if (content.p && content.n != size) return unsound(e, "a content of another size");
+    return text_is_sound(v->rule) && recipients_are_sound(v, env, e) && copies_are_sound(v, content, size, e) && records_are_sound(v, e);
+}
