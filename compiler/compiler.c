@@ -25,6 +25,10 @@ static void check_all(struct compiler *c) {
     declarations_check(c);
     rules_check(c);
     tests_check(c);
+    if (pool_is_full(&c->pool)) {
+        diag_add(c->d, DIAG_E232, (struct span){0}, "a compiled program may hold at most %d list entries, tests or instructions",
+                 PROGRAM_ROWS_MAX);
+    }
     if (c->d->errors == c->errors_before) names_warn_unused(c); /* what is broken may have meant to use it */
 }
 

@@ -15,7 +15,7 @@ enum {
     COMPILER_DEPTH_MAX = 400,     /* of a condition with its definitions written out */
     COMPILER_IMPORT_DEPTH_MAX = 64,
     COMPILER_RULE_CODE_MAX = 65536, /* instructions of one rule */
-    COMPILER_CODE_MAX = 0xfffffe,   /* operands have 24 bits */
+    COMPILER_CODE_MAX = PROGRAM_ROWS_MAX,
     COMPILER_REPLY_TEXT_MAX = 400,  /* RFC 5321 section 4.5.3.1.5: a reply line has 512 bytes, code and status included */
 };
 
@@ -61,6 +61,7 @@ uint32_t pool_list(struct pool *pool, struct str name, enum value_type type, con
 uint32_t pool_patterns(struct pool *pool, const struct pattern_source *v, size_t n); /* index of the first */
 uint32_t pool_field(struct pool *pool, uint32_t field, struct str text, enum address_part part);
 uint32_t pool_test(struct pool *pool, const struct test *t); /* the origin does not make it another test */
+bool pool_is_full(const struct pool *pool); /* some table has more rows than a program may */
 void pool_finish(struct pool *pool, struct program *p);
 
 /* --- the intermediate form of a condition ---------------------------------------------------------------------------- */

@@ -127,8 +127,6 @@ static const struct line_index *lines_of(struct compiler *c, const struct source
     return x;
 }
 
-enum { ORIGIN_TEXT_MAX = 200 };
-
 /* The words as written, white space (line ends too) as one blank, cut between characters. */
 static struct str one_line(struct compiler *c, struct str s) {
     char line[ORIGIN_TEXT_MAX + 4];

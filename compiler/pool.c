@@ -130,6 +130,15 @@ uint32_t pool_test(struct pool *pool, const struct test *t) {
     return i;
 }
 
+bool pool_is_full(const struct pool *pool) {
+    const size_t rows[] = {pool->constants.n, pool->lists.n,   pool->patterns.n, pool->field_refs.n,   pool->tests.n,
+                           pool->arguments.n, pool->actions.n, pool->rules.n,    pool->declarations.n, pool->code.n};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i] > PROGRAM_ROWS_MAX) return true;
+    }
+    return false;
+}
+
 void pool_finish(struct pool *pool, struct program *p) {
 #define FINISH(table)                                                                              \
     do {                                                                                           \

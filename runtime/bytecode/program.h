@@ -13,6 +13,10 @@
 
 /* Answers on the stack at once, at most: the compiler refuses conditions nested deeper, the verifier such programs. */
 enum { PROGRAM_STACK_MAX = 64 };
+/* Rows of any table, at most: instructions, list entries, tests … */
+enum { PROGRAM_ROWS_MAX = 4 * 1024 * 1024 };
+/* Bytes of origin.text, at most. */
+enum { ORIGIN_TEXT_MAX = 200 };
 
 enum opcode {
 #define OP(id, name, operand, pops, pushes, doc) OP_##id,

@@ -12,6 +12,16 @@ bool vocabulary_has_word(const char *words, struct str word) {
     return false;
 }
 
+enum value_type vocabulary_part_type(const struct field_row *row, uint8_t part) {
+    switch (part) {
+    case PART_ADDRESS: return TYPE_ADDRESS;
+    case PART_DOMAIN: return TYPE_DOMAIN;
+    case PART_LOCAL:
+    case PART_NAME: return TYPE_TEXT;
+    default: return row->type;
+    }
+}
+
 /* One canonical text: unambiguous because names and words hold no line end. */
 static void describe_params(struct buf *b, const struct param_row *params, size_t n) {
     for (size_t i = 0; i < n; i++) {

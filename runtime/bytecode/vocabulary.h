@@ -82,6 +82,9 @@ struct vocabulary_rows {
     size_t declaration_count;
 };
 
+/* The type of a part of a field: the row's own for PART_WHOLE.  stdlib/parts.def says the same. */
+enum value_type vocabulary_part_type(const struct field_row *row, uint8_t part);
+
 /* SHA-256 over everything in the rows that a compiled program relies on (documentation and examples left out). */
 void vocabulary_hash(const struct vocabulary_rows *rows, uint8_t out[32]);
 /* Whether `word` is one of the space-separated words of a row. */
