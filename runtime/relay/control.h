@@ -1,14 +1,29 @@
-/* relay/control: the control socket: who may ask what, and the answers.
+/* relay/control: the control socket: JSON lines, one table of operations (DESIGN section 7).
  *
- * JSON lines.  A request is one object, {"v":1,"op":"status"|"reload"|"queue"|"queue release"|"rules"} ("queue release" with
- * "id"), at most LIMIT_CONTROL_REQUEST bytes.  The answer is any number of rows, one object a line, then one last object that
- * alone has "ok":
- *   {"ok":true}                            or with "text": words for a person ("generation 7: 12 rules")
- *   {"ok":false,"status":65,"error":"…"}   a sysexits code and a sentence, or the diagnostics of a refused reload
- * Rows: status {"state","hostname","generation","rules","last_good","sandbox","judges","sessions","deliveries","queued","held",
- * "memory","uptime"}; queue: the fields of postqueue -j (queue_name: "incoming" "active" "deferred" "hold" "quarantine";
- * queue_id, arrival_time, message_size, forced_expire, sender, recipients[{address, delay_reason}]) and per recipient ours:
- * state ("queued" "held" "quarantined"), tls, rule, attempts, next_try, expires; rules {"rule","applied","rejected","deferred",
- * "undecided","audit","last_hit"}.  `cli/client.h` is the other side.
+ * A request is one object on one line of at most 64 KiB: {"v":1,"op":"queue release","id":"…"}.  The answer is any number of
+ * rows, each an object on a line, and then one object with "ok": {"v":1,"ok":true,"text":"…"} or {"v":1,"ok":false,
+ * "status":64..78,"error":"…"}.  Requests of one connection are answered in order.  Reading is for whoever may open the
+ * socket; changing things is for root and the relay's own user.
  *
- * Reading is for everybody who can open the socket; reload and release are for root and the relay's own user. */
+ *     status          one row: state hostname generation last_good sandbox listeners judges sessions deliveries queued held
+ *                     memory uptime, and counts since the start
+ *     queue           a row per message, names of `postqueue -j`: queue_name queue_id arrival_time message_size
+ *                     forced_expire sender recipients[{address, delay_reason, and ours: state tls rule tls_rule connector
+ *                     next_try expires attempts}]
+ *     queue release   "id": every recipient of that message is due now
+ *     rules           a row per rule that was ever counted: rule applied rejected deferred undecided audit last_hit
+ *     reload          answered when the new generation is in force, or refused: then "error" is the diagnostics
+ *
+ * Owns the listening socket and the connections. */
+#ifndef SLUICE_RELAY_CONTROL_H
+#define SLUICE_RELAY_CONTROL_H
+
+#include "relay/state.h"
+
+struct control *control_create(struct relay *r);
+void control_free(struct control **c);
+void control_open(struct control *c, int fd); /* a listening socket; replaces one that is open */
+void control_stop(struct control *c);
+bool control_is_idle(const struct control *c); /* no request waits for its answer */
+
+#endif

@@ -18,11 +18,12 @@ struct relay;
 struct log;
 
 struct relay_ports {
-    struct net_port *net;
+    const struct net_port *net;
     struct store_port *store;
     struct content_port *content;
     struct log *log;      /* NULL: silent */
     struct str build_id;  /* each channel begins with it; lives as long as the relay */
+    unsigned judges;      /* how many, where the settings leave it open */
     int64_t own_uid;      /* besides root, the user who may change things over the control socket */
     /* The relay has nothing left to do, or must not go on: `status` is a sysexits code (0: it was asked to stop).  Called
      * once, last; the owner ends the loop and then calls relay_free. */
@@ -32,8 +33,10 @@ struct relay_ports {
 
 struct relay *relay_create(const struct relay_ports *ports);
 
-/* Takes over the channel to the supervisor (base/link.h) and says LINK_HELLO on it; starts reading the queue.  The first
- * generation that is committed opens the listeners, once the queue is read, and LINK_READY is said. */
+/* Takes over the channel to the supervisor (base/link.h), on which the build ids were exchanged already, and starts reading
+ * the queue.  The first generation that is committed opens the listeners, once the queue is read, and LINK_READY is said.
+ * A generation that cannot be taken (settings that need a restart, a block that does not decode) is answered LINK_REFUSED
+ * with its number and the reason.  On a template's channel the relay says LINK_HELLO first and checks the one it gets. */
 void relay_begin(struct relay *r, int supervisor);
 
 /* As LINK_STOP does: no new connections, transactions under way are finished or answered 421, then `stopped`. */

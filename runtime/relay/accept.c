@@ -1,0 +1,364 @@
+/* From the final dot to the answer: judged, checked, written, and only then said.
+ *
+ * What the relay knows itself is joined to what the judge demands (REQUIRETLS of the client): a judge can raise, never lower.
+ * Everything the verdict asks for is one store_write; the reply that depends on it waits for its commit. */
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "base/limits.h"
+#include "relay/events.h"
+#include "relay/generation.h"
+#include "relay/intake.h"
+#include "relay/origin.h"
+#include "relay/queue.h"
+#include "relay/received.h"
+#include "relay/trouble.h"
+
+enum partial { PARTIAL_WHOLE_FOR_STRANGERS, PARTIAL_WHOLE, PARTIAL_DSN, PARTIAL_DROP };
+enum { REFUSED_NAMED = 5 };
+
+static const struct reply unavailable = {451, {4, 3, 0}, STR_INIT("The message cannot be judged now, try again later")};
+static const struct reply not_stored = {451, {4, 3, 0}, STR_INIT("The message cannot be stored now, try again later")};
+
+static struct str queue_id(const struct intake *in) { return str_of(in->queue_id); }
+
+/* --- ending -------------------------------------------------------------------------------------------------------- */
+
+/* Answers the client, if it is still there, and forgets the message. */
+static void finish(struct intake *in, const struct reply *reply)
+{
+    in->phase = INTAKE_OVER;
+    struct relay *r = in->relay;
+    if (in->session) session_answer(in->session, reply);
+    intake_free(in);
+    relay_settle(r);
+}
+
+static void refuse(struct intake *in, const struct reply *reply, struct str rule)
+{
+    in->relay->counts.refused++;
+    events_refused(in->relay, queue_id(in), &in->envelope, reply, rule);
+    finish(in, reply);
+}
+
+void accept_abandon(struct intake *in)
+{
+    INVARIANT(!in->session);
+    if (in->phase == INTAKE_WRITING) return; /* given to the store: it goes on, and frees itself */
+    judges_withdraw(in->generation->judges, &in->job);
+    struct relay *r = in->relay;
+    intake_free(in);
+    relay_settle(r);
+}
+
+/* --- after the commit ---------------------------------------------------------------------------------------------- */
+
+static void written(void *owner, bool ok, const struct err *e)
+{
+    struct intake *in = owner;
+    struct relay *r = in->relay;
+    if (!ok) {
+        events_note(r, EVENT_ERROR, "message %s cannot be stored: %s", in->queue_id, e ? e->text : "unknown");
+        finish(in, &not_stored);
+        return;
+    }
+    if (in->stores) {
+        r->counts.received++;
+        body_keep(in->body);
+        events_queued(r, &in->messages[0]);
+    }
+    /* The answer first: it leaves at the end of the turn, whatever the deliveries do. */
+    struct session *s = in->session;
+    if (s) session_answer(s, &in->reply);
+    if (in->stores) queue_add(r->queue, &in->messages[0], in->body);
+    if (in->dsn) {
+        events_queued(r, &in->dsn->message);
+        queue_add(r->queue, &in->dsn->message, in->dsn->body);
+    }
+    in->phase = INTAKE_OVER;
+    intake_free(in);
+    relay_settle(r);
+}
+
+/* --- what is written ----------------------------------------------------------------------------------------------- */
+
+struct audit_rows {
+    struct stored_audit *v;
+    size_t n, cap;
+};
+
+static void audit(struct audit_rows *rows, const struct intake *in, struct str rule, struct str recipient, struct str what,
+                  struct str text)
+{
+    if (rows->n == rows->cap) return;
+    rows->v[rows->n++] = (struct stored_audit){queue_id(in), rule, recipient, what, text};
+}
+
+/* Notes to the log, audit notes and dispositions to audit rows, hits to their columns. */
+static void write_traces(struct intake *in, const struct verdict *v, struct audit_rows *rows)
+{
+    struct stored_hit *hits = ARENA_ARRAY(in->arena, struct stored_hit, v->hit_count);
+    for (size_t i = 0; i < v->hit_count; i++) hits[i] = (struct stored_hit){v->hits[i].rule, v->hits[i].what, 1};
+    for (size_t i = 0; i < v->note_count; i++) {
+        const struct verdict_note *n = &v->notes[i];
+        if (n->kind == NOTE_LOG) events_rule(in->relay, queue_id(in), n->rule, n->recipient, n->text);
+        else audit(rows, in, n->rule, n->recipient, STR("audit"), n->text);
+    }
+    in->write = (struct store_write){.hits = hits, .hit_count = v->hit_count, .audit = rows->v, .audit_count = rows->n,
+                                     .now = in->job.request.now, .done = written, .owner = in};
+}
+
+static void fill_recipient(struct intake *in, const struct verdict_recipient *from, const struct intake_recipient *extra,
+                           struct stored_recipient *to)
+{
+    static const struct obligation promised = {.peer = TLS_PEER_VERIFIED, .onward = true};
+    int64_t now = in->job.request.now;
+    *to = (struct stored_recipient){
+        .address = from->address,
+        .state = from->disposition == DISPOSITION_HOLD         ? RECIPIENT_HELD
+                 : from->disposition == DISPOSITION_QUARANTINE ? RECIPIENT_QUARANTINED
+                                                               : RECIPIENT_QUEUED,
+        .need = in->envelope.requiretls ? obligation_join(from->need, promised) : from->need,
+        .copy = from->copy,
+        .connector = from->connector,
+        .rule = from->rule,
+        .tls_rule = from->tls_rule,
+        .reason = from->reason,
+        .next_try = now,
+        .expires = now + in->generation->settings.retry_until,
+        .notify = extra ? extra->notify : 0,
+        .orcpt = extra ? extra->orcpt : STR_NONE,
+    };
+}
+
+static bool is_stored(const struct verdict_recipient *r, bool added_only)
+{
+    if (added_only && !r->added) return false;
+    return r->disposition == DISPOSITION_DELIVER || r->disposition == DISPOSITION_HOLD ||
+           r->disposition == DISPOSITION_QUARANTINE;
+}
+
+/* messages[0] with the recipients that stay; false when there are none. */
+static bool build_message(struct intake *in, const struct verdict *v, bool added_only)
+{
+    struct stored_recipient *to = ARENA_ARRAY(in->arena, struct stored_recipient, v->recipient_count);
+    struct stored_copy *copies = ARENA_ARRAY(in->arena, struct stored_copy, v->copy_count);
+    size_t n = 0, named = 0;
+    for (size_t i = 0; i < v->recipient_count; i++) {
+        const struct verdict_recipient *from = &v->recipients[i];
+        const struct intake_recipient *extra = NULL;
+        if (!from->added && named < in->extras.n) extra = &in->extras.v[named++];
+        if (is_stored(from, added_only)) fill_recipient(in, from, extra, &to[n++]);
+    }
+    if (!n) return false;
+    for (size_t i = 0; i < v->copy_count; i++) {
+        copies[i] = (struct stored_copy){.pieces = v->copies[i].pieces, .length = v->copies[i].length};
+        for (size_t k = 0; k < sizeof copies[i].sha256; k++) copies[i].sha256[k] = v->copies[i].sha256[k];
+    }
+    const struct envelope *env = &in->envelope;
+    struct stored_message *m = &in->messages[in->write.message_count++];
+    *m = (struct stored_message){
+        .queue_id = queue_id(in),
+        .arrived = in->job.request.now,
+        .reverse_path = env->reverse_path,
+        .client_ip = env->client.ip,
+        .helo = env->client.helo,
+        .size = body_size(in->body),
+        .content = body_view(in->body),
+        .spool = body_spool(in->body),
+        .eight_bit = env->eight_bit,
+        .smtputf8 = env->smtputf8,
+        .envid = env->envid,
+        .ret = env->ret,
+        .generation = in->generation->number,
+        .copies = copies,
+        .copy_count = v->copy_count,
+        .recipients = to,
+        .recipient_count = n,
+    };
+    in->write.messages = in->messages;
+    in->stores = true;
+    return true;
+}
+
+static void submit(struct intake *in)
+{
+    in->phase = INTAKE_WRITING;
+    in->relay->store->write(in->relay->store->self, &in->write);
+}
+
+/* Nothing of the message stays: the answer need not wait for the counters. */
+static void answer_now(struct intake *in)
+{
+    if (in->session) session_answer(in->session, &in->reply);
+    if (!in->write.hit_count && !in->write.audit_count) {
+        in->phase = INTAKE_OVER;
+        intake_free(in);
+        return;
+    }
+    in->write.may_wait = true;
+    submit(in);
+}
+
+/* --- the three answers --------------------------------------------------------------------------------------------- */
+
+static struct reply reply_or(const struct reply *given, struct reply otherwise)
+{
+    return given->code ? *given : otherwise;
+}
+
+static void carry_out_refusal(struct intake *in, const struct verdict *v, struct audit_rows *rows)
+{
+    bool reject = v->answer == VERDICT_REJECT;
+    in->reply = reply_or(&v->reply, reject ? (struct reply){550, STATUS(5, 7, 1), STR("Refused by policy")}
+                                           : (struct reply){451, STATUS(4, 7, 1), STR("Try again later")});
+    in->relay->counts.refused++;
+    events_refused(in->relay, queue_id(in), &in->envelope, &in->reply, v->rule);
+    audit(rows, in, v->rule, STR_NONE, reject ? STR("rejected") : STR("deferred"), in->reply.text);
+    write_traces(in, v, rows);
+    /* What the rules made of a rejected message (copies, notices) still happens, and the 5xx waits for it. */
+    if (reject && build_message(in, v, true)) submit(in);
+    else answer_now(in);
+}
+
+/* Some recipients are refused, and the client hears of it in the one reply it gets: nothing of the message stays. */
+static void refuse_whole(struct intake *in, const struct verdict *v, const struct verdict_recipient *first,
+                         struct audit_rows *rows)
+{
+    struct buf text = {0};
+    in->reply = reply_or(&first->reply, (struct reply){550, STATUS(5, 7, 1), STR("Refused by policy")});
+    buf_add(&text, in->reply.text);
+    buf_add(&text, STR(" (refused:"));
+    unsigned named = 0;
+    for (size_t i = 0; i < v->recipient_count; i++) {
+        const struct verdict_recipient *r = &v->recipients[i];
+        if (r->disposition != DISPOSITION_REJECT || r->added) continue;
+        if (named++ < REFUSED_NAMED) buf_printf(&text, " <%.*s>", STR_ARG(r->address));
+    }
+    if (named > REFUSED_NAMED) buf_printf(&text, " and %u more", named - REFUSED_NAMED);
+    buf_add_byte(&text, ')');
+    in->reply.text = arena_str(in->arena, buf_str(&text));
+    buf_free(&text);
+    in->relay->counts.refused++;
+    events_refused(in->relay, queue_id(in), &in->envelope, &in->reply, first->rule);
+    audit(rows, in, first->rule, STR_NONE, STR("rejected"), in->reply.text);
+    write_traces(in, v, rows);
+    answer_now(in);
+}
+
+static void add_dsn(struct intake *in, const struct verdict *v)
+{
+    struct dsn_recipient *refused = ARENA_ARRAY(in->arena, struct dsn_recipient, v->recipient_count);
+    struct obligation need = {0};
+    size_t n = 0, named = 0;
+    for (size_t i = 0; i < v->recipient_count; i++) {
+        const struct verdict_recipient *r = &v->recipients[i];
+        const struct intake_recipient *extra = NULL;
+        if (!r->added && named < in->extras.n) extra = &in->extras.v[named++];
+        if (r->disposition != DISPOSITION_REJECT || r->added) continue;
+        if (!trouble_may_report(in->envelope.reverse_path, false, extra ? extra->notify : 0)) continue;
+        refused[n++] = (struct dsn_recipient){.address = r->address,
+                                              .orcpt = extra ? extra->orcpt : STR_NONE,
+                                              .status = r->reply.status.class == 5 ? r->reply.status : STATUS(5, 7, 1),
+                                              .diagnostic = r->reply.text};
+        need = obligation_join(need, r->need);
+    }
+    if (!n) return;
+    if (in->envelope.requiretls)
+        need = obligation_join(need, (struct obligation){.peer = TLS_PEER_VERIFIED, .onward = true});
+    in->dsn = origin_dsn(in->relay, &(struct dsn){.original_id = queue_id(in),
+                                                  .reverse_path = in->envelope.reverse_path,
+                                                  .envid = in->envelope.envid,
+                                                  .header = dsn_header_section(body_view(in->body)),
+                                                  .arrived = in->job.request.now,
+                                                  .recipients = refused,
+                                                  .recipient_count = n},
+                         need);
+    in->messages[in->write.message_count++] = in->dsn->message;
+    in->write.messages = in->messages;
+}
+
+static const struct verdict_recipient *first_refused(const struct verdict *v)
+{
+    for (size_t i = 0; i < v->recipient_count; i++)
+        if (v->recipients[i].disposition == DISPOSITION_REJECT && !v->recipients[i].added) return &v->recipients[i];
+    return NULL;
+}
+
+static bool client_is_ours(const struct intake *in)
+{
+    return in->envelope.client.trusted || client_is_authenticated(&in->envelope.client);
+}
+
+static void carry_out_acceptance(struct intake *in, const struct verdict *v, struct audit_rows *rows)
+{
+    const struct verdict_recipient *refused = first_refused(v);
+    uint8_t partial = in->generation->settings.partial_reject;
+    if (refused && (partial == PARTIAL_WHOLE || (partial == PARTIAL_WHOLE_FOR_STRANGERS && !client_is_ours(in)))) {
+        refuse_whole(in, v, refused, rows);
+        return;
+    }
+    for (size_t i = 0; i < v->recipient_count; i++) {
+        const struct verdict_recipient *r = &v->recipients[i];
+        if (r->disposition == DISPOSITION_DROP) audit(rows, in, r->rule, r->address, STR("dropped"), r->reason);
+        if (r->disposition == DISPOSITION_REJECT) audit(rows, in, r->rule, r->address, STR("rejected"), r->reply.text);
+    }
+    write_traces(in, v, rows);
+    build_message(in, v, false);
+    if (refused && partial != PARTIAL_DROP) add_dsn(in, v);
+    in->reply = (struct reply){250, STATUS(2, 0, 0), arena_printf(in->arena, "Ok: queued as %s", in->queue_id)};
+    submit(in);
+}
+
+static void judged(void *owner, const struct verdict *v, const char *why)
+{
+    struct intake *in = owner;
+    INVARIANT(in->session && in->phase == INTAKE_JUDGING);
+    if (!v) {
+        events_note(in->relay, EVENT_WARNING, "message %s is not judged: %s", in->queue_id, why ? why : "unknown");
+        refuse(in, &unavailable, STR_NONE);
+        return;
+    }
+    size_t cap = v->note_count + v->recipient_count + 1;
+    struct audit_rows rows = {ARENA_ARRAY(in->arena, struct stored_audit, cap), 0, cap};
+    if (v->answer == VERDICT_ACCEPT) carry_out_acceptance(in, v, &rows);
+    else carry_out_refusal(in, v, &rows);
+}
+
+/* --- the final dot ------------------------------------------------------------------------------------------------- */
+
+void accept_message(struct intake *in)
+{
+    static const struct reply too_far = {554, {5, 4, 6}, STR_INIT("Too many hops, this looks like a loop")};
+    static const struct reply disk = {452, {4, 3, 1}, STR_INIT("Insufficient system storage, try again later")};
+    struct relay *r = in->relay;
+    struct err e = {0};
+    in->phase = INTAKE_JUDGING;
+    in->generation = generation_ref(r->current);
+    if (!body_seal(in->body, &e)) {
+        events_note(r, EVENT_ERROR, "content of %s cannot be kept: %s", in->queue_id, e.text);
+        refuse(in, &disk, STR_NONE);
+        return;
+    }
+    struct str content = body_view(in->body);
+    if (received_count(content) > LIMIT_HOPS) {
+        refuse(in, &too_far, STR_NONE);
+        return;
+    }
+    int64_t now = relay_now(r);
+    bool is_inline = body_is_inline(in->body);
+    in->job = (struct judge_job){
+        .request = {.queue_id = queue_id(in),
+                    .now = now,
+                    .utc_offset = r->net->utc_offset(r->net->self, now),
+                    .envelope = in->envelope,
+                    .size = body_size(in->body),
+                    .content_inline = is_inline,
+                    .content = is_inline ? content : STR_NONE},
+        .fd = body_descriptor(in->body),
+        .arena = in->arena,
+        .done = judged,
+        .owner = in,
+    };
+    judges_submit(in->generation->judges, &in->job);
+}

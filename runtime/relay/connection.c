@@ -1,0 +1,602 @@
+/* One SMTP connection: stream, engine and policy put together.  What it may carry is asked of tls_policy at every step;
+ * the bytes of MAIL come from one place only, release(), which holds what was decided to an INVARIANT. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "relay/deliver.h"
+#include "relay/events.h"
+#include "relay/generation.h"
+#include "relay/tls_policy.h"
+#include "smtp/client.h"
+
+enum { WRITE_HIGH = 256 * 1024, BODY_STEP = 64 * 1024, QUIT_MS = 10000 };
+
+struct connection {
+    struct connection *next;
+    struct destination *destination;
+    struct relay *relay;
+    struct net_stream *stream;      /* NULL once closed */
+    struct smtp_client *client;
+    struct delivery *delivery;      /* NULL: idle, or on its way out */
+    struct obligation demand;       /* what the connection was made for */
+    uint64_t generation;
+    uint8_t connector_tls;
+    struct str host, tls_name, trust, label; /* in one block of text; label: "host:port" */
+    char *text;
+    uint16_t port;
+    bool tls, verified, is_1_3, tls_spent;
+    bool ready;                     /* the engine waits for an order */
+    bool over;                      /* no order will follow: only closing is left */
+    bool shut;                      /* the stream was told to close: nothing more is written */
+    unsigned served;
+    uint32_t extensions;
+    uint64_t size_limit;
+    char had[64];                   /* "TLSv1.3 TLS_AES_…", for the log */
+    char why[200];                  /* why the stream closed */
+    struct net_timer timer;
+    int64_t deadline_ms, armed_ms;  /* armed_ms 0: not */
+    struct pieces_cursor cursor;    /* while the content goes out */
+    struct str run;
+    bool sending;
+};
+
+static void decide(struct connection *c);
+static void turn(struct connection *c);
+
+struct connection *connection_next(const struct connection *c) { return c->next; }
+bool connection_is_idle(const struct connection *c) { return c->ready && !c->delivery && !c->over && c->stream; }
+
+static struct str tls_had(const struct connection *c) { return str_of(c->had); }
+
+/* --- time ---------------------------------------------------------------------------------------------------------- */
+
+static void timer_fired(void *owner);
+
+/* Moves the deadline; the timer itself is only touched when it would come too late or not at all. */
+static void deadline(struct connection *c, int64_t ms)
+{
+    const struct net_port *net = c->relay->net;
+    int64_t now = relay_ms(c->relay);
+    c->deadline_ms = now + ms;
+    if (c->armed_ms && c->armed_ms <= c->deadline_ms) return;
+    c->armed_ms = c->deadline_ms;
+    c->timer.fired = timer_fired;
+    c->timer.owner = c;
+    net->timer_set(net->self, &c->timer, ms);
+}
+
+static void timer_fired(void *owner)
+{
+    struct connection *c = owner;
+    int64_t now = relay_ms(c->relay);
+    c->armed_ms = 0;
+    if (now < c->deadline_ms) {
+        deadline(c, c->deadline_ms - now);
+        return;
+    }
+    if (connection_is_idle(c)) {
+        connection_quit(c);
+        return;
+    }
+    if (!c->stream) return;
+    snprintf(c->why, sizeof c->why, "%s", "timed out");
+    if (!c->over) {
+        smtp_client_lost(c->client, "timed out");
+        turn(c);
+    }
+    if (c->stream) c->relay->net->stream_abort(c->relay->net->self, c->stream);
+}
+
+static void deadline_of_stage(struct connection *c)
+{
+    if (c->over) deadline(c, QUIT_MS);
+    else if (connection_is_idle(c)) deadline(c, DELIVER_IDLE_MS);
+    else {
+        unsigned seconds = smtp_client_timeout(smtp_client_stage(c->client));
+        deadline(c, (seconds ? seconds : 300) * (int64_t)1000);
+    }
+}
+
+/* --- ending -------------------------------------------------------------------------------------------------------- */
+
+static void unlink_and_free(struct connection *c)
+{
+    struct destination *to = c->destination;
+    for (struct connection **at = &to->connections; *at; at = &(*at)->next) {
+        if (*at != c) continue;
+        *at = c->next;
+        break;
+    }
+    to->open--;
+    to->deliver->connections--;
+    c->relay->net->timer_clear(c->relay->net->self, &c->timer);
+    smtp_client_free(&c->client);
+    free(c->text);
+    free(c);
+}
+
+void connection_abort(struct connection *c)
+{
+    if (c->stream) c->relay->net->stream_abort(c->relay->net->self, c->stream);
+    if (c->delivery) {
+        if (c->delivery->waiting) queue_content_withdraw(c->delivery->message, &c->delivery->wait);
+        for (size_t i = 0; i < c->delivery->n; i++) free(c->delivery->results[i].reason);
+        free(c->delivery->remote);
+        free(c->delivery);
+    }
+    unlink_and_free(c);
+}
+
+static void flush(struct connection *c)
+{
+    struct buf *out = smtp_client_output(c->client);
+    if (!c->stream || c->shut || !out->n) return;
+    c->relay->net->stream_write(c->relay->net->self, c->stream, buf_str(out));
+    out->n = 0;
+}
+
+/* The delivery is done with this connection, well or badly. */
+static struct delivery *detach(struct connection *c)
+{
+    struct delivery *d = c->delivery;
+    if (d && d->waiting) {
+        queue_content_withdraw(d->message, &d->wait);
+        d->waiting = false;
+    }
+    c->delivery = NULL;
+    c->sending = false;
+    return d;
+}
+
+static void settle(struct connection *c)
+{
+    struct delivery *d = detach(c);
+    if (!d) return;
+    if (!d->remote && c->label.n) d->remote = mem_strdup(c->label.p);
+    outcome_settle(d);
+}
+
+static void end_delivery(struct connection *c, const struct trouble *t)
+{
+    if (!c->delivery) return;
+    if (!c->delivery->remote) c->delivery->remote = mem_strdup(c->label.p);
+    delivery_result_rest(c->delivery, t, tls_had(c));
+    settle(c);
+}
+
+static void put_back(struct connection *c, bool tls_spent)
+{
+    struct delivery *d = detach(c);
+    if (!d) return;
+    d->tls_spent = d->tls_spent || tls_spent;
+    deliver_put_back(d);
+}
+
+static void shut(struct connection *c)
+{
+    if (!c->stream || c->shut) return;
+    c->shut = true;
+    c->relay->net->stream_close(c->relay->net->self, c->stream);
+    deadline(c, QUIT_MS);
+}
+
+void connection_quit(struct connection *c)
+{
+    if (c->over || !c->stream) return;
+    c->over = true;
+    if (c->ready) smtp_client_quit(c->client);
+    c->ready = false;
+    flush(c);
+    shut(c);
+}
+
+static void break_off(struct connection *c)
+{
+    c->over = true;
+    c->ready = false;
+    if (c->stream) c->relay->net->stream_abort(c->relay->net->self, c->stream);
+    c->shut = true;
+}
+
+/* --- policy -------------------------------------------------------------------------------------------------------- */
+
+static struct tls_situation situation(const struct connection *c, uint8_t moment)
+{
+    return (struct tls_situation){
+        .need = c->delivery->need,
+        .connector_tls = c->connector_tls,
+        .moment = moment,
+        .offered = c->extensions & SMTP_EXT_STARTTLS,
+        .tls_spent = c->tls_spent,
+        .verified = c->verified,
+        .is_1_3 = c->is_1_3,
+        .requiretls_offered = c->extensions & SMTP_EXT_REQUIRETLS,
+    };
+}
+
+static void wait_for_policy(struct connection *c, const struct tls_decision *decision, const char *detail)
+{
+    char why[480];
+    snprintf(why, sizeof why, "%s %s%s%s", tls_policy_lack_text(decision->lack), c->label.p, *detail ? ": " : "", detail);
+    end_delivery(c, &(struct trouble){.phase = TROUBLE_TLS, .cause = TROUBLE_POLICY, .reply = {.status = decision->status},
+                                       .why = str_of(why)});
+}
+
+/* TLS did not come about, and the engine (or the stream) is no further use for it. */
+static void tls_failed(struct connection *c, const char *detail)
+{
+    if (!c->delivery) {
+        connection_quit(c);
+        return;
+    }
+    struct tls_situation s = situation(c, TLS_FAILED);
+    struct tls_decision decision = tls_policy(&s);
+    if (decision.step == TLS_PLAIN) {
+        events_note(c->relay, EVENT_WARNING, "TLS with %s failed (%s); mail that does not demand it goes without",
+                    c->label.p, detail);
+        put_back(c, true);
+    } else {
+        wait_for_policy(c, &decision, detail);
+    }
+}
+
+/* --- the message --------------------------------------------------------------------------------------------------- */
+
+static const struct stored_copy *copy_of(const struct delivery *d)
+{
+    return d->message->forms && d->copy < d->message->forms->n ? &d->message->forms->v[d->copy] : NULL;
+}
+
+/* What this server cannot carry, it will not carry tomorrow: 5.x.x, without asking it. */
+static bool unable(struct connection *c)
+{
+    const struct queued_message *m = c->delivery->message;
+    struct reply reply = {0};
+    if (m->eight_bit && !(c->extensions & SMTP_EXT_8BITMIME))
+        reply = (struct reply){554, STATUS(5, 6, 3), STR("the message has 8-bit content and the next host takes 7 bits only")};
+    else if (m->smtputf8 && !(c->extensions & SMTP_EXT_SMTPUTF8))
+        reply = (struct reply){553, STATUS(5, 6, 7), STR("the message needs SMTPUTF8, which the next host does not offer")};
+    else if (c->size_limit && copy_of(c->delivery)->length > c->size_limit)
+        reply = (struct reply){552, STATUS(5, 3, 4), STR("the message is larger than the next host takes")};
+    if (!reply.code) return false;
+    end_delivery(c, &(struct trouble){.phase = TROUBLE_MAIL, .cause = TROUBLE_UNABLE, .reply = reply});
+    return true;
+}
+
+/* The one place from which MAIL is given to the engine.  tls_policy has said GO on the way here; it is asked again, and
+ * clear text for mail that demands TLS ends the process rather than the promise. */
+static void release(struct connection *c)
+{
+    struct delivery *d = c->delivery;
+    const struct stored_copy *copy = copy_of(d);
+    struct obligation demand = tls_policy_demand(d->need, c->connector_tls);
+    struct tls_situation s = situation(c, c->tls ? TLS_DONE : TLS_IN_CLEAR);
+    INVARIANT(tls_policy(&s).step == TLS_GO);
+    INVARIANT(c->tls || !obligation_demands_tls(demand));
+    INVARIANT(obligation_covers(c->demand, demand));
+
+    struct smtp_client_recipient few[8], *to = d->n <= 8 ? few : mem_array(d->n, sizeof *to);
+    for (size_t i = 0; i < d->n; i++)
+        to[i] = (struct smtp_client_recipient){
+            .forward_path = d->recipients[i]->address, .notify = d->recipients[i]->notify, .orcpt = d->recipients[i]->orcpt};
+    c->ready = false;
+    smtp_client_send(c->client, &(struct smtp_client_transaction){
+                                    .reverse_path = d->message->reverse_path,
+                                    .recipients = to,
+                                    .recipient_count = d->n,
+                                    .size = copy->length,
+                                    .eight_bit = d->message->eight_bit,
+                                    .requiretls = d->need.onward,
+                                    .tls_demanded = obligation_demands_tls(demand),
+                                    .ret = d->message->ret,
+                                    .envid = d->message->envid,
+                                });
+    if (to != few) free(to);
+}
+
+static void content_ready(void *owner, bool ok, const char *why)
+{
+    struct connection *c = owner;
+    c->delivery->waiting = false;
+    if (ok && copy_of(c->delivery)) {
+        if (c->ready) decide(c);
+    } else {
+        end_delivery(c, &(struct trouble){.phase = TROUBLE_CONTENT, .cause = TROUBLE_LOST,
+                                           .why = str_of(why ? why : "the delivered form is missing")});
+        if (c->ready) connection_quit(c);
+    }
+    turn(c);
+}
+
+/* In order IDLE with a delivery at hand: what may happen now? */
+static void decide(struct connection *c)
+{
+    while (c->delivery && c->ready && !c->over) {
+        struct tls_situation s = situation(c, c->tls ? TLS_DONE : TLS_IN_CLEAR);
+        struct tls_decision decision = tls_policy(&s);
+        if (decision.step == TLS_START) {
+            c->ready = false;
+            smtp_client_starttls(c->client);
+            return;
+        }
+        if (decision.step != TLS_GO) {
+            wait_for_policy(c, &decision, "");
+            connection_quit(c);
+            return;
+        }
+        if (c->delivery->waiting) return; /* content_ready comes back here */
+        if (!unable(c)) {
+            release(c);
+            return;
+        }
+        struct delivery *next = deliver_take(c->destination, c);
+        if (next) connection_give(c, next);
+    }
+}
+
+void connection_give(struct connection *c, struct delivery *d)
+{
+    INVARIANT(!c->delivery);
+    c->delivery = d;
+    d->wait = (struct content_wait){.ready = content_ready, .owner = c};
+    d->waiting = !queue_content(c->relay->queue, d->message, &d->wait);
+    if (!c->ready) return;
+    decide(c);
+    flush(c);
+    deadline_of_stage(c);
+}
+
+static void pump_body(struct connection *c)
+{
+    const struct net_port *net = c->relay->net;
+    struct delivery *d = c->delivery;
+    struct str content = body_view(d->message->body), piece, insert;
+    uint64_t from, n;
+    for (;;) {
+        while (smtp_client_body(c->client, &c->run, &piece)) {
+            if (net->stream_write(net->self, c->stream, piece) > WRITE_HIGH) return; /* drained() goes on */
+        }
+        if (c->run.n) { /* cannot be sent as it is: FAILED follows */
+            c->sending = false;
+            return;
+        }
+        n = pieces_next(&c->cursor, BODY_STEP, &insert, &from);
+        if (n == 0) break;
+        c->run = insert.p ? insert : str_slice(content, (size_t)from, (size_t)(from + n));
+    }
+    c->sending = false;
+    smtp_client_body_end(c->client);
+}
+
+/* --- what the engine says ------------------------------------------------------------------------------------------ */
+
+static uint8_t phase_of(enum smtp_client_stage stage)
+{
+    static const uint8_t phases[] = {
+        [SMTP_STAGE_GREETING] = TROUBLE_GREETING, [SMTP_STAGE_EHLO] = TROUBLE_EHLO, [SMTP_STAGE_STARTTLS] = TROUBLE_TLS,
+        [SMTP_STAGE_TLS] = TROUBLE_TLS,           [SMTP_STAGE_IDLE] = TROUBLE_EHLO, [SMTP_STAGE_MAIL] = TROUBLE_MAIL,
+        [SMTP_STAGE_RCPT] = TROUBLE_RCPT,         [SMTP_STAGE_DATA] = TROUBLE_DATA, [SMTP_STAGE_BODY] = TROUBLE_DATA,
+        [SMTP_STAGE_DOT] = TROUBLE_DOT,           [SMTP_STAGE_QUIT] = TROUBLE_EHLO, [SMTP_STAGE_OVER] = TROUBLE_EHLO,
+    };
+    return (size_t)stage < sizeof phases ? phases[stage] : (uint8_t)TROUBLE_EHLO;
+}
+
+static void on_result(struct connection *c, const struct smtp_client_event *ev)
+{
+    c->ready = true;
+    c->served++;
+    end_delivery(c, &(struct trouble){.phase = phase_of(ev->stage), .cause = TROUBLE_REPLY, .reply = ev->reply});
+    if (c->generation != c->relay->current->number || c->destination->deliver->stopping) {
+        connection_quit(c);
+        return;
+    }
+    struct delivery *next = deliver_take(c->destination, c);
+    if (next) connection_give(c, next);
+}
+
+static void on_failed(struct connection *c, const struct smtp_client_event *ev)
+{
+    c->ready = false;
+    c->over = true;
+    bool untouched = ev->stage == SMTP_STAGE_MAIL || ev->stage == SMTP_STAGE_IDLE;
+    if (c->delivery && c->served && untouched && (ev->reply.code == 0 || ev->reply.code == 421)) {
+        /* A pooled connection that the peer had given up in the meantime: that says nothing about this mail. */
+        put_back(c, false);
+        return;
+    }
+    if (ev->stage == SMTP_STAGE_STARTTLS || ev->stage == SMTP_STAGE_TLS) {
+        tls_failed(c, c->why[0] ? c->why : ev->why ? ev->why : "the connection ended");
+        return;
+    }
+    char why[256];
+    snprintf(why, sizeof why, "%s: %s", c->label.p, c->why[0] ? c->why : ev->why ? ev->why : "the connection ended");
+    struct trouble t = {.phase = phase_of(ev->stage), .cause = ev->reply.code ? TROUBLE_REPLY : TROUBLE_LOST,
+                        .reply = ev->reply, .why = str_of(why)};
+    if (ev->may_be_delivered) t.phase = TROUBLE_DOT;
+    bool host = ev->stage == SMTP_STAGE_GREETING || ev->stage == SMTP_STAGE_EHLO;
+    end_delivery(c, &t);
+    if (host && !c->served) deliver_host_failed(c->destination, &t);
+}
+
+static void handle(struct connection *c, const struct smtp_client_event *ev)
+{
+    const struct net_port *net = c->relay->net;
+    switch (ev->kind) {
+    case SMTP_CLIENT_READY:
+        c->extensions = ev->ready.extensions;
+        c->size_limit = ev->ready.size_limit;
+        INVARIANT(ev->ready.tls == c->tls);
+        c->ready = true;
+        decide(c);
+        break;
+    case SMTP_CLIENT_STARTTLS: {
+        bool verify = obligation_covers(c->demand, (struct obligation){.peer = TLS_PEER_VERIFIED});
+        flush(c);
+        net->stream_tls_client(net->self, c->stream,
+                               &(struct net_tls_client){
+                                   .name = c->tls_name,
+                                   .verify = verify ? NET_VERIFY_PKIX : NET_VERIFY_NONE,
+                                   .floor_1_3 = obligation_covers(c->demand, (struct obligation){.floor = TLS_FLOOR_1_3}),
+                                   .trust = c->trust,
+                               });
+        break;
+    }
+    case SMTP_CLIENT_STARTTLS_REFUSED: {
+        char detail[160];
+        snprintf(detail, sizeof detail, "%u %.120s", (unsigned)ev->reply.code, ev->reply.text.n ? "STARTTLS refused" : "");
+        c->ready = true;
+        tls_failed(c, detail);
+        connection_quit(c);
+        break;
+    }
+    case SMTP_CLIENT_RECIPIENT: {
+        if (ev->reply.code >= 200 && ev->reply.code < 300) break; /* the message's own reply decides */
+        delivery_result(c->delivery, ev->recipient,
+                        &(struct trouble){.phase = TROUBLE_RCPT, .cause = TROUBLE_REPLY, .reply = ev->reply}, tls_had(c));
+        break;
+    }
+    case SMTP_CLIENT_BODY:
+        c->cursor = (struct pieces_cursor){.pieces = &copy_of(c->delivery)->pieces};
+        c->run = STR_NONE;
+        c->sending = true;
+        flush(c);
+        pump_body(c);
+        break;
+    case SMTP_CLIENT_RESULT: on_result(c, ev); break;
+    case SMTP_CLIENT_FAILED:
+        on_failed(c, ev);
+        break_off(c);
+        break;
+    case SMTP_CLIENT_CLOSED:
+        c->over = true;
+        shut(c);
+        break;
+    }
+}
+
+/* Whatever happened to the engine: its events, its output, the clock, the line. */
+static void turn(struct connection *c)
+{
+    struct smtp_client_event ev;
+    while (smtp_client_next(c->client, &ev)) handle(c, &ev);
+    flush(c);
+    if (c->stream) deadline_of_stage(c);
+    deliver_pump(c->destination);
+    relay_settle(c->relay);
+}
+
+/* --- what the stream says ------------------------------------------------------------------------------------------ */
+
+static void on_connected(void *owner)
+{
+    struct connection *c = owner;
+    c->relay->net->stream_read(c->relay->net->self, c->stream, true);
+    deadline_of_stage(c);
+}
+
+static void on_received(void *owner, struct str bytes)
+{
+    struct connection *c = owner;
+    if (c->over && smtp_client_stage(c->client) == SMTP_STAGE_OVER) return;
+    smtp_client_feed(c->client, bytes);
+    turn(c);
+}
+
+static void on_drained(void *owner)
+{
+    struct connection *c = owner;
+    if (!c->sending) return;
+    pump_body(c);
+    turn(c);
+}
+
+static void on_tls_ready(void *owner, const struct net_tls_facts *facts)
+{
+    struct connection *c = owner;
+    c->tls = true;
+    c->verified = facts->peer_verified;
+    c->is_1_3 = str_eq(facts->version, STR("TLSv1.3"));
+    snprintf(c->had, sizeof c->had, "%.*s %.*s%s", STR_ARG(facts->version), STR_ARG(facts->cipher),
+             facts->peer_verified ? " verified" : "");
+    smtp_client_secured(c->client);
+    turn(c);
+}
+
+static void on_closed(void *owner, enum net_close_reason reason, const char *why)
+{
+    struct connection *c = owner;
+    struct destination *to = c->destination;
+    struct relay *r = c->relay;
+    bool never_connected = reason == NET_CLOSED_ERROR && smtp_client_stage(c->client) == SMTP_STAGE_GREETING && !c->over;
+    c->stream = NULL;
+    if (why && *why && !c->why[0]) snprintf(c->why, sizeof c->why, "%s", why);
+    if (never_connected) {
+        char text[256];
+        snprintf(text, sizeof text, "%s: %s", c->label.p, c->why[0] ? c->why : "cannot be reached");
+        struct trouble t = {.phase = TROUBLE_CONNECT, .cause = TROUBLE_LOST, .why = str_of(text)};
+        c->over = true;
+        end_delivery(c, &t);
+        deliver_host_failed(to, &t);
+    } else if (!c->over) {
+        smtp_client_lost(c->client, "the connection ended");
+        struct smtp_client_event ev;
+        while (smtp_client_next(c->client, &ev)) handle(c, &ev);
+    }
+    INVARIANT(!c->delivery);
+    unlink_and_free(c);
+    deliver_pump(to);
+    relay_settle(r);
+}
+
+/* --- opening ------------------------------------------------------------------------------------------------------- */
+
+bool connection_takes(const struct connection *c, const struct delivery *d, const struct connector_settings *how)
+{
+    if (c->over || !c->stream || c->generation != c->relay->current->number || how->tls != c->connector_tls) return false;
+    if (!obligation_covers(c->demand, tls_policy_demand(d->need, c->connector_tls))) return false;
+    return !d->tls_spent || !c->tls || c->served; /* one that was told to go without TLS may use any that works */
+}
+
+static struct str keep(char **at, struct str s)
+{
+    struct str copy = {*at, s.n};
+    if (s.n) memcpy(*at, s.p, s.n);
+    (*at)[s.n] = '\0';
+    *at += s.n + 1;
+    return copy;
+}
+
+struct connection *connection_open(struct destination *to, struct delivery *first, const struct connector_settings *how)
+{
+    static const struct net_stream_events events = {.connected = on_connected,
+                                                    .received = on_received,
+                                                    .drained = on_drained,
+                                                    .tls_ready = on_tls_ready,
+                                                    .closed = on_closed};
+    struct relay *r = to->deliver->relay;
+    struct connection *c = mem_alloc(sizeof *c);
+    char label[300];
+    snprintf(label, sizeof label, "%.*s:%u", (int)(how->host.n > 255 ? 255 : how->host.n), how->host.p, (unsigned)how->port);
+    char *at = c->text = mem_alloc(how->host.n + how->tls_name.n + how->host.n + how->trust.n + sizeof label + 4);
+    c->host = keep(&at, how->host);
+    c->tls_name = keep(&at, how->tls_name.n ? how->tls_name : how->host);
+    c->trust = keep(&at, how->trust);
+    c->label = keep(&at, str_of(label));
+    c->destination = to;
+    c->relay = r;
+    c->port = how->port;
+    c->connector_tls = how->tls;
+    c->demand = tls_policy_demand(first->need, how->tls);
+    c->tls_spent = first->tls_spent;
+    c->generation = r->current->number;
+    c->client = smtp_client_create(&(struct smtp_client_options){.hostname = relay_settings(r)->hostname});
+    c->next = to->connections;
+    to->connections = c;
+    to->open++;
+    to->deliver->connections++;
+    connection_give(c, first);
+    c->stream = r->net->connect(r->net->self, &(struct net_target){.host = c->host, .port = c->port}, &events, c);
+    deadline(c, DELIVER_CONNECT_MS);
+    return c;
+}

@@ -1,0 +1,98 @@
+/* relay/deliver: due recipients become transactions, one line of them per connector, over pooled connections.
+ *
+ * Recipients of one message with the same connector, copy and obligation go in one transaction.  A connection is used
+ * again only for an equal or weaker demand than it was made for, at most 20 per connector, 5 s idle.
+ * Owns destinations, deliveries and connections; recipients are relay/queue's. */
+#ifndef SLUICE_RELAY_DELIVER_H
+#define SLUICE_RELAY_DELIVER_H
+
+#include "relay/queue.h"
+#include "relay/trouble.h"
+
+enum { DELIVER_PER_CONNECTOR = 20, DELIVER_LINE_MAX = 2000, DELIVER_IDLE_MS = 5000, DELIVER_CONNECT_MS = 30000 };
+
+struct connection;
+struct destination;
+
+/* What one attempt came to for one recipient. */
+struct result {
+    bool set;
+    struct trouble_answer answer;
+    char *reason;      /* heap; NULL when done */
+    bool said_by_peer; /* the reason is the peer's reply */
+};
+
+/* One transaction: some recipients of one message, equal in connector, copy and obligation. */
+struct delivery {
+    struct delivery *next;
+    struct deliver *deliver;
+    struct destination *destination; /* NULL before it is routed */
+    struct queued_message *message;
+    struct obligation need;
+    uint32_t copy;
+    bool tls_spent;                  /* opportunistic TLS failed: the next connection does not try it */
+    struct content_wait wait;        /* for the content, while `waiting` */
+    bool waiting;
+    char *remote;                    /* host that answered; heap */
+    size_t n;
+    struct result *results;
+    struct queued_recipient *recipients[];
+};
+
+struct deliver *deliver_create(struct relay *r);
+void deliver_free(struct deliver **d);
+
+bool deliver_has_room(const struct deliver *d);
+/* Takes the recipient, with those of its message that may travel with it. */
+void deliver_due(struct deliver *d, struct queued_recipient *rcpt);
+/* Another generation runs: idle connections end, the others are not used again. */
+void deliver_generation_changed(struct deliver *d);
+/* No new connections; idle ones end.  What is under way goes on. */
+void deliver_stop(struct deliver *d);
+bool deliver_is_idle(const struct deliver *d); /* nothing under way, no outcome unwritten */
+
+/* --- between deliver.c, connection.c and outcome.c ------------------------------------------------------------------ */
+
+struct deliver {
+    struct relay *relay;
+    struct destination *destinations;
+    size_t waiting;      /* deliveries in lines */
+    size_t under_way;    /* deliveries made and not yet settled */
+    size_t connections;
+    bool stopping;
+};
+
+struct destination {
+    struct destination *next;
+    struct deliver *deliver;
+    struct str name;     /* of the connector; own copy */
+    struct delivery *first, *last;
+    struct connection *connections;
+    unsigned open;
+};
+
+/* Notes, once per recipient, what became of it, and logs the attempt.  `tls_had` is for the log. */
+void delivery_result(struct delivery *d, size_t recipient, const struct trouble *t, struct str tls_had);
+/* The same for all recipients that have no result yet. */
+void delivery_result_rest(struct delivery *d, const struct trouble *t, struct str tls_had);
+
+/* outcome.c: every recipient has its result: writes outcomes and, in the same transaction, the DSN for those returned; then
+ * tells the queue.  Takes the delivery over. */
+void outcome_settle(struct delivery *d);
+
+/* connection.c */
+struct connection *connection_open(struct destination *to, struct delivery *first, const struct connector_settings *how);
+bool connection_takes(const struct connection *c, const struct delivery *d, const struct connector_settings *how);
+void connection_give(struct connection *c, struct delivery *d); /* an idle one */
+bool connection_is_idle(const struct connection *c);
+void connection_quit(struct connection *c);  /* an idle one */
+void connection_abort(struct connection *c); /* for the relay's end: frees it, its delivery is dropped */
+struct connection *connection_next(const struct connection *c);
+
+/* deliver.c, for connection.c */
+void deliver_put_back(struct delivery *d);                     /* at the head of its line: not an attempt */
+struct delivery *deliver_take(struct destination *to, struct connection *c); /* the next that this connection may carry */
+void deliver_pump(struct destination *to);
+void deliver_host_failed(struct destination *to, const struct trouble *t); /* nobody else is connected: the line waits too */
+
+#endif

@@ -1,0 +1,149 @@
+#include "relay/dsn.h"
+
+#include "base/err.h"
+#include "mail/datetime.h"
+#include "mail/header_emit.h"
+#include "mail/xtext.h"
+
+enum { HEADER_MOST = 64 * 1024 };
+
+/* Fields of the delivery-status part have the form of header fields (RFC 3464 section 2.1). */
+static void field(struct buf *out, const char *name, struct str value)
+{
+    if (!header_emit(out, str_of(name), value, HEADER_STRUCTURED)) header_emit(out, str_of(name), value, 0);
+}
+
+static void date_field(struct buf *out, const char *name, int64_t utc, int32_t offset)
+{
+    char date[DATETIME_RFC5322_MAX];
+    size_t n = datetime_print_rfc5322(utc, offset, date);
+    field(out, name, (struct str){date, n});
+}
+
+/* "type; value": a field whose value names its own address or diagnostic type. */
+static void typed_field(struct buf *out, struct buf *scratch, const char *name, const char *type, struct str value)
+{
+    scratch->n = 0;
+    buf_printf(scratch, "%s; ", type);
+    buf_add(scratch, value);
+    field(out, name, buf_str(scratch));
+}
+
+static void top(const struct dsn *d, struct buf *out, struct buf *scratch)
+{
+    date_field(out, "Date", d->now, d->utc_offset);
+    scratch->n = 0;
+    buf_printf(scratch, "Mail Delivery System <MAILER-DAEMON@%.*s>", STR_ARG(d->hostname));
+    field(out, "From", buf_str(scratch));
+    scratch->n = 0;
+    buf_printf(scratch, "<%.*s>", STR_ARG(d->reverse_path));
+    field(out, "To", buf_str(scratch));
+    field(out, "Subject", STR("Undelivered Mail Returned to Sender"));
+    scratch->n = 0;
+    buf_printf(scratch, "<%.*s@%.*s>", STR_ARG(d->queue_id), STR_ARG(d->hostname));
+    field(out, "Message-ID", buf_str(scratch));
+    field(out, "Auto-Submitted", STR("auto-replied")); /* RFC 3834 section 5 */
+    field(out, "MIME-Version", STR("1.0"));
+    buf_printf(out, "Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"=_%.*s\"\r\n\r\n",
+               STR_ARG(d->queue_id));
+}
+
+static void part(const struct dsn *d, struct buf *out, const char *headers)
+{
+    buf_printf(out, "\r\n--=_%.*s\r\n%s\r\n", STR_ARG(d->queue_id), headers);
+}
+
+static void printable(struct buf *out, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) buf_add_byte(out, ascii_is_print(s.p[i]) ? s.p[i] : '?');
+}
+
+static void words_for_people(const struct dsn *d, struct buf *out)
+{
+    part(d, out, "Content-Type: text/plain; charset=us-ascii\r\n");
+    buf_printf(out, "This is the mail system at %.*s.\r\n\r\n"
+                    "Your message %.*s could not be delivered to:\r\n\r\n",
+               STR_ARG(d->hostname), STR_ARG(d->original_id));
+    for (size_t i = 0; i < d->recipient_count; i++) {
+        const struct dsn_recipient *r = &d->recipients[i];
+        char status[STATUS_TEXT_MAX];
+        status_print(r->status, status);
+        buf_add(out, STR("  <"));
+        printable(out, r->address);
+        buf_printf(out, ">\r\n    %s ", status);
+        if (r->remote.n) {
+            buf_add(out, STR("host "));
+            printable(out, r->remote);
+            buf_add(out, STR(" said: "));
+        }
+        printable(out, r->diagnostic);
+        buf_add(out, STR("\r\n"));
+    }
+    buf_add(out, STR("\r\nIt will not be tried again. The header of the message is attached; its text is not.\r\n"));
+}
+
+static void words_for_programs(const struct dsn *d, struct buf *out, struct buf *scratch)
+{
+    part(d, out, "Content-Type: message/delivery-status\r\n");
+    typed_field(out, scratch, "Reporting-MTA", "dns", d->hostname);
+    struct buf envid = {0};
+    if (d->envid.n && xtext_decode(d->envid, &envid)) field(out, "Original-Envelope-Id", buf_str(&envid));
+    buf_free(&envid);
+    date_field(out, "Arrival-Date", d->arrived, d->utc_offset);
+    for (size_t i = 0; i < d->recipient_count; i++) {
+        const struct dsn_recipient *r = &d->recipients[i];
+        char status[STATUS_TEXT_MAX];
+        size_t n = status_print(r->status, status);
+        buf_add(out, STR("\r\n"));
+        struct str type, xtext;
+        struct buf original = {0};
+        if (r->orcpt.n && str_cut(r->orcpt, ';', &type, &xtext) && xtext_decode(xtext, &original)) {
+            scratch->n = 0;
+            buf_printf(scratch, "%.*s;%.*s", STR_ARG(type), STR_ARG(buf_str(&original)));
+            field(out, "Original-Recipient", buf_str(scratch));
+        }
+        buf_free(&original);
+        typed_field(out, scratch, "Final-Recipient", "rfc822", r->address);
+        field(out, "Action", STR("failed"));
+        field(out, "Status", (struct str){status, n});
+        if (r->remote.n) typed_field(out, scratch, "Remote-MTA", "dns", r->remote);
+        typed_field(out, scratch, "Diagnostic-Code", r->remote.n ? "smtp" : "x-sluice", r->diagnostic);
+        date_field(out, "Last-Attempt-Date", d->now, d->utc_offset);
+    }
+}
+
+/* Lines as they came; a giant header is cut at a line's end, so the part stays well-formed. */
+static void original_header(const struct dsn *d, struct buf *out)
+{
+    bool ascii = str_is_ascii(d->header);
+    part(d, out, ascii ? "Content-Type: text/rfc822-headers\r\n"
+                       : "Content-Type: text/rfc822-headers; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n");
+    struct str header = d->header;
+    if (header.n > HEADER_MOST) {
+        header.n = HEADER_MOST;
+        size_t end = str_rfind_byte(header, '\n');
+        header.n = end == STR_NPOS ? 0 : end + 1;
+    }
+    buf_add(out, header);
+}
+
+void dsn_build(const struct dsn *d, struct buf *out)
+{
+    INVARIANT(d->reverse_path.n != 0 && d->recipient_count > 0);
+    struct buf scratch = {0};
+    buf_reserve(out, 4096 + (d->header.n < HEADER_MOST ? d->header.n : HEADER_MOST));
+    top(d, out, &scratch);
+    buf_add(out, STR("This is a MIME-encapsulated message.\r\n"));
+    words_for_people(d, out);
+    words_for_programs(d, out, &scratch);
+    original_header(d, out);
+    buf_printf(out, "\r\n--=_%.*s--\r\n", STR_ARG(d->queue_id));
+    buf_free(&scratch);
+}
+
+struct str dsn_header_section(struct str content)
+{
+    if (str_starts(content, STR("\r\n"))) return str_slice(content, 0, 0);
+    size_t end = str_find(content, STR("\r\n\r\n"));
+    return end == STR_NPOS ? content : str_slice(content, 0, end + 2);
+}

@@ -1,0 +1,80 @@
+#include "relay/events.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void events_note(struct relay *r, int level, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    log_begin(r->ports.log, (enum log_level)level, STR_NONE, "relay");
+    log_cstr(r->ports.log, "text", text);
+    log_end(r->ports.log);
+}
+
+void events_queued(struct relay *r, const struct stored_message *m)
+{
+    struct log *l = r->ports.log;
+    log_begin(l, LOG_LEVEL_INFO, m->queue_id, "queued");
+    log_str(l, "from", m->reverse_path);
+    log_str(l, "client", m->client_ip);
+    log_num(l, "size", (int64_t)m->size);
+    log_num(l, "recipients", (int64_t)m->recipient_count);
+    log_num(l, "generation", (int64_t)m->generation);
+    log_end(l);
+    for (size_t i = 0; i < m->recipient_count; i++) {
+        const struct stored_recipient *rcpt = &m->recipients[i];
+        if (rcpt->state == RECIPIENT_QUEUED) continue;
+        log_begin(l, LOG_LEVEL_INFO, m->queue_id, rcpt->state == RECIPIENT_HELD ? "held" : "quarantined");
+        log_str(l, "to", rcpt->address);
+        log_str(l, "rule", rcpt->rule);
+        log_str(l, "reason", rcpt->reason);
+        log_end(l);
+    }
+}
+
+void events_refused(struct relay *r, struct str queue_id, const struct envelope *env, const struct reply *reply, struct str rule)
+{
+    struct log *l = r->ports.log;
+    char status[STATUS_TEXT_MAX];
+    size_t n = status_print(reply->status, status);
+    log_begin(l, LOG_LEVEL_INFO, queue_id, "refused");
+    log_str(l, "from", env->reverse_path);
+    log_str(l, "client", env->client.ip);
+    log_num(l, "recipients", (int64_t)env->recipient_count);
+    log_num(l, "code", reply->code);
+    log_str(l, "status", (struct str){status, n});
+    log_str(l, "text", reply->text);
+    if (rule.n) log_str(l, "rule", rule);
+    log_end(l);
+}
+
+void events_rule(struct relay *r, struct str queue_id, struct str rule, struct str recipient, struct str text)
+{
+    struct log *l = r->ports.log;
+    log_begin(l, LOG_LEVEL_INFO, queue_id, "rule");
+    log_str(l, "rule", rule);
+    if (recipient.n) log_str(l, "to", recipient);
+    log_str(l, "text", text);
+    log_end(l);
+}
+
+void events_attempt(struct relay *r, const struct event_attempt *a)
+{
+    struct log *l = r->ports.log;
+    char asked[OBLIGATION_TEXT_MAX];
+    size_t n = obligation_print(a->tls_asked, asked);
+    log_begin(l, LOG_LEVEL_INFO, a->queue_id, a->what);
+    log_str(l, "to", a->recipient);
+    if (a->connector.n) log_str(l, "connector", a->connector);
+    if (a->relay.n) log_str(l, "relay", a->relay);
+    log_num(l, "delay", a->delay_s);
+    log_num(l, "attempts", a->attempts);
+    log_str(l, "tls_asked", (struct str){asked, n});
+    log_str(l, "tls_had", a->tls_had.n ? a->tls_had : STR("none"));
+    log_str(l, "status", a->reason);
+    log_end(l);
+}

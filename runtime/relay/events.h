@@ -1,0 +1,31 @@
+/* relay/events: the log lines of the relay, one function per event: the names and keys are an interface.
+ *
+ * Owns the form of each event, nothing else.  Never a subject, never a body. */
+#ifndef SLUICE_RELAY_EVENTS_H
+#define SLUICE_RELAY_EVENTS_H
+
+#include "base/log.h"
+#include "mail/envelope.h"
+#include "relay/state.h"
+#include "store/port.h"
+
+enum { EVENT_INFO = LOG_LEVEL_INFO, EVENT_WARNING = LOG_LEVEL_WARNING, EVENT_ERROR = LOG_LEVEL_ERROR };
+
+/* Something about the relay itself. */
+void events_note(struct relay *r, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+void events_queued(struct relay *r, const struct stored_message *m);
+void events_refused(struct relay *r, struct str queue_id, const struct envelope *env, const struct reply *reply, struct str rule);
+void events_rule(struct relay *r, struct str queue_id, struct str rule, struct str recipient, struct str text);
+
+/* One recipient at one attempt. */
+struct event_attempt {
+    const char *what;      /* "delivered", "deferred", "returned", "held" */
+    struct str queue_id, recipient, connector, relay, tls_had, reason;
+    struct obligation tls_asked;
+    uint32_t attempts;
+    int64_t delay_s;
+};
+void events_attempt(struct relay *r, const struct event_attempt *a);
+
+#endif

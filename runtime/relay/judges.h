@@ -1,0 +1,49 @@
+/* relay/judges: the judges of one generation and the work given to them.
+ *
+ * A job is one message to be judged.  At most 4 are with a judge, answered in order.  When a judge dies, its oldest
+ * unanswered job is the suspect: it goes alone to a fresh judge, the others go back to the head of the line; when that one
+ * dies too, or a job overruns its time (2 s + 0.2 s per MiB), the job is answered *unavailable*.  A judge that answers what
+ * is not sound is killed.  After 10,000 messages a judge is replaced.
+ *
+ * Owns the template's channel and the judges'.  Jobs are the submitter's and live until they are answered or withdrawn. */
+#ifndef SLUICE_RELAY_JUDGES_H
+#define SLUICE_RELAY_JUDGES_H
+
+#include "judge/protocol.h"
+#include "relay/state.h"
+
+enum { JUDGE_IN_FLIGHT = 4, JUDGE_REPLACE_AFTER = 10000 };
+
+struct judges;
+struct judge;
+
+struct judge_job {
+    struct judge_request request; /* views live until the job is over; `id` is set here */
+    int fd;                       /* of the content when it is not inline; stays the submitter's */
+    struct arena *arena;          /* where the answer's tables and bytes go */
+    /* Once, from the loop.  NULL: the message could not be judged, `why` says what happened (451). */
+    void (*done)(void *owner, const struct verdict *v, const char *why);
+    void *owner;
+    /* private */
+    struct judge_job *next;
+    struct judge *judge;
+    bool suspect; /* a judge died over it */
+    bool over;    /* withdrawn while with a judge */
+};
+
+/* `template` is the channel LINK_TEMPLATE brought; `wanted` the number of judges. */
+struct judges *judges_create(struct relay *r, int template, unsigned wanted);
+void judges_submit(struct judges *js, struct judge_job *j);
+/* The submitter no longer wants the answer; its memory is free at once. */
+void judges_withdraw(struct judges *js, struct judge_job *j);
+/* No more jobs will be submitted: closes by itself as soon as nothing is with it. */
+void judges_retire(struct judges *js);
+void judges_free(struct judges **js); /* closes all; INVARIANT: no job is left */
+
+struct judges_status {
+    unsigned running, starting, waiting, in_flight;
+    uint64_t judged, deaths, unavailable;
+};
+struct judges_status judges_status(const struct judges *js);
+
+#endif

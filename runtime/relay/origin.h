@@ -1,0 +1,29 @@
+/* relay/origin: messages the relay makes itself: a DSN as a stored message, ready for the store.
+ *
+ * Owns the message's memory until origin_free; the store and the queue only look at it. */
+#ifndef SLUICE_RELAY_ORIGIN_H
+#define SLUICE_RELAY_ORIGIN_H
+
+#include "relay/body.h"
+#include "relay/dsn.h"
+#include "relay/state.h"
+
+struct origin {
+    struct stored_message message;
+    struct body *body;
+    /* private */
+    struct stored_recipient recipient;
+    struct stored_copy copy;
+    struct piece piece;
+    char *text;
+};
+
+/* Fills in what the relay knows (host name, ids, times) and builds it.  `need` is what the returned recipients demanded: it
+ * travels on. */
+struct origin *origin_dsn(struct relay *r, const struct dsn *facts, struct obligation need);
+void origin_free(struct origin **o); /* NULL-safe */
+
+/* A fresh queue id. */
+void origin_queue_id(struct relay *r, char *out /* QUEUE_ID_SIZE */);
+
+#endif

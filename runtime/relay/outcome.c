@@ -1,0 +1,199 @@
+/* What became of a delivery is written down: outcomes, and the DSN for what is returned, in one transaction; only then does
+ * the queue in memory change.  A write that fails is tried again: until it succeeds the recipients stay busy, so nothing
+ * that was delivered goes out twice while this process lives. */
+#include <stdlib.h>
+
+#include "relay/deliver.h"
+#include "relay/events.h"
+#include "relay/generation.h"
+#include "relay/origin.h"
+#include "relay/schedule.h"
+
+enum { REWRITE_MS = 5000 };
+
+struct settling {
+    struct relay *relay;
+    struct delivery *delivery;
+    struct store_write write;
+    struct origin *dsn;
+    struct content_wait wait;
+    struct net_timer timer;
+    struct reply *returned;     /* per recipient: with which reply; code 0: not returned */
+    struct outcome outcomes[];
+};
+
+static void submit(struct settling *s) { s->relay->store->write(s->relay->store->self, &s->write); }
+static void write_again(void *owner) { submit(owner); }
+
+static void settling_free(struct settling *s)
+{
+    struct delivery *d = s->delivery;
+    for (size_t i = 0; i < d->n; i++) free(d->results[i].reason);
+    free(d->remote);
+    free(d);
+    origin_free(&s->dsn);
+    free(s->returned);
+    free(s);
+}
+
+static void written(void *owner, bool ok, const struct err *e)
+{
+    struct settling *s = owner;
+    struct relay *r = s->relay;
+    struct delivery *d = s->delivery;
+    if (!ok) {
+        events_note(r, EVENT_ERROR, "outcomes of %.*s cannot be written: %s", STR_ARG(d->message->queue_id),
+                    e ? e->text : "unknown");
+        s->timer.fired = write_again;
+        s->timer.owner = s;
+        r->net->timer_set(r->net->self, &s->timer, REWRITE_MS);
+        return;
+    }
+    if (s->dsn) {
+        body_keep(s->dsn->body);
+        events_queued(r, &s->dsn->message);
+        queue_add(r->queue, &s->dsn->message, s->dsn->body);
+    }
+    d->deliver->under_way--;
+    for (size_t i = 0; i < d->n; i++) {
+        struct queued_recipient *rcpt = d->recipients[i];
+        rcpt->attempts = s->outcomes[i].attempts;
+        if (s->outcomes[i].kind == OUTCOME_RETRY) queue_again(r->queue, rcpt, s->outcomes[i].next_try);
+        else queue_gone(r->queue, rcpt);
+    }
+    settling_free(s);
+    relay_settle(r);
+}
+
+/* --- what is returned ---------------------------------------------------------------------------------------------- */
+
+static bool is_reported(const struct settling *s, size_t i)
+{
+    const struct queued_message *m = s->delivery->message;
+    return s->returned[i].code && trouble_may_report(m->reverse_path, m->relay_made, s->delivery->recipients[i]->notify);
+}
+
+static void log_return(const struct settling *s, size_t i)
+{
+    const struct delivery *d = s->delivery;
+    const struct queued_recipient *rcpt = d->recipients[i];
+    char reason[600];
+    char status[STATUS_TEXT_MAX];
+    status_print(s->returned[i].status, status);
+    struct buf out = {0};
+    buf_printf(&out, "%s %.*s; last: %s%s", status, STR_ARG(s->returned[i].text), d->results[i].reason,
+               is_reported(s, i) ? "" : "; nobody is told (no report for this sender)");
+    size_t n = out.n < sizeof reason ? out.n : sizeof reason;
+    s->relay->counts.returned++;
+    events_attempt(s->relay, &(struct event_attempt){.what = "returned",
+                                                     .queue_id = d->message->queue_id,
+                                                     .recipient = rcpt->address,
+                                                     .connector = d->destination ? d->destination->name : STR_NONE,
+                                                     .relay = str_of(d->remote),
+                                                     .tls_asked = rcpt->need,
+                                                     .reason = {out.p, n},
+                                                     .attempts = rcpt->attempts + 1,
+                                                     .delay_s = relay_now(s->relay) - d->message->arrived});
+    buf_free(&out);
+}
+
+/* The reason without its leading enhanced code: "550 no such user". */
+static struct str diagnostic_of(const char *reason)
+{
+    struct str first, rest;
+    return str_cut(str_of(reason), ' ', &first, &rest) ? rest : str_of(reason);
+}
+
+static void make_dsn(struct settling *s)
+{
+    const struct delivery *d = s->delivery;
+    struct dsn_recipient *rows = mem_array(d->n, sizeof *rows);
+    struct obligation need = {0};
+    size_t n = 0;
+    for (size_t i = 0; i < d->n; i++) {
+        if (!is_reported(s, i)) continue;
+        const struct queued_recipient *rcpt = d->recipients[i];
+        bool expired = d->results[i].answer.fate != FATE_RETURN;
+        rows[n++] = (struct dsn_recipient){
+            .address = rcpt->address,
+            .orcpt = rcpt->orcpt,
+            .status = s->returned[i].status,
+            .diagnostic = expired ? str_of(d->results[i].reason) : diagnostic_of(d->results[i].reason),
+            .remote = d->results[i].said_by_peer && !expired ? str_of(d->remote) : STR_NONE,
+        };
+        need = obligation_join(need, rcpt->need);
+    }
+    struct dsn facts = {
+        .original_id = d->message->queue_id,
+        .reverse_path = d->message->reverse_path,
+        .envid = d->message->envid,
+        .header = d->message->body ? dsn_header_section(body_view(d->message->body)) : STR_NONE,
+        .arrived = d->message->arrived,
+        .recipients = rows,
+        .recipient_count = n,
+    };
+    s->dsn = origin_dsn(s->relay, &facts, need);
+    s->write.messages = &s->dsn->message;
+    s->write.message_count = 1;
+    s->write.may_wait = false;
+    free(rows);
+}
+
+static void header_ready(void *owner, bool ok, const char *why)
+{
+    (void)ok, (void)why; /* without its content the DSN goes without the header */
+    make_dsn(owner);
+    submit(owner);
+}
+
+/* --- from results to outcomes -------------------------------------------------------------------------------------- */
+
+static void decide(struct settling *s, size_t i, int64_t now)
+{
+    const struct settings *settings = relay_settings(s->relay);
+    const struct retry retry = {settings->retry_first, settings->retry_most};
+    const struct queued_recipient *rcpt = s->delivery->recipients[i];
+    const struct result *result = &s->delivery->results[i];
+    struct outcome *o = &s->outcomes[i];
+    INVARIANT(result->set);
+    *o = (struct outcome){.recipient = rcpt->id, .kind = OUTCOME_DONE, .attempts = rcpt->attempts + 1};
+    o->reason = str_of(result->reason);
+    switch ((enum trouble_fate)result->answer.fate) {
+    case FATE_DONE: return;
+    case FATE_HOLD: o->kind = OUTCOME_HOLD; return;
+    case FATE_RETURN:
+        s->returned[i] = (struct reply){550, result->answer.status, STR("refused")};
+        return;
+    case FATE_RETRY: break;
+    }
+    struct next_try next = schedule_next(&retry, o->attempts, now, rcpt->expires, relay_chance(s->relay));
+    if (next.expired) {
+        s->returned[i] = trouble_expiry(rcpt->need, o->reason);
+    } else {
+        o->kind = OUTCOME_RETRY;
+        o->next_try = next.at;
+    }
+}
+
+void outcome_settle(struct delivery *d)
+{
+    struct relay *r = d->deliver->relay;
+    struct settling *s = mem_alloc(sizeof *s + d->n * sizeof *s->outcomes);
+    int64_t now = relay_now(r);
+    s->relay = r;
+    s->delivery = d;
+    s->returned = mem_array(d->n, sizeof *s->returned);
+    bool report = false;
+    for (size_t i = 0; i < d->n; i++) {
+        decide(s, i, now);
+        if (!s->returned[i].code) continue;
+        log_return(s, i);
+        report = report || is_reported(s, i);
+    }
+    s->write = (struct store_write){.outcomes = s->outcomes, .outcome_count = d->n, .now = now, .may_wait = true,
+                                    .done = written, .owner = s};
+    s->wait = (struct content_wait){.ready = header_ready, .owner = s};
+    if (report && !queue_content(r->queue, d->message, &s->wait)) return;
+    if (report) make_dsn(s);
+    submit(s);
+}

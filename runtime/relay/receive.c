@@ -1,0 +1,582 @@
+#include "relay/receive.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "mail/address.h"
+#include "mail/domain.h"
+#include "relay/events.h"
+#include "relay/intake.h"
+#include "relay/origin.h"
+#include "relay/received.h"
+#include "smtp/server.h"
+
+enum {
+    IDLE_MS = SMTP_SERVER_IDLE_SECONDS * 1000,
+    ROOM_PATIENCE_MS = 30000,          /* how long DATA waits for memory before it is 452 */
+    RECIPIENT_BYTES_MAX = 96 * 1024,   /* so that envelope and inline content fit one datagram to the judge */
+    INTAKES_KEPT = 64,
+    SEEN_FROM = 16
+};
+
+struct session {
+    struct session *next, *before;
+    struct session *room_next;      /* in the line for memory */
+    struct relay *relay;
+    struct net_stream *stream;
+    struct smtp_server *server;
+    struct generation *generation;
+    struct listener *listener;      /* of that generation */
+    struct intake *intake;
+    struct net_timer timer;
+    int64_t active_ms;
+    struct client_facts client;     /* ip and helo: copies below; listener: the generation's */
+    struct buf helo;
+    char ip[48];
+    struct net_tls_facts tls;
+    bool esmtp, running, reading, closing, wants_room;
+};
+
+struct receive {
+    struct relay *relay;
+    struct session *first;
+    size_t sessions, intakes;
+    struct session *room_first, *room_last;
+    struct intake *unused;
+    unsigned unused_count;
+};
+
+static const struct reply busy_memory = {452, {4, 3, 1}, STR_INIT("Insufficient memory, try again later")};
+static const struct reply busy_disk = {452, {4, 3, 1}, STR_INIT("Insufficient system storage, try again later")};
+static const struct reply shutting_down = {421, {4, 3, 2}, STR_INIT("Service shutting down")};
+
+static void session_run(struct session *s);
+
+/* --- intakes ------------------------------------------------------------------------------------------------------- */
+
+static struct intake *intake_create(struct session *s)
+{
+    struct receive *rc = s->relay->receive;
+    struct intake *in = rc->unused;
+    if (in) {
+        rc->unused = in->next;
+        rc->unused_count--;
+    } else {
+        in = mem_alloc(sizeof *in);
+        in->arena = arena_create();
+    }
+    rc->intakes++;
+    in->next = NULL;
+    in->relay = s->relay;
+    in->session = s;
+    in->phase = INTAKE_ENVELOPE;
+    origin_queue_id(s->relay, in->queue_id);
+    return in;
+}
+
+void intake_free(struct intake *in)
+{
+    struct receive *rc = in->relay->receive;
+    INVARIANT(!in->session);
+    rc->intakes--;
+    body_unref(&in->body);
+    generation_unref(&in->generation);
+    origin_free(&in->dsn);
+    map_free(&in->seen);
+    if (rc->unused_count >= INTAKES_KEPT) {
+        VEC_FREE(&in->recipients);
+        VEC_FREE(&in->extras);
+        arena_free(&in->arena);
+        free(in);
+        return;
+    }
+    /* What was costly to get is kept for the next message: the arena's block and the two arrays. */
+    struct intake clean = {.arena = in->arena, .recipients = in->recipients, .extras = in->extras, .next = rc->unused};
+    clean.recipients.n = clean.extras.n = 0;
+    arena_reset(clean.arena);
+    *in = clean;
+    rc->unused = in;
+    rc->unused_count++;
+}
+
+/* The session and its message part: answered, refused, or the client is gone. */
+static struct intake *release_intake(struct session *s)
+{
+    struct intake *in = s->intake;
+    s->intake = NULL;
+    if (in) in->session = NULL;
+    return in;
+}
+
+/* --- room in memory ------------------------------------------------------------------------------------------------ */
+
+static void room_leave(struct session *s)
+{
+    struct receive *rc = s->relay->receive;
+    if (!s->wants_room) return;
+    s->wants_room = false;
+    struct session *before = NULL;
+    for (struct session *at = rc->room_first; at; before = at, at = at->room_next) {
+        if (at != s) continue;
+        if (before) before->room_next = s->room_next;
+        else rc->room_first = s->room_next;
+        if (rc->room_last == s) rc->room_last = before;
+        break;
+    }
+    s->room_next = NULL;
+}
+
+static void room_wait(struct session *s)
+{
+    struct receive *rc = s->relay->receive;
+    s->wants_room = true;
+    s->room_next = NULL;
+    if (rc->room_last) rc->room_last->room_next = s;
+    else rc->room_first = s;
+    rc->room_last = s;
+}
+
+/* --- content ------------------------------------------------------------------------------------------------------- */
+
+static void begin_content(struct session *s)
+{
+    struct relay *r = s->relay;
+    struct intake *in = s->intake;
+    struct err e = {0};
+    in->phase = INTAKE_CONTENT;
+    in->body = body_create(r, str_of(in->queue_id), in->declared);
+    struct buf field = {0};
+    int64_t now = relay_now(r);
+    received_emit(&(struct received){.client = &s->client,
+                                     .tls_cipher = s->tls.cipher,
+                                     .hostname = s->generation->settings.hostname,
+                                     .queue_id = str_of(in->queue_id),
+                                     .recipient = in->recipients.n == 1 ? in->recipients.v[0] : STR_NONE,
+                                     .esmtp = s->esmtp,
+                                     .now = now,
+                                     .utc_offset = r->net->utc_offset(r->net->self, now)},
+                  &field);
+    bool kept = body_append(in->body, buf_str(&field), &e); /* a short field into an empty buffer */
+    INVARIANT(kept);
+    buf_free(&field);
+    smtp_server_answer(s->server, NULL);
+}
+
+static void on_data(struct session *s)
+{
+    if (relay_memory_is_full(s->relay)) {
+        smtp_server_answer(s->server, &busy_memory);
+    } else if (!relay_memory_has_room(s->relay)) {
+        room_wait(s); /* answered by receive_memory_came_back, or 452 by the timer */
+    } else {
+        begin_content(s);
+    }
+}
+
+static void on_content(struct session *s, struct str bytes)
+{
+    struct err e = {0};
+    if (relay_memory_is_full(s->relay)) {
+        smtp_server_discard(s->server, &busy_memory);
+        return;
+    }
+    if (body_append(s->intake->body, bytes, &e)) return;
+    events_note(s->relay, EVENT_ERROR, "content of %s cannot be kept: %s", s->intake->queue_id, e.text);
+    smtp_server_discard(s->server, &busy_disk);
+}
+
+void receive_memory_came_back(struct receive *rc)
+{
+    while (rc->room_first && relay_memory_has_room(rc->relay)) {
+        struct session *s = rc->room_first;
+        room_leave(s);
+        begin_content(s);
+        if (!s->running) session_run(s);
+    }
+}
+
+/* --- envelope ------------------------------------------------------------------------------------------------------ */
+
+/* From now on the session lives by the running generation's listener of its name; without one by its old rules. */
+static void adopt_generation(struct session *s)
+{
+    struct generation *current = s->relay->current;
+    if (s->generation == current) return;
+    struct listener *l = generation_listener(current, s->listener->settings->name);
+    if (!l) return;
+    struct generation *old = s->generation;
+    s->generation = generation_ref(current);
+    s->listener = l;
+    s->client.listener = l->settings->name;
+    s->client.trusted = ranges_contain(&l->settings->relay_for, s->client.ip);
+    generation_unref(&old);
+}
+
+static void on_mail(struct session *s, const struct smtp_server_mail *mail)
+{
+    struct relay *r = s->relay;
+    adopt_generation(s);
+    if (r->stopping) {
+        smtp_server_answer(s->server, &shutting_down);
+        return;
+    }
+    uint64_t least = s->generation->settings.free_space, wanted;
+    if (__builtin_add_overflow(least, mail->size, &wanted)) wanted = UINT64_MAX;
+    if (r->store->space(r->store->self).free_bytes < wanted) {
+        smtp_server_answer(s->server, &busy_disk);
+        return;
+    }
+    INVARIANT(!s->intake);
+    struct intake *in = s->intake = intake_create(s);
+    in->declared = mail->size;
+    in->envelope = (struct envelope){
+        .reverse_path = arena_str(in->arena, mail->reverse_path),
+        .requiretls = mail->requiretls,
+        .eight_bit = mail->eight_bit,
+        .envid = arena_str(in->arena, mail->envid),
+        .ret = mail->ret,
+    };
+    smtp_server_answer(s->server, NULL);
+}
+
+/* A local part that some other relay might take apart again: user%other@here, other!user@here, "user@other"@here. */
+static bool is_a_detour(struct str local)
+{
+    return str_find_byte(local, '%') != STR_NPOS || str_find_byte(local, '!') != STR_NPOS ||
+           str_find_byte(local, '@') != STR_NPOS;
+}
+
+static bool may_send_to(const struct session *s, struct str path)
+{
+    if (s->client.trusted) return true;
+    struct str domain = address_domain(path);
+    struct buf canonical = {0};
+    bool served = domain_canonical(domain, &canonical) &&
+                  domains_contain(&s->listener->settings->domains, buf_str(&canonical));
+    buf_free(&canonical);
+    return served && !is_a_detour(address_local(path));
+}
+
+static bool is_known(struct intake *in, struct str path)
+{
+    if (in->recipients.n < SEEN_FROM) {
+        for (size_t i = 0; i < in->recipients.n; i++)
+            if (str_eq(in->recipients.v[i], path)) return true;
+        return false;
+    }
+    if (!in->seen.n)
+        for (size_t i = 0; i < in->recipients.n; i++) map_put(&in->seen, in->recipients.v[i], in);
+    return map_has(&in->seen, path);
+}
+
+static void on_rcpt(struct session *s, const struct smtp_server_rcpt *rcpt)
+{
+    static const struct reply denied = {550, {5, 7, 1}, STR_INIT("Relaying denied")};
+    static const struct reply too_many = {452, {4, 5, 3}, STR_INIT("Too many recipients")};
+    struct intake *in = s->intake;
+    struct str path = rcpt->forward_path;
+    /* <Postmaster> without a domain is ours, from anybody: RFC 5321 section 4.5.1. */
+    if (str_eq_nocase(path, STR("postmaster")))
+        path = arena_printf(in->arena, "postmaster@%.*s", STR_ARG(s->generation->settings.hostname));
+    else if (!may_send_to(s, path)) {
+        smtp_server_answer(s->server, &denied);
+        return;
+    }
+    if (is_known(in, path)) {
+        smtp_server_answer(s->server, NULL);
+        return;
+    }
+    if (in->recipient_bytes + path.n > RECIPIENT_BYTES_MAX) {
+        smtp_server_answer(s->server, &too_many);
+        return;
+    }
+    path = arena_str(in->arena, path);
+    in->recipient_bytes += path.n + 8;
+    VEC_PUSH(&in->recipients, path);
+    VEC_PUSH(&in->extras, (struct intake_recipient){.orcpt = arena_str(in->arena, rcpt->orcpt), .notify = rcpt->notify});
+    if (in->seen.n) map_put(&in->seen, path, in);
+    smtp_server_answer(s->server, NULL);
+}
+
+static void on_message(struct session *s)
+{
+    struct intake *in = s->intake;
+    struct envelope *env = &in->envelope;
+    env->recipients = in->recipients.v;
+    env->recipient_count = in->recipients.n;
+    env->client = s->client;
+    env->client.ip = arena_str(in->arena, s->client.ip);
+    env->client.helo = arena_str(in->arena, s->client.helo);
+    env->client.tls_version = arena_str(in->arena, s->client.tls_version);
+    env->client.listener = arena_str(in->arena, s->client.listener);
+    accept_message(in);
+}
+
+static void on_abort(struct session *s)
+{
+    room_leave(s);
+    struct intake *in = release_intake(s);
+    if (!in) return;
+    if (in->phase == INTAKE_JUDGING || in->phase == INTAKE_WRITING) {
+        accept_abandon(in);
+    } else {
+        intake_free(in);
+    }
+}
+
+/* --- sessions ------------------------------------------------------------------------------------------------------ */
+
+static void session_free(struct session *s)
+{
+    struct relay *r = s->relay;
+    struct receive *rc = r->receive;
+    if (s->before) s->before->next = s->next;
+    else rc->first = s->next;
+    if (s->next) s->next->before = s->before;
+    rc->sessions--;
+    room_leave(s);
+    r->net->timer_clear(r->net->self, &s->timer);
+    smtp_server_free(&s->server);
+    generation_unref(&s->generation);
+    buf_free(&s->helo);
+    free(s);
+}
+
+static void handle(struct session *s, const struct smtp_server_event *ev)
+{
+    const struct net_port *net = s->relay->net;
+    switch (ev->kind) {
+    case SMTP_SERVER_HELO:
+        s->helo.n = 0;
+        buf_add(&s->helo, ev->helo);
+        s->client.helo = buf_str(&s->helo);
+        s->esmtp = ev->esmtp;
+        break;
+    case SMTP_SERVER_STARTTLS: {
+        static const struct reply no_tls = {454, {4, 7, 0}, STR_INIT("TLS not available now")};
+        struct buf *out = smtp_server_output(s->server);
+        adopt_generation(s);
+        if (!s->listener->tls) {
+            smtp_server_answer(s->server, &no_tls);
+            break;
+        }
+        smtp_server_answer(s->server, NULL);
+        net->stream_write(net->self, s->stream, buf_str(out));
+        out->n = 0;
+        net->stream_tls_server(net->self, s->stream, s->listener->tls);
+        break;
+    }
+    case SMTP_SERVER_MAIL: on_mail(s, &ev->mail); break;
+    case SMTP_SERVER_RCPT: on_rcpt(s, &ev->rcpt); break;
+    case SMTP_SERVER_DATA: on_data(s); break;
+    case SMTP_SERVER_CONTENT: on_content(s, ev->bytes); break;
+    case SMTP_SERVER_MESSAGE: on_message(s); break;
+    case SMTP_SERVER_ABORT: on_abort(s); break;
+    case SMTP_SERVER_CLOSE: s->closing = true; break;
+    }
+}
+
+static void flush(struct session *s)
+{
+    struct buf *out = smtp_server_output(s->server);
+    if (!out->n || !s->stream) return;
+    s->relay->net->stream_write(s->relay->net->self, s->stream, buf_str(out));
+    out->n = 0;
+}
+
+/* Whatever was fed or answered: events, replies, and whether to read on. */
+static void session_run(struct session *s)
+{
+    const struct net_port *net = s->relay->net;
+    struct smtp_server_event ev;
+    s->running = true;
+    while (smtp_server_next(s->server, &ev)) handle(s, &ev);
+    s->running = false;
+    if (!s->stream) return;
+    flush(s);
+    s->active_ms = relay_ms(s->relay);
+    bool read = !smtp_server_waits(s->server) && !s->closing;
+    if (read != s->reading) net->stream_read(net->self, s->stream, read);
+    s->reading = read;
+    if (s->closing) {
+        net->stream_close(net->self, s->stream);
+        s->stream = NULL; /* only `closed` comes now */
+    }
+}
+
+void session_answer(struct session *s, const struct reply *r)
+{
+    struct intake *in = release_intake(s);
+    INVARIANT(in != NULL);
+    smtp_server_answer(s->server, r);
+    if (s->relay->stopping) smtp_server_stop(s->server, &shutting_down);
+    if (!s->running) session_run(s);
+}
+
+static void timer_fired(void *owner)
+{
+    static const struct reply idle = {421, {4, 4, 2}, STR_INIT("Idle for too long")};
+    struct session *s = owner;
+    const struct net_port *net = s->relay->net;
+    int64_t since = relay_ms(s->relay) - s->active_ms;
+    if (!s->stream) return;
+    if (s->wants_room && since >= ROOM_PATIENCE_MS) {
+        room_leave(s);
+        smtp_server_answer(s->server, &busy_memory);
+        session_run(s);
+        since = 0;
+    } else if (since >= IDLE_MS && !smtp_server_waits(s->server)) {
+        smtp_server_stop(s->server, &idle);
+        session_run(s);
+        return;
+    }
+    int64_t left = IDLE_MS - since;
+    if (left > ROOM_PATIENCE_MS) left = ROOM_PATIENCE_MS; /* the line for memory needs the finer beat */
+    net->timer_set(net->self, &s->timer, left > 1000 ? left : 1000);
+}
+
+static void on_received(void *owner, struct str bytes)
+{
+    struct session *s = owner;
+    if (!s->stream) return;
+    smtp_server_feed(s->server, bytes);
+    session_run(s);
+}
+
+static void on_drained(void *owner) { (void)owner; }
+static void on_connected(void *owner) { (void)owner; }
+
+static void on_tls_ready(void *owner, const struct net_tls_facts *facts)
+{
+    struct session *s = owner;
+    s->tls = *facts;
+    s->client.tls_version = facts->version;
+    s->client.helo = STR_NONE;
+    smtp_server_secured(s->server);
+    session_run(s);
+}
+
+static void on_closed(void *owner, enum net_close_reason reason, const char *why)
+{
+    struct session *s = owner;
+    struct relay *r = s->relay;
+    if (reason == NET_CLOSED_ERROR) {
+        log_begin(r->ports.log, LOG_LEVEL_INFO, s->intake ? str_of(s->intake->queue_id) : STR_NONE, "disconnect");
+        log_str(r->ports.log, "client", s->client.ip);
+        log_cstr(r->ports.log, "reason", why);
+        log_end(r->ports.log);
+    }
+    s->stream = NULL;
+    if (!s->closing) {
+        smtp_server_stop(s->server, NULL);
+        session_run(s);
+    }
+    INVARIANT(!s->intake);
+    session_free(s);
+    relay_settle(r);
+}
+
+static struct str plain_ip(struct str peer)
+{
+    return str_starts_nocase(peer, STR("::ffff:")) && str_find_byte(peer, '.') != STR_NPOS ? str_from(peer, 7) : peer;
+}
+
+static void on_accepted(void *owner, struct net_stream *stream, struct str peer, uint16_t port)
+{
+    static const struct net_stream_events events = {.connected = on_connected,
+                                                    .received = on_received,
+                                                    .drained = on_drained,
+                                                    .tls_ready = on_tls_ready,
+                                                    .closed = on_closed};
+    struct listener *l = owner;
+    struct relay *r = l->generation->relay;
+    struct receive *rc = r->receive;
+    struct session *s = mem_alloc(sizeof *s);
+    (void)port;
+    s->relay = r;
+    s->stream = stream;
+    s->generation = generation_ref(l->generation);
+    s->listener = l;
+    r->net->stream_own(r->net->self, stream, &events, s);
+    peer = plain_ip(peer);
+    size_t n = peer.n < sizeof s->ip - 1 ? peer.n : sizeof s->ip - 1;
+    memcpy(s->ip, peer.p, n);
+    s->client = (struct client_facts){
+        .ip = {s->ip, n},
+        .listener = l->settings->name,
+        .trusted = ranges_contain(&l->settings->relay_for, (struct str){s->ip, n}),
+    };
+    const struct settings *settings = &l->generation->settings;
+    s->server = smtp_server_create(&(struct smtp_server_options){.hostname = settings->hostname,
+                                                                 .starttls = l->tls != NULL,
+                                                                 .requiretls = l->tls != NULL,
+                                                                 .message_size = settings->message_size,
+                                                                 .recipient_limit = LIMIT_RECIPIENTS});
+    s->next = rc->first;
+    if (rc->first) rc->first->before = s;
+    rc->first = s;
+    rc->sessions++;
+    s->timer.fired = timer_fired;
+    s->timer.owner = s;
+    r->net->timer_set(r->net->self, &s->timer, ROOM_PATIENCE_MS);
+    if (r->stopping) smtp_server_stop(s->server, &shutting_down);
+    session_run(s);
+}
+
+void receive_open(struct listener *l)
+{
+    const struct net_port *net = l->generation->relay->net;
+    INVARIANT(l->fd >= 0 && !l->open);
+    l->open = net->listen(net->self, l->fd, on_accepted, l);
+    l->fd = -1;
+}
+
+/* --- the whole ----------------------------------------------------------------------------------------------------- */
+
+struct receive *receive_create(struct relay *r)
+{
+    struct receive *rc = mem_alloc(sizeof *rc);
+    rc->relay = r;
+    return rc;
+}
+
+size_t receive_sessions(const struct receive *rc) { return rc->sessions; }
+size_t receive_intakes(const struct receive *rc) { return rc->intakes; }
+
+void receive_stop(struct receive *rc)
+{
+    for (struct session *s = rc->first, *next; s; s = next) {
+        next = s->next;
+        if (!s->stream || (s->intake && s->intake->phase >= INTAKE_JUDGING)) continue;
+        room_leave(s);
+        smtp_server_stop(s->server, &shutting_down);
+        session_run(s);
+    }
+}
+
+void receive_free(struct receive **at)
+{
+    struct receive *rc = *at;
+    *at = NULL;
+    if (!rc) return;
+    for (struct session *s = rc->first, *next; s; s = next) {
+        next = s->next;
+        if (s->stream) {
+            rc->relay->net->stream_abort(rc->relay->net->self, s->stream);
+            s->stream = NULL;
+            smtp_server_stop(s->server, NULL);
+            session_run(s);
+        }
+        session_free(s);
+    }
+    while (rc->unused) {
+        struct intake *in = rc->unused;
+        rc->unused = in->next;
+        VEC_FREE(&in->recipients);
+        VEC_FREE(&in->extras);
+        arena_free(&in->arena);
+        free(in);
+    }
+    free(rc);
+}
