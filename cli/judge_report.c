@@ -268,8 +268,11 @@ static void print_test(struct pen *pen, const struct program *p, const struct tr
     buf_add_byte(pen->out, '\n');
     for (size_t i = 0; i < tt->value_count; i++) {
         const struct trace_value *v = &tt->values[i];
-        buf_printf(pen->out, "        saw ");
-        buf_add_byte(pen->out, '"');
+        buf_printf(pen->out, "        ");
+        disasm_field(p, &words_rows, p->tests[tt->test].field, pen->out);
+        if (v->recipient != NO_INDEX && v->recipient < t->recipients.n && t->recipients.n > 1)
+            buf_printf(pen->out, " for %.*s", STR_ARG(t->recipients.v[v->recipient]));
+        buf_printf(pen->out, ": \"");
         js_escape(pen->out, v->text);
         buf_printf(pen->out, "\"%s", v->cut ? "…" : "");
         if (v->matched) {
@@ -278,6 +281,26 @@ static void print_test(struct pen *pen, const struct program *p, const struct tr
         }
         buf_add_byte(pen->out, '\n');
     }
+}
+
+/* What the rule did, each action with those it was done for. */
+static void print_actions(struct pen *pen, const struct program *p, const struct trace *t, uint32_t rule)
+{
+    uint32_t open = NO_INDEX; /* the action whose line is being written */
+    for (size_t i = 0; i < t->actions.n; i++) {
+        const struct trace_action *ta = &t->actions.v[i];
+        if (ta->rule != rule) continue;
+        if (ta->action != open) {
+            if (open != NO_INDEX) buf_add_byte(pen->out, '\n');
+            buf_printf(pen->out, "    %s ", ta->audit ? "would (audit):" : "->");
+            disasm_action(p, &words_rows, ta->action, pen->out);
+            open = ta->action;
+        } else {
+            buf_add_byte(pen->out, ',');
+        }
+        buf_printf(pen->out, " for %.*s", STR_ARG(t->recipients.v[ta->recipient]));
+    }
+    if (open != NO_INDEX) buf_add_byte(pen->out, '\n');
 }
 
 static void print_rule(struct pen *pen, const struct program *p, const struct trace *t, const struct trace_rule *tr)
@@ -292,6 +315,7 @@ static void print_rule(struct pen *pen, const struct program *p, const struct tr
     if (tr->second) buf_printf(pen->out, "  (again, for added recipients: only require_tls)");
     buf_add_byte(pen->out, '\n');
     for (size_t i = tr->first_test; i < tr->test_end; i++) print_test(pen, p, t, &t->tests.v[i]);
+    if (!tr->second) print_actions(pen, p, t, tr->rule);
 }
 
 static void print_recipient(struct pen *pen, const struct verdict_recipient *r)
