@@ -59,7 +59,8 @@ static const struct call_rule living_rules[] = {CALL(exit),
                                                 CALL(sendmsg),
                                                 CALL(fstat),
                                                 WHEN(fcntl, 1, EXACTLY, F_GET_SEALS),
-                                                WHEN(newfstatat, 3, AT_EMPTY_PATH, AT_EMPTY_PATH)};
+                                                WHEN(newfstatat, 3, AT_EMPTY_PATH, AT_EMPTY_PATH),
+                                                WHEN(sendto, 4, EXACTLY, 0)};
 SET(living);
 
 /* The last words of a broken promise (INVARIANT), and nothing else. */
