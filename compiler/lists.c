@@ -118,10 +118,7 @@ static bool gather_file(struct gather *g, const struct name *n) {
     if (str_starts(rest, STR("\xef\xbb\xbf"))) rest = str_from(rest, 3);
     bool ok = true;
     while (rest.n) {
-        if (!str_cut(rest, '\n', &line, &rest)) {
-            line = rest;
-            rest = STR_NONE;
-        }
+        str_cut(rest, '\n', &line, &rest);
         struct str entry = entry_of(line, n->type);
         if (entry.n && !gather_entry(g, s, entry, n->type)) ok = false;
     }

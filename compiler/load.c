@@ -55,10 +55,7 @@ static struct str normalise(struct compiler *c, struct str path) {
     bool absolute = str_starts(path, STR("/"));
     struct str rest = path, head;
     while (rest.n) {
-        if (!str_cut(rest, '/', &head, &rest)) {
-            head = rest;
-            rest = STR_NONE;
-        }
+        str_cut(rest, '/', &head, &rest);
         if (!head.n || str_eq(head, STR("."))) continue;
         bool up = str_eq(head, STR(".."));
         if (up && kept.n && !str_eq(kept.v[kept.n - 1], STR(".."))) {

@@ -25,10 +25,7 @@ static bool add_word(struct compiler *c, const struct field_use *f, const struct
         struct str words[16], rest = str_of(f->row->words);
         size_t n = 0;
         while (rest.n && n < 16) {
-            if (!str_cut(rest, ' ', &words[n++], &rest)) {
-                words[n - 1] = rest;
-                rest = STR_NONE;
-            }
+            str_cut(rest, ' ', &words[n++], &rest);
         }
         struct str near = suggest_nearest(word, words, n);
         if (near.n) diag_fix(c->d, d, "did you mean:", "%.*s", STR_ARG(near));

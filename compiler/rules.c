@@ -17,10 +17,7 @@ static const struct param_row option_params[OPTION_COUNT] = {
 static uint8_t word_index(const char *words, struct str word) {
     struct str rest = str_of(words), head;
     for (uint8_t i = 0; rest.n; i++) {
-        if (!str_cut(rest, ' ', &head, &rest)) {
-            head = rest;
-            rest = STR_NONE;
-        }
+        str_cut(rest, ' ', &head, &rest);
         if (str_eq(head, word)) return i;
     }
     INVARIANT(!"the argument was one of the words");
@@ -86,6 +83,12 @@ static bool take_options(struct compiler *c, const char *what, struct span at, c
 
 /* --- identity ---------------------------------------------------------------------------------------------------------- */
 
+/* What stands for a whole rule: its name, else its condition. */
+static struct span heading(const struct ast_item *item) {
+    if (item->rule.name) return item->rule.name->span;
+    return item->rule.when && item->rule.when->span.to ? item->rule.when->span : item->span;
+}
+
 enum { IDENTITY_HEX = 12 };
 
 static bool name_fault(struct str s) {
@@ -121,11 +124,11 @@ static bool take_identity(struct compiler *c, const struct ast_item *item, struc
     }
     if (out->named) {
         struct diag *d = diag_add(c->d, DIAG_E201, rule->name->span, "another rule is named `%.*s`", STR_ARG(out->identity));
-        diag_note(c->d, d, other->rule.name ? other->rule.name->span : other->span, "it is here");
+        diag_note(c->d, d, heading(other), "it is here");
         return false;
     }
-    struct diag *d = diag_add(c->d, DIAG_W305, item->span, "the same rule is written twice");
-    diag_note(c->d, d, other->span, "it is here already");
+    struct diag *d = diag_add(c->d, DIAG_W305, heading(item), "the same rule is written twice");
+    diag_note(c->d, d, heading(other), "it is here already");
     struct str base = out->identity;
     for (unsigned n = 2; map_has(&c->rule_names, out->identity); n++) {
         out->identity = arena_printf(c->a, "%.*s-%u", STR_ARG(base), n);
@@ -165,20 +168,12 @@ static bool within_limits(struct compiler *c, const struct ir *x, uint32_t actio
 static bool check_rule(struct compiler *c, const struct ast_item *item, const struct rule_options *defaults, struct checked *out) {
     const struct ast_rule *rule = &item->rule;
     struct rule_options o = *defaults;
-    bool ok = take_options(c, "a rule", item->span, rule->options, &o);
+    bool ok = take_options(c, "a rule", heading(item), rule->options, &o);
     out->condition = whole_condition(c, rule);
     ok = actions_check(c, rule, &o, out->condition, &out->first_action, &out->action_count) && out->condition && ok;
     out->rule = o.values;
     ok = take_identity(c, item, &out->rule) && ok;
-    return ok && within_limits(c, out->condition, out->action_count, item->span);
-}
-
-/* The words of the rule's first line say enough; the name, if there is one, is beside. */
-static struct span heading(const struct ast_item *item) {
-    struct span at = item->span;
-    if (item->rule.name) at.to = item->rule.name->span.to;
-    else if (item->rule.when && item->rule.when->span.to > at.from) at.to = item->rule.when->span.to;
-    return at;
+    return ok && within_limits(c, out->condition, out->action_count, heading(item));
 }
 
 static void record(struct compiler *c, const struct ast_item *item, struct rule *r) {
@@ -211,7 +206,7 @@ void rules_check(struct compiler *c) {
         total += one.condition->size + one.action_count + 2;
         VEC_PUSH(&all, one);
         if (total > COMPILER_CODE_MAX) {
-            diag_add(c->d, DIAG_E232, item->span, "all rules together are longer than %d instructions", COMPILER_CODE_MAX);
+            diag_add(c->d, DIAG_E232, heading(item), "all rules together are longer than %d instructions", COMPILER_CODE_MAX);
             break;
         }
     }

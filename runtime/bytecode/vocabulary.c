@@ -6,7 +6,7 @@
 bool vocabulary_has_word(const char *words, struct str word) {
     struct str rest = str_of(words), head;
     while (rest.n) {
-        if (!str_cut(rest, ' ', &head, &rest)) head = rest, rest = STR_NONE;
+        str_cut(rest, ' ', &head, &rest);
         if (str_eq(head, word) && word.n) return true;
     }
     return false;
