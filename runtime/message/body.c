@@ -71,7 +71,7 @@ static uint32_t add_part_text(struct assembly *as, const struct mime_part *p)
     size_t begin = as->text.n, room = as->m->limits.text_bytes - begin;
     struct str raw = p->raw;
     struct buf bytes = {0}, text = {0};
-    if (raw.n / 4 > room) { /* no encoding shrinks text by more than three: what is cut here could not be kept */
+    if (raw.n / 4 > room) { /* the work is bounded too, whatever it would shrink to */
         raw.n = room * 4;
         unreadable |= UNREADABLE_LIMIT;
     }

@@ -203,8 +203,16 @@ static void add_guessed(struct str s, struct buf *out)
         add_1252(s, out);
 }
 
-static uint32_t add_with_iconv(iconv_t handle, struct str s, struct buf *out)
+/* How many bytes to step over for one that is nothing: a whole unit, or all that follows would be out of step. */
+static size_t unit_of(size_t row)
 {
+    const char *name = rows[row].iconv_name;
+    return strncmp(name, "UTF-16", 6) == 0 ? 2 : strncmp(name, "UTF-32", 6) == 0 ? 4 : 1;
+}
+
+static uint32_t add_with_iconv(size_t row, struct str s, struct buf *out)
+{
+    iconv_t handle = charsets.handle[row];
     uint32_t flags = 0;
     size_t bad = 0, begin = out->n;
     char *in = (char *)s.p; /* iconv's prototype; it does not write there */
@@ -235,7 +243,8 @@ static uint32_t add_with_iconv(iconv_t handle, struct str s, struct buf *out)
             break;
         }
         utf8_add(out, 0xfffd);
-        in++, left--;
+        size_t skip = unit_of(row) < left ? unit_of(row) : left;
+        in += skip, left -= skip;
     }
     /* glibc's UTF-8 is what we want it to be; that no byte of a message can make it otherwise is not ours to promise. */
     struct str made = {out->p + begin, out->n - begin};
@@ -260,5 +269,5 @@ uint32_t charset_decode(struct str label, struct str bytes, struct buf *out)
         return row == CHARSET_ASCII ? 0 : UNREADABLE_CHARSET;
     }
     if (rows[row].plain && charset_ascii_prefix(bytes) == bytes.n) return buf_add(out, bytes), 0;
-    return add_with_iconv(charsets.handle[row], bytes, out);
+    return add_with_iconv(row, bytes, out);
 }

@@ -119,6 +119,42 @@ void decode_quoted_printable(struct str s, struct buf *out)
     }
 }
 
+static struct str next_line(struct str *s)
+{
+    size_t end = str_find_byte(*s, '\n');
+    struct str line = str_slice(*s, 0, end == STR_NPOS ? s->n : end);
+    *s = str_from(*s, end == STR_NPOS ? s->n : end + 1);
+    if (str_ends(line, STR("\r"))) line.n--;
+    return line;
+}
+
+static void uuencode_line(struct str line, struct buf *out)
+{
+    size_t want = ((unsigned char)line.p[0] - 32u) & 63u;
+    for (size_t at = 1; want > 0; at += 4) {
+        uint32_t bits = 0;
+        for (size_t i = at; i < at + 4; i++)
+            bits = bits << 6 | ((i < line.n ? (unsigned char)line.p[i] - 32u : 0) & 63u);
+        char three[3] = {(char)(bits >> 16), (char)(bits >> 8), (char)bits};
+        size_t take = want < 3 ? want : 3;
+        buf_add(out, (struct str){three, take});
+        want -= take;
+    }
+}
+
+uint32_t decode_uuencode(struct str s, struct buf *out)
+{
+    struct str line = STR("");
+    while (s.n && !str_starts(line = next_line(&s), STR("begin "))) continue;
+    if (!str_starts(line, STR("begin "))) return UNREADABLE_ENCODING;
+    while (s.n) {
+        line = next_line(&s);
+        if (str_eq(str_trim(line), STR("end"))) return 0;
+        if (line.n) uuencode_line(line, out);
+    }
+    return UNREADABLE_ENCODING;
+}
+
 /* --- header values ----------------------------------------------------------------------------------------------- */
 
 void decode_unfold(struct str raw, struct buf *out)

@@ -1,5 +1,5 @@
 /* message/decode: the encodings that carry bytes through mail: base64 and quoted-printable (RFC 2045 section 6),
- * encoded-words (RFC 2047), and header values as text.
+ * uuencode, encoded-words (RFC 2047), and header values as text.
  *
  * Lenient as most readers are, linear, and bounded by its input.  Owns nothing: output goes to the caller's buffer.
  * Answers are enum unreadable bits. */
@@ -15,6 +15,10 @@ uint32_t decode_base64(struct str s, struct buf *out);
 /* Text mode: soft line breaks joined, white space at a line's end dropped; what is no valid escape stands for itself,
  * as every reader shows it. */
 void decode_quoted_printable(struct str s, struct buf *out);
+
+/* The lines between "begin" and "end" (POSIX uuencode), as old senders name it in Content-Transfer-Encoding; blanks that
+ * were lost at a line's end count as such.  ENCODING when either of the two lines is missing. */
+uint32_t decode_uuencode(struct str s, struct buf *out);
 
 /* One encoded-word at the very start of s, without RFC 2047's limit of 75 and with blanks tolerated in its text. */
 struct encoded_word {

@@ -237,6 +237,14 @@ static bool begins_with(struct str subject, struct str prefix)
     return str_starts_nocase(subject, prefix) || str_starts_nocase(skip_reply_marks(subject), prefix);
 }
 
+static struct str join(struct arena *a, struct str first, struct str second)
+{
+    char *p = arena_alloc(a, first.n + second.n);
+    memcpy(p, first.p, first.n);
+    if (second.n) memcpy(p + first.n, second.p, second.n);
+    return (struct str){p, first.n + second.n};
+}
+
 /* The prefix written in front of the value's own bytes, which stay.  False when a reader could not tell the two apart
  * (an encoded-word would touch text): then the whole value is written anew. */
 static bool prepend_in_place(struct message *m, struct change *change, const struct message_field *field)
@@ -261,7 +269,7 @@ static bool prepend_in_place(struct message *m, struct change *change, const str
         change->keep = colon;
         change->resume = value_at;
         struct str old = str_slice(m->content, value_at, colon + field->raw.n);
-        change->made.raw = arena_printf(m->arena, "%.*s%.*s", STR_ARG(change->insert), STR_ARG(old));
+        change->made.raw = join(m->arena, change->insert, old);
     }
     buf_free(&out);
     return !touches;
@@ -299,7 +307,7 @@ static void resolve_prepend(struct message *m, struct effect *f, const struct ed
     struct str older = change ? change->prefix : STR("");
     change = change_of(m, f, at.field);
     *change = (struct change){.kind = CHANGE_PREPENDED, .made.name = field->name};
-    change->prefix = arena_printf(m->arena, "%.*s%.*s", STR_ARG(e->value), STR_ARG(older));
+    change->prefix = join(m->arena, e->value, older);
     if (!prepend_in_place(m, change, field)) instance_replace(m, f, &at, prepend_anew(m, change->prefix, field->raw));
 }
 

@@ -121,7 +121,7 @@ const struct message_addresses *message_addresses(struct message *m, struct str 
 
 /* --- MIME -------------------------------------------------------------------------------------------------------- */
 
-enum mime_encoding { MIME_7BIT, MIME_8BIT, MIME_BINARY, MIME_BASE64, MIME_QUOTED_PRINTABLE, MIME_UNKNOWN };
+enum mime_encoding { MIME_7BIT, MIME_8BIT, MIME_BINARY, MIME_BASE64, MIME_QUOTED_PRINTABLE, MIME_UUENCODE, MIME_UNKNOWN };
 enum mime_disposition { MIME_DISPOSITION_NONE, MIME_INLINE, MIME_ATTACHMENT };
 
 struct mime_param {

@@ -83,11 +83,12 @@ static uint8_t encoding_of(struct arena *a, const struct part_header *h)
         const char *name;
         uint8_t encoding;
     } names[] = {{"7bit", MIME_7BIT},     {"8bit", MIME_8BIT},     {"binary", MIME_BINARY},
-                 {"base64", MIME_BASE64}, {"quoted-printable", MIME_QUOTED_PRINTABLE}, {"", MIME_7BIT}};
+                 {"base64", MIME_BASE64}, {"quoted-printable", MIME_QUOTED_PRINTABLE}, {"x-uuencode", MIME_UUENCODE},
+                 {"uuencode", MIME_UUENCODE}, {"x-uue", MIME_UUENCODE}, {"uue", MIME_UUENCODE}, {"", MIME_7BIT}};
     if (!h->has_encoding) return MIME_7BIT;
     struct str value = params_parse(a, h->encoding).value;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (str_eq(value, str_of(names[i].name)) || (names[i].name[0] == 0 && value.n == 0)) return names[i].encoding;
+        if (str_eq(value, str_of(names[i].name))) return names[i].encoding;
     return MIME_UNKNOWN;
 }
 
@@ -380,6 +381,7 @@ const struct mime_tree *message_mime(struct message *m)
 uint32_t mime_transfer_decode(const struct mime_part *p, struct str raw, struct buf *out)
 {
     if (p->encoding == MIME_BASE64) return decode_base64(raw, out);
+    if (p->encoding == MIME_UUENCODE) return decode_uuencode(raw, out);
     if (p->encoding == MIME_QUOTED_PRINTABLE)
         decode_quoted_printable(raw, out);
     else

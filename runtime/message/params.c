@@ -60,6 +60,7 @@ static void skip_blanks(struct reader *r)
     }
 }
 
+/* A backslash escapes itself and the quote only: old senders wrote paths ("C:\TEMP\x.png"), and readers show them. */
 static struct str quoted_string(struct reader *r)
 {
     size_t begin = ++r->at;
@@ -74,7 +75,8 @@ static struct str quoted_string(struct reader *r)
     char *p = arena_alloc(r->arena, inside.n);
     size_t n = 0;
     for (size_t i = 0; i < inside.n; i++) {
-        if (inside.p[i] == '\\' && i + 1 < inside.n) i++;
+        bool escape = inside.p[i] == '\\' && i + 1 < inside.n && (inside.p[i + 1] == '\\' || inside.p[i + 1] == '"');
+        if (escape) i++;
         p[n++] = inside.p[i];
     }
     return (struct str){p, n};
@@ -88,14 +90,16 @@ static struct str bare_value(struct reader *r)
     return str_trim(str_slice(r->s, begin, r->at));
 }
 
-/* The part before the first ";": "text/plain", without comments and blanks. */
+/* The part before the first ";": "text/plain", without comments and blanks; also when the ";" was forgotten. */
 static struct str main_value(struct reader *r)
 {
     char *p = arena_alloc(r->arena, r->s.n + 1);
     size_t n = 0;
     for (;;) {
+        size_t before = r->at;
         skip_blanks(r);
         if (at_end(r) || peek(r) == ';') break;
+        if (r->at > before && n > 0 && p[n - 1] != '/' && peek(r) != '/') break;
         p[n++] = ascii_lower(r->s.p[r->at++]);
     }
     return (struct str){p, n};
