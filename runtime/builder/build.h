@@ -1,7 +1,5 @@
-/* builder/build: from a file's path to a verified program: reading sources, compiling or decoding, checking.
- *
- * What the template process, `sluiced --check` and the command line share.  Owns the reading of source files (bounded:
- * BUILD_SOURCE_MAX each, BUILD_FILES_MAX of them); knows no processes. */
+/* builder/build: from a file's path to a verified program and its settings: what the template process and
+ * `sluiced --check` share.  Knows no processes. */
 #ifndef SLUICE_BUILDER_BUILD_H
 #define SLUICE_BUILDER_BUILD_H
 
@@ -10,23 +8,23 @@
 #include "bytecode/program.h"
 #include "mail/settings.h"
 
-enum { BUILD_SOURCE_MAX = 8 * 1024 * 1024, BUILD_PROGRAM_MAX = 256 * 1024 * 1024, BUILD_FILES_MAX = 1024 };
-
-/* Reads a whole regular file of at most `most` bytes into *out.  False with *e: EX_NOINPUT, EX_NOPERM, EX_DATAERR. */
+/* Reads a whole regular file of at most `most` bytes, appending to *out.  False with *e: EX_NOINPUT, EX_NOPERM, EX_DATAERR. */
 bool build_read_file(const char *path, size_t most, struct buf *out, struct err *e);
+bool build_read_fd(int fd, size_t most, struct buf *out, struct err *e); /* from its start; the descriptor stays open */
 
-/* Compiles the .sluice file at `path` with what it imports.  NULL when it has errors: *diagnostics then holds their text
- * form, else warnings, if any.  A failure of the world is *e with *diagnostics empty. */
-struct program *build_compile(const char *path, struct buf *diagnostics, struct err *e);
-/* Decodes and verifies a compiled program.  NULL with *e (EX_DATAERR). */
+/* Compiles the .sluice file at `path` with what it imports, and verifies.  NULL when it has errors: *diagnostics then holds
+ * their text form; with a program it holds the warnings. */
+struct program *build_compile(const char *path, struct buf *diagnostics);
+/* Decodes and verifies a compiled program.  NULL with *e (EX_DATAERR, EX_CONFIG). */
 struct program *build_decode(struct str bytes, struct err *e);
 
-/* The relay's settings from a program's declarations, defaults applied; views live in `a` and in the program.  False with
- * *e (EX_CONFIG) when a declaration that must be there is missing: it needs a relay and a listener. */
+/* The relay's settings from a program's declarations, the defaults of stdlib/declarations.def applied.  Views live in `a`
+ * and in the program.  False with *e (EX_CONFIG) when a declaration that must be there is missing: it needs a relay and a
+ * listener. */
 bool settings_from_program(struct arena *a, const struct program *p, struct settings *out, struct err *e);
 
-/* The state directory that a configuration with errors still names, for starting the last accepted program; STR_NONE
- * when it does not. */
+/* The state directory that a configuration with errors still names, for starting the last accepted program: empty when
+ * it does not.  Joined with the configuration's directory, as the compiler does. */
 struct str build_salvage_state(struct arena *a, const char *path);
 
 #endif

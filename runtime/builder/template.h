@@ -1,27 +1,33 @@
 /* builder/template: the process of one generation: it builds or loads the rule set, then forks judges (DESIGN section 2).
  *
  * Owns its two channels: to the supervisor (the outcome of building) and to the relay (LINK_SPAWN, LINK_JUDGE, LINK_DIED,
- * LINK_KILL).  It has neither network nor, once it serves, any file; it ends when either channel reads end of file. */
+ * LINK_KILL).  It has neither network nor, once it serves, any file; it ends when either channel reads end of file.  Judges
+ * end by themselves, when theirs do. */
 #ifndef SLUICE_BUILDER_TEMPLATE_H
 #define SLUICE_BUILDER_TEMPLATE_H
 
 #include "base/err.h"
 #include "base/str.h"
 
+enum template_source {
+    TEMPLATE_FILE,    /* `config` is the path of a .sluice file, or of a compiled .sluicec */
+    TEMPLATE_PROGRAM, /* `program` is a descriptor of a compiled program, which a template of this start once made */
+};
+
 struct template_options {
-    int supervisor;        /* SOCK_SEQPACKET; HELLO went over it already */
-    int relay;             /* SOCK_SEQPACKET, the template's end; the supervisor hands the other to the relay */
-    const char *config;    /* a .sluice file, or a compiled .sluicec */
+    int supervisor;         /* SOCK_SEQPACKET; the build ids were exchanged over it already */
+    int relay;              /* SOCK_SEQPACKET, the template's end; the supervisor hands the other to the relay */
+    enum template_source source;
+    const char *config;
+    int program;
     uint64_t generation;
-    struct str build_id;   /* every channel begins with it */
-    bool compiled;         /* `config` is a compiled program */
-    bool last_accepted;    /* … the last accepted one: said in LINK_BEGIN's flags */
+    struct str build_id;    /* the channel to the relay begins with it */
 };
 
 /* Runs to the end of the process and answers its exit status.  To the supervisor it says one of
- *   LINK_BEGIN   built: fds are sealed memfds, the encoded settings and the compiled program; warnings in text
- *   LINK_REFUSED not built: text is the diagnostics, name the state directory if the sources still say it
- * and LINK_READY when the filters stand, the program is loaded, and judges can be forked. */
+ *   LINK_BEGIN    the filters stand, the program is loaded, judges can be forked.  fds: two sealed memfds, the encoded
+ *                 settings and the compiled program.  text: warnings
+ *   LINK_REFUSED  text: the diagnostics; name: the state directory, if the configuration still names one */
 int template_run(const struct template_options *o);
 
 #endif

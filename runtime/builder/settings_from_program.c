@@ -1,0 +1,220 @@
+/* The relay's settings, from the declarations of a verified program. */
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/ip.h"
+#include "builder/build.h"
+#include "stdlib/ids.h"
+
+#define DEFAULT_STATE   "/var/lib/sluice"
+#define DEFAULT_CONTROL "/run/sluice/control.sock"
+
+/* The default of each setting, as stdlib/declarations.def writes it; "" none. */
+static const char *const defaults[DECLARATION_COUNT][DECLARATION_PARAMS_MAX] = {
+#define DECLARATION(id, name, named, once, settings, doc, example)
+#define SETTING(declaration, id, index, name, type, words, positional, required, many, value, doc) \
+    [DECLARATION_##declaration][index] = value,
+#include "stdlib/declarations.def"
+#undef DECLARATION
+#undef SETTING
+};
+
+struct reading {
+    struct arena *a;
+    const struct program *p;
+    const struct declaration *d; /* NULL: not declared, only defaults */
+    uint32_t id;
+    struct err *e;
+};
+
+static const struct constant *given(const struct reading *r, uint8_t setting)
+{
+    for (uint32_t i = 0; r->d && i < r->d->argument_count; i++) {
+        const struct argument *a = &r->p->arguments[r->d->first_argument + i];
+        if (a->param == setting && a->operand == OPERAND_CONSTANT) return &r->p->constants[a->index];
+    }
+    return NULL;
+}
+
+static struct str text_of(const struct reading *r, uint8_t setting)
+{
+    const struct constant *c = given(r, setting);
+    return c ? c->text : str_of(defaults[r->id][setting]);
+}
+
+/* "256 MB", "5 days", "25": the few units that defaults are written in. */
+static int64_t default_number(const char *text)
+{
+    static const struct {
+        const char *unit;
+        int64_t factor;
+    } units[] = {{"", 1}, {"KB", 1 << 10}, {"MB", 1 << 20}, {"second", 1}, {"minute", 60}, {"hour", 3600}, {"day", 86400}};
+    struct str s = str_of(text), number, unit;
+    int64_t value = 0;
+    str_cut(s, ' ', &number, &unit);
+    if (str_ends(unit, STR("s"))) unit.n--;
+    INVARIANT(str_to_i64(number, &value));
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (str_eq(unit, str_of(units[i].unit))) return value * units[i].factor;
+    INVARIANT(!"a default in a unit that nobody taught the builder");
+    return 0;
+}
+
+static int64_t number_of(const struct reading *r, uint8_t setting)
+{
+    const struct constant *c = given(r, setting);
+    return c ? c->number : default_number(defaults[r->id][setting]);
+}
+
+static uint32_t small_number_of(const struct reading *r, uint8_t setting)
+{
+    int64_t n = number_of(r, setting);
+    return n < 0 ? 0 : n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+}
+
+/* The place of a word among the row's words, counted from 0; `otherwise` when it is not given and has no default. */
+static uint8_t word_of(const struct reading *r, uint8_t setting, const char *const *words, size_t n, uint8_t otherwise)
+{
+    struct str word = text_of(r, setting);
+    for (size_t i = 0; i < n; i++)
+        if (str_eq_nocase(word, str_of(words[i]))) return (uint8_t)i;
+    return otherwise;
+}
+
+static const struct program_list *list_of(const struct reading *r, uint8_t setting)
+{
+    const struct constant *c = given(r, setting);
+    return c ? program_find_list(r->p, c->text) : NULL;
+}
+
+static struct domain_set domains_of(const struct reading *r, uint8_t setting)
+{
+    const struct program_list *list = list_of(r, setting);
+    struct domain_set out = {0};
+    if (!list) return out;
+    out.v = ARENA_ARRAY(r->a, struct str, list->count ? list->count : 1);
+    out.n = list->count;
+    for (uint32_t i = 0; i < list->count; i++) out.v[i] = r->p->constants[list->first + i].text;
+    return out;
+}
+
+static struct address_ranges ranges_of(const struct reading *r, uint8_t setting)
+{
+    const struct program_list *list = list_of(r, setting);
+    struct address_ranges out = {0};
+    if (!list) return out;
+    out.v = ARENA_ARRAY(r->a, struct address_range, list->count ? list->count : 1);
+    out.n = list->count;
+    for (uint32_t i = 0; i < list->count; i++) {
+        const struct constant *c = &r->p->constants[list->first + i];
+        memcpy(out.v[i].low, c->low, sizeof c->low);
+        memcpy(out.v[i].high, c->high, sizeof c->high);
+    }
+    return out;
+}
+
+/* "127.0.0.1:25", "[::1]:25" */
+static bool endpoint_of(const struct reading *r, uint8_t setting, struct str *ip, uint16_t *port)
+{
+    struct str text = text_of(r, setting);
+    size_t colon = str_rfind_byte(text, ':');
+    uint64_t number = 0;
+    uint8_t bytes[IP_SIZE];
+    *ip = str_slice(text, 0, colon == STR_NPOS ? 0 : colon);
+    if (ip->n > 2 && ip->p[0] == '[' && ip->p[ip->n - 1] == ']') *ip = str_slice(*ip, 1, ip->n - 1);
+    if (colon == STR_NPOS || !ip_parse(*ip, bytes) || !str_to_u64(str_from(text, colon + 1), &number) || number < 1 || number > 65535)
+        return err_set(r->e, EX_CONFIG, "listener \"%.*s\": the address \"%.*s\" is not an IP address and a port",
+                       STR_ARG(r->d->name), STR_ARG(text));
+    *port = (uint16_t)number;
+    return true;
+}
+
+static uint64_t message_size_of(const struct reading *r)
+{
+    int64_t n = number_of(r, SETTING_RELAY_MESSAGE_SIZE);
+    return n > 0 ? (uint64_t)n : 0;
+}
+
+static void read_relay(const struct reading *r, struct settings *out)
+{
+    static const char *const sandbox[] = {"on", "off"}, *const partial[] = {"", "whole", "dsn", "drop"};
+    struct str state = text_of(r, SETTING_RELAY_STATE), control = text_of(r, SETTING_RELAY_CONTROL);
+    out->hostname = text_of(r, SETTING_RELAY_HOSTNAME);
+    out->state = state.n ? state : STR(DEFAULT_STATE);
+    out->control = control.n ? control : STR(DEFAULT_CONTROL);
+    out->user = text_of(r, SETTING_RELAY_USER);
+    out->judge_user = text_of(r, SETTING_RELAY_JUDGE_USER);
+    out->timezone = text_of(r, SETTING_RELAY_TIMEZONE);
+    out->internal = domains_of(r, SETTING_RELAY_INTERNAL);
+    out->sandbox = word_of(r, SETTING_RELAY_SANDBOX, sandbox, 2, 0) == 0;
+    out->memory = (uint64_t)number_of(r, SETTING_RELAY_MEMORY);
+    out->free_space = (uint64_t)number_of(r, SETTING_RELAY_FREE_SPACE);
+    out->message_size = message_size_of(r);
+    out->judges = small_number_of(r, SETTING_RELAY_JUDGES);
+    out->partial_reject = word_of(r, SETTING_RELAY_PARTIAL_REJECT, partial, 4, 0);
+}
+
+static bool read_listener(const struct reading *r, struct listener_settings *out)
+{
+    out->name = r->d->name;
+    out->certificate = text_of(r, SETTING_LISTENER_CERTIFICATE);
+    out->key = text_of(r, SETTING_LISTENER_KEY);
+    out->relay_for = ranges_of(r, SETTING_LISTENER_RELAY_FOR);
+    out->domains = domains_of(r, SETTING_LISTENER_DOMAINS);
+    return endpoint_of(r, SETTING_LISTENER_ADDRESS, &out->ip, &out->port);
+}
+
+static bool read_connector(const struct reading *r, struct connector_settings *out)
+{
+    static const char *const tls[] = {[CONNECTOR_TLS_OPPORTUNISTIC] = "opportunistic", [CONNECTOR_TLS_NONE] = "none",
+                                      [CONNECTOR_TLS_ENCRYPT] = "encrypt", [CONNECTOR_TLS_VERIFIED] = "verified"};
+    int64_t port = number_of(r, SETTING_CONNECTOR_PORT);
+    out->name = r->d->name;
+    out->host = text_of(r, SETTING_CONNECTOR_HOST);
+    out->tls_name = text_of(r, SETTING_CONNECTOR_NAME);
+    out->trust = text_of(r, SETTING_CONNECTOR_TRUST);
+    out->domains = domains_of(r, SETTING_CONNECTOR_DOMAINS);
+    out->tls = word_of(r, SETTING_CONNECTOR_TLS, tls, CONNECTOR_TLS_VERIFIED + 1, UINT8_MAX);
+    out->port = (uint16_t)port;
+    if (port < 1 || port > 65535 || out->tls == UINT8_MAX || !out->host.n)
+        return err_set(r->e, EX_CONFIG, "connector \"%.*s\": host, port or tls are not usable", STR_ARG(r->d->name));
+    return true;
+}
+
+static void read_retry(const struct reading *r, struct settings *out)
+{
+    out->retry_first = small_number_of(r, SETTING_RETRY_FIRST);
+    out->retry_most = small_number_of(r, SETTING_RETRY_MOST);
+    out->retry_until = small_number_of(r, SETTING_RETRY_UNTIL);
+}
+
+static bool read_declaration(struct reading *r, struct settings *out)
+{
+    switch (r->id) {
+    case DECLARATION_RELAY: read_relay(r, out); return true;
+    case DECLARATION_LISTENER: return read_listener(r, &out->listeners[out->listener_count++]);
+    case DECLARATION_CONNECTOR: return read_connector(r, &out->connectors[out->connector_count++]);
+    case DECLARATION_RETRY: read_retry(r, out); return true;
+    default: return true;
+    }
+}
+
+bool settings_from_program(struct arena *a, const struct program *p, struct settings *out, struct err *e)
+{
+    uint32_t count[DECLARATION_COUNT] = {0};
+    memset(out, 0, sizeof *out);
+    for (uint32_t i = 0; i < p->declarations_count; i++)
+        if (p->declarations[i].declaration < DECLARATION_COUNT) count[p->declarations[i].declaration]++;
+    if (!count[DECLARATION_RELAY]) return err_set(e, EX_CONFIG, "the configuration declares no relay: relay hostname \"…\"");
+    if (!count[DECLARATION_LISTENER])
+        return err_set(e, EX_CONFIG, "the configuration declares no listener: listener \"inbound\" address \"…\"");
+    out->listeners = ARENA_ARRAY(a, struct listener_settings, count[DECLARATION_LISTENER]);
+    out->connectors = ARENA_ARRAY(a, struct connector_settings, count[DECLARATION_CONNECTOR] + 1u);
+    read_retry(&(struct reading){a, p, NULL, DECLARATION_RETRY, e}, out);
+    for (uint32_t i = 0; i < p->declarations_count; i++) {
+        struct reading r = {a, p, &p->declarations[i], p->declarations[i].declaration, e};
+        if (!read_declaration(&r, out)) return false;
+    }
+    return true;
+}
