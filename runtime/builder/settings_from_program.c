@@ -145,7 +145,6 @@ static void read_relay(const struct reading *r, struct settings *out)
     out->control = control.n ? control : STR(DEFAULT_CONTROL);
     out->user = text_of(r, SETTING_RELAY_USER);
     out->judge_user = text_of(r, SETTING_RELAY_JUDGE_USER);
-    out->timezone = text_of(r, SETTING_RELAY_TIMEZONE);
     out->internal = domains_of(r, SETTING_RELAY_INTERNAL);
     out->sandbox = word_of(r, SETTING_RELAY_SANDBOX, sandbox, 2, 0) == 0;
     out->memory = (uint64_t)number_of(r, SETTING_RELAY_MEMORY);

@@ -115,7 +115,6 @@ static void settings_walk(struct codec *c, struct settings *s)
     walk_name(c, &s->control);
     walk_name(c, &s->user);
     walk_name(c, &s->judge_user);
-    walk_name(c, &s->timezone);
     walk_domains(c, &s->internal);
     walk_bool(c, &s->sandbox);
     walk_u64(c, &s->memory);

@@ -47,7 +47,6 @@ struct settings {
     struct str hostname;
     struct str state, control;        /* paths */
     struct str user, judge_user;
-    struct str timezone;              /* of dates and clocks in rules: the relay's TZ; empty: the system's */
     struct domain_set internal;
     bool sandbox;                     /* false only by `relay sandbox off` */
     uint64_t memory;                  /* bytes: DESIGN section 2, back-pressure */
