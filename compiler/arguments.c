@@ -158,7 +158,7 @@ static bool text_value(struct compiler *c, const struct param_row *p, const stru
     if (a->kind != ARGUMENT_LITERAL || a->literal->kind != LITERAL_TEXT) return tell_kind(c, p, a->span, "a text in quotes");
     const char *why = form_fault(p->words, a->literal->text);
     if (why) {
-        diag_add(c->d, DIAG_E219, a->span, "the text of `%s` %s", p->name, why);
+        diag_add(c->d, DIAG_E219, a->span, "this text %s", why);
         return false;
     }
     *out = (struct constant){.type = TYPE_TEXT, .text = a->literal->text};
@@ -174,8 +174,12 @@ static bool convert(struct compiler *c, const struct param_row *p, const struct 
     }
     struct str of = arena_printf(c->a, "`%s`", p->name);
     if (a->kind != ARGUMENT_LITERAL) return tell_kind(c, p, a->span, value_type_phrases[p->type]);
+    if (p->type == TYPE_ADDRESS) {
+        bool whole = a->literal->kind == LITERAL_TEXT && !value_parse(c, TYPE_ADDRESS, a->literal->text, out) &&
+                     out->text.p[0] != '@';
+        return whole || tell_kind(c, p, a->span, "one whole address in quotes: \"a@b.example\"");
+    }
     if (!value_literal(c, a->literal, p->type, of, out)) return false;
-    if (p->type == TYPE_ADDRESS && out->text.p[0] == '@') return tell_kind(c, p, a->span, "one whole address");
     if ((p->type == TYPE_SIZE || p->type == TYPE_DURATION || p->type == TYPE_NUMBER) && out->number < 0) {
         return tell_kind(c, p, a->span, "nothing below zero");
     }

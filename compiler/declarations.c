@@ -47,7 +47,7 @@ static bool check_connector(struct compiler *c, const struct bound *b) {
 
 /* Defaults of stdlib/declarations.def take part: 1 minute, 1 hour, 5 days. */
 static bool check_retry(struct compiler *c, const struct bound *b) {
-    const struct bound *first = &b[SETTING_RETRY_FIRST], *longest = &b[SETTING_RETRY_MOST], *until = &b[SETTING_RETRY_UNTIL];
+    const struct bound *first = &b[SETTING_RETRY_FIRST], *longest = &b[SETTING_RETRY_LONGEST], *until = &b[SETTING_RETRY_UNTIL];
     if (first->value && first->constant.number < 1) return tell(c, first, "the first pause lasts at least 1 second");
     if (until->value && until->constant.number < 1) return tell(c, until, "mail is kept for at least 1 second");
     if (longest->value && longest->constant.number < 1) return tell(c, longest, "the longest pause lasts at least 1 second");
