@@ -243,10 +243,12 @@ bool arguments_bind(struct compiler *c, const struct argument_rows *rows, struct
     for (size_t i = 0; i < rows->n; i++) out[i] = (struct bound){0};
     for (const struct ast_argument *a = first; a; a = a->next) {
         uint32_t named = a->kind == ARGUMENT_NAME ? words_find_param(rows->params, rows->n, a->name) : WORDS_NONE;
-        if (named == WORDS_NONE) {
-            ok = place_unnamed(c, rows, a, out) && ok;
-            continue;
+        if (named == WORDS_NONE && !place_unnamed(c, rows, a, out)) {
+            ok = false;
+            /* What follows an unknown option was meant as its value. */
+            if (a->kind == ARGUMENT_NAME && a->next && a->next->kind == ARGUMENT_LITERAL) a = a->next;
         }
+        if (named == WORDS_NONE) continue;
         const struct ast_argument *value = a->next;
         if (!value || (value->kind == ARGUMENT_NAME && words_find_param(rows->params, rows->n, value->name) != WORDS_NONE &&
                        !vocabulary_has_word(rows->params[named].words, value->name))) {

@@ -150,6 +150,7 @@ void names_warn_unused(struct compiler *c);
 
 /* --- values.c ---------------------------------------------------------------------------------------------------------- */
 extern const char *const value_type_phrases[TYPE_NAME + 1]; /* "a text", "an address", … */
+extern const char *const value_type_plurals[TYPE_NAME + 1]; /* "texts", "addresses", … */
 /* NULL, or why `text` is no value of the type (one clause).  Texts in *out are scratch. */
 const char *value_parse(struct compiler *c, enum value_type type, struct str text, struct constant *out);
 /* A literal where a value of `type` is wanted; false when told. */

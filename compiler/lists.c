@@ -60,8 +60,8 @@ static bool gather_value(struct gather *g, const struct ast_value *v, enum value
         struct name *other = names_list(c, v->field->name, v->span);
         if (!other) return false;
         if (other->type != type) {
-            struct diag *d = diag_add(c->d, DIAG_E203, v->span, "`%.*s` is a list of %s, and %s is wanted",
-                                      STR_ARG(other->name), value_type_phrases[other->type], value_type_phrases[type]);
+            struct diag *d = diag_add(c->d, DIAG_E203, v->span, "`%.*s` is a list of %s, and %s are wanted",
+                                      STR_ARG(other->name), value_type_plurals[other->type], value_type_plurals[type]);
             diag_note(c->d, d, other->at, "it is here");
             return false;
         }

@@ -87,7 +87,8 @@ struct name *names_list(struct compiler *c, struct str name, struct span at) {
     struct name *n = map_get(&c->names, name);
     if (!n) {
         struct diag *d = diag_add(c->d, DIAG_E200, at, "there is no list `%.*s`", STR_ARG(name));
-        names_help(c, d, name, NULL, 0);
+        struct str near = names_suggest(c, name);
+        if (near.n) diag_fix(c->d, d, "did you mean:", "%.*s", STR_ARG(near));
         return NULL;
     }
     n->used = true;

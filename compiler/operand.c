@@ -77,8 +77,8 @@ static bool is_list_name(struct compiler *c, const struct ast_value *v) {
 
 static bool wrong_list_type(struct compiler *c, const struct field_use *f, const struct name *n, enum value_type want,
                             struct span at) {
-    struct diag *d = diag_add(c->d, DIAG_E203, at, "`%.*s` is a list of %s, and %s is wanted here", STR_ARG(n->name),
-                              value_type_phrases[n->type], value_type_phrases[want]);
+    struct diag *d = diag_add(c->d, DIAG_E203, at, "`%.*s` is a list of %s, and %s are wanted here", STR_ARG(n->name),
+                              value_type_plurals[n->type], value_type_plurals[want]);
     diag_note(c->d, d, n->at, "it is here");
     if (f->word.type == TYPE_ADDRESS && n->type == TYPE_DOMAIN) {
         diag_fix(c->d, d, "", "%.*s.domain is in %.*s", STR_ARG(f->ast->name), STR_ARG(n->name));
@@ -156,9 +156,7 @@ static bool set_operand(struct compiler *c, const struct field_use *f, enum rela
         if (!is_list_name(c, only)) {
             struct word_field word;
             if (r == REL_EQUAL && words_find_field(only->field->name, &word)) return right_field(c, f, only, t);
-            struct diag *d = diag_add(c->d, DIAG_E200, only->span, "there is no list `%.*s`", STR_ARG(only->field->name));
-            names_help(c, d, only->field->name, NULL, 0);
-            return false;
+            return names_list(c, only->field->name, only->span) != NULL; /* which tells that there is none */
         }
         struct name *n = names_list(c, only->field->name, only->span);
         if (!n) return false;
@@ -290,11 +288,7 @@ static bool check_counts(struct compiler *c, const struct ast_verb *v, struct te
         diag_fix(c->d, d, "none at all:", "does not contain …");
         return false;
     }
-    if (t->most != -1 && t->most < t->least) {
-        diag_add(c->d, DIAG_E203, v->span, "the range ends before it begins");
-        return false;
-    }
-    return true;
+    return t->most == -1 || t->most >= t->least; /* the grammar told the other case */
 }
 
 static bool contains_operand(struct compiler *c, const struct field_use *f, const struct ast_verb *v, struct test *t) {

@@ -15,6 +15,13 @@ const char *const value_type_phrases[TYPE_NAME + 1] = {
     [TYPE_WORD] = "one of its words", [TYPE_YESNO] = "yes or no",     [TYPE_NAME] = "a name",
 };
 
+const char *const value_type_plurals[TYPE_NAME + 1] = {
+    [TYPE_TEXT] = "texts",       [TYPE_ADDRESS] = "addresses",  [TYPE_DOMAIN] = "domains",
+    [TYPE_NUMBER] = "numbers",   [TYPE_SIZE] = "sizes",         [TYPE_DURATION] = "durations",
+    [TYPE_DATE] = "dates",       [TYPE_CLOCK] = "times of day", [TYPE_NETWORK] = "address ranges",
+    [TYPE_WORD] = "words",       [TYPE_YESNO] = "answers",      [TYPE_NAME] = "names",
+};
+
 /* How a literal of each type is written. */
 static const char *const written_as[TYPE_NAME + 1] = {
     [TYPE_TEXT] = "a text in quotes: \"like this\"",
