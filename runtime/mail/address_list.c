@@ -70,11 +70,12 @@ static bool skip_gap(struct scan *s)
         s->gap = true;
         return true;
     }
-    if (c != '(' || s->no_comment) return false;
-    size_t end = comment_end(s->body, s->at);
+    if (c != '(') return false;
+    size_t end = s->no_comment ? STR_NPOS : comment_end(s->body, s->at);
     if (end == STR_NPOS) {
-        s->no_comment = s->out->malformed = true;
-        return false;
+        s->no_comment = s->out->malformed = s->gap = true;
+        s->at++; /* the rest is read as if it were not there: it may hide an address */
+        return true;
     }
     struct str inside = str_trim(str_slice(s->body, s->at + 1, end - 1));
     if (s->after_angle && s->list.n && s->spec.n == 0)
@@ -111,25 +112,6 @@ static size_t word_length(struct scan *s)
     return i - s->at;
 }
 
-static void token_take(struct scan *s)
-{
-    char c = s->body.p[s->at];
-    bool word = c != '.' && c != '@';
-    size_t from = s->at, n = word_length(s);
-    if (word && s->open_word && s->gap) {
-        if (s->has_at) s->out->malformed = true;
-        spec_forget(s);
-    }
-    if (s->spec.n == 0) s->spec_from = from;
-    buf_add(&s->spec, str_slice(s->body, from, from + n));
-    s->at = s->spec_to = from + n;
-    s->open_word = word;
-    s->gap = false;
-    if (word) return;
-    s->has_at |= c == '@';
-    if (c == '@') s->spec_at = s->spec.n - 1;
-}
-
 /* The collected spec as a view where the source has it in one piece. */
 static struct str spec_take(struct scan *s)
 {
@@ -149,6 +131,43 @@ static void mailbox_push(struct scan *s, struct str phrase, struct str spec)
     m.domain = s->has_at ? str_from(spec, s->spec_at + 1) : STR("");
     if (m.local.n == 0 || m.domain.n == 0) s->out->malformed = true;
     VEC_PUSH(&s->list, m);
+}
+
+static void element_end(struct scan *s)
+{
+    struct str source = str_slice(s->body, s->phrase_from, s->at);
+    if (s->spec.n == 0) return;
+    if (s->after_angle) s->out->malformed = true;
+    if (s->has_at) {
+        struct str before = str_slice(s->body, s->phrase_from, s->spec_from);
+        if (str_trim(before).n && s->comment.n == 0) s->out->malformed = true;
+        mailbox_push(s, s->comment.n ? STR_NONE : before, spec_take(s));
+    } else {
+        mailbox_push(s, source, STR(""));
+    }
+}
+
+static void token_take(struct scan *s)
+{
+    char c = s->body.p[s->at];
+    bool word = c != '.' && c != '@';
+    size_t from = s->at, n = word_length(s);
+    if (word && s->open_word && s->gap) {
+        if (s->has_at) {
+            s->out->malformed = true; /* two addresses without a comma */
+            element_end(s);
+            element_begin(s);
+        }
+        spec_forget(s);
+    }
+    if (s->spec.n == 0) s->spec_from = from;
+    buf_add(&s->spec, str_slice(s->body, from, from + n));
+    s->at = s->spec_to = from + n;
+    s->open_word = word;
+    s->gap = false;
+    if (word) return;
+    s->has_at |= c == '@';
+    if (c == '@') s->spec_at = s->spec.n - 1;
 }
 
 /* "<…>": from behind the bracket to behind its end; a comma ends one that is never closed. */
@@ -185,20 +204,6 @@ static void angle_take(struct scan *s)
     mailbox_push(s, phrase, spec_take(s));
     element_begin(s);
     s->after_angle = true;
-}
-
-static void element_end(struct scan *s)
-{
-    struct str source = str_slice(s->body, s->phrase_from, s->at);
-    if (s->spec.n == 0) return;
-    if (s->after_angle) s->out->malformed = true;
-    if (s->has_at) {
-        struct str before = str_slice(s->body, s->phrase_from, s->spec_from);
-        if (str_trim(before).n && s->comment.n == 0) s->out->malformed = true;
-        mailbox_push(s, s->comment.n ? STR_NONE : before, spec_take(s));
-    } else {
-        mailbox_push(s, source, STR(""));
-    }
 }
 
 struct header_mailboxes address_list_parse(struct arena *a, struct str body)
