@@ -108,11 +108,12 @@ static void plain_emit(struct line *l, struct str text)
 static bool is_q_safe(char c) { return ascii_is_alpha(c) || ascii_is_digit(c) || str_find_byte(STR("!*+-/"), c) != STR_NPOS; }
 static size_t q_cost(char c) { return is_q_safe(c) || c == ' ' ? 1 : 3; }
 
+/* Q while people can read it: B only where it is shorter by a third. */
 static bool prefers_b(struct str text)
 {
     size_t q = 0;
     for (size_t i = 0; i < text.n; i++) q += q_cost(text.p[i]);
-    return q > (text.n + 2) / 3 * 4;
+    return q > (text.n + 2) / 3 * 6;
 }
 
 /* Bytes of text, whole characters, that fit into `capacity` octets of an encoded-word's content. */
@@ -238,11 +239,12 @@ size_t header_emit_fragment(struct buf *out, struct str text, size_t column, boo
     bool blank = n < whole;
     find_stretch(words, 0, &from, &to);
     /* An encoded-word must not touch what stands before it: with no blank between, the last word becomes one too. */
-    if (before_encoded_word && !blank && n && to != n) {
+    bool encoded_end = from < to && to == n;
+    if (before_encoded_word && !blank && n && !encoded_end) {
         if (from == to) from = last_word(words);
         to = n;
+        encoded_end = true;
     }
-    bool encoded_end = from < to && to == n;
     if (encoded_end && blank && before_encoded_word) to++; /* the blank goes inside, where it is shown */
     unstructured_emit(&l, str_slice(buf_str(&cleaned), 0, to > n ? to : n), from, to);
     if (n && (blank || encoded_end)) line_add(&l, STR(" "));
