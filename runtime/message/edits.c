@@ -68,13 +68,19 @@ static bool is_structured(struct str name)
 
 static struct str field_emit(struct arena *a, struct str name, struct str value)
 {
-    struct buf out = {0};
-    if (!is_structured(name) || !header_emit(&out, name, value, HEADER_STRUCTURED)) {
+    struct buf out = {0}, tokens = {0};
+    bool structured = is_structured(name);
+    if (structured && !str_is_ascii(value)) {
+        structured = message_address_tokens(a, value, &tokens);
+        if (structured) value = buf_str(&tokens);
+    }
+    if (!structured || !header_emit(&out, name, value, HEADER_STRUCTURED)) {
         bool emitted = header_emit(&out, name, value, 0);
         INVARIANT(emitted); /* unstructured text under a valid name can always be written */
     }
     struct str bytes = arena_str(a, buf_str(&out));
     buf_free(&out);
+    buf_free(&tokens);
     return bytes;
 }
 
