@@ -116,9 +116,9 @@ struct ast_verb {
     struct ast_argument *arguments;
 };
 
-/* No condition, and no group of arguments, is nested deeper; what is deeper is told as E115 and cut off.  A chain of
- * n operands becomes a balanced tree, which adds at most log2(n) levels. */
-enum { AST_DEPTH_MAX = 200 };
+/* No condition is deeper; what is deeper is told as E115 and cut off.  Written nesting ends at 200 levels; a chain of
+ * n operands becomes a balanced tree, which adds log2(n) levels.  Groups of arguments: 200. */
+enum { AST_DEPTH_MAX = 1000 };
 
 enum ast_condition_kind {
     CONDITION_ALWAYS,

@@ -155,14 +155,14 @@ void build_operand_not(struct parse *p, struct operand *o, struct operand *inner
 {
     o->inner = inner;
     o->depth = inner->depth + 1;
-    if (build_too_deep(p, o->depth, keyword)) operand_replace(o, inner);
+    if (build_too_deep(p, o->depth - 1, keyword)) operand_replace(o, inner);
 }
 
 void build_operand_chain(struct parse *p, struct operand *o, struct ast_chain *chain)
 {
     o->chain = chain;
     o->depth = chain->depth + 1;
-    if (build_too_deep(p, o->depth, o->span)) operand_replace(o, chain->first);
+    if (build_too_deep(p, o->depth - 1, o->span)) operand_replace(o, chain->first);
 }
 
 struct ast_chain *build_chain(struct parse *p, struct operand *first)

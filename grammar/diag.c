@@ -3,7 +3,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
+
+#include "base/sort.h"
 
 enum { ERRORS_KEPT = 100, WARNINGS_KEPT = 1000, TEXT_MAX = 4096 };
 
@@ -97,30 +98,17 @@ void diag_fix(struct diags *d, struct diag *to, const char *label, const char *f
     va_end(args);
 }
 
-/* Source, then position; what is at one place stays in the order it was found. */
-static bool is_before(const struct diag *a, const struct diag *b)
+/* Source, then position; the sort is stable, so what is at one place stays in the order it was found. */
+static int compare_places(const void *left, const void *right, void *nothing)
 {
-    if (a->span.source != b->span.source) return a->span.source < b->span.source;
-    return a->span.from != b->span.from ? a->span.from < b->span.from : a->span.to < b->span.to;
+    const struct span a = (*(struct diag *const *)left)->span, b = (*(struct diag *const *)right)->span;
+    (void)nothing;
+    if (a.source != b.source) return a.source < b.source ? -1 : 1;
+    if (a.from != b.from) return a.from < b.from ? -1 : 1;
+    return (a.to > b.to) - (a.to < b.to);
 }
 
-/* Merges [from, middle) and [middle, to) by way of `spare_room`: stable, and linear for what is already in order. */
-static void merge(struct diag **v, struct diag **room, size_t from, size_t middle, size_t to)
-{
-    size_t a = from, b = middle, n = from;
-    if (middle >= to || !is_before(v[middle], v[middle - 1])) return;
-    while (a < middle || b < to) room[n++] = b >= to || (a < middle && !is_before(v[b], v[a])) ? v[a++] : v[b++];
-    memcpy(v + from, room + from, (to - from) * sizeof *v);
-}
-
-void diags_sort(struct diags *d)
-{
-    size_t n = d->list.n;
-    struct diag **room = ARENA_ARRAY(d->arena, struct diag *, n + 1);
-    for (size_t width = 1; width < n; width *= 2)
-        for (size_t from = 0; from + width < n; from += 2 * width)
-            merge(d->list.v, room, from, from + width, from + 2 * width < n ? from + 2 * width : n);
-}
+void diags_sort(struct diags *d) { sort_array(d->list.v, d->list.n, sizeof *d->list.v, compare_places, NULL); }
 
 /* --- places --------------------------------------------------------------------------------------------------------- */
 

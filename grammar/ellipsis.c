@@ -204,7 +204,7 @@ static const struct operand *take_units(struct fold *f, struct units *u, const s
         return stop;
     }
     for (; o != stop; o = o->next) {
-        *donor = is_test(operand_core(o)) ? operand_core(o) : NULL;
+        *donor = is_test(o) ? o : NULL; /* what follows a `not` would be ambiguous as a fix-it */
         add_unit(u, fold_operand(f, o), o->span, o);
     }
     return stop;

@@ -207,13 +207,13 @@ static bool fix_as_set(const struct fold *f, struct diag *d, const struct operan
     const struct ast_verb *verb = donor->verb;
     const struct ast_value *value = single_object(verb);
     bool can_be_all = verb->kind == VERB_CONTAINS || verb->kind == VERB_MATCHES, is_or = first->or_before;
-    if (!value || !value->literal || (verb->negated ? is_or || !can_be_all : !is_or && !can_be_all)) return false;
+    if (!value || !value->literal || (!verb->negated && !is_or && !can_be_all)) return false;
     struct buf b = {0};
     const struct writer w = {&b, false};
     add_snippet(f, &b, donor->field->span);
     buf_add_byte(&b, ' ');
     write_verb_words(&w, verb);
-    /* `does not contain "x" and "y"` means neither, which is `does not contain any of`. */
+    /* `does not contain "x" and "y"` means neither: `does not contain any of`.  With `or` most mean that as well. */
     buf_add(&b, !is_or && !verb->negated ? STR(" all") : STR(" any"));
     buf_add(&b, verb->word ? STR(" word of (") : STR(" of ("));
     write_value(&w, value);
@@ -228,14 +228,15 @@ static bool fix_as_set(const struct fold *f, struct diag *d, const struct operan
         if (o == last) break;
     }
     buf_add_byte(&b, ')');
-    if (joins) diag_fix(f->diags, d, "", "%.*s", STR_ARG(buf_str(&b)));
+    if (joins) diag_fix(f->diags, d, verb->negated && is_or ? "none of them:" : "", "%.*s", STR_ARG(buf_str(&b)));
     buf_free(&b);
-    return joins;
+    return joins && !(verb->negated && is_or);
 }
 
 /* … or subject is over 5: the field said again. */
 static void fix_with_field(const struct fold *f, struct diag *d, const struct operand *o, const struct operand *donor)
 {
+    const char *label = donor->verb->negated && o->or_before && d->fix_count ? "not one of them:" : "";
     struct buf b = {0};
     const struct writer w = {&b, false};
     buf_add(&b, o->or_before ? STR("or ") : STR("and "));
@@ -247,7 +248,7 @@ static void fix_with_field(const struct fold *f, struct diag *d, const struct op
         buf_add_byte(&b, ' ');
         write_literal(&w, o->literal);
     }
-    diag_fix(f->diags, d, "", "%.*s", STR_ARG(buf_str(&b)));
+    diag_fix(f->diags, d, label, "%.*s", STR_ARG(buf_str(&b)));
     buf_free(&b);
 }
 

@@ -1,9 +1,10 @@
 /* Literals that are well-formed, or nearly: their values, and the errors in them. */
 #include "grammar/parse.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
+#include "base/civil.h"
+#include "base/ip.h"
 #include "grammar/scan.h"
 
 struct ast_literal *literal_new(struct parse *p, enum ast_literal_kind kind, struct span at)
@@ -250,41 +251,24 @@ struct ast_literal *literal_with_unit(struct parse *p, struct span at)
 
 /* --- dates and times ---------------------------------------------------------------------------------------------- */
 
-static int digits2(struct str s, size_t at) { return (s.p[at] - '0') * 10 + (s.p[at + 1] - '0'); }
-
-static int days_in_month(int year, int month)
-{
-    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    return days[month - 1] + (month == 2 && leap);
-}
-
-/* Days since 1970-01-01 of the proleptic Gregorian calendar. */
-static int64_t days_from_civil(int year, int month, int day)
-{
-    int64_t y = year - (month <= 2), era = (y >= 0 ? y : y - 399) / 400, yoe = y - era * 400;
-    int64_t doy = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
+static uint8_t digits2(struct str s, size_t at) { return (uint8_t)((s.p[at] - '0') * 10 + (s.p[at + 1] - '0')); }
 
 struct ast_literal *literal_date(struct parse *p, struct span at)
 {
     struct ast_literal *l = literal_new(p, LITERAL_DATE, at);
     struct str s = l->text;
-    int year = digits2(s, 0) * 100 + digits2(s, 2), month = digits2(s, 5), day = digits2(s, 8);
+    struct civil c = {.year = digits2(s, 0) * 100 + digits2(s, 2), .month = digits2(s, 5), .day = digits2(s, 8)};
     l->date_only = s.n == 10;
     l->date_zoned = s.p[s.n - 1] == 'Z';
-    if (year == 0 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) {
+    if (!civil_is_valid(&c)) {
         diag_add(p->diags, DIAG_E117, at, "there is no day `%.*s`", STR_ARG(str_slice(s, 0, 10)));
         return l;
     }
-    l->number = days_from_civil(year, month, day) * DAY;
-    if (l->date_only) return l;
-    int hour = digits2(s, 11), minute = digits2(s, 14);
-    if (hour > 23 || minute > 59)
+    if (!l->date_only) c.hour = digits2(s, 11), c.minute = digits2(s, 14);
+    if (!civil_is_valid(&c))
         diag_add(p->diags, DIAG_E117, at, "there is no time of day `%.*s`", STR_ARG(str_slice(s, 11, 16)));
     else
-        l->number += hour * HOUR + minute * MINUTE;
+        l->number = civil_to_utc(&c, 0);
     return l;
 }
 
@@ -303,42 +287,11 @@ struct ast_literal *literal_clock(struct parse *p, struct span at)
 
 /* --- networks ----------------------------------------------------------------------------------------------------- */
 
-/* 4 or 6 with the 16 or 4 bytes of the address; 0 when it is none. */
-static int address_read(struct str s, unsigned char out[16])
-{
-    char z[64];
-    if (s.n >= sizeof z) return 0;
-    memcpy(z, s.p, s.n);
-    z[s.n] = 0;
-    if (inet_pton(AF_INET, z, out) == 1) return 4;
-    return inet_pton(AF_INET6, z, out) == 1 ? 6 : 0;
-}
-
-/* Why it is no network, or NULL. */
-static const char *network_fault(struct str s)
-{
-    unsigned char low[16], high[16];
-    struct str first, second;
-    if (str_cut(s, '-', &first, &second)) {
-        int a = address_read(first, low), b = address_read(second, high);
-        if (!a || !b) return "one of its ends is no address";
-        if (a != b) return "its ends are of two families";
-        return memcmp(low, high, a == 4 ? 4 : 16) > 0 ? "its first address is above its last" : NULL;
-    }
-    bool prefixed = str_cut(s, '/', &first, &second);
-    int family = address_read(first, low);
-    uint64_t bits = 0;
-    if (!family) return str_find_byte(first, ':') != STR_NPOS ? "it is no IPv6 address" : "an IPv4 address has four numbers up to 255";
-    if (prefixed && (!str_to_u64(second, &bits) || bits > (family == 4 ? 32 : 128)))
-        return family == 4 ? "its prefix length is above 32" : "its prefix length is above 128";
-    return NULL;
-}
-
 struct ast_literal *literal_network(struct parse *p, struct span at)
 {
     struct ast_literal *l = literal_new(p, LITERAL_NETWORK, at);
-    const char *fault = network_fault(l->text);
-    if (fault)
-        diag_add(p->diags, DIAG_E118, at, "`%.*s` is no address range: %s", STR_ARG(str_slice(l->text, 0, 80)), fault);
+    uint8_t low[IP_SIZE], high[IP_SIZE];
+    struct err e;
+    if (!ip_range_parse(l->text, low, high, &e)) diag_add(p->diags, DIAG_E118, at, "%s", e.text);
     return l;
 }

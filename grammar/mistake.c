@@ -53,7 +53,7 @@ void mistake_sign(struct parse *p, struct span at)
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
         const struct sign *s = &signs[i];
         if (!str_eq(text, str_of(s->sign))) continue;
-        bool said = s->tokens[0] == SL_IS && p->found.kind == SL_IS;
+        bool said = s->tokens[0] == SL_IS && (p->found.kind == SL_IS || (p->found.kind == SL_NOT && p->previous.kind == SL_IS));
         struct diag *d = diag_add(p->diags, DIAG_E107, at, "`%s` is not read here; it is said in words", s->sign);
         diag_fix(p->diags, d, "", "%s", s->words);
         if (s->words2) diag_fix(p->diags, d, "", "%s", s->words2);
@@ -150,11 +150,15 @@ size_t mistake_hyphen(struct parse *p, struct span at)
     }
     if (dot != STR_NPOS) return dot; /* a field's part, told when it is read by itself */
     struct diag *d = diag_add(p->diags, DIAG_E110, at, "`%.*s` is no name: names have no hyphen", STR_ARG(str_slice(text, 0, 80)));
-    char *name = arena_cstr(p->arena, text);
-    for (size_t i = 0; i < text.n; i++) name[i] = name[i] == '-' ? '_' : ascii_lower(name[i]);
+    char *name = arena_cstr(p->arena, text), *header = arena_cstr(p->arena, text);
+    for (size_t i = 0; i < text.n; i++) {
+        bool begins = i == 0 || text.p[i - 1] == '-';
+        name[i] = name[i] == '-' ? '_' : ascii_lower(name[i]);
+        if (begins && header[i] >= 'a' && header[i] <= 'z') header[i] = (char)(header[i] - 32);
+    }
     if (text.n <= 80) {
         diag_fix(p->diags, d, "a name:", "%s", name);
-        diag_fix(p->diags, d, "a header field:", "header \"%.*s\"", STR_ARG(text));
+        diag_fix(p->diags, d, "a header field:", "header \"%s\"", header);
     }
     parse_queue(p, SL_NAME, at, NULL, (struct str){name, text.n});
     return 0;

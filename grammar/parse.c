@@ -42,9 +42,12 @@ int keyword_find(struct str word)
 
 const char *keyword_spelling(int token)
 {
-    for (size_t i = 0; i < KEYWORDS; i++)
-        if (keywords[i].token == token) return keywords[i].spelling.p;
-    return NULL;
+    static const char *const spellings[] = {
+#define KEYWORD(token, spelling) [SL_##token - SL_RULE] = spelling,
+#include "grammar/keywords.def"
+    };
+    bool listed = token >= SL_RULE && (size_t)(token - SL_RULE) < sizeof spellings / sizeof *spellings;
+    return listed ? spellings[token - SL_RULE] : NULL;
 }
 
 bool token_starts_item(int token)

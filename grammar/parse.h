@@ -173,7 +173,8 @@ struct ast_item *build_item(struct parse *p, enum ast_item_kind kind, struct spa
 void build_item_done(struct parse *p, struct ast_item *item); /* appends it to the file */
 void build_broken_item(struct parse *p);                      /* keeps at least the name of what was being read */
 void build_pending(struct parse *p, struct str name, struct span at);
-bool build_too_deep(struct parse *p, unsigned depth, struct span at);
+/* Tells, once an item, that `nesting` parentheses and `not`s are too many; false when they are not. */
+bool build_too_deep(struct parse *p, unsigned nesting, struct span at);
 
 /* keywords and names for messages */
 int keyword_find(struct str word);          /* its token, or 0 */

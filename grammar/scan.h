@@ -5,7 +5,7 @@
 #include "grammar/grammar.tab.h"
 #include "grammar/parse.h"
 
-/* What the scanner answers when it put tokens into p->queue instead of answering one. */
+/* What the scanner answers instead of a token when it told a mistake; what was meant is in p->queue, if anything. */
 enum { SCAN_QUEUED = -1 };
 
 /* The next token, its value and place; the generated function. */

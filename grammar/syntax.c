@@ -28,9 +28,7 @@ struct group {
 #define LITERALS SL_TEXT, SL_REGEX, SL_NUMBER, SL_SIZE, SL_DURATION, SL_DATE, SL_CLOCK, SL_NETWORK
 #define VERBS SL_IS, SL_CONTAINS, SL_DOES, SL_MATCHES, SL_STARTS, SL_ENDS
 static const struct group groups[] = {
-    {"an item (`import`, `list`, `define`, `rule`, `when`, `test`, `defaults` or a declaration)",
-     {SL_RULE, SL_IMPORT, SL_LIST, SL_DEFINE},
-     {SL_RULE, SL_IMPORT, SL_LIST, SL_DEFINE, SL_WHEN, SL_TEST, SL_DEFAULTS, SL_KIND}},
+    {"the next item", {SL_RULE, SL_IMPORT, SL_LIST, SL_DEFINE}, {SL_RULE, SL_IMPORT, SL_LIST, SL_DEFINE, SL_WHEN, SL_TEST, SL_DEFAULTS, SL_KIND}},
     {"a condition", {SL_NOT, SL_ANY, SL_LPAREN, SL_NAME, SL_IS},
      {SL_NOT, SL_ANY, SL_EVERY, SL_NO, SL_LPAREN, SL_NAME, SL_KIND, LITERALS, VERBS, SL_ALWAYS}},
     {"a verb such as `is` or `contains`", {VERBS}, {VERBS, SL_DOT, SL_TEXT}},
@@ -68,6 +66,13 @@ static const char *token_words(int token)
     }
 }
 
+/* After these only an action's name can follow where a name is expected at all. */
+static bool actions_begin(const struct parse *p)
+{
+    int kind = p->previous.kind;
+    return kind == SL_THEN || kind == SL_EXPECT || kind == SL_COMMA || kind == SL_AND;
+}
+
 static void add_alternative(struct buf *b, size_t i, size_t n, const char *words, bool is_keyword)
 {
     if (i) buf_add(b, i + 1 == n ? STR(" or ") : STR(", "));
@@ -75,7 +80,7 @@ static void add_alternative(struct buf *b, size_t i, size_t n, const char *words
 }
 
 /* "a verb such as `is`, `and` or `then`", at most six of them, the groups first. */
-static void describe_expected(const struct syntax_error *e, struct buf *out)
+static void describe_expected(const struct parse *p, const struct syntax_error *e, struct buf *out)
 {
     bool left[SYNTAX_TOKENS];
     const char *words[16];
@@ -94,6 +99,7 @@ static void describe_expected(const struct syntax_error *e, struct buf *out)
     for (int token = SL_RULE; token < SL_RULE + SYNTAX_TOKENS && n < 6; token++) {
         const char *spelling = keyword_spelling(token), *other = token_words(token);
         if (!left[token - SL_RULE] || (!spelling && !other)) continue;
+        if (token == SL_NAME && actions_begin(p)) other = "an action";
         words[n] = spelling ? spelling : other;
         keyword[n++] = spelling != NULL;
     }
@@ -123,7 +129,11 @@ static bool tell_equals_sign(struct parse *p, const struct syntax_error *e)
 {
     if (p->found.kind != SL_EQUALS) return false;
     bool defines = p->previous.kind == SL_NAME && expects(e, SL_AS), compares = expects(e, SL_IS);
-    if (!defines && !compares && p->previous.kind != SL_IS) return false;
+    if (!defines && !compares && p->previous.kind != SL_IS) {
+        if (p->previous.kind != SL_NAME || !expects(e, SL_TEXT)) return false;
+        diag_add(p->diags, DIAG_E107, e->at, "`=` is not read here; a value follows its name directly");
+        return true;
+    }
     struct diag *d = diag_add(p->diags, DIAG_E107, e->at, "`=` is not read here; it is said in words");
     diag_fix(p->diags, d, "", "%s", defines ? "as" : "is");
     return true;
@@ -150,6 +160,19 @@ static bool tell_bare_infinitive(struct parse *p, const struct syntax_error *e)
     if (!right || !expects(e, SL_CONTAINS)) return false;
     struct diag *d = diag_add(p->diags, DIAG_E119, e->at, "`%.*s` follows `does not`; alone it is `%s`", STR_ARG(shown(p, e->at)), right);
     diag_fix(p->diags, d, "", "%s", right);
+    return true;
+}
+
+/* size over 10 MB: the verb is `is over`. */
+static bool tell_missing_is(struct parse *p, const struct syntax_error *e)
+{
+    static const int relations[] = {SL_OVER, SL_UNDER, SL_LIKE, SL_IN_, SL_AT, SL_BETWEEN, SL_BEFORE, SL_AFTER, SL_PRESENT, SL_ABSENT};
+    bool found = false;
+    for (size_t i = 0; i < sizeof relations / sizeof *relations; i++) found = found || p->found.kind == relations[i];
+    if (!found || !expects(e, SL_IS)) return false;
+    struct str word = shown(p, e->at);
+    struct diag *d = diag_add(p->diags, DIAG_E100, e->at, "`is` is missing before `%.*s`", STR_ARG(word));
+    diag_fix(p->diags, d, "", "is %.*s", STR_ARG(word));
     return true;
 }
 
@@ -203,8 +226,8 @@ static bool tell_tried_word(struct parse *p, const struct syntax_error *e)
 }
 
 /* A name near to a keyword that could stand here, or could have stood where an earlier stray name was taken for an
- * argument: rule "x" wen subject …  Nothing is suggested for what is a keyword itself. */
-static bool tell_misspelt(struct parse *p, const struct syntax_error *e)
+ * argument: rule "x" wen subject …, or `if` after a rule's last action.  Nothing is suggested for what is a keyword. */
+static bool tell_stray(struct parse *p, const struct syntax_error *e)
 {
     struct str candidates[SYNTAX_TOKENS];
     size_t n = 0;
@@ -213,6 +236,9 @@ static bool tell_misspelt(struct parse *p, const struct syntax_error *e)
     for (size_t i = p->stray_count; i-- > 0;) {
         struct span at = p->strays[i].span;
         struct str word = span_text(p, at), near = word.n < 3 || word.n > 32 ? STR_NONE : suggest_nearest(word, candidates, n);
+        struct str right = suggest_tried(word);
+        int keyword = right.n ? keyword_find(str_slice(right, 0, str_find_byte(right, ' '))) : 0;
+        if (keyword && expects(e, keyword)) return tell_tried(p, at, right), true;
         if (!near.n) continue;
         struct diag *d = diag_add(p->diags, DIAG_E120, at, "`%.*s` is not known here; did you mean `%.*s`?", STR_ARG(word), STR_ARG(near));
         diag_fix(p->diags, d, "", "%.*s", STR_ARG(near));
@@ -232,7 +258,7 @@ static bool is_on_later_line(const struct parse *p, uint32_t from, uint32_t to)
 static void tell_generally(struct parse *p, const struct syntax_error *e)
 {
     struct buf expected = {0};
-    describe_expected(e, &expected);
+    describe_expected(p, e, &expected);
     struct str words = buf_str(&expected), found = shown(p, e->at);
     struct span before = p->previous.span;
     bool at_end = p->found.kind == SL_END;
@@ -251,5 +277,5 @@ void syntax_report(struct parse *p, const struct syntax_error *e)
     p->resync = !(token_starts_item(p->found.kind) || p->found.kind == SL_END);
     if (p->found.kind == SL_BAD) return; /* told when it was read */
     (void)(tell_reserved_name(p, e) || tell_equals_sign(p, e) || tell_bare_domain(p, e) || tell_bare_infinitive(p, e) ||
-           tell_tried_word(p, e) || tell_misspelt(p, e) || (tell_generally(p, e), true));
+           tell_missing_is(p, e) || tell_tried_word(p, e) || tell_stray(p, e) || (tell_generally(p, e), true));
 }

@@ -1,5 +1,7 @@
 #include "tests/support/rules.h"
 
+#include "base/map.h"
+
 static bool is_one_of(struct str name, const char *const *words, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -18,11 +20,7 @@ static bool stands_bare(void *context, struct str name)
 {
     static const char *const fields[] = {"authenticated", "encrypted", "marked", "ambiguous", "attachment.encrypted",
                                          "attachment.executable"};
-    const struct rules *r = context;
-    if (is_one_of(name, fields, sizeof fields / sizeof *fields)) return true;
-    for (const struct ast_item *i = r->file->items; i; i = i->next)
-        if (i->kind == ITEM_DEFINE && str_eq(i->name, name)) return true;
-    return false;
+    return is_one_of(name, fields, sizeof fields / sizeof *fields) || map_has(context, name);
 }
 
 void rules_open(struct rules *r, const char *name, struct str text)
@@ -32,7 +30,11 @@ void rules_open(struct rules *r, const char *name, struct str text)
     r->diags.arena = r->arena;
     r->diags.sources = &r->sources;
     r->file = ast_parse(r->arena, &r->source, rules_is_kind, &r->diags);
-    ast_fold(r->arena, r->file, stands_bare, r, &r->diags);
+    struct map defines = {0};
+    for (struct ast_item *i = r->file->items; i; i = i->next)
+        if (i->kind == ITEM_DEFINE) map_put(&defines, i->name, i);
+    ast_fold(r->arena, r->file, stands_bare, &defines, &r->diags);
+    map_free(&defines);
     diags_sort(&r->diags);
 }
 
