@@ -117,6 +117,7 @@ bool str_is_ascii(struct str s)
 /* RFC 3629 section 4: the well-formed byte sequences, by lead byte. */
 bool str_is_utf8(struct str s)
 {
+    if (s.n == 0) return true;
     const unsigned char *p = (const unsigned char *)s.p, *end = p + s.n;
     while (p < end) {
         unsigned char c = *p++;
