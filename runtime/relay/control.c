@@ -19,8 +19,8 @@ struct client {
     struct net_stream *stream; /* NULL once closed */
     struct buf in, out;
     bool busy;                 /* a request waits for its answer: nothing further is read from `in` */
+    bool asked_reload;         /* `waiter` is with relay/reload */
     bool closing, overflow;
-    const struct op *op;
     struct str id;             /* of the request; own copy in `text` */
     struct buf text;
     struct store_query query;
@@ -219,6 +219,7 @@ static void op_rules(struct client *c) { run_query(c, (struct store_query){.kind
 static void reloaded(void *owner, bool ok, struct str text)
 {
     struct client *c = owner;
+    c->asked_reload = false;
     if (ok) answer_ok(c, text);
     else answer_error(c, EX_DATAERR, text);
 }
@@ -226,6 +227,7 @@ static void reloaded(void *owner, bool ok, struct str text)
 static void op_reload(struct client *c)
 {
     c->waiter = (struct reload_waiter){.done = reloaded, .owner = c};
+    c->asked_reload = true;
     reload_ask(c->control->relay->reload, &c->waiter);
 }
 
@@ -384,11 +386,13 @@ static void on_closed(void *owner, enum net_close_reason reason, const char *why
     struct client *c = owner;
     (void)reason, (void)why;
     c->stream = NULL;
-    if (c->busy && c->waiter.done) {
+    if (c->asked_reload) {
         reload_withdraw(c->control->relay->reload, &c->waiter);
-        if (!c->query.done && !c->release.done) c->busy = false;
+        c->busy = false;
     }
-    if (!c->busy) client_free(c);
+    struct relay *r = c->control->relay;
+    if (!c->busy) client_free(c); /* else when the store has answered */
+    relay_settle(r);
 }
 
 static void on_nothing(void *owner) { (void)owner; }

@@ -97,13 +97,6 @@ static void log_return(const struct settling *s, size_t i)
     buf_free(&out);
 }
 
-/* The reason without its leading enhanced code: "550 no such user". */
-static struct str diagnostic_of(const char *reason)
-{
-    struct str first, rest;
-    return str_cut(str_of(reason), ' ', &first, &rest) ? rest : str_of(reason);
-}
-
 static void make_dsn(struct settling *s)
 {
     const struct delivery *d = s->delivery;
@@ -113,13 +106,12 @@ static void make_dsn(struct settling *s)
     for (size_t i = 0; i < d->n; i++) {
         if (!is_reported(s, i)) continue;
         const struct queued_recipient *rcpt = d->recipients[i];
-        bool expired = d->results[i].answer.fate != FATE_RETURN;
         rows[n++] = (struct dsn_recipient){
             .address = rcpt->address,
             .orcpt = rcpt->orcpt,
             .status = s->returned[i].status,
-            .diagnostic = expired ? str_of(d->results[i].reason) : diagnostic_of(d->results[i].reason),
-            .remote = d->results[i].said_by_peer && !expired ? str_of(d->remote) : STR_NONE,
+            .diagnostic = str_of(d->results[i].reason),
+            .remote = d->results[i].said_by_peer ? str_of(d->remote) : STR_NONE,
         };
         need = obligation_join(need, rcpt->need);
     }

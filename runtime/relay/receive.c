@@ -165,7 +165,7 @@ static void begin_content(struct session *s)
 
 static void on_data(struct session *s)
 {
-    if (relay_memory_is_full(s->relay)) {
+    if (relay_memory_is_full(s->relay, 0)) {
         smtp_server_answer(s->server, &busy_memory);
     } else if (!relay_memory_has_room(s->relay)) {
         room_wait(s); /* answered by receive_memory_came_back, or 452 by the timer */
@@ -177,7 +177,7 @@ static void on_data(struct session *s)
 static void on_content(struct session *s, struct str bytes)
 {
     struct err e = {0};
-    if (relay_memory_is_full(s->relay)) {
+    if (relay_memory_is_full(s->relay, bytes.n)) {
         smtp_server_discard(s->server, &busy_memory);
         return;
     }
@@ -558,7 +558,6 @@ void receive_stop(struct receive *rc)
 void receive_free(struct receive **at)
 {
     struct receive *rc = *at;
-    *at = NULL;
     if (!rc) return;
     for (struct session *s = rc->first, *next; s; s = next) {
         next = s->next;
@@ -579,4 +578,5 @@ void receive_free(struct receive **at)
         free(in);
     }
     free(rc);
+    *at = NULL;
 }

@@ -32,11 +32,15 @@ void relay_memory_give(struct relay *r, uint64_t bytes)
 {
     INVARIANT(bytes <= r->memory_used);
     r->memory_used -= bytes;
-    if (r->receive && r->current) receive_memory_came_back(r->receive);
+    if (!r->stopping) receive_memory_came_back(r->receive);
 }
 
 bool relay_memory_has_room(const struct relay *r) { return r->memory_used <= relay_settings(r)->memory / 4 * 3; }
-bool relay_memory_is_full(const struct relay *r) { return r->memory_used > relay_settings(r)->memory; }
+bool relay_memory_is_full(const struct relay *r, uint64_t more)
+{
+    uint64_t budget = relay_settings(r)->memory;
+    return r->memory_used > budget || more > budget - r->memory_used;
+}
 
 /* --- life ---------------------------------------------------------------------------------------------------------- */
 

@@ -50,7 +50,7 @@ const struct settings *relay_settings(const struct relay *r);
 void relay_memory_take(struct relay *r, uint64_t bytes);
 void relay_memory_give(struct relay *r, uint64_t bytes); /* may let waiting sessions go on */
 bool relay_memory_has_room(const struct relay *r);
-bool relay_memory_is_full(const struct relay *r);
+bool relay_memory_is_full(const struct relay *r, uint64_t more); /* `more` bytes would exceed it */
 
 /* Something of the relay ended (a session, a delivery, a write): when stopping, this may have been the last. */
 void relay_settle(struct relay *r);

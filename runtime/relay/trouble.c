@@ -84,17 +84,16 @@ static size_t append(char *out, size_t room, size_t at, struct str s)
 size_t trouble_reason(const struct trouble *t, const struct trouble_answer *a, char *out, size_t room)
 {
     INVARIANT(room > 0);
-    char status[STATUS_TEXT_MAX];
-    size_t n = append(out, room, 0, (struct str){status, status_print(a->status, status)});
-    n = append(out, room, n, STR(" "));
+    char first[STATUS_TEXT_MAX];
+    size_t n;
     if (t->cause == TROUBLE_REPLY) {
-        char code[8];
-        snprintf(code, sizeof code, "%u ", (unsigned)t->reply.code % 1000);
-        n = append(out, room, n, str_of(code));
-        n = append(out, room, n, t->reply.text);
+        n = (size_t)snprintf(first, sizeof first, "%u", (unsigned)t->reply.code % 1000);
     } else {
-        n = append(out, room, n, t->cause == TROUBLE_UNABLE ? t->reply.text : t->why);
+        n = status_print(a->status, first);
     }
+    n = append(out, room, 0, (struct str){first, n});
+    n = append(out, room, n, STR(" "));
+    n = append(out, room, n, t->cause == TROUBLE_REPLY || t->cause == TROUBLE_UNABLE ? t->reply.text : t->why);
     while (n && out[n - 1] == ' ') n--;
     out[n] = '\0';
     return n;

@@ -50,8 +50,8 @@ struct trouble_answer {
 
 struct trouble_answer trouble_decide(const struct trouble *t);
 
-/* The reason as it stands in the queue: "4.7.4 TLS required …", "4.2.1 451 try later" -- the status first, then the
- * peer's reply or our words, one printable line of at most `room` - 1 bytes.  Returns its length. */
+/* The reason as it stands in the queue: a peer's reply as it came, "450 4.2.1 mailbox busy", or an enhanced code and our own
+ * words, "4.7.4 TLS required but not offered by …"; one printable line of at most `room` - 1 bytes.  Returns its length. */
 size_t trouble_reason(const struct trouble *t, const struct trouble_answer *a, char *out, size_t room);
 
 /* What an expired recipient is returned with.  `reason` is its last one, as written by trouble_reason: mail that waited

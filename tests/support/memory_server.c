@@ -1,0 +1,101 @@
+/* The far end of deliveries: enough of an SMTP server to be strict about what matters here. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/support/memory_impl.h"
+
+static void reply(struct net_stream *s, const char *text) { buf_printf(&s->in, "%s\r\n", text); }
+
+static struct memory_mail *current(struct net_stream *s)
+{
+    INVARIANT(s->server->mail_count > 0);
+    return &s->server->mail[s->server->mail_count - 1];
+}
+
+static void ehlo(struct net_stream *s)
+{
+    const struct memory_server *v = s->server;
+    buf_printf(&s->in, "250-sink\r\n250-PIPELINING\r\n250-SIZE 10000000\r\n");
+    if (!v->no_8bit) buf_printf(&s->in, "250-8BITMIME\r\n");
+    if (v->starttls && !s->tls) buf_printf(&s->in, "250-STARTTLS\r\n");
+    if (v->requiretls && s->tls) buf_printf(&s->in, "250-REQUIRETLS\r\n");
+    buf_printf(&s->in, "250 ENHANCEDSTATUSCODES\r\n");
+}
+
+static void mail(struct net_stream *s, struct str line)
+{
+    struct memory_server *v = s->server;
+    if (v->drops_idle && s->mails) {
+        s->hung_up = true;
+        s->in.n = 0;
+        return;
+    }
+    s->mails++;
+    INVARIANT(v->mail_count < sizeof v->mail / sizeof *v->mail);
+    struct memory_mail *m = &v->mail[v->mail_count++];
+    *m = (struct memory_mail){.tls = s->tls, .connection = s->number};
+    buf_add(&m->from, line);
+    reply(s, v->mail_reply ? v->mail_reply : "250 2.1.0 sender ok");
+}
+
+static void rcpt(struct net_stream *s, struct str line)
+{
+    struct memory_server *v = s->server;
+    bool refused = v->rcpt_reply && (!v->rcpt_refused || str_find(line, str_of(v->rcpt_refused)) != STR_NPOS);
+    if (!refused) {
+        buf_add(&current(s)->to, line);
+        buf_add_byte(&current(s)->to, '\n');
+    }
+    reply(s, refused ? v->rcpt_reply : "250 2.1.5 recipient ok");
+}
+
+static void command(struct net_stream *s, struct str line)
+{
+    struct memory_server *v = s->server;
+    if (str_starts_nocase(line, STR("EHLO "))) ehlo(s);
+    else if (str_starts_nocase(line, STR("STARTTLS"))) reply(s, v->starttls ? "220 go ahead" : "502 no");
+    else if (str_starts_nocase(line, STR("MAIL FROM:"))) mail(s, line);
+    else if (str_starts_nocase(line, STR("RCPT TO:"))) rcpt(s, line);
+    else if (str_starts_nocase(line, STR("DATA"))) {
+        if (v->data_reply) reply(s, v->data_reply);
+        else if (!current(s)->to.n) reply(s, "554 5.5.1 no valid recipients");
+        else {
+            s->in_data = true;
+            reply(s, "354 go");
+        }
+    } else if (str_starts_nocase(line, STR("QUIT"))) reply(s, "221 2.0.0 bye");
+    else if (str_starts_nocase(line, STR("RSET"))) reply(s, "250 2.0.0 ok");
+    else reply(s, "500 5.5.2 what");
+}
+
+void memory_server_feed(struct net_stream *s)
+{
+    struct memory_server *v = s->server;
+    struct buf take = s->out;
+    s->out = (struct buf){0};
+    if (!s->tls) buf_add(&v->clear, buf_str(&take));
+    struct str rest = buf_str(&take);
+    while (rest.n && !s->hung_up) {
+        size_t end = str_find(rest, STR("\r\n"));
+        if (end == STR_NPOS) { /* a line in pieces */
+            struct buf later = {0};
+            buf_add(&later, rest);
+            buf_add(&later, buf_str(&s->out));
+            buf_free(&s->out);
+            s->out = later;
+            break;
+        }
+        struct str line = str_slice(rest, 0, end);
+        rest = str_from(rest, end + 2);
+        if (!s->in_data) {
+            command(s, line);
+        } else if (str_eq(line, STR("."))) {
+            s->in_data = false;
+            reply(s, v->dot_reply ? v->dot_reply : "250 2.0.0 stored");
+        } else {
+            buf_add(&current(s)->data, line);
+            buf_add(&current(s)->data, STR("\r\n"));
+        }
+    }
+    buf_free(&take);
+}

@@ -1,0 +1,360 @@
+/* The store and large content, in memory: rows are deep copies, answers come in memory_run. */
+#include <string.h>
+
+#include "tests/support/memory_impl.h"
+
+enum request_kind { REQUEST_WRITE, REQUEST_QUERY, REQUEST_RELEASE };
+struct request {
+    enum request_kind kind;
+    void *what;
+};
+
+static void submit(struct memory *m, enum request_kind kind, void *what)
+{
+    struct request *r = mem_alloc(sizeof *r);
+    *r = (struct request){kind, what};
+    VEC_PUSH(&m->impl->requests, r);
+}
+
+static void port_write(void *self, struct store_write *w) { submit(self, REQUEST_WRITE, w); }
+static void port_query(void *self, struct store_query *q) { submit(self, REQUEST_QUERY, q); }
+static void port_release(void *self, struct store_release *r) { submit(self, REQUEST_RELEASE, r); }
+
+static struct store_space port_space(void *self)
+{
+    struct memory *m = self;
+    return (struct store_space){.free_bytes = m->free_bytes, .queued_messages = m->impl->messages.n};
+}
+
+/* --- rows ---------------------------------------------------------------------------------------------------------- */
+
+static struct stored_message *copy_message(struct memory *m, const struct stored_message *from)
+{
+    struct arena *a = m->impl->arena;
+    struct stored_message *to = ARENA_NEW(a, struct stored_message);
+    *to = *from;
+    to->queue_id = arena_str(a, from->queue_id);
+    to->reverse_path = arena_str(a, from->reverse_path);
+    to->envid = arena_str(a, from->envid);
+    to->client_ip = arena_str(a, from->client_ip);
+    to->helo = arena_str(a, from->helo);
+    to->content = arena_str(a, from->content);
+    to->spool = STR_NONE;
+    struct stored_copy *copies = ARENA_ARRAY(a, struct stored_copy, from->copy_count);
+    for (size_t i = 0; i < from->copy_count; i++) {
+        copies[i] = from->copies[i];
+        copies[i].pieces.v = ARENA_ARRAY(a, struct piece, copies[i].pieces.n);
+        for (size_t k = 0; k < copies[i].pieces.n; k++) {
+            copies[i].pieces.v[k] = from->copies[i].pieces.v[k];
+            if (copies[i].pieces.v[k].insert.p) copies[i].pieces.v[k].insert = arena_str(a, copies[i].pieces.v[k].insert);
+        }
+    }
+    to->copies = copies;
+    to->recipients = ARENA_ARRAY(a, struct stored_recipient, from->recipient_count);
+    for (size_t i = 0; i < from->recipient_count; i++) {
+        struct stored_recipient *r = &to->recipients[i];
+        from->recipients[i].id = ++m->impl->next_recipient;
+        *r = from->recipients[i];
+        r->address = arena_str(a, r->address);
+        r->connector = arena_str(a, r->connector);
+        r->rule = arena_str(a, r->rule);
+        r->tls_rule = arena_str(a, r->tls_rule);
+        r->reason = arena_str(a, r->reason);
+        r->orcpt = arena_str(a, r->orcpt);
+    }
+    return to;
+}
+
+static void remove_recipient(struct memory *m, size_t at, size_t i)
+{
+    struct stored_message *row = m->impl->messages.v[at];
+    for (size_t k = i + 1; k < row->recipient_count; k++) row->recipients[k - 1] = row->recipients[k];
+    if (--row->recipient_count) return;
+    for (size_t k = at + 1; k < m->impl->messages.n; k++) m->impl->messages.v[k - 1] = m->impl->messages.v[k];
+    m->impl->messages.n--;
+}
+
+static void apply(struct memory *m, const struct outcome *o)
+{
+    for (size_t at = 0; at < m->impl->messages.n; at++) {
+        struct stored_message *row = m->impl->messages.v[at];
+        for (size_t i = 0; i < row->recipient_count; i++) {
+            struct stored_recipient *r = &row->recipients[i];
+            if (r->id != o->recipient) continue;
+            if (o->kind == OUTCOME_DONE) {
+                remove_recipient(m, at, i);
+                return;
+            }
+            r->state = o->kind == OUTCOME_HOLD ? RECIPIENT_HELD : RECIPIENT_QUEUED;
+            r->reason = arena_str(m->impl->arena, o->reason);
+            r->attempts = o->attempts;
+            r->next_try = o->next_try;
+            return;
+        }
+    }
+    INVARIANT(!"an outcome of a stored recipient");
+}
+
+static struct mem_rule *rule_of(struct memory *m, struct str name)
+{
+    for (size_t i = 0; i < m->impl->rules.n; i++)
+        if (str_eq(str_of(m->impl->rules.v[i].name), name)) return &m->impl->rules.v[i];
+    struct mem_rule fresh = {0};
+    INVARIANT(name.n < sizeof fresh.name);
+    memcpy(fresh.name, name.p, name.n);
+    VEC_PUSH(&m->impl->rules, fresh);
+    return &m->impl->rules.v[m->impl->rules.n - 1];
+}
+
+static void run_write(struct memory *m, struct store_write *w)
+{
+    struct err e = {0};
+    m->writes++;
+    if (m->store_fails) {
+        err_set(&e, 74, "the disk is gone");
+        w->done(w->owner, false, &e);
+        return;
+    }
+    for (size_t i = 0; i < w->message_count; i++) VEC_PUSH(&m->impl->messages, copy_message(m, &w->messages[i]));
+    for (size_t i = 0; i < w->outcome_count; i++) apply(m, &w->outcomes[i]);
+    for (size_t i = 0; i < w->hit_count; i++)
+        for (unsigned bit = 0; bit < 5; bit++)
+            if (w->hits[i].what & (1u << bit)) rule_of(m, w->hits[i].rule)->counts[bit] += w->hits[i].count;
+    for (size_t i = 0; i < w->audit_count; i++) VEC_PUSH(&m->impl->audits, arena_cstr(m->impl->arena, w->audit[i].what));
+    w->done(w->owner, true, NULL);
+}
+
+static void run_query(struct memory *m, struct store_query *q)
+{
+    for (size_t i = 0; q->message && i < m->impl->messages.n; i++) {
+        struct stored_message *row = m->impl->messages.v[i];
+        bool by_id = q->kind == QUERY_MESSAGE || q->kind == QUERY_FIND;
+        if (by_id && !str_eq(row->queue_id, q->queue_id)) continue;
+        struct stored_message view = *row;
+        if (q->kind != QUERY_MESSAGE) view.content = STR_NONE;
+        q->message(q->owner, &view);
+    }
+    for (size_t i = 0; q->rule && i < m->impl->rules.n; i++)
+        q->rule(q->owner, str_of(m->impl->rules.v[i].name), m->impl->rules.v[i].counts, 1);
+    q->done(q->owner, true, NULL);
+}
+
+static void run_release(struct memory *m, struct store_release *r)
+{
+    struct err e = {0};
+    for (size_t i = 0; i < m->impl->messages.n; i++) {
+        struct stored_message *row = m->impl->messages.v[i];
+        if (!str_eq(row->queue_id, r->queue_id)) continue;
+        for (size_t k = 0; k < row->recipient_count; k++) {
+            row->recipients[k].state = RECIPIENT_QUEUED;
+            row->recipients[k].next_try = r->now;
+            r->released++;
+        }
+        r->done(r->owner, true, NULL);
+        return;
+    }
+    err_set(&e, 66, "there is no message of that id");
+    r->done(r->owner, false, &e);
+}
+
+bool memory_store_step(struct memory *m)
+{
+    if (!m->impl->requests.n) return false;
+    struct request *r = m->impl->requests.v[0];
+    for (size_t i = 1; i < m->impl->requests.n; i++) m->impl->requests.v[i - 1] = m->impl->requests.v[i];
+    m->impl->requests.n--;
+    if (r->kind == REQUEST_WRITE) run_write(m, r->what);
+    else if (r->kind == REQUEST_QUERY) run_query(m, r->what);
+    else run_release(m, r->what);
+    free(r);
+    return true;
+}
+
+size_t memory_stored(const struct memory *m) { return m->impl->messages.n; }
+const struct stored_message *memory_message(const struct memory *m, size_t i) { return m->impl->messages.v[i]; }
+
+uint64_t memory_hits(const struct memory *m, const char *rule, unsigned column)
+{
+    for (size_t i = 0; i < m->impl->rules.n; i++)
+        if (strcmp(m->impl->rules.v[i].name, rule) == 0) return m->impl->rules.v[i].counts[column];
+    return 0;
+}
+
+size_t memory_audited(const struct memory *m, const char *what)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < m->impl->audits.n; i++) n += strcmp(m->impl->audits.v[i], what) == 0;
+    return n;
+}
+
+/* --- content ------------------------------------------------------------------------------------------------------- */
+
+struct content_file {
+    struct buf bytes;
+    struct memory *memory;
+    int fd;
+};
+
+static struct content_file *content_create(void *self, struct str queue_id, struct err *e)
+{
+    (void)queue_id, (void)e;
+    struct content_file *f = mem_alloc(sizeof *f);
+    f->memory = self;
+    f->fd = -1;
+    return f;
+}
+static bool content_append(void *self, struct content_file *f, struct str bytes, struct err *e)
+{
+    (void)self, (void)e;
+    buf_add(&f->bytes, bytes);
+    return true;
+}
+static bool content_seal(void *self, struct content_file *f, struct err *e)
+{
+    (void)e;
+    f->fd = memory_file(self, buf_str(&f->bytes));
+    return true;
+}
+static struct str content_view(void *self, struct content_file *f)
+{
+    (void)self;
+    return buf_str(&f->bytes);
+}
+static int content_descriptor(void *self, struct content_file *f)
+{
+    (void)self;
+    return f->fd;
+}
+static struct str content_spool(void *self, struct content_file *f)
+{
+    (void)self, (void)f;
+    return STR_NONE;
+}
+static void content_keep(void *self, struct content_file *f) { (void)self, (void)f; }
+static void content_free(void *self, struct content_file *f)
+{
+    (void)self;
+    if (!f) return;
+    buf_free(&f->bytes);
+    free(f);
+}
+
+static bool content_fetch(void *self, int fd, size_t most, struct buf *out, struct err *e)
+{
+    struct mem_fd *f = memory_fd(self, fd);
+    INVARIANT(f->kind == FD_FILE);
+    f->kind = FD_NONE;
+    if (f->bytes.n > most) return err_set(e, 65, "too large");
+    buf_add(out, buf_str(&f->bytes));
+    return true;
+}
+
+static void content_discard(void *self, int fd)
+{
+    INVARIANT(memory_fd(self, fd)->kind != FD_NONE);
+    memory_fd(self, fd)->kind = FD_NONE;
+}
+
+int memory_file(struct memory *m, struct str bytes)
+{
+    struct mem_fd fd = {.kind = FD_FILE};
+    buf_add(&fd.bytes, bytes);
+    return memory_fd_new(m, fd);
+}
+
+int memory_socket(struct memory *m, const char *name) { return memory_fd_new(m, (struct mem_fd){.kind = FD_SOCKET, .name = name}); }
+
+/* --- the whole ----------------------------------------------------------------------------------------------------- */
+
+void memory_store_init(struct memory *m)
+{
+    m->store = (struct store_port){.self = m, .write = port_write, .query = port_query, .release = port_release, .space = port_space};
+    m->content = (struct content_port){.self = m,
+                                       .create = content_create,
+                                       .append = content_append,
+                                       .seal = content_seal,
+                                       .view = content_view,
+                                       .descriptor = content_descriptor,
+                                       .spool = content_spool,
+                                       .keep = content_keep,
+                                       .free = content_free,
+                                       .fetch = content_fetch,
+                                       .discard = content_discard};
+}
+
+struct memory *memory_create(void)
+{
+    struct memory *m = mem_alloc(sizeof *m);
+    m->impl = mem_alloc(sizeof *m->impl);
+    m->impl->arena = arena_create();
+    m->impl->seed = 42;
+    m->utc_us = 1795474800ll * 1000000;
+    m->mono_us = 1000000;
+    m->free_bytes = UINT64_C(1) << 40;
+    memory_net_init(m);
+    memory_store_init(m);
+    return m;
+}
+
+void memory_crash(struct memory *m)
+{
+    struct impl *im = m->impl;
+    for (struct net_stream *s = im->streams; s; s = s->next) s->closed = true;
+    for (struct mem_timer *t = im->timers, *next; t; t = next) {
+        next = t->next;
+        free(t);
+    }
+    for (struct mem_listener *l = im->listeners, *next; l; l = next) {
+        next = l->next;
+        free(l);
+    }
+    for (struct peer *p = im->peers, *next; p; p = next) {
+        next = p->next;
+        free(p->channel);
+        free(p);
+    }
+    for (struct parcel *p = im->parcels, *next; p; p = next) {
+        next = p->next;
+        free(p);
+    }
+    for (size_t i = 0; i < im->requests.n; i++) free(im->requests.v[i]);
+    im->requests.n = 0;
+    im->timers = NULL;
+    im->listeners = NULL;
+    im->peers = NULL;
+    im->parcels = NULL;
+    im->parcels_end = &im->parcels;
+}
+
+void memory_free(struct memory **at)
+{
+    struct memory *m = *at;
+    struct impl *im = m->impl;
+    *at = NULL;
+    memory_crash(m);
+    for (struct net_stream *s = im->streams, *next; s; s = next) {
+        next = s->next;
+        buf_free(&s->in);
+        buf_free(&s->out);
+        free(s);
+    }
+    for (size_t i = 0; i < im->fds.n; i++) buf_free(&im->fds.v[i].bytes);
+    for (size_t i = 0; i < sizeof m->servers / sizeof *m->servers; i++) {
+        for (size_t k = 0; k < m->servers[i].mail_count; k++) {
+            buf_free(&m->servers[i].mail[k].from);
+            buf_free(&m->servers[i].mail[k].to);
+            buf_free(&m->servers[i].mail[k].data);
+        }
+        buf_free(&m->servers[i].clear);
+    }
+    VEC_FREE(&im->requests);
+    VEC_FREE(&im->fds);
+    VEC_FREE(&im->messages);
+    VEC_FREE(&im->rules);
+    VEC_FREE(&im->audits);
+    arena_free(&im->arena);
+    buf_free(&m->supervisor);
+    buf_free(&m->said);
+    free(im);
+    free(m);
+}
