@@ -14,7 +14,8 @@
 struct judge;
 
 /* `p` must be verified; `p` and `s` are borrowed and must outlive the judge.  NULL with *e when the program cannot be
- * loaded.  Everything lazy (patterns, charsets) is made here, so that no file is opened and no code made later. */
+ * loaded.  Patterns are compiled here, to machine code where that may be; charsets and digests are warmed by whoever shuts
+ * the files (jail/warm), so that afterwards nothing is opened and no code made. */
 struct judge *judge_create(const struct program *p, const struct settings *s, struct err *e);
 /* The same over another vocabulary than stdlib's: for tests. */
 struct judge *judge_create_with(const struct program *p, const struct settings *s, const struct vocabulary *v, struct err *e);

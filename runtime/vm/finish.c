@@ -70,39 +70,30 @@ static struct reply naming_reply(struct judgement *j, const struct member *first
     return r;
 }
 
+static void refuse_member(struct member *m, const struct member *like)
+{
+    m->disposition = DISPOSITION_REJECT;
+    m->rule = like->rule;
+    m->rule_index = like->rule_index;
+    m->reply = like->reply;
+}
+
 /* Nobody the client named gets a message that was refused, nor does anybody in their place: only copies go on. */
 static void refuse_whole(struct judgement *j, const struct member *first)
 {
     size_t n = j->members.n;
-    bool *stays = ARENA_ARRAY(j->arena, bool, n);
-    for (size_t i = j->envelope_count; i < n; i++) stays[i] = j->members.v[i].copied;
-    for (bool again = true; again;) { /* a copy that a later rule redirects takes its target along */
-        again = false;
-        for (size_t i = j->envelope_count; i < n; i++) {
-            uint32_t t = j->members.v[i].target;
-            if (!stays[i] || j->members.v[i].disposition != DISPOSITION_REDIRECT) continue;
-            if (t < j->envelope_count || stays[t]) continue;
-            again = stays[t] = true;
-        }
-    }
-    struct str rule = first->rule;
-    uint32_t rule_index = first->rule_index;
-    struct reply reply = first->reply;
     for (size_t i = 0; i < n; i++) {
         struct member *m = &j->members.v[i];
-        if (stays[i] || m->disposition == DISPOSITION_REJECT) continue;
-        m->disposition = DISPOSITION_REJECT;
-        m->rule = rule;
-        m->rule_index = rule_index;
-        m->reply = reply;
+        if (m->disposition != DISPOSITION_REJECT && !(m->added && m->copied)) refuse_member(m, first);
     }
-    for (size_t i = j->envelope_count; i < n; i++) { /* its target was one of those just refused */
-        struct member *m = &j->members.v[i];
-        if (m->disposition != DISPOSITION_REDIRECT || j->members.v[m->target].disposition != DISPOSITION_REJECT) continue;
-        m->disposition = DISPOSITION_REJECT;
-        m->rule = rule;
-        m->rule_index = rule_index;
-        m->reply = reply;
+    for (bool again = true; again;) { /* a copy whose redirect leads to one of those goes with it */
+        again = false;
+        for (size_t i = j->envelope_count; i < n; i++) {
+            struct member *m = &j->members.v[i];
+            if (m->disposition != DISPOSITION_REDIRECT || j->members.v[m->target].disposition != DISPOSITION_REJECT) continue;
+            refuse_member(m, first);
+            again = true;
+        }
     }
 }
 
@@ -126,7 +117,13 @@ static void answer_all(struct judgement *j, struct verdict *out)
         if (m->disposition == DISPOSITION_REJECT && m->rule_index != NO_INDEX) j->hits[m->rule_index] |= HIT_REJECTED;
     }
     if (rejected == 0) return;
-    enum partial policy = rejected == j->envelope_count ? PARTIAL_WHOLE : partial_policy(j);
+    if (rejected == j->envelope_count) {
+        out->answer = VERDICT_REJECT;
+        out->rule = first->rule;
+        out->reply = first->reply;
+        return;
+    }
+    enum partial policy = partial_policy(j);
     if (policy == PARTIAL_DSN) return;
     if (policy == PARTIAL_DROP) {
         for (size_t i = 0; i < j->envelope_count; i++)
@@ -135,7 +132,7 @@ static void answer_all(struct judgement *j, struct verdict *out)
     }
     out->answer = VERDICT_REJECT;
     out->rule = first->rule;
-    out->reply = rejected == j->envelope_count ? first->reply : naming_reply(j, first);
+    out->reply = naming_reply(j, first);
     refuse_whole(j, first);
 }
 

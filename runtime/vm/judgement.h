@@ -27,7 +27,7 @@ struct member {
     uint8_t disposition;                /* enum disposition; DELIVER unless state is FINAL */
     bool added;
     bool again;                         /* a redirect had taken it out, a later one brought it back */
-    bool copied;                        /* some copy asked for it, not only redirects */
+    bool copied;                        /* some copy asked for it, or for whom it stands in, not only redirects */
     int64_t at;                         /* rules after this index judge it; -1: all */
     uint32_t target;                    /* of a redirect: index; NO_INDEX until the rule is over */
     const struct edits *edits;

@@ -138,8 +138,9 @@ static int wanted_order(const void *a, const void *b, void *ctx)
 /* An address that is there already: joined, and back in play when only a redirect had taken it out. */
 static void join_member(struct judgement *j, struct member *m, const struct wanted *w)
 {
-    raise(m, j->members.v[w->member].need, j->members.v[w->member].tls_rule);
-    m->copied |= !w->redirect;
+    const struct member *origin = &j->members.v[w->member];
+    raise(m, origin->need, origin->tls_rule);
+    m->copied |= !w->redirect || (origin->added && origin->copied);
 }
 
 static void bring_back(struct judgement *j, struct member *m)

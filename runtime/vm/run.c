@@ -286,6 +286,7 @@ bool vm_judge(const struct vm_program *p, const struct vm_input *in, struct aren
     struct judgement j = {.program = p, .in = in, .arena = a, .trace = t, .error = &local};
     begin(&j);
     bool good = judge_all(&j) && finish_verdict(&j, out);
+    if (t) t->steps = j.steps;
     if (good && t) record_facts(&j);
     if (!good && e) *e = local;
     VEC_FREE(&j.members);

@@ -51,6 +51,7 @@ struct trace {
     VEC(struct trace_action) actions;
     VEC(struct trace_fact) facts;
     VEC(struct str) recipients; /* addresses by index: the envelope's, then the added */
+    uint64_t steps;           /* instructions run */
 };
 
 void trace_free(struct trace *t); /* the lists; the arena is the caller's */

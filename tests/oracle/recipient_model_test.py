@@ -68,6 +68,15 @@ def condition(rnd, addresses, depth, gentle):
 
 # --- rules -------------------------------------------------------------------------------------------------------------
 
+def added_later(rnd, serial):
+    """Actions that meet in the second pass: demands, a changed subject, recipients added."""
+    return rnd.choice([
+        lambda: (f'require_tls {(level := rnd.choice(["encrypt", "verified", "dane"]))}', ("require_tls", level)),
+        lambda: (f'prepend_subject "[k{serial}] "', ("prepend", f"[k{serial}] ")),
+        lambda: (f'copy to "{(to := rnd.choice(ADDED))}"', ("copy", to)),
+    ])()
+
+
 def plain_action(rnd, serial):
     return rnd.choice([
         lambda: (f'require_tls {(level := rnd.choice(["encrypt", "verified", "dane"]))}', ("require_tls", level)),
@@ -92,9 +101,11 @@ def last_action(rnd, addresses):
     ])() if rnd.random() < 0.95 else ('defer "later"', ("defer",))
 
 
-def make_rule(rnd, addresses, number):
+def make_rule(rnd, addresses, number, action):
     gentle = rnd.random() < 0.9
     text, when = condition(rnd, addresses, rnd.randint(0, 2), gentle)
+    if action is added_later and rnd.random() < 0.5:
+        text, when = 'subject contains "k"', model.subj("k")
     rule = {"when": when, "unless": [], "then": [], "name": f"r{number}", "mode": "enforce", "on_error": "defer"}
     options = f'rule "r{number}"'
     if rnd.random() < 0.2:
@@ -109,11 +120,13 @@ def make_rule(rnd, addresses, number):
         text, unless = condition(rnd, addresses, 1, gentle)
         rule["unless"].append(unless)
         source += f"unless {text}\n"
-    actions = [plain_action(rnd, number * 10 + i) for i in range(rnd.randint(0, 2))]
+    actions = [action(rnd, number * 10 + i) for i in range(rnd.randint(0, 2))]
     seen = set()
     actions = [a for a in actions if not (a[1] in seen or seen.add(a[1]))]
     if not actions or rnd.random() < 0.45:
         actions.insert(rnd.randint(0, len(actions)), last_action(rnd, addresses))
+        if rnd.random() < 0.1 and ("stop",) not in (a[1] for a in actions):
+            actions.insert(rnd.randint(0, len(actions)), ("stop", ("stop",)))
     rule["then"] = [a[1] for a in actions]
     return rule, source + "then " + ", ".join(a[0] for a in actions) + "\n"
 
@@ -124,8 +137,9 @@ def make_program(rnd):
     if rnd.random() < 0.3:
         recipients.append(rnd.choice(ADDED))
     rules, text = [], ""
+    action = rnd.choice([plain_action, plain_action, added_later])
     for number in range(rnd.randint(1, 6)):
-        rule, source = make_rule(rnd, addresses, number)
+        rule, source = make_rule(rnd, addresses, number, action)
         rules.append(rule)
         text += source
     message = {"rcpt": recipients, "subject": rnd.choice(["", "k", "plain"]),
