@@ -160,7 +160,7 @@ static void decide(struct settling *s, size_t i, int64_t now)
     }
     struct next_try next = schedule_next(&retry, o->attempts, now, rcpt->expires, relay_chance(s->relay));
     if (next.expired) {
-        s->returned[i] = trouble_expiry(rcpt->need, o->reason);
+        s->returned[i] = trouble_expiry(o->reason);
     } else {
         o->kind = OUTCOME_RETRY;
         o->next_try = next.at;

@@ -99,15 +99,16 @@ size_t trouble_reason(const struct trouble *t, const struct trouble_answer *a, c
     return n;
 }
 
-struct reply trouble_expiry(struct obligation need, struct str reason)
+struct reply trouble_expiry(struct str reason)
 {
     struct str first, rest;
     struct status s = {0};
     str_cut(reason, ' ', &first, &rest);
-    bool waited_for_policy = status_parse(first, &s) && s.class == 4 && s.subject == 7;
-    if (obligation_demands_tls(need) && waited_for_policy && s.detail == 30)
+    /* Only our own reasons begin with an enhanced code: a peer's 4.7.x is not the policy's. */
+    bool policy = status_parse(first, &s) && s.class == 4 && s.subject == 7;
+    if (policy && s.detail == 30)
         return (struct reply){550, STATUS(5, 7, 30), STR("REQUIRETLS support required, and the next host does not offer it")};
-    if (obligation_demands_tls(need) && waited_for_policy && (s.detail == 4 || s.detail == 5))
+    if (policy && (s.detail == 4 || s.detail == 5))
         return (struct reply){550, STATUS(5, 7, 10), STR("Encryption needed, and it could not be had in time")};
     return (struct reply){550, STATUS(5, 4, 7), STR("Delivery time expired")};
 }

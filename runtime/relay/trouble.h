@@ -6,7 +6,6 @@
 #ifndef SLUICE_RELAY_TROUBLE_H
 #define SLUICE_RELAY_TROUBLE_H
 
-#include "mail/obligation.h"
 #include "mail/status.h"
 
 enum trouble_phase {
@@ -54,9 +53,9 @@ struct trouble_answer trouble_decide(const struct trouble *t);
  * words, "4.7.4 TLS required but not offered by …"; one printable line of at most `room` - 1 bytes.  Returns its length. */
 size_t trouble_reason(const struct trouble *t, const struct trouble_answer *a, char *out, size_t room);
 
-/* What an expired recipient is returned with.  `reason` is its last one, as written by trouble_reason: mail that waited
- * for TLS comes back as 5.7.10, or 5.7.30 where only REQUIRETLS lacked; all else as 5.4.7. */
-struct reply trouble_expiry(struct obligation need, struct str reason);
+/* What an expired recipient is returned with.  `reason` is its last one, as written by trouble_reason: mail that waited for
+ * TLS, its own demand or the connector's, comes back as 5.7.10, or 5.7.30 where only REQUIRETLS lacked; all else 5.4.7. */
+struct reply trouble_expiry(struct str reason);
 
 /* Whether a failure is reported to the reverse-path: never for <> (no bounce of a bounce, RFC 5321 section 4.5.5),
  * never for what the relay made itself, never with NOTIFY given without FAILURE (RFC 3461 section 4.1). */
