@@ -21,7 +21,8 @@ bool build_read_fd(int fd, size_t most, struct buf *out, struct err *e)
     struct stat st;
     if (fstat(fd, &st) < 0) return err_os(e, EX_NOINPUT, "reading a file");
     if (!S_ISREG(st.st_mode)) return err_set(e, EX_NOINPUT, "it is no regular file");
-    if (st.st_size < 0 || (uint64_t)st.st_size > most) return err_set(e, EX_DATAERR, "it is larger than %zu bytes", most);
+    if (st.st_size < 0 || (uint64_t)st.st_size > most)
+        return err_set(e, EX_DATAERR, "it is larger than %zu bytes", most);
     off_t at = 0;
     for (;;) { /* to its end, wherever that is by now, but not beyond `most` */
         buf_reserve(out, 65536);

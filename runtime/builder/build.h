@@ -8,6 +8,8 @@
 #include "bytecode/program.h"
 #include "mail/settings.h"
 
+enum { BUILD_PROGRAM_MAX = 256 * 1024 * 1024 }; /* bytes of a compiled program, or of one source */
+
 /* Reads a whole regular file of at most `most` bytes, appending to *out.  False with *e: EX_NOINPUT, EX_NOPERM, EX_DATAERR. */
 bool build_read_file(const char *path, size_t most, struct buf *out, struct err *e);
 bool build_read_fd(int fd, size_t most, struct buf *out, struct err *e); /* from its start; the descriptor stays open */

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -37,6 +38,7 @@ static void keep_only(int channel)
 static _Noreturn void be_judge(struct serving *s, int channel)
 {
     struct err e = {0};
+    prctl(PR_SET_NAME, "sluiced-judge", 0, 0, 0);
     keep_only(channel);
     if (s->sandbox && !jail_install(JAIL_JUDGE, &e)) {
         fprintf(stderr, "sluiced: judge: %s\n", e.text);
@@ -51,17 +53,21 @@ static bool tell_relay(struct serving *s, enum link_kind kind, int pid, const ch
     return link_send(s->relay, &m, fd, fd ? 1 : 0, NULL);
 }
 
-/* A fork that fails is told as a judge that died: the relay then asks again, after its own pause. */
+/* A template that cannot fork has no use: it ends, and the supervisor makes another after a pause. */
 static bool spawn(struct serving *s)
 {
     int ends[2];
-    if (s->pid_count == SERVE_JUDGES_MAX || !link_pair(ends, NULL)) return tell_relay(s, LINK_DIED, 0, "could not be started", NULL);
+    struct err e = {0};
+    if (s->pid_count == SERVE_JUDGES_MAX || !link_pair(ends, &e)) return false;
     fflush(stderr);
     pid_t pid = fork();
     if (pid == 0) be_judge(s, ends[1]);
     close(ends[1]);
-    if (pid > 0) s->pids[s->pid_count++] = pid;
-    bool ok = pid > 0 ? tell_relay(s, LINK_JUDGE, pid, "", &ends[0]) : tell_relay(s, LINK_DIED, 0, "could not be started", NULL);
+    bool ok = pid > 0;
+    if (ok) {
+        s->pids[s->pid_count++] = pid;
+        ok = tell_relay(s, LINK_JUDGE, pid, "", &ends[0]);
+    }
     close(ends[0]);
     return ok;
 }
@@ -80,7 +86,8 @@ static bool reap(struct serving *s)
 {
     struct signalfd_siginfo unused;
     int status, pid;
-    while (read(s->children, &unused, sizeof unused) > 0) {}
+    while (read(s->children, &unused, sizeof unused) > 0) {
+    }
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         char how[64];
         if (!forget(s, pid)) continue;

@@ -13,7 +13,7 @@
 /* The default of each setting, as stdlib/declarations.def writes it; "" none. */
 static const char *const defaults[DECLARATION_COUNT][DECLARATION_PARAMS_MAX] = {
 #define DECLARATION(id, name, named, once, settings, doc, example)
-#define SETTING(declaration, id, index, name, type, words, positional, required, many, value, doc) \
+#define SETTING(declaration, id, index, name, type, words, positional, required, many, value, doc)                     \
     [DECLARATION_##declaration][index] = value,
 #include "stdlib/declarations.def"
 #undef DECLARATION
@@ -49,7 +49,8 @@ static int64_t default_number(const char *text)
     static const struct {
         const char *unit;
         int64_t factor;
-    } units[] = {{"", 1}, {"KB", 1 << 10}, {"MB", 1 << 20}, {"second", 1}, {"minute", 60}, {"hour", 3600}, {"day", 86400}};
+    } units[] = {{"", 1},        {"KB", 1 << 10}, {"MB", 1 << 20}, {"second", 1},
+                 {"minute", 60}, {"hour", 3600},  {"day", 86400}};
     struct str s = str_of(text), number, unit;
     int64_t value = 0;
     str_cut(s, ' ', &number, &unit);
@@ -123,7 +124,8 @@ static bool endpoint_of(const struct reading *r, uint8_t setting, struct str *ip
     uint8_t bytes[IP_SIZE];
     *ip = str_slice(text, 0, colon == STR_NPOS ? 0 : colon);
     if (ip->n > 2 && ip->p[0] == '[' && ip->p[ip->n - 1] == ']') *ip = str_slice(*ip, 1, ip->n - 1);
-    if (colon == STR_NPOS || !ip_parse(*ip, bytes) || !str_to_u64(str_from(text, colon + 1), &number) || number < 1 || number > 65535)
+    if (colon == STR_NPOS || !ip_parse(*ip, bytes) || !str_to_u64(str_from(text, colon + 1), &number) || number < 1 ||
+        number > 65535)
         return err_set(r->e, EX_CONFIG, "listener \"%.*s\": the address \"%.*s\" is not an IP address and a port",
                        STR_ARG(r->d->name), STR_ARG(text));
     *port = (uint16_t)number;
@@ -166,8 +168,10 @@ static bool read_listener(const struct reading *r, struct listener_settings *out
 
 static bool read_connector(const struct reading *r, struct connector_settings *out)
 {
-    static const char *const tls[] = {[CONNECTOR_TLS_OPPORTUNISTIC] = "opportunistic", [CONNECTOR_TLS_NONE] = "none",
-                                      [CONNECTOR_TLS_ENCRYPT] = "encrypt", [CONNECTOR_TLS_VERIFIED] = "verified"};
+    static const char *const tls[] = {[CONNECTOR_TLS_OPPORTUNISTIC] = "opportunistic",
+                                      [CONNECTOR_TLS_NONE] = "none",
+                                      [CONNECTOR_TLS_ENCRYPT] = "encrypt",
+                                      [CONNECTOR_TLS_VERIFIED] = "verified"};
     int64_t port = number_of(r, SETTING_CONNECTOR_PORT);
     out->name = r->d->name;
     out->host = text_of(r, SETTING_CONNECTOR_HOST);
@@ -184,7 +188,7 @@ static bool read_connector(const struct reading *r, struct connector_settings *o
 static void read_retry(const struct reading *r, struct settings *out)
 {
     out->retry_first = small_number_of(r, SETTING_RETRY_FIRST);
-    out->retry_most = small_number_of(r, SETTING_RETRY_MOST);
+    out->retry_most = small_number_of(r, SETTING_RETRY_LONGEST);
     out->retry_until = small_number_of(r, SETTING_RETRY_UNTIL);
 }
 
@@ -205,7 +209,8 @@ bool settings_from_program(struct arena *a, const struct program *p, struct sett
     memset(out, 0, sizeof *out);
     for (uint32_t i = 0; i < p->declarations_count; i++)
         if (p->declarations[i].declaration < DECLARATION_COUNT) count[p->declarations[i].declaration]++;
-    if (!count[DECLARATION_RELAY]) return err_set(e, EX_CONFIG, "the configuration declares no relay: relay hostname \"…\"");
+    if (!count[DECLARATION_RELAY])
+        return err_set(e, EX_CONFIG, "the configuration declares no relay: relay hostname \"…\"");
     if (!count[DECLARATION_LISTENER])
         return err_set(e, EX_CONFIG, "the configuration declares no listener: listener \"inbound\" address \"…\"");
     out->listeners = ARENA_ARRAY(a, struct listener_settings, count[DECLARATION_LISTENER]);

@@ -34,10 +34,10 @@ struct making {
     struct settings settings;
     struct judge *judge;
     struct buf warnings;
-    int maps;                   /* /proc/self/maps */
+    int maps;                    /* /proc/self/maps */
     int settings_fd, program_fd; /* memfds */
-    bool jailed;                /* filter 0 stands */
-    struct err jail_err;        /* else: why not */
+    bool jailed;                 /* filter 0 stands */
+    struct err jail_err;         /* else: why not */
 };
 
 static bool refuse(const struct making *m, struct str text)
@@ -50,7 +50,8 @@ static bool refuse(const struct making *m, struct str text)
 
 static bool refuse_err(const struct making *m, const struct err *e)
 {
-    return refuse(m, arena_printf(m->arena, "%s%s%s\n", m->o->config ? m->o->config : "", m->o->config ? ": " : "", e->text));
+    return refuse(
+        m, arena_printf(m->arena, "%s%s%s\n", m->o->config ? m->o->config : "", m->o->config ? ": " : "", e->text));
 }
 
 /* Step 1: what is opened lazily, and the descriptor by which generated code is found later. */
@@ -64,8 +65,8 @@ static bool warm_up(struct making *m, struct err *e)
 static bool load_program(struct making *m, struct err *e)
 {
     struct buf bytes = {0};
-    bool ok = m->o->source == TEMPLATE_PROGRAM ? build_read_fd(m->o->program, PROGRAM_FILE_MAX, &bytes, e)
-                                               : build_read_file(m->o->config, PROGRAM_FILE_MAX, &bytes, e);
+    bool ok = m->o->source == TEMPLATE_PROGRAM ? build_read_fd(m->o->program, BUILD_PROGRAM_MAX, &bytes, e)
+                                               : build_read_file(m->o->config, BUILD_PROGRAM_MAX, &bytes, e);
     bool compiled = ok && (m->o->source == TEMPLATE_PROGRAM || program_is_compiled(buf_str(&bytes)));
     if (compiled) m->program = build_decode(buf_str(&bytes), e);
     buf_free(&bytes);
@@ -132,7 +133,11 @@ int template_run(const struct template_options *o)
     }
     if (!build(&m) || !load(&m)) return EX_CONFIG;
     if (!announce(&m)) return EX_OSERR;
-    struct serving s = {.judge = m.judge, .supervisor = o->supervisor, .relay = o->relay, .children = children,
-                        .build_id = o->build_id, .sandbox = m.settings.sandbox};
+    struct serving s = {.judge = m.judge,
+                        .supervisor = o->supervisor,
+                        .relay = o->relay,
+                        .children = children,
+                        .build_id = o->build_id,
+                        .sandbox = m.settings.sandbox};
     return serve_forks(&s); /* the process ends with it: nothing is freed, least of all sealed code */
 }

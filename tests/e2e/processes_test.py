@@ -40,7 +40,7 @@ def filters():
     """relay, template and judges run under a seccomp filter and hold no memory that is writable and executable"""
     with Sink() as sink, Relay('when body matches /sec[a-z]{2}t/ then mark "x"', sink) as relay:
         children = relay.children()
-        for role in ("sluiced-relay", "sluiced-template", "sluiced-judge"):
+        for role in ("sluiced-relay", "sluiced-templat", "sluiced-judge"):
             assert children.get(role), (role, children)
             for pid in children[role]:
                 equal(status_of(pid, "Seccomp"), "2", role)
