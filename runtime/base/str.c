@@ -107,12 +107,18 @@ bool str_to_i64(struct str s, int64_t *out)
     return true;
 }
 
-bool str_is_ascii(struct str s)
+size_t str_ascii_prefix(struct str s)
 {
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] >= 0x80) return false;
-    return true;
+    size_t i = 0;
+    for (uint64_t eight; s.n - i >= sizeof eight; i += sizeof eight) {
+        memcpy(&eight, s.p + i, sizeof eight);
+        if (eight & 0x8080808080808080u) break;
+    }
+    while (i < s.n && (unsigned char)s.p[i] < 0x80) i++;
+    return i;
 }
+
+bool str_is_ascii(struct str s) { return str_ascii_prefix(s) == s.n; }
 
 /* RFC 3629 section 4: the well-formed byte sequences, by lead byte. */
 bool str_is_utf8(struct str s)
@@ -120,8 +126,12 @@ bool str_is_utf8(struct str s)
     if (s.n == 0) return true;
     const unsigned char *p = (const unsigned char *)s.p, *end = p + s.n;
     while (p < end) {
-        unsigned char c = *p++;
-        if (c < 0x80) continue;
+        unsigned char c = *p;
+        if (c < 0x80) {
+            p += str_ascii_prefix((struct str){(const char *)p, (size_t)(end - p)});
+            continue;
+        }
+        p++;
         size_t more = c >= 0xc2 && c <= 0xdf ? 1 : c >= 0xe0 && c <= 0xef ? 2 : c >= 0xf0 && c <= 0xf4 ? 3 : 0;
         if (more == 0 || (size_t)(end - p) < more) return false;
         unsigned char low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;

@@ -42,6 +42,7 @@ bool str_cut(struct str s, char sep, struct str *head, struct str *tail);
 bool str_to_u64(struct str s, uint64_t *out);
 bool str_to_i64(struct str s, int64_t *out);
 
+size_t str_ascii_prefix(struct str s); /* how many bytes at its start are below 0x80 */
 bool str_is_ascii(struct str s);
 bool str_is_utf8(struct str s); /* RFC 3629: no overlong forms, no surrogates */
 

@@ -1,5 +1,6 @@
 #include "mail/fold.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include <utf8proc.h>
@@ -38,7 +39,7 @@ struct folder {
     const struct manner *manner;
     struct buf *out;
     size_t out_from;
-    struct fold_map *map;
+    struct fold_map *map; /* of manner_text only; may be NULL */
     bool blank;  /* the output ends with a blank, or is to have none at its start */
     bool broken; /* the next byte does not continue the map's last point */
     size_t source; /* where the segment began */
@@ -67,12 +68,13 @@ size_t fold_decode(const char *p, size_t n, uint32_t *out)
 
 void fold_encode(struct buf *out, uint32_t c)
 {
-    char p[4];
-    size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-    for (size_t i = n; i-- > 1; c >>= 6) p[i] = (char)(0x80 | (c & 0x3f));
     static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    if (out->cap - out->n < n) buf_reserve(out, n);
+    char *p = out->p + out->n;
+    for (size_t i = n; i-- > 1; c >>= 6) p[i] = (char)(0x80 | (c & 0x3f));
     p[0] = (char)(lead[n] | c);
-    buf_add(out, (struct str){p, n});
+    out->n += n;
 }
 
 /* --- one segment ------------------------------------------------------------------------------------------------ */
@@ -176,46 +178,112 @@ static void segment_add(struct folder *f, uint32_t c, size_t source)
 
 /* --- text ------------------------------------------------------------------------------------------------------- */
 
+/* Eight ASCII bytes at once, lowered: false when one of them is a control, or a blank beside another (`blank`: beside
+ * the byte before).  In each byte the high bit is free to tell what a comparison said. */
+static bool fold_eight(const char *in, bool *blank, char *out)
+{
+    const uint64_t ones = 0x0101010101010101u, high = ones * 0x80;
+    uint64_t v;
+    memcpy(&v, in, sizeof v);
+    v = le64toh(v);
+    uint64_t printable = (v + ones * (0x80 - 0x20)) & high, blanks = (high - (v ^ ones * ' ')) & high;
+    if (printable != high || (blanks & blanks << 8) || (*blank && (blanks & 0x80))) return false;
+    uint64_t upper = (v + ones * (0x80 - 'A')) & ~(v + ones * (0x7f - 'Z')) & high;
+    v = htole64(v | upper >> 2);
+    memcpy(out, &v, sizeof v);
+    *blank = blanks >> 63;
+    return true;
+}
+
+/* Without a map, the common case. */
+static void ascii_emit_plainly(struct folder *f, struct str s)
+{
+    char *out = f->out->p + f->out->n;
+    for (size_t i = 0; i < s.n;) {
+        if (s.n - i >= 8 && fold_eight(s.p + i, &f->blank, out)) {
+            i += 8;
+            out += 8;
+            continue;
+        }
+        for (size_t end = s.n - i >= 8 ? i + 8 : s.n; i < end; i++) {
+            char c = ascii_lower(s.p[i]);
+            bool white = c == ' ' || (c >= 9 && c <= 13);
+            if (!white || !f->blank) *out++ = white ? ' ' : c;
+            f->blank = white;
+        }
+    }
+    f->out->n = (size_t)(out - f->out->p);
+}
+
 static void ascii_emit(struct folder *f, struct str s, size_t from, size_t to)
 {
     buf_reserve(f->out, to - from);
+    if (!f->manner->collapse) {
+        for (size_t i = from; i < to; i++) f->out->p[f->out->n++] = ascii_lower(s.p[i]);
+        return;
+    }
+    if (!f->map) {
+        ascii_emit_plainly(f, str_slice(s, from, to));
+        return;
+    }
     f->broken = true;
     for (size_t i = from; i < to; i++) {
         char c = ascii_lower(s.p[i]);
-        if (f->manner->collapse && (c == ' ' || (c >= 9 && c <= 13))) {
-            if (f->blank) {
-                f->broken = true;
-                continue;
-            }
-            c = ' ';
-            f->blank = true;
-        } else {
-            f->blank = false;
+        bool white = c == ' ' || (c >= 9 && c <= 13);
+        if (white && f->blank) {
+            f->broken = true;
+            continue;
         }
-        if (f->broken) {
-            point_add(f, i, true);
-            f->broken = false;
-        }
-        f->out->p[f->out->n++] = c;
+        f->blank = white;
+        if (f->broken) point_add(f, i, true);
+        f->broken = false;
+        f->out->p[f->out->n++] = white ? ' ' : c;
     }
+}
+
+/* What a character folds to by itself, in all three manners, when no mark follows: for the letters most mail is made of.
+ * 0: ask the tables.  All of them are safe starters. */
+static uint32_t simple_fold(uint32_t c)
+{
+    if (c >= 0xc0 && c <= 0xff) return c == 0xd7 || c == 0xdf || c == 0xf7 ? 0 : c | 0x20;  /* Latin-1 letters but sharp s */
+    if (c >= 0x410 && c <= 0x44f) return c < 0x430 ? c + 0x20 : c;                        /* Cyrillic */
+    if ((c >= 0x4e00 && c <= 0x9fff) || (c >= 0xac00 && c <= 0xd7a3)) return c;            /* Han, Hangul */
+    if ((c >= 0x3041 && c <= 0x3096) || (c >= 0x30a1 && c <= 0x30fa)) return c;            /* Hiragana, Katakana */
+    return 0;
+}
+
+/* Does what stands at `at` leave alone what stands before it? */
+static bool is_apart(struct str s, size_t at)
+{
+    uint32_t c;
+    if (at == s.n || (unsigned char)s.p[at] < 0x80) return true;
+    fold_decode(s.p + at, s.n - at, &c);
+    return simple_fold(c) != 0;
 }
 
 static void run(struct folder *f, struct str s)
 {
     for (size_t i = 0; i < s.n;) {
         size_t end = i;
-        while (end < s.n && (unsigned char)s.p[end] < 0x80) end++;
+        if ((unsigned char)s.p[i] < 0x80) end += str_ascii_prefix((struct str){s.p + i, s.n - i});
         /* The last ASCII character before others may be the base of marks. */
-        if (end > i && end < s.n) end--;
+        if (end > i && !is_apart(s, end)) end--;
         if (end > i) {
             segment_flush(f);
             ascii_emit(f, s, i, end);
             i = end;
             continue;
         }
-        uint32_t c;
+        uint32_t c, folded;
         size_t n = fold_decode(s.p + i, s.n - i, &c);
-        segment_add(f, c, i);
+        if ((folded = simple_fold(c)) != 0 && is_apart(s, i + n)) {
+            segment_flush(f);
+            point_add(f, i, false);
+            fold_encode(f->out, folded);
+            f->blank = false;
+        } else {
+            segment_add(f, c, i);
+        }
         i += n;
     }
     segment_flush(f);

@@ -60,7 +60,8 @@ static uint32_t interesting(struct dice *d)
                                     0xe9,   0xdf,   0xad,   0x200d, 0x200b, 0xfb01, 0xff21, 0xff76, 0xff9e, 0x1100, 0x1161,
                                     0x11a8, 0xac00, 0x9be,  0x9c7,  0x3b1,  0x1fb3, 0x130,  0x149,  0x344,  0x3000, 0x2028,
                                     0x4e2d, 0x3099, 0x304b, 0x1d400, 0x3c2, 0xfdfa, 0x212b, 0x2126, 0xe01,  0xe33,  0x16d67,
-                                    0x115f, 0x3164, 0x1f80, 0x1e9e, 0xab70, 0x13a0, 0x10a0};
+                                    0x115f, 0x3164, 0x1f80, 0x1e9e, 0xab70, 0x13a0, 0x10a0,
+                                    0x418,  0x435,  0xd6,   0xd7,   0xf7,   0x30ab, 0x4e00, 0xd7a3};
     return some[dice_roll(d, sizeof some / sizeof *some)];
 }
 
@@ -105,6 +106,35 @@ static void segments_fold_as_the_whole(void **state)
     buf_free(&got);
     buf_free(&wanted);
     buf_free(&again);
+}
+
+/* Eight bytes at a time, one at a time with a map, and the plain meaning. */
+static void ascii_folds_the_same_every_way(void **state)
+{
+    (void)state;
+    struct dice d = {77};
+    struct buf fast = {0}, slow = {0}, wanted = {0};
+    struct fold_map map = {0};
+    for (int round = 0; round < 50000; round++) {
+        char bytes[60];
+        size_t n = dice_roll(&d, sizeof bytes);
+        for (size_t i = 0; i < n; i++) bytes[i] = (char)(dice_roll(&d, 4) ? 'A' - 2 + dice_roll(&d, 60) : dice_roll(&d, 5) ? ' ' : dice_roll(&d, 128));
+        fast.n = slow.n = wanted.n = 0;
+        bool blank = false;
+        for (size_t i = 0; i < n; i++) {
+            bool white = bytes[i] == ' ' || (bytes[i] >= 9 && bytes[i] <= 13);
+            if (!white || !blank) buf_add_byte(&wanted, white ? ' ' : ascii_lower(bytes[i]));
+            blank = white;
+        }
+        fold_text((struct str){bytes, n}, 0, &fast, NULL);
+        fold_text((struct str){bytes, n}, 0, &slow, &map);
+        check_str_at(buf_str(&fast), buf_str(&wanted), __FILE__, __LINE__);
+        check_str_at(buf_str(&slow), buf_str(&wanted), __FILE__, __LINE__);
+    }
+    fold_map_free(&map);
+    buf_free(&fast);
+    buf_free(&slow);
+    buf_free(&wanted);
 }
 
 static void any_bytes_fold_to_utf8(void **state)
@@ -268,6 +298,7 @@ int main(void)
         cmocka_unit_test(known_foldings),
         cmocka_unit_test(others),
         cmocka_unit_test(segments_fold_as_the_whole),
+        cmocka_unit_test(ascii_folds_the_same_every_way),
         cmocka_unit_test(any_bytes_fold_to_utf8),
         cmocka_unit_test(the_way_back),
         cmocka_unit_test(words_end_where_letters_do),
