@@ -43,6 +43,10 @@ struct loop {
     int64_t now, monotonic;    /* of this turn; 0: not read yet */
     struct loop_timer *timers; /* unused ones */
     struct link streams, channels, listeners;
+    int epoll;
+    uv_poll_t ready;           /* libuv's view of it; keeps the loop alive while anything is polled */
+    size_t polled;             /* pollers that wait for something */
+    struct link pollers, dropped; /* dropped: freed once no event in hand can name them */
     bool stopping;
     char *buffer;              /* DATAGRAM_MAX bytes: what is read */
     char *plain;               /* READ_MAX bytes: what TLS decrypts */
@@ -68,16 +72,21 @@ static inline void link_remove(struct link *k)
 }
 #define LINK_OWNER(k, type, member) ((type *)(void *)((char *)(k) - offsetof(type, member)))
 
-/* A polled descriptor; what polls may be freed at once, this frees itself when libuv lets go. */
+/* A polled descriptor.  All of them stand in one epoll of ours, and that one in libuv's: with uv_poll_t each connection
+ * costs five system calls more.  Level-triggered. */
 struct poller {
-    uv_poll_t handle;
-    int events;
+    struct loop *loop;
+    struct link link;          /* loop->pollers, then loop->dropped */
+    int fd, events;            /* events 0: not in the epoll */
     void (*ready)(void *owner, int events); /* an error shows as all events asked for */
     void *owner;
 };
 struct poller *poller_create(struct loop *l, int fd, void (*ready)(void *owner, int events), void *owner);
 void poller_want(struct poller *p, int events); /* UV_READABLE | UV_WRITABLE; 0 stops */
-void poller_free(struct poller **p);            /* the descriptor may be closed right after */
+void poller_free(struct poller **p);            /* before the descriptor is closed */
+/* Likewise, for a descriptor that is closed right after and that no other process and no dup shares: the kernel then
+ * forgets it by itself. */
+void poller_forget(struct poller **p);
 
 void loop_timer_set(struct loop *l, struct net_timer *t, int64_t after_ms);
 void loop_timer_clear(struct net_timer *t);

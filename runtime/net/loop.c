@@ -1,17 +1,24 @@
 #include "net/loop.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/random.h>
 #include <sysexits.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "net/core.h"
+
+enum { EVENTS_PER_TURN = 128 };
 
 struct loop_timer {
     uv_timer_t handle;
     struct net_timer *timer; /* NULL: unused */
     struct loop_timer *next;
 };
+
+static void free_dropped(struct loop *l);
 
 /* --- the turn ------------------------------------------------------------------------------------------------------ */
 
@@ -94,6 +101,7 @@ static void on_prepare(uv_prepare_t *h)
         if (!l->first && !l->dirty_first) break;
     }
     if (!l->first && !l->dirty_first) uv_idle_stop(&l->idle);
+    free_dropped(l);
     l->now = l->monotonic = 0;
     if (l->stopping) uv_stop(&l->uv);
 }
@@ -215,39 +223,80 @@ static void port_timer_clear(void *self, struct net_timer *t)
 
 /* --- polled descriptors -------------------------------------------------------------------------------------------- */
 
-static void on_poll(uv_poll_t *h, int status, int events)
+static void free_dropped(struct loop *l)
 {
-    struct poller *p = (struct poller *)h;
-    if (status < 0) { /* EPOLLERR: libuv stopped the handle; reading or writing will say what it is */
-        events = p->events;
-        p->events = 0;
+    while (l->dropped.next != &l->dropped) {
+        struct poller *p = LINK_OWNER(l->dropped.next, struct poller, link);
+        link_remove(&p->link);
+        free(p);
     }
-    p->ready(p->owner, events);
+}
+
+static void on_epoll(uv_poll_t *h, int status, int events)
+{
+    struct loop *l = h->data;
+    struct epoll_event ready[EVENTS_PER_TURN];
+    (void)status;
+    (void)events;
+    int n = epoll_wait(l->epoll, ready, EVENTS_PER_TURN, 0);
+    for (int i = 0; i < n; i++) {
+        struct poller *p = ready[i].data.ptr;
+        int what = 0;
+        if (ready[i].events & EPOLLIN) what |= UV_READABLE;
+        if (ready[i].events & EPOLLOUT) what |= UV_WRITABLE;
+        if (ready[i].events & (EPOLLERR | EPOLLHUP)) what = p->events; /* reading or writing will say what it is */
+        what &= p->events;                                             /* changed, or dropped, by an event before it */
+        if (what) p->ready(p->owner, what);
+    }
+    free_dropped(l);
 }
 
 struct poller *poller_create(struct loop *l, int fd, void (*ready)(void *owner, int events), void *owner)
 {
     struct poller *p = mem_alloc(sizeof *p);
-    INVARIANT(uv_poll_init(&l->uv, &p->handle, fd) == 0);
+    p->loop = l;
+    p->fd = fd;
     p->ready = ready;
     p->owner = owner;
+    link_add(&l->pollers, &p->link);
     return p;
+}
+
+static void count_polled(struct loop *l, bool more)
+{
+    l->polled += more ? 1 : (size_t)-1;
+    if (more && l->polled == 1) uv_ref((uv_handle_t *)&l->ready);
+    if (!more && l->polled == 0) uv_unref((uv_handle_t *)&l->ready);
 }
 
 void poller_want(struct poller *p, int events)
 {
     if (p->events == events) return;
+    struct epoll_event e = {.data.ptr = p};
+    if (events & UV_READABLE) e.events |= EPOLLIN;
+    if (events & UV_WRITABLE) e.events |= EPOLLOUT;
+    int how = !p->events ? EPOLL_CTL_ADD : events ? EPOLL_CTL_MOD : EPOLL_CTL_DEL; /* with no event left it would still tell errors */
+    INVARIANT(epoll_ctl(p->loop->epoll, how, p->fd, &e) == 0);
+    if (!p->events || !events) count_polled(p->loop, events != 0);
     p->events = events;
-    INVARIANT((events ? uv_poll_start(&p->handle, events, on_poll) : uv_poll_stop(&p->handle)) == 0);
 }
 
-static void on_poller_closed(uv_handle_t *h) { free(h); }
+void poller_forget(struct poller **p)
+{
+    if (!*p) return;
+    struct loop *l = (*p)->loop;
+    if ((*p)->events) count_polled(l, false);
+    (*p)->events = 0;
+    link_remove(&(*p)->link);
+    link_add(&l->dropped, &(*p)->link);
+    *p = NULL;
+}
 
 void poller_free(struct poller **p)
 {
     if (!*p) return;
-    uv_close((uv_handle_t *)&(*p)->handle, on_poller_closed);
-    *p = NULL;
+    poller_want(*p, 0);
+    poller_forget(p);
 }
 
 /* --- wake-ups, watches, signals ------------------------------------------------------------------------------------ */
@@ -294,7 +343,6 @@ static void on_watch(void *owner, int events)
 {
     struct loop_watch *w = owner;
     (void)events;
-    poller_want(w->poller, UV_READABLE); /* after an error libuv had stopped it */
     w->readable(w->owner);
 }
 
@@ -350,9 +398,11 @@ void loop_signal_free(struct loop_signal **s)
 struct loop *loop_create(struct err *e)
 {
     struct loop *l = mem_alloc(sizeof *l);
-    int rc = uv_loop_init(&l->uv);
+    l->epoll = epoll_create1(EPOLL_CLOEXEC);
+    int rc = l->epoll < 0 ? -errno : uv_loop_init(&l->uv);
     if (rc != 0) {
         err_set(e, EX_OSERR, "cannot create the event loop: %s", uv_strerror(rc));
+        if (l->epoll >= 0) close(l->epoll);
         free(l);
         return NULL;
     }
@@ -363,6 +413,11 @@ struct loop *loop_create(struct err *e)
     link_init(&l->streams);
     link_init(&l->channels);
     link_init(&l->listeners);
+    link_init(&l->pollers);
+    link_init(&l->dropped);
+    INVARIANT(uv_poll_init(&l->uv, &l->ready, l->epoll) == 0 && uv_poll_start(&l->ready, UV_READABLE, on_epoll) == 0);
+    l->ready.data = l;
+    uv_unref((uv_handle_t *)&l->ready);
     INVARIANT(uv_prepare_init(&l->uv, &l->prepare) == 0 && uv_idle_init(&l->uv, &l->idle) == 0);
     l->prepare.data = l;
     uv_prepare_start(&l->prepare, on_prepare);
@@ -389,9 +444,9 @@ static void close_left(uv_handle_t *h, void *arg)
     (void)arg;
     if (uv_is_closing(h)) return;
     struct loop *l = h->loop->data;
-    bool ours = h == (uv_handle_t *)&l->prepare || h == (uv_handle_t *)&l->idle;
+    bool ours = h == (uv_handle_t *)&l->prepare || h == (uv_handle_t *)&l->idle || h == (uv_handle_t *)&l->ready;
     if (h->type == UV_TIMER && ((struct loop_timer *)h)->timer) ((struct loop_timer *)h)->timer->impl = NULL;
-    uv_close(h, ours ? NULL : on_handle_closed); /* timers, wake-ups, signals, pollers: each one allocation */
+    uv_close(h, ours ? NULL : on_handle_closed); /* timers, wake-ups, signals: each one allocation */
 }
 
 void loop_free(struct loop **l)
@@ -403,6 +458,13 @@ void loop_free(struct loop **l)
     uv_walk(&(*l)->uv, close_left, NULL);
     uv_run(&(*l)->uv, UV_RUN_DEFAULT);
     INVARIANT(uv_loop_close(&(*l)->uv) == 0);
+    free_dropped(*l);
+    while ((*l)->pollers.next != &(*l)->pollers) { /* of watches that outlive the loop: theirs to free no more */
+        struct poller *p = LINK_OWNER((*l)->pollers.next, struct poller, link);
+        link_remove(&p->link);
+        free(p);
+    }
+    close((*l)->epoll);
     free((*l)->buffer);
     free((*l)->plain);
     free(*l);

@@ -83,7 +83,7 @@ static struct net_stream *stream_new(struct loop *l)
 
 static void close_descriptor(struct net_stream *s)
 {
-    poller_free(&s->poller);
+    poller_forget(&s->poller); /* made or accepted here, CLOEXEC, never passed on */
     if (s->fd >= 0) close(s->fd);
     s->fd = -1;
 }
@@ -402,7 +402,6 @@ static void on_ready(void *owner, int events)
         }
         loop_timer_clear(&s->timer);
         s->state = STREAM_OPEN;
-        poller_want(s->poller, 0);
         if (s->ev->connected) s->ev->connected(s->owner);
         if (s->state == STREAM_OPEN) poll_for(s);
         return;
