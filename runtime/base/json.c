@@ -76,7 +76,10 @@ void js_put_cstr(struct js *object, const char *key, const char *z)
     put(object, key, z ? string_of(str_of(z)) : json_null());
 }
 void js_put_num(struct js *object, const char *key, int64_t n) { put(object, key, json_integer(n)); }
-void js_put_real(struct js *object, const char *key, double d) { put(object, key, isfinite(d) ? json_real(d) : json_null()); }
+void js_put_real(struct js *object, const char *key, double d)
+{
+    put(object, key, isfinite(d) ? json_real(d) : json_null());
+}
 void js_put_bool(struct js *object, const char *key, bool b) { put(object, key, json_boolean(b)); }
 void js_put_null(struct js *object, const char *key) { put(object, key, json_null()); }
 void js_add(struct js *array, struct js *child) { add(array, in(child)); }

@@ -4,8 +4,8 @@
 
 #include "base/wire.h"
 
-/* One form for every kind: what a kind has no use for is zero and empty, a few bytes on a channel that carries a handful of
- * datagrams per reload. */
+/* One form for every kind: what a kind has no use for is zero and empty, a few bytes on a channel that carries a
+ * handful of datagrams per reload. */
 void link_encode(const struct link_message *m, struct buf *out)
 {
     wire_put_u8(out, (uint8_t)m->kind);

@@ -32,7 +32,8 @@ static void merge(const struct sorting *s, const char *in, size_t mid, size_t n,
 {
     size_t left = 0, right = mid;
     for (size_t i = 0; i < n; i++) {
-        bool take_left = right == n || (left < mid && s->compare(in + left * s->size, in + right * s->size, s->ctx) <= 0);
+        bool take_left =
+            right == n || (left < mid && s->compare(in + left * s->size, in + right * s->size, s->ctx) <= 0);
         memcpy(out + i * s->size, in + (take_left ? left++ : right++) * s->size, s->size);
     }
 }

@@ -48,6 +48,7 @@ void buf_add(struct buf *b, struct str s);
 void buf_add_byte(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_consume(struct buf *b, size_t n); /* drops the first n bytes */
-static inline struct str buf_str(const struct buf *b) { return (struct str){b->p, b->n}; } /* valid until the next change */
+/* Valid until the next change. */
+static inline struct str buf_str(const struct buf *b) { return (struct str){b->p, b->n}; }
 
 #endif

@@ -61,7 +61,8 @@ size_t fold_decode(const char *p, size_t n, uint32_t *out)
         if ((u[i] & 0xc0) != 0x80) return 1;
         v = v << 6 | (u[i] & 0x3f);
     }
-    if (v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff) || v < (length == 3 ? 0x800u : length == 4 ? 0x10000u : 0x80u)) return 1;
+    if (v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff) || v < (length == 3 ? 0x800u : length == 4 ? 0x10000u : 0x80u))
+        return 1;
     *out = v;
     return length;
 }
@@ -144,8 +145,8 @@ static void segment_flush(struct folder *f)
             folded[n++] = utf8proc_tolower(f->segment[i]);
             continue;
         }
-        utf8proc_ssize_t got =
-            utf8proc_decompose_char(f->segment[i], folded + n, (utf8proc_ssize_t)(FOLDED_MAX - n), f->manner->fold, &bound);
+        utf8proc_ssize_t got = utf8proc_decompose_char(f->segment[i], folded + n, (utf8proc_ssize_t)(FOLDED_MAX - n),
+                                                       f->manner->fold, &bound);
         INVARIANT(got >= 0 && (size_t)got <= FOLDED_MAX - n);
         n += (size_t)got;
     }
@@ -241,11 +242,12 @@ static void ascii_emit(struct folder *f, struct str s, size_t from, size_t to)
     }
 }
 
-/* What a character folds to by itself, in all three manners, when no mark follows: for the letters most mail is made of.
- * 0: ask the tables.  All of them are safe starters. */
+/* What a character folds to by itself, in all three manners, when no mark follows: for the letters most mail is made
+ * of.  0: ask the tables.  All of them are safe starters. */
 static uint32_t simple_fold(uint32_t c)
 {
-    if (c >= 0xc0 && c <= 0xff) return c == 0xd7 || c == 0xdf || c == 0xf7 ? 0 : c | 0x20;  /* Latin-1 letters but sharp s */
+    if (c >= 0xc0 && c <= 0xff)
+        return c == 0xd7 || c == 0xdf || c == 0xf7 ? 0 : c | 0x20; /* Latin-1 letters but sharp s */
     if (c >= 0x410 && c <= 0x44f) return c < 0x430 ? c + 0x20 : c;                        /* Cyrillic */
     if ((c >= 0x4e00 && c <= 0x9fff) || (c >= 0xac00 && c <= 0xd7a3)) return c;            /* Han, Hangul */
     if ((c >= 0x3041 && c <= 0x3096) || (c >= 0x30a1 && c <= 0x30fa)) return c;            /* Hiragana, Katakana */

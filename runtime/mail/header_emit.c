@@ -51,7 +51,7 @@ static bool word_next(struct str *rest, struct str *gap, struct str *word)
     return word->n > 0;
 }
 
-/* A word that cannot stand as it is: beyond ASCII, what readers would take for an encoded-word, or too long for a line. */
+/* A word that cannot stand as it is: beyond ASCII, like an encoded-word to a reader, or too long for a line. */
 static bool must_encode(struct str word, unsigned flags)
 {
     return word.n > TOKEN_MOST || str_find(word, STR("=?")) != STR_NPOS ||
@@ -105,7 +105,10 @@ static void plain_emit(struct line *l, struct str text)
 }
 
 /* Characters that stand for themselves in a Q word wherever one may stand (RFC 2047 section 5, rule 3). */
-static bool is_q_safe(char c) { return ascii_is_alpha(c) || ascii_is_digit(c) || str_find_byte(STR("!*+-/"), c) != STR_NPOS; }
+static bool is_q_safe(char c)
+{
+    return ascii_is_alpha(c) || ascii_is_digit(c) || str_find_byte(STR("!*+-/"), c) != STR_NPOS;
+}
 static size_t q_cost(char c) { return is_q_safe(c) || c == ' ' ? 1 : 3; }
 
 /* Q while people can read it: B only where it is shorter by a third. */
@@ -150,12 +153,13 @@ static void b_emit(struct line *l, struct str s)
         size_t n = s.n - i < 3 ? s.n - i : 3;
         uint32_t v = 0;
         for (size_t k = 0; k < 3; k++) v = v << 8 | (k < n ? (unsigned char)s.p[i + k] : 0);
-        char four[4] = {digits[v >> 18], digits[v >> 12 & 63], n > 1 ? digits[v >> 6 & 63] : '=', n > 2 ? digits[v & 63] : '='};
+        char four[4] = {digits[v >> 18], digits[v >> 12 & 63], n > 1 ? digits[v >> 6 & 63] : '=',
+                        n > 2 ? digits[v & 63] : '='};
         line_add(l, (struct str){four, 4});
     }
 }
 
-/* `gap` stands before the first word; between two encoded-words any white space is not shown, so a line end goes there. */
+/* `gap` stands before the first word.  White space between two encoded-words is not shown, so a line end goes there. */
 static void encoded_emit(struct line *l, struct str gap, struct str text)
 {
     bool b = prefers_b(text);

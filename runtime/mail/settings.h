@@ -1,8 +1,8 @@
 /* mail/settings: the configuration of one generation, as the relay uses it.
  *
  * The builder takes it from the verified program's declarations; it travels as one encoded block (in a sealed memfd) to
- * supervisor and relay, which decode it as hostile.  The relay never reads source, nor a program.  All views live in the
- * decoder's arena. */
+ * supervisor and relay, which decode it as hostile.  The relay never reads source, nor a program.  All views live in
+ * the decoder's arena. */
 #ifndef SLUICE_MAIL_SETTINGS_H
 #define SLUICE_MAIL_SETTINGS_H
 

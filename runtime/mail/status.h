@@ -19,7 +19,8 @@ struct reply {
     struct str text;
 };
 
-bool status_parse(struct str s, struct status *out); /* "5.7.1" whole; RFC 3463 section 2: 2, 4 or 5, then 1 to 3 digits each */
+/* "5.7.1" whole; RFC 3463 section 2: 2, 4 or 5, then 1 to 3 digits each, no leading zeros. */
+bool status_parse(struct str s, struct status *out);
 enum { STATUS_TEXT_MAX = 16 };
 size_t status_print(struct status s, char out[STATUS_TEXT_MAX]);
 /* True when the first digit of the reply equals the class of its enhanced code (RFC 2034 section 4). */

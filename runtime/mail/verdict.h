@@ -1,7 +1,7 @@
 /* mail/verdict: what judging decided: the one form between vm, judge, protocol, relay, tests and the command line.
  *
- * The VM fills it, judge/protocol carries it, the relay checks it as hostile and carries it out.  Everything it points to
- * lives in one arena, the filler's. */
+ * The VM fills it, judge/protocol carries it, the relay checks it as hostile and carries it out.  Everything it points
+ * to lives in one arena, the filler's. */
 #ifndef SLUICE_MAIL_VERDICT_H
 #define SLUICE_MAIL_VERDICT_H
 

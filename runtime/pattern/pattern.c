@@ -38,7 +38,7 @@ static void *fault_at(struct pattern_fault *f, size_t offset, const char *text)
     return NULL;
 }
 
-/* "(*NAME)" or "(*NAME=…)" in capitals at the very start changes how the rest is read, or its limits; ours are fixed. */
+/* "(*NAME)" or "(*NAME=…)" in capitals at the very start changes how the rest is read, or limits; ours are fixed. */
 static bool begins_with_setting(struct str s)
 {
     return str_starts(s, STR("(*")) && s.n > 2 && s.p[2] >= 'A' && s.p[2] <= 'Z';
@@ -73,7 +73,8 @@ static pcre2_code *compile(struct str source, uint32_t options, struct pattern_f
     pcre2_set_parens_nest_limit(context, LIMIT_PATTERN_NESTING);
     int error;
     PCRE2_SIZE offset;
-    pcre2_code *code = pcre2_compile((PCRE2_SPTR)(source.p ? source.p : ""), source.n, options, &error, &offset, context);
+    pcre2_code *code =
+        pcre2_compile((PCRE2_SPTR)(source.p ? source.p : ""), source.n, options, &error, &offset, context);
     pcre2_compile_context_free(context);
     if (code) return code;
     PCRE2_UCHAR text[sizeof f->text];

@@ -2,11 +2,11 @@
  *
  * UTF and UCP, caseless unless PATTERN_C, newline LF.  PCRE2's own limits do not bound time (`\s+$` on 200 KB of
  * blanks: 152 s under a match limit of 1,000,000, which starts anew at every start offset).  So patterns are compiled
- * with PCRE2_AUTO_CALLOUT: before every item that PCRE2 tries, at every start and every way back, ours is called, counts
- * and looks at the clock.  That bounds a match to its deadline within a millisecond or two, in machine code and
+ * with PCRE2_AUTO_CALLOUT: before every item that PCRE2 tries, at every start and every way back, ours is called,
+ * counts and looks at the clock.  That bounds a match to its deadline within a millisecond or two, in machine code and
  * interpreted alike, without cutting the subject into windows of start offsets (which repeat PCRE2's search for a first
- * character per window, and of which one alone may be long).  Any answer of PCRE2 that is neither a match nor "no match"
- * is PATTERN_UNREADABLE: never "no".
+ * character per window, and of which one alone may be long).  Any answer of PCRE2 that is neither a match nor "no
+ * match" is PATTERN_UNREADABLE: never "no".
  *
  * A struct pattern is immutable once compiled and may be shared; a struct pattern_matcher holds the scratch (match
  * data, JIT stack) of one thread and outlives its calls. */

@@ -1,5 +1,5 @@
-/* Paths, mailboxes and address lists from any bytes.  What holds: a parsed path lies inside what was read; the canonical
- * form of a mailbox is a fixed point; a list's addresses are bounded by its text. */
+/* Paths, mailboxes and address lists from any bytes.  What holds: a parsed path lies inside what was read; the
+ * canonical form of a mailbox is a fixed point; a list's addresses are bounded by its text. */
 #include <stddef.h>
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
-/* Folding of any bytes: the result is UTF-8, a fixed point where no run of marks was cut, and every part of it leads back
- * into the source. */
+/* Folding of any bytes: the result is UTF-8, a fixed point where no run of marks was cut, and every part of it leads
+ * back into the source. */
 #include <stddef.h>
 #include <stdint.h>
 

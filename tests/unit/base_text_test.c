@@ -34,10 +34,11 @@ static void one_event_is_one_line(void **state)
     log_begin(l, LOG_LEVEL_ERROR, STR_NONE, "store");
     log_err(l, &e);
     log_end(l);
-    check_str(log_buffered(l),
-              "2026-11-23T22:50:02.123456Z ABC: event=deliver to=b@partner.example "
-              "reply=\"250 2.0.0 \\\"ok\\\"\\r\\nAnd=more\\x00\\xff\xc3\xbc\\xe2\\x80\\xa8\\\\\" delay_ms=-12 empty=\"\"\n"
-              "2026-11-23T22:50:02.123456Z -: event=store level=error error=\"disk full\" errno=28\n");
+    check_str(
+        log_buffered(l),
+        "2026-11-23T22:50:02.123456Z ABC: event=deliver to=b@partner.example "
+        "reply=\"250 2.0.0 \\\"ok\\\"\\r\\nAnd=more\\x00\\xff\xc3\xbc\\xe2\\x80\\xa8\\\\\" delay_ms=-12 empty=\"\"\n"
+        "2026-11-23T22:50:02.123456Z -: event=store level=error error=\"disk full\" errno=28\n");
     log_free(&l);
     log_begin(NULL, LOG_LEVEL_INFO, STR_NONE, "x");
     log_str(NULL, "k", STR("v"));
@@ -112,8 +113,9 @@ static void json_out(void **state)
     js_put(v, "list", list);
     struct buf b = {0};
     js_print(v, &b);
-    check_buf(&b, "{\"text\":\"a\\\"b\\n\xef\xbf\xbd\xc3\xa9\",\"big\":9223372036854775807,\"yes\":true,\"nothing\":null,"
-                  "\"none\":null,\"not_finite\":null,\"list\":[\"x\",-1]}");
+    check_buf(&b,
+              "{\"text\":\"a\\\"b\\n\xef\xbf\xbd\xc3\xa9\",\"big\":9223372036854775807,\"yes\":true,\"nothing\":null,"
+              "\"none\":null,\"not_finite\":null,\"list\":[\"x\",-1]}");
     b.n = 0;
     js_escape(&b, STR("\"\\\x01"));
     check_buf(&b, "\\\"\\\\\\u0001");
@@ -126,7 +128,8 @@ static void json_in(void **state)
 {
     (void)state;
     struct err e = {0};
-    struct js *v = js_parse(STR("{\"v\":1,\"op\":\"list\",\"all\":true,\"ids\":[\"a\",\"b\"]}"), LIMIT_CONTROL_REQUEST, &e);
+    struct js *v =
+        js_parse(STR("{\"v\":1,\"op\":\"list\",\"all\":true,\"ids\":[\"a\",\"b\"]}"), LIMIT_CONTROL_REQUEST, &e);
     assert_non_null(v);
     int64_t n;
     struct str s;

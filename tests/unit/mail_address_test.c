@@ -12,16 +12,53 @@ static void strict_mailboxes(void **state)
 {
     (void)state;
     struct address a;
-    static const char *const good[] = {"a@b.example", "a.b+c=d@x", "!#$%&'*/?^_`{|}~-@b.example", "\"a b\"@c.example",
-                                       "\"a\\\"@b\"@c.example", "\"\"@c.example", "a@[192.0.2.1]", "a@[IPv6:2001:db8::1]",
-                                       "a@1.2.3.4x", "A@xn--bcher-kva.example"};
+    static const char *const good[] = {"a@b.example",
+                                       "a.b+c=d@x",
+                                       "!#$%&'*/?^_`{|}~-@b.example",
+                                       "\"a b\"@c.example",
+                                       "\"a\\\"@b\"@c.example",
+                                       "\"\"@c.example",
+                                       "a@[192.0.2.1]",
+                                       "a@[IPv6:2001:db8::1]",
+                                       "a@1.2.3.4x",
+                                       "A@xn--bcher-kva.example"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         if (!address_parse(str_of(good[i]), 0, &a)) fail_msg("refused %s", good[i]);
-    static const char *const bad[] = {
-        "", "@", "a@", "@b", "a", ".a@b", "a.@b", "a..b@c", "a b@c", "a@b c", "a@-b", "a@b-", "a@b..c", "a@.b", "a@b.",
-        "a@b@c", "a@b_c", "a@[1.2.3]", "a@[2001:db8::1]", "a@[IPv6:1.2.3.4]", "a@[IPv6:::1", "a@[Foo:bar]", "\"a@b",
-        "\"a\"b@c", "\"a\nb\"@c", "\"a\\\n\"@c", "a\r\n@b", "a@b\r\n", "<a@b>", "a(c)@b", "\xc3\xa9@b", "a@\xc3\xa9.example",
-        "a%b", "a:b@c", "a,b@c"};
+    static const char *const bad[] = {"",
+                                      "@",
+                                      "a@",
+                                      "@b",
+                                      "a",
+                                      ".a@b",
+                                      "a.@b",
+                                      "a..b@c",
+                                      "a b@c",
+                                      "a@b c",
+                                      "a@-b",
+                                      "a@b-",
+                                      "a@b..c",
+                                      "a@.b",
+                                      "a@b.",
+                                      "a@b@c",
+                                      "a@b_c",
+                                      "a@[1.2.3]",
+                                      "a@[2001:db8::1]",
+                                      "a@[IPv6:1.2.3.4]",
+                                      "a@[IPv6:::1",
+                                      "a@[Foo:bar]",
+                                      "\"a@b",
+                                      "\"a\"b@c",
+                                      "\"a\nb\"@c",
+                                      "\"a\\\n\"@c",
+                                      "a\r\n@b",
+                                      "a@b\r\n",
+                                      "<a@b>",
+                                      "a(c)@b",
+                                      "\xc3\xa9@b",
+                                      "a@\xc3\xa9.example",
+                                      "a%b",
+                                      "a:b@c",
+                                      "a,b@c"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (address_parse(str_of(bad[i]), 0, &a)) fail_msg("took %s", bad[i]);
     assert_false(address_parse(STR("a\0@b"), 0, &a));
@@ -142,7 +179,17 @@ static void domains(void **state)
     assert_true(domain_canonical(STR("*.Example"), &b));
     check_buf(&b, "*.example");
     b.n = 0;
-    static const char *const bad[] = {"", ".", "*.", "a..b", "-a.b", "a b", "*", "a.*.b", "\xff.example", "a\xe2\x80\x8b" "b.example"};
+    static const char *const bad[] = {"",
+                                      ".",
+                                      "*.",
+                                      "a..b",
+                                      "-a.b",
+                                      "a b",
+                                      "*",
+                                      "a.*.b",
+                                      "\xff.example",
+                                      "a\xe2\x80\x8b"
+                                      "b.example"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(domain_canonical(str_of(bad[i]), &b));
     assert_int_equal(b.n, 0);
     assert_true(domain_matches(STR("*.b.example"), STR("a.b.example")));
@@ -223,7 +270,8 @@ static void header_lists_are_bounded(void **state)
     for (int round = 0; round < 50000; round++) {
         struct arena *a = arena_create();
         b.n = 0;
-        for (size_t n = dice_roll(&d, 12); n > 0; n--) buf_add(&b, str_of(pieces[dice_roll(&d, sizeof pieces / sizeof *pieces)]));
+        for (size_t n = dice_roll(&d, 12); n > 0; n--)
+            buf_add(&b, str_of(pieces[dice_roll(&d, sizeof pieces / sizeof *pieces)]));
         struct header_mailboxes m = address_list_parse(a, buf_str(&b));
         for (size_t i = 0; i < m.n; i++) {
             assert_true(m.v[i].local.n + m.v[i].domain.n <= m.v[i].address.n);

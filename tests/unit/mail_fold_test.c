@@ -24,7 +24,10 @@ static void known_foldings(void **state)
     check_fold("  a \t\r\n b  ", 0, " a b ");
     check_fold("  a \t\r\n b  ", FOLD_TRIM, "a b");
     check_fold(" \t", FOLD_TRIM, "");
-    check_fold("\xc2\xa0" "a\xe3\x80\x80\xe2\x80\xa8" "b", 0, " a b");          /* no-break, ideographic, line separator */
+    check_fold("\xc2\xa0"
+               "a\xe3\x80\x80\xe2\x80\xa8"
+               "b",
+               0, " a b"); /* no-break, ideographic, line separator */
     check_fold("STRASSE Stra\xc3\x9f" "e \xe1\xba\x9e", 0, "strasse strasse ss");
     check_fold("\xef\xbc\xb3\xef\xbd\x85\xef\xbd\x83ret", 0, "secret");         /* full width */
     check_fold("\xf0\x9d\x90\x92\xf0\x9d\x90\x9e" "cret", 0, "secret");         /* mathematical bold */
@@ -56,12 +59,12 @@ static void others(void **state)
 /* Code points that meet each other in interesting ways. */
 static uint32_t interesting(struct dice *d)
 {
-    static const uint32_t some[] = {'a',    'E',    'z',    ' ',    '=',    '9',    0x301,  0x308,  0x323,  0x345,  0x338,
-                                    0xe9,   0xdf,   0xad,   0x200d, 0x200b, 0xfb01, 0xff21, 0xff76, 0xff9e, 0x1100, 0x1161,
-                                    0x11a8, 0xac00, 0x9be,  0x9c7,  0x3b1,  0x1fb3, 0x130,  0x149,  0x344,  0x3000, 0x2028,
-                                    0x4e2d, 0x3099, 0x304b, 0x1d400, 0x3c2, 0xfdfa, 0x212b, 0x2126, 0xe01,  0xe33,  0x16d67,
-                                    0x115f, 0x3164, 0x1f80, 0x1e9e, 0xab70, 0x13a0, 0x10a0,
-                                    0x418,  0x435,  0xd6,   0xd7,   0xf7,   0x30ab, 0x4e00, 0xd7a3};
+    static const uint32_t some[] = {'a',    'E',    'z',    ' ',     '=',    '9',    0x301,   0x308,  0x323,  0x345,
+                                    0x338,  0xe9,   0xdf,   0xad,    0x200d, 0x200b, 0xfb01,  0xff21, 0xff76, 0xff9e,
+                                    0x1100, 0x1161, 0x11a8, 0xac00,  0x9be,  0x9c7,  0x3b1,   0x1fb3, 0x130,  0x149,
+                                    0x344,  0x3000, 0x2028, 0x4e2d,  0x3099, 0x304b, 0x1d400, 0x3c2,  0xfdfa, 0x212b,
+                                    0x2126, 0xe01,  0xe33,  0x16d67, 0x115f, 0x3164, 0x1f80,  0x1e9e, 0xab70, 0x13a0,
+                                    0x10a0, 0x418,  0x435,  0xd6,    0xd7,   0xf7,   0x30ab,  0x4e00, 0xd7a3};
     return some[dice_roll(d, sizeof some / sizeof *some)];
 }
 
@@ -70,7 +73,8 @@ static void reference(struct str s, struct buf *out)
 {
     utf8proc_uint8_t *first = NULL, *second = NULL;
     utf8proc_option_t common = UTF8PROC_COMPAT | UTF8PROC_IGNORE | UTF8PROC_STABLE;
-    utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)s.p, (utf8proc_ssize_t)s.n, &first, common | UTF8PROC_DECOMPOSE);
+    utf8proc_ssize_t n =
+        utf8proc_map((const utf8proc_uint8_t *)s.p, (utf8proc_ssize_t)s.n, &first, common | UTF8PROC_DECOMPOSE);
     assert_true(n >= 0);
     n = utf8proc_map(first, n, &second, common | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD);
     assert_true(n >= 0);
@@ -118,7 +122,10 @@ static void ascii_folds_the_same_every_way(void **state)
     for (int round = 0; round < 50000; round++) {
         char bytes[60];
         size_t n = dice_roll(&d, sizeof bytes);
-        for (size_t i = 0; i < n; i++) bytes[i] = (char)(dice_roll(&d, 4) ? 'A' - 2 + dice_roll(&d, 60) : dice_roll(&d, 5) ? ' ' : dice_roll(&d, 128));
+        for (size_t i = 0; i < n; i++)
+            bytes[i] = (char)(dice_roll(&d, 4)   ? 'A' - 2 + dice_roll(&d, 60)
+                              : dice_roll(&d, 5) ? ' '
+                                                 : dice_roll(&d, 128));
         fast.n = slow.n = wanted.n = 0;
         bool blank = false;
         for (size_t i = 0; i < n; i++) {
@@ -194,13 +201,16 @@ static void words_end_where_letters_do(void **state)
         {"topsecret", "secret", STR_NPOS},
         {"secret2", "secret", STR_NPOS},
         {"(secret)", "secret", 1},
-        {"secret_plan", "secret", 0},                          /* an underscore is no letter */
-        {"x\xcc\x81" "secret", "secret", STR_NPOS},            /* a mark is part of a word */
-        {"\xe4\xb8\xad\xe6\x96\x87secret", "secret", 6},       /* Han has no spaces */
+        {"secret_plan", "secret", 0}, /* an underscore is no letter */
+        {"x\xcc\x81"
+         "secret",
+         "secret", STR_NPOS},                            /* a mark is part of a word */
+        {"\xe4\xb8\xad\xe6\x96\x87secret", "secret", 6}, /* Han has no spaces */
         {"\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e", "\xe6\x9c\xac", 3},
-        {"\xd1\x81\xd0\xb5\xd0\xba\xd1\x80\xd0\xb5\xd1\x82\xd1\x8b", "\xd1\x81\xd0\xb5\xd0\xba\xd1\x80\xd0\xb5\xd1\x82", STR_NPOS},
+        {"\xd1\x81\xd0\xb5\xd0\xba\xd1\x80\xd0\xb5\xd1\x82\xd1\x8b", "\xd1\x81\xd0\xb5\xd0\xba\xd1\x80\xd0\xb5\xd1\x82",
+         STR_NPOS},
         {"c++ code", "c++", 0},
-        {"c++x", "c++", 0},                                    /* the needle ends with no letter: a boundary */
+        {"c++x", "c++", 0}, /* the needle ends with no letter: a boundary */
         {"aaa aa", "aa", 4},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -282,9 +292,11 @@ static void hostile_texts_stay_linear(void **state)
         big.n = 0;
         for (size_t n = 0; n < (size_t)(N << i); n++) buf_add_byte(&big, 'a');
         double begin = seconds();
-        assert_false(like_match(STR("*a?aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa?b*"), buf_str(&big)));
+        assert_false(
+            like_match(STR("*a?aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa?b*"), buf_str(&big)));
         assert_false(like_match(STR("*a*a*a*a*a*a*a*a*a*b"), buf_str(&big)));
-        assert_int_equal(fold_find(buf_str(&big), STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), 1, true), STR_NPOS);
+        assert_int_equal(fold_find(buf_str(&big), STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), 1, true),
+                         STR_NPOS);
         took[i] = seconds() - begin;
     }
     assert_true(took[1] < 6 * took[0] + 0.05);

@@ -140,8 +140,22 @@ static void cleaned(struct str s, struct buf *out)
 
 static void random_text(struct dice *d, struct buf *b, size_t most)
 {
-    static const char *const some[] = {"word", " ", " ", "  ", "\r\n", "\xc3\xa9", "\xe4\xb8\xad\xe6\x96\x87", "=?", "?=",
-                                       "\xf0\x9f\x98\x80", "_", "=", "\t", "\xff", "aVeryLongWordThatGoesOnAndOn", "x"};
+    static const char *const some[] = {"word",
+                                       " ",
+                                       " ",
+                                       "  ",
+                                       "\r\n",
+                                       "\xc3\xa9",
+                                       "\xe4\xb8\xad\xe6\x96\x87",
+                                       "=?",
+                                       "?=",
+                                       "\xf0\x9f\x98\x80",
+                                       "_",
+                                       "=",
+                                       "\t",
+                                       "\xff",
+                                       "aVeryLongWordThatGoesOnAndOn",
+                                       "x"};
     b->n = 0;
     for (size_t n = dice_roll(d, most); n > 0; n--) {
         if (dice_roll(d, 20) == 0) buf_add_byte(b, (char)dice_roll(d, 256));

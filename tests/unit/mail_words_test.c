@@ -43,7 +43,8 @@ static void obligations_only_rise(void **state)
     char text[OBLIGATION_TEXT_MAX];
     obligation_print((struct obligation){TLS_PEER_VERIFIED, TLS_FLOOR_1_3, true}, text);
     assert_string_equal(text, "verified+onward+1.3");
-    static const char *const bad[] = {"", "None", "none ", "clear", "verified+1.3+onward", "encrypt+", "encrypt+1.1", "+1.2"};
+    static const char *const bad[] = {"",         "None",        "none ", "clear", "verified+1.3+onward",
+                                      "encrypt+", "encrypt+1.1", "+1.2"};
     struct obligation o = {TLS_PEER_DANE, 0, false};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(obligation_parse(str_of(bad[i]), &o));
     assert_false(obligation_parse(STR("none\0"), &o));
@@ -58,7 +59,8 @@ static void status_codes(void **state)
     assert_true(status_parse(STR("5.7.10"), &s));
     status_print(s, text);
     assert_string_equal(text, "5.7.10");
-    static const char *const bad[] = {"", "5", "5.7", "5.7.", "5..1", "3.7.1", "5.7.1.1", "5.7.1000", "5.07.1", "5.7.1 ", "x.7.1"};
+    static const char *const bad[] = {"",        "5",        "5.7",    "5.7.",   "5..1", "3.7.1",
+                                      "5.7.1.1", "5.7.1000", "5.07.1", "5.7.1 ", "x.7.1"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(status_parse(str_of(bad[i]), &s));
     assert_true(reply_is_consistent(&(struct reply){550, STATUS(5, 7, 1), STR_NONE}));
     assert_false(reply_is_consistent(&(struct reply){450, STATUS(5, 7, 1), STR_NONE}));
@@ -78,7 +80,8 @@ static void settings_come_back_or_are_refused(void **state)
     struct address_range relay_for[] = {range("10.0.0.0/8"), range("2001:db8::/32")};
     struct str ours[] = {STR("corp.example"), STR("*.corp.example")}, theirs[] = {STR("*.partner.example")},
                exact[] = {STR("mail.partner.example")};
-    struct listener_settings listeners[] = {{STR("mx"), STR("::"), 25, STR("/c.pem"), STR("/k.pem"), {relay_for, 2}, {ours, 2}}};
+    struct listener_settings listeners[] = {
+        {STR("mx"), STR("::"), 25, STR("/c.pem"), STR("/k.pem"), {relay_for, 2}, {ours, 2}}};
     struct connector_settings connectors[] = {
         {STR("wild"), STR("a.example"), 25, CONNECTOR_TLS_VERIFIED, STR("a"), STR(""), {theirs, 1}},
         {STR("exact"), STR("b.example"), 26, CONNECTOR_TLS_NONE, STR(""), STR(""), {exact, 1}},
@@ -172,7 +175,8 @@ static void queue_ids_sort_by_age(void **state)
     queue_id_make(1795474202, UINT64_MAX, a);
     queue_id_make(1795474202, UINT64_MAX - 1, b);
     assert_string_not_equal(a, b);
-    static const char *const bad[] = {"", "0", "0000000000000000000000", "0000000000000000000U", "0000000000000000000i", "../../../../../../../"};
+    static const char *const bad[] = {
+        "", "0", "0000000000000000000000", "0000000000000000000U", "0000000000000000000i", "../../../../../../../"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(queue_id_is_valid(str_of(bad[i])));
 }
 
@@ -205,9 +209,20 @@ static void dates(void **state)
         assert_true(utc == cases[i].utc);
         assert_int_equal(offset, cases[i].offset);
     }
-    static const char *const bad[] = {"", "Mon", "Mon,", "32 Nov 2026 00:00", "29 Feb 2023 00:00", "1 Foo 2026 00:00", "1 Nov 2026",
-                                      "1 Nov 2026 24:00", "1 Nov 2026 00:60", "1 Nov 2026 00:00 +2400", "1 Nov 2026 00:00 +1", "1 Nov 2026 0000",
-                                      "((((((((((((((((((((((((((((((((((((((((((", "1 Nov 2026 00:00:61 Z"};
+    static const char *const bad[] = {"",
+                                      "Mon",
+                                      "Mon,",
+                                      "32 Nov 2026 00:00",
+                                      "29 Feb 2023 00:00",
+                                      "1 Foo 2026 00:00",
+                                      "1 Nov 2026",
+                                      "1 Nov 2026 24:00",
+                                      "1 Nov 2026 00:60",
+                                      "1 Nov 2026 00:00 +2400",
+                                      "1 Nov 2026 00:00 +1",
+                                      "1 Nov 2026 0000",
+                                      "((((((((((((((((((((((((((((((((((((((((((",
+                                      "1 Nov 2026 00:00:61 Z"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         int64_t utc;
         int32_t offset;

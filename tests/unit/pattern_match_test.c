@@ -83,11 +83,21 @@ static void refusals_name_their_place(void **state)
         size_t offset;
         const char *says;
     } cases[] = {
-        {"a(b", 3, "parenthes"},          {"a[b", 3, "terminating ]"},   {"a**b+++", 2, "quantifier"},
-        {"(*UTF)a", 0, "settings"},       {"(*LIMIT_MATCH=9)a", 0, "settings"}, {"(*NO_JIT)a", 0, "settings"},
-        {"ab(?C1)c", 7, "callout"},       {"ab(?C'x')c", 9, "callout"},  {"ab\\Gc", 2, "\\G"},
-        {"a\\C", 3, "\\C"},               {"(?<n>a)(?<n>b)", 12, "two named"}, {"a\xff", 1, "UTF-8"},
-        {"(?<=a+)b", 0, "lookbehind"},    {"[z-a]", 3, "range"},         {"(?:(?:(?:a{1000}){1000}){1000}){1000}", 28, "large"},
+        {"a(b", 3, "parenthes"},
+        {"a[b", 3, "terminating ]"},
+        {"a**b+++", 2, "quantifier"},
+        {"(*UTF)a", 0, "settings"},
+        {"(*LIMIT_MATCH=9)a", 0, "settings"},
+        {"(*NO_JIT)a", 0, "settings"},
+        {"ab(?C1)c", 7, "callout"},
+        {"ab(?C'x')c", 9, "callout"},
+        {"ab\\Gc", 2, "\\G"},
+        {"a\\C", 3, "\\C"},
+        {"(?<n>a)(?<n>b)", 12, "two named"},
+        {"a\xff", 1, "UTF-8"},
+        {"(?<=a+)b", 0, "lookbehind"},
+        {"[z-a]", 3, "range"},
+        {"(?:(?:(?:a{1000}){1000}){1000}){1000}", 28, "large"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct pattern_fault f = {{0}, 999};
