@@ -30,6 +30,7 @@ struct smtp_client {
     struct reply result;
     struct buf result_text;
     enum body_state body;
+    size_t ahead;             /* recipients of the transaction sent ahead of this one's result; 0: none */
     /* the end */
     bool failed;
     const char *why;
@@ -291,13 +292,31 @@ static void write_next(struct smtp_client *c)
     buf_consume(&c->commands, lf + 1);
 }
 
+bool smtp_client_may_send_ahead(const struct smtp_client *c)
+{
+    return c->stage == SMTP_STAGE_DOT && c->pipelined && !c->lone_dot && !c->ahead;
+}
+
+/* The transaction whose commands are written now waits for MAIL's answer (RSET's before it, when that went ahead). */
+static void begin(struct smtp_client *c, size_t recipients)
+{
+    c->recipients = recipients;
+    c->answered = c->accepted = 0;
+    c->lone_dot = false;
+    c->data_sent = c->pipelined;
+    c->result_stage = SMTP_STAGE_IDLE;
+    c->reset_due = true;
+    c->stage = SMTP_STAGE_MAIL;
+}
+
 void smtp_client_send(struct smtp_client *c, const struct smtp_client_transaction *t)
 {
     if (c->stage == SMTP_STAGE_OVER) return;
-    INVARIANT(c->stage == SMTP_STAGE_IDLE && t->recipient_count > 0);
+    bool ahead = smtp_client_may_send_ahead(c);
+    INVARIANT((c->stage == SMTP_STAGE_IDLE || ahead) && t->recipient_count > 0);
     INVARIANT(c->tls || !t->tls_demanded);
     INVARIANT(!t->requiretls || (c->tls && (c->extensions & SMTP_EXT_REQUIRETLS)));
-    if (!is_in_step(c)) return;
+    if (!ahead && !is_in_step(c)) return;
     if (!is_sound(t)) {
         fail(c, "an address holds what no command may hold", NULL);
         return;
@@ -305,18 +324,16 @@ void smtp_client_send(struct smtp_client *c, const struct smtp_client_transactio
     c->pipelined = c->extensions & SMTP_EXT_PIPELINING;
     c->commands.n = 0;
     struct buf *o = c->pipelined ? &c->out : &c->commands;
-    c->reset_sent = c->reset_due;
-    if (c->reset_due) buf_add(o, STR("RSET\r\n"));
+    c->reset_sent = c->reset_due && !ahead; /* the dot clears the server's buffers */
+    if (c->reset_sent) buf_add(o, STR("RSET\r\n"));
     write_mail(c, o, t);
     for (size_t i = 0; i < t->recipient_count; i++) write_rcpt(c, o, &t->recipients[i]);
     buf_add(o, STR("DATA\r\n"));
-    c->recipients = t->recipient_count;
-    c->answered = c->accepted = 0;
-    c->lone_dot = false;
-    c->data_sent = c->pipelined;
-    c->result_stage = SMTP_STAGE_IDLE;
-    c->reset_due = true;
-    c->stage = SMTP_STAGE_MAIL;
+    if (ahead) {
+        c->ahead = t->recipient_count;
+        return;
+    }
+    begin(c, t->recipient_count);
     write_next(c);
 }
 
@@ -325,6 +342,8 @@ void smtp_client_send(struct smtp_client *c, const struct smtp_client_transactio
 static bool finish(struct smtp_client *c, enum smtp_client_stage stage, const struct reply *r, struct smtp_client_event *ev)
 {
     c->stage = SMTP_STAGE_IDLE;
+    if (c->ahead) begin(c, c->ahead);
+    c->ahead = 0;
     ev->kind = SMTP_CLIENT_RESULT;
     ev->stage = stage;
     ev->reply = *r;

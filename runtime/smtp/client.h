@@ -108,9 +108,13 @@ void smtp_client_feed(struct smtp_client *c, struct str bytes); /* copied where 
 bool smtp_client_next(struct smtp_client *c, struct smtp_client_event *ev);
 struct buf *smtp_client_output(struct smtp_client *c); /* command bytes; the caller takes them and sets n to 0 */
 
-/* Orders.  INVARIANT: given only while the stage is IDLE. */
+/* Orders.  INVARIANT: given only while the stage is IDLE; `send` also while smtp_client_may_send_ahead. */
 void smtp_client_starttls(struct smtp_client *c); /* INVARIANT: in clear and offered */
 void smtp_client_send(struct smtp_client *c, const struct smtp_client_transaction *t);
+/* True between smtp_client_body_end and its RESULT where the server pipelines: the next transaction's commands may leave
+ * with the last bytes of this one's content (RFC 2920 section 3.1), which saves a round trip and a packet each way.  The
+ * RESULT of this one comes first, then the next one's events; FAILED before that RESULT ends both. */
+bool smtp_client_may_send_ahead(const struct smtp_client *c);
 void smtp_client_quit(struct smtp_client *c);
 void smtp_client_secured(struct smtp_client *c);  /* stage TLS: the handshake is over and good; EHLO goes out again */
 

@@ -16,7 +16,7 @@ struct caller {
     int transactions;
     const char *content;
     size_t recipients;
-    bool eight_bit, requiretls, dsn;
+    bool eight_bit, requiretls, dsn, ahead;
     struct buf events, sent;
     bool over;
 };
@@ -42,6 +42,11 @@ static void write_body(struct caller *c)
         if (runs[i].n) return; /* cannot be sent: FAILED follows */
     }
     smtp_client_body_end(c->client);
+    if (c->ahead && c->transactions > 0 && smtp_client_may_send_ahead(c->client)) {
+        c->transactions--;
+        send_one(c);
+        c->ahead = !smtp_client_may_send_ahead(c->client); /* one, not two */
+    }
 }
 
 static void take_output(struct caller *c)
@@ -53,6 +58,7 @@ static void take_output(struct caller *c)
 
 static void order(struct caller *c)
 {
+    if (smtp_client_stage(c->client) != SMTP_STAGE_IDLE) return; /* one was sent ahead */
     if (c->transactions-- > 0) send_one(c);
     else smtp_client_quit(c->client);
 }
@@ -124,6 +130,19 @@ static const struct dialogue {
      "MAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\nRSET\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\n.\r\nQUIT\r\n",
      "READY 1 by mx\nRCPT 0 250\nRESULT end of data 250 0.0.0 one\nRESULT MAIL FROM 451 4.7.1 4.7.1 later\nRCPT 0 250\n"
      "RESULT end of data 554 5.6.0 5.6.0 no\nCLOSED\n", false},
+    {"sent ahead of the result", {.transactions = 3, .recipients = 1, .content = "x\r\n", .ahead = true},
+     {"220 x\r\n", "250-mx\r\n250 PIPELINING\r\n", "250 ok\r\n250 ok\r\n354 go\r\n", "250 one\r\n250 ok\r\n550 no\r\n354 go\r\n", "250 empty\r\n",
+      "250 reset\r\n250 ok\r\n250 ok\r\n354 go\r\n", "452 full\r\n", "221 x\r\n"},
+     "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\nx\r\n.\r\n"
+     "MAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\n.\r\n"
+     "RSET\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n",
+     "READY 1 by mx\nRCPT 0 250\nRESULT end of data 250 0.0.0 one\nRCPT 0 550\nRESULT RCPT TO 550 0.0.0 no\nRCPT 0 250\n"
+     "RESULT end of data 452 0.0.0 full\nCLOSED\n", false},
+    {"sent ahead, lost before the result", {.transactions = 2, .recipients = 1, .content = "x\r\n", .ahead = true},
+     {"220 x\r\n", "250-mx\r\n250 PIPELINING\r\n", "250 ok\r\n250 ok\r\n354 go\r\n"},
+     "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\nx\r\n.\r\n"
+     "MAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\n",
+     "READY 1 by mx\nRCPT 0 250\nFAILED end of data 0 maybe\n", true},
     {"no recipient, 354 all the same: a lone dot", {.transactions = 1, .recipients = 2, .content = "secret"},
      {"220 x\r\n", "250-mx\r\n250 PIPELINING\r\n", "250 ok\r\n550 5.1.1 a\r\n450 4.2.0 b\r\n354 go\r\n", "250 fine\r\n", "221 x\r\n"},
      "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nRCPT TO:<two@d.example>\r\nDATA\r\n.\r\nQUIT\r\n",
