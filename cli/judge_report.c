@@ -68,6 +68,20 @@ static void put_argument(struct js *o, const struct program *p, const struct par
     }
 }
 
+/* A positional word that was left out stands for the first of its words: `require_tls` is `require_tls encrypt`. */
+static void put_default(struct js *o, const struct program *p, const struct action *action, const struct action_row *row)
+{
+    for (uint8_t i = 0; i < row->param_count; i++) {
+        const struct param_row *param = &row->params[i];
+        bool given = false;
+        for (uint32_t k = 0; k < action->argument_count; k++) given |= p->arguments[action->first_argument + k].param == i;
+        if (given || !param->positional || param->type != TYPE_WORD) continue;
+        struct str first, rest;
+        str_cut(str_of(param->words), ' ', &first, &rest);
+        js_put_str(o, param->name, first);
+    }
+}
+
 static struct js *action_json(const struct program *p, const struct trace_action *ta)
 {
     const struct action *action = &p->actions[ta->action];
@@ -78,6 +92,7 @@ static struct js *action_json(const struct program *p, const struct trace_action
         const struct argument *a = &p->arguments[action->first_argument + i];
         put_argument(o, p, &row->params[a->param], a);
     }
+    put_default(o, p, action, row);
     js_put_str(o, "rule", p->rules[ta->rule].identity);
     if (ta->audit) js_put_bool(o, "audit", true);
     return o;

@@ -45,7 +45,7 @@ def check_statuses():
 def check_json():
     """check --format json: one record a line, with code, place and fix"""
     rows = [json.loads(line) for line in sluice("check", "--format", "json", write(
-        "two.sluice", 'when subjekt contains "x" then drop\nwhen size over "big" then drop\n')).stdout.splitlines()]
+        "two.sluice", 'when subjekt contains "x" then drop\nwhen size is over "big" then drop\n')).stdout.splitlines()]
     codes = [row["code"] for row in rows if row["severity"] == "error"]
     assert len(codes) >= 2 and all(code.startswith("E") for code in codes), rows
     equal(rows[0]["line"], 1)
@@ -144,7 +144,7 @@ def vocabulary():
     assert {"require_tls", "reject", "stop"} <= {a["action"] for a in actions}
     rules = ['connector "partners" host "mx.partner.example"']
     rules += [f'when {f["example"]} then mark "f{n}"' for n, f in enumerate(fields)]
-    rules += [f'when size over {n} MB then {a["example"]}' for n, a in enumerate(actions, 1)]
+    rules += [f'when size is over {n} MB then {a["example"]}' for n, a in enumerate(actions, 1)]
     done = sluice("check", write("vocabulary.sluice", "\n".join(rules) + "\n"))
     equal(done.returncode, 0, done.stdout)
 
