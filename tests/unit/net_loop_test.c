@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -463,6 +464,47 @@ static void clear_text_behind_starttls_ends_the_stream(void **state)
     end_free(&e);
 }
 
+/* A client that ends TLS and goes on in clear (CVE-2026-45185): not one of those bytes is handed out. */
+static void *leave_tls(void *arg)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(*(uint16_t *)arg)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    char byte;
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = SSL_new(context);
+    INVARIANT(connect(fd, (struct sockaddr *)&a, sizeof a) == 0);
+    INVARIANT(write(fd, "T", 1) == 1 && read(fd, &byte, 1) == 1 && byte == 'G');
+    SSL_set_fd(ssl, fd);
+    INVARIANT(SSL_connect(ssl) == 1 && SSL_write(ssl, "in TLS", 6) == 6);
+    SSL_shutdown(ssl);
+    while (write(fd, "in clear", 8) == 8 && recv(fd, &byte, 1, MSG_DONTWAIT) != 0) continue; /* until the other side closes */
+    SSL_free(ssl);
+    SSL_CTX_free(context);
+    close(fd);
+    return NULL;
+}
+
+static void nothing_in_clear_follows_tls(void **state)
+{
+    (void)state;
+    struct net_cert cert;
+    struct err err;
+    void *listener;
+    pthread_t thread;
+    net_cert_make(&(struct net_cert_wish){.common_name = "x"}, &cert);
+    server_end.server_context = port->tls_server_context(loop, buf_str(&cert.certificate), buf_str(&cert.key), &err);
+    server_end.stop_when_closed = true;
+    uint16_t number = listen_any(&listener);
+    assert_int_equal(pthread_create(&thread, NULL, leave_tls, &number), 0);
+    run_loop();
+    pthread_join(thread, NULL);
+    assert_true(server_end.closed == 1 && server_end.reason == NET_CLOSED_BY_PEER);
+    assert_true(str_eq(buf_str(&server_end.got), STR("in TLS")));
+    port->unlisten(loop, listener);
+    port->tls_server_release(loop, server_end.server_context);
+    net_cert_free(&cert);
+}
+
 /* --- channels -------------------------------------------------------------------------------------------------------------- */
 
 struct mailbox {
@@ -654,6 +696,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_context_needs_a_fitting_key, setup, teardown),
         cmocka_unit_test_setup_teardown(tls_carries_bulk_with_pauses, setup, teardown),
         cmocka_unit_test_setup_teardown(clear_text_behind_starttls_ends_the_stream, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_in_clear_follows_tls, setup, teardown),
         cmocka_unit_test_setup_teardown(channels_carry_datagrams_and_descriptors, setup, teardown),
         cmocka_unit_test_setup_teardown(timers_fire_in_order_and_once, setup, teardown),
         cmocka_unit_test_setup_teardown(other_threads_wake_the_loop, setup, teardown),
