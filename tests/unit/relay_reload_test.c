@@ -1,0 +1,286 @@
+/* relay/reload and relay/control: generations change under open sessions; what may be asked over the control socket. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/support/check.h"
+#include "tests/support/relay_rig.h"
+
+/* Stamps the generation's number, as two rules would that must never disagree: at the judge of which template? */
+static enum judge_behaviour stamp(void *owner, const struct judge_request *request, struct arena *a, struct judge_answer *answer)
+{
+    const unsigned *generation = owner;
+    struct piece *pieces = ARENA_ARRAY(a, struct piece, 2);
+    pieces[0] = (struct piece){.insert = arena_printf(a, "A: %u\r\n", *generation)};
+    pieces[1] = (struct piece){.from = 0, .to = request->size};
+    answer->verdict.copies[0].pieces = (struct pieces){pieces, 2};
+    answer->verdict.copies[0].length += pieces[0].insert.n;
+    return JUDGE_ANSWERS;
+}
+
+static void sessions_open(void **state)
+{
+    (void)state;
+    struct rig g;
+    unsigned current = 1;
+    rig_setup(&g);
+    g.memory->script = stamp;
+    g.memory->script_owner = &current;
+    rig_start(&g);
+    struct net_stream *in_mail = rig_session(&g, "10.0.0.1"), *in_data = rig_session(&g, "10.0.0.1");
+    memory_say(g.memory, in_mail, "MAIL FROM:<a@corp.example>\r\n");
+    memory_say(g.memory, in_data, "MAIL FROM:<a@corp.example>\r\nRCPT TO:<b@partner.example>\r\nDATA\r\nSubject: x\r\n");
+    memory_run(g.memory);
+    for (unsigned i = 0; i < 20; i++) {
+        rig_generation(&g, NULL);
+        current++;
+        struct net_stream *s = rig_session(&g, "10.0.0.1");
+        rig_send(&g, s, "a@corp.example", "b@partner.example", rig_mail);
+        memory_say(g.memory, s, "QUIT\r\n");
+        memory_run(g.memory);
+    }
+    memory_say(g.memory, in_mail, "RCPT TO:<b@partner.example>\r\nDATA\r\n");
+    memory_run(g.memory);
+    memory_say(g.memory, in_mail, "Subject: y\r\n\r\n.\r\n");
+    memory_say(g.memory, in_data, "\r\nbody\r\n.\r\n");
+    memory_advance(g.memory, 100);
+    assert_non_null(strstr(memory_heard(in_mail).p, "queued as"));
+    assert_non_null(strstr(memory_heard(in_data).p, "queued as"));
+    assert_int_equal(rig_mails(&g, 0), 22);
+    /* Every template but the last was let go. */
+    assert_int_equal(g.memory->retired, 20);
+    rig_teardown(&g);
+}
+
+/* After the dot a message stays with the generation that has it, and that one's template stays until then. */
+static enum judge_behaviour slow(void *owner, const struct judge_request *request, struct arena *a, struct judge_answer *answer)
+{
+    (void)request, (void)a, (void)answer;
+    return *(bool *)owner ? JUDGE_HANGS : JUDGE_ANSWERS;
+}
+
+static void after_the_dot(void **state)
+{
+    (void)state;
+    struct rig g;
+    bool hang = true;
+    rig_setup(&g);
+    g.memory->script = slow;
+    g.memory->script_owner = &hang;
+    rig_start(&g);
+    struct net_stream *s = rig_session(&g, "10.0.0.1");
+    rig_send(&g, s, "a@corp.example", "b@partner.example", rig_mail);
+    rig_generation(&g, NULL);
+    assert_int_equal(g.memory->retired, 0);
+    unsigned before = g.memory->spawned;
+    hang = false;
+    memory_advance(g.memory, 3000); /* its judge is killed; the old template gives another */
+    assert_int_equal(g.memory->spawned, before + 1);
+    assert_non_null(strstr(memory_heard(s).p, "queued as"));
+    assert_int_equal(g.memory->retired, 1);
+    rig_teardown(&g);
+}
+
+static bool was_refused(struct rig *g, const char *why)
+{
+    bool refused = g->memory->supervisor.n && g->memory->supervisor.p[g->memory->supervisor.n - 1] == LINK_REFUSED &&
+                   str_find(buf_str(&g->memory->said), str_of(why)) != STR_NPOS;
+    g->memory->supervisor.n = 0;
+    return refused;
+}
+
+static void refused(void **state)
+{
+    (void)state;
+    struct rig g;
+    rig_setup(&g);
+    rig_start(&g);
+    assert_int_equal(g.memory->supervisor.p[g.memory->supervisor.n - 1], LINK_READY);
+    struct net_stream *s = rig_session(&g, "10.0.0.1");
+
+    g.settings.hostname = STR("other.example");
+    rig_generation(&g, NULL);
+    assert_true(was_refused(&g, "needs a restart"));
+    g.settings.hostname = STR("relay.corp.example");
+    g.settings.state = STR("/elsewhere");
+    rig_generation(&g, NULL);
+    assert_true(was_refused(&g, "needs a restart"));
+    g.settings.state = STR("/state");
+
+    /* A block that does not decode; a commit of what was never sent. */
+    struct memory *m = g.memory;
+    memory_link(m, &(struct link_message){.kind = LINK_BEGIN, .generation = 90}, (int[4]){memory_file(m, STR("junk")), -1, -1, -1});
+    memory_link(m, &(struct link_message){.kind = LINK_COMMIT, .generation = 90}, NULL);
+    memory_run(m);
+    assert_true(was_refused(&g, ""));
+    memory_link(m, &(struct link_message){.kind = LINK_COMMIT, .generation = 91}, NULL);
+    memory_run(m);
+    assert_true(was_refused(&g, "did not send"));
+
+    /* Nothing of it changed anything. */
+    const char *got = rig_send(&g, s, "a@corp.example", "b@partner.example", rig_mail);
+    assert_memory_equal(got, "250", 3);
+    struct net_stream *another = rig_session(&g, "10.0.0.1");
+    assert_true(memory_is_open(another));
+    rig_generation(&g, NULL);
+    assert_int_equal(m->supervisor.n, 0);
+    rig_teardown(&g);
+}
+
+/* A bad certificate keeps the good one; a session from before may still start TLS. */
+static void certificates(void **state)
+{
+    (void)state;
+    struct rig g;
+    rig_setup(&g);
+    rig_start(&g);
+    rig_generation(&g, "good");
+    struct net_stream *old = rig_session(&g, "10.0.0.1");
+    rig_generation(&g, "bad");
+    assert_true(rig_log_has(&g, "the one in use stays"));
+    struct net_stream *sessions[] = {old, rig_session(&g, "10.0.0.1")};
+    for (int i = 0; i < 2; i++) {
+        memory_forget(sessions[i]);
+        memory_say(g.memory, sessions[i], "STARTTLS\r\n");
+        memory_run(g.memory);
+        assert_memory_equal(memory_heard(sessions[i]).p, "220", 3);
+        memory_forget(sessions[i]);
+        memory_say(g.memory, sessions[i], "EHLO again.example\r\n");
+        memory_run(g.memory);
+        assert_memory_equal(memory_heard(sessions[i]).p, "250", 3);
+    }
+    rig_teardown(&g);
+}
+
+/* A queued recipient keeps its connector's name: gone it waits and says so, back it goes. */
+static enum judge_behaviour via_side(void *owner, const struct judge_request *request, struct arena *a, struct judge_answer *answer)
+{
+    (void)owner, (void)request, (void)a;
+    answer->verdict.recipients[0].connector = STR("side");
+    return JUDGE_ANSWERS;
+}
+
+static void connector_vanishes(void **state)
+{
+    (void)state;
+    struct rig g;
+    rig_setup(&g);
+    g.memory->script = via_side;
+    rig_start(&g);
+    g.connectors[1].name = STR("renamed");
+    rig_generation(&g, NULL);
+    struct net_stream *s = rig_session(&g, "10.0.0.1");
+    rig_send(&g, s, "a@corp.example", "b@partner.example", rig_mail);
+    assert_int_equal(rig_mails(&g, 0) + rig_mails(&g, 1), 0);
+    check_str(str_of(rig_reason(&g)), "4.4.4 connector side is no longer declared");
+    g.connectors[1].name = STR("side");
+    rig_generation(&g, NULL);
+    memory_advance(g.memory, 100 * 1000);
+    assert_int_equal(rig_mails(&g, 1), 1);
+    rig_teardown(&g);
+}
+
+/* --- control -------------------------------------------------------------------------------------------------------- */
+
+static const char *ask(struct rig *g, struct net_stream *c, const char *request)
+{
+    memory_forget(c);
+    memory_say(g->memory, c, request);
+    memory_say(g->memory, c, "\n");
+    memory_run(g->memory);
+    return memory_heard(c).p;
+}
+
+static void control(void **state)
+{
+    (void)state;
+    struct rig g;
+    rig_setup(&g);
+    g.memory->peer_uid = 500;
+    rig_start(&g);
+    g.memory->servers[0].refuses = true;
+    struct net_stream *s = rig_session(&g, "10.0.0.1"), *c = memory_dial(g.memory, "control", "");
+    rig_send(&g, s, "a@corp.example", "b@partner.example", rig_mail);
+    const char *got = ask(&g, c, "{\"v\":1,\"op\":\"status\"}");
+    assert_non_null(strstr(got, "\"generation\":1"));
+    assert_non_null(strstr(got, "\"queued\":1"));
+    assert_non_null(strstr(got, "\n{\"v\":1,\"ok\":true}\n"));
+    got = ask(&g, c, "{\"v\":1,\"op\":\"queue\"}");
+    assert_non_null(strstr(got, "\"queue_name\":\"deferred\""));
+    assert_non_null(strstr(got, "\"sender\":\"a@corp.example\""));
+    assert_non_null(strstr(got, "\"delay_reason\":\"4.4.1 mx.partner.example:2600: connection refused\""));
+    assert_non_null(strstr(got, "\"attempts\":1"));
+    got = ask(&g, c, "{\"v\":1,\"op\":\"rules\"}");
+    check_str(str_of(got), "{\"v\":1,\"ok\":true}\n");
+    got = ask(&g, c, "{\"v\":1,\"op\":\"queue release\",\"id\":\"NOSUCH\"}");
+    assert_non_null(strstr(got, "\"status\":66"));
+    got = ask(&g, c, "{\"v\":1,\"op\":\"queue release\"}");
+    assert_non_null(strstr(got, "\"status\":64"));
+    got = ask(&g, c, "{\"v\":1,\"op\":\"dance\"}");
+    assert_non_null(strstr(got, "\"status\":64"));
+    got = ask(&g, c, "{\"v\":2,\"op\":\"queue\"}");
+    assert_non_null(strstr(got, "version 1"));
+    got = ask(&g, c, "not json");
+    assert_non_null(strstr(got, "\"ok\":false"));
+    /* Two requests at once are answered in order. */
+    got = ask(&g, c, "{\"v\":1,\"op\":\"queue\"}\n{\"v\":1,\"op\":\"rules\"}");
+    assert_non_null(strstr(strstr(got, "\"ok\":true") + 1, "\"ok\":true"));
+
+    /* Reading is for all, changing is not. */
+    g.memory->peer_uid = 1000;
+    got = ask(&g, c, "{\"v\":1,\"op\":\"reload\"}");
+    assert_non_null(strstr(got, "\"status\":77"));
+    got = ask(&g, c, "{\"v\":1,\"op\":\"queue\"}");
+    assert_non_null(strstr(got, "\"ok\":true"));
+    g.memory->peer_uid = -1;
+    got = ask(&g, c, "{\"v\":1,\"op\":\"reload\"}");
+    assert_non_null(strstr(got, "\"status\":77"));
+    /* A line without end. */
+    struct buf big = {0};
+    for (int i = 0; i < 70000; i++) buf_add_byte(&big, 'x');
+    buf_add_byte(&big, '\0');
+    memory_say(g.memory, c, big.p);
+    memory_run(g.memory);
+    assert_false(memory_is_open(c));
+    buf_free(&big);
+    rig_teardown(&g);
+}
+
+static void reload_is_answered(void **state)
+{
+    (void)state;
+    struct rig g;
+    rig_setup(&g);
+    g.memory->peer_uid = 0;
+    rig_start(&g);
+    g.memory->supervisor.n = 0;
+    struct net_stream *c = memory_dial(g.memory, "control", ""), *d = memory_dial(g.memory, "control", "");
+    assert_string_equal(ask(&g, c, "{\"v\":1,\"op\":\"reload\"}"), "");
+    assert_int_equal(g.memory->supervisor.n, 1);
+    assert_int_equal(g.memory->supervisor.p[0], LINK_RELOAD);
+    assert_string_equal(ask(&g, d, "{\"v\":1,\"op\":\"reload\"}"), "");
+    rig_generation(&g, NULL);
+    check_str(memory_heard(c), "{\"v\":1,\"ok\":true}\n");
+    /* Who came later is answered by another. */
+    check_str(memory_heard(d), "");
+    assert_int_equal(g.memory->supervisor.n, 2);
+    memory_link(g.memory, &(struct link_message){.kind = LINK_REFUSED, .generation = 3, .text = STR("rules.sluice:1:6: error E201: no")}, NULL);
+    memory_run(g.memory);
+    assert_non_null(strstr(memory_heard(d).p, "rules.sluice:1:6"));
+    assert_non_null(strstr(memory_heard(d).p, "\"ok\":false"));
+    /* Who leaves before the answer harms nobody. */
+    ask(&g, c, "{\"v\":1,\"op\":\"reload\"}");
+    memory_hang_up(g.memory, c);
+    memory_run(g.memory);
+    rig_generation(&g, NULL);
+    rig_teardown(&g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sessions_open), cmocka_unit_test(after_the_dot),      cmocka_unit_test(refused),
+        cmocka_unit_test(certificates),  cmocka_unit_test(connector_vanishes), cmocka_unit_test(control),
+        cmocka_unit_test(reload_is_answered),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
