@@ -69,7 +69,7 @@ static bool gather_value(struct gather *g, const struct ast_value *v, enum value
         return true;
     }
     struct constant k;
-    if (type == TYPE_TEXT ? !value_needle(c, v->literal, false, &k) : !value_literal(c, v->literal, type, STR("this list"), &k)) {
+    if (type == TYPE_TEXT ? !value_needle(c, v->literal, true, &k) : !value_literal(c, v->literal, type, STR("this list"), &k)) {
         return false;
     }
     gather_add(g, &k);
@@ -93,7 +93,7 @@ static bool gather_entry(struct gather *g, const struct source *s, struct str en
     struct constant k;
     const char *why = str_is_utf8(entry) ? NULL : "is not UTF-8";
     if (!why && str_find_byte(entry, '\0') != STR_NPOS) why = "holds a NUL byte";
-    if (!why && type == TYPE_TEXT) why = value_needle_fault(entry, false) ? "is nothing that can be searched for" : NULL;
+    if (!why && type == TYPE_TEXT) why = value_needle_fault(entry, true) ? "is nothing that can be searched for" : NULL;
     if (!why) why = value_parse(g->c, type, entry, &k);
     if (why) {
         diag_add(g->c->d, DIAG_E217, at, "this entry %s", why);

@@ -97,12 +97,30 @@ static void text_form(struct compiler *c, const struct field_use *f, struct cons
     buf_free(&b);
 }
 
+/* The machine matches the folded pattern, which may be longer than what was written. */
+static bool like_is_short(struct str pattern) {
+    struct buf folded = {0};
+    fold_text(pattern, FOLD_TRIM, &folded, NULL);
+    bool ok = pattern.n <= LIMIT_LIKE_PATTERN && like_is_valid(buf_str(&folded));
+    buf_free(&folded);
+    return ok;
+}
+
+static bool like_list_is_short(struct compiler *c, const struct constant *v, size_t n, struct span at) {
+    for (size_t i = 0; i < n; i++) {
+        if (like_is_short(v[i].text)) continue;
+        diag_add(c->d, DIAG_E219, at, "entry %zu is too long: a pattern of `like` has at most %d bytes", i + 1, LIMIT_LIKE_PATTERN);
+        return false;
+    }
+    return true;
+}
+
 static bool text_constant(struct compiler *c, const struct field_use *f, enum relation r, const struct ast_literal *l,
                           struct constant *out) {
     if (!value_needle(c, l, r == REL_EQUAL || r == REL_LIKE, out)) return false;
     text_form(c, f, out);
     if (r != REL_LIKE) return true;
-    if (!like_is_valid(out->text)) {
+    if (!like_is_short(out->text)) {
         diag_add(c->d, DIAG_E219, l->span, "a pattern of `like` has at most %d bytes", LIMIT_LIKE_PATTERN);
         return false;
     }
@@ -139,6 +157,7 @@ static bool add_value(struct compiler *c, const struct field_use *f, enum relati
     struct name *n = names_list(c, v->field->name, v->span);
     if (!n) return false;
     if (n->type != type) return wrong_list_type(c, f, n, type, v->span);
+    if (r == REL_LIKE && !like_list_is_short(c, n->elements, n->element_count, v->span)) return false;
     for (size_t i = 0; i < n->element_count; i++) {
         k = n->elements[i];
         text_form(c, f, &k);
@@ -161,6 +180,7 @@ static bool set_operand(struct compiler *c, const struct field_use *f, enum rela
         struct name *n = names_list(c, only->field->name, only->span);
         if (!n) return false;
         if (n->type != type) return wrong_list_type(c, f, n, type, only->span);
+        if (r == REL_LIKE && !like_list_is_short(c, n->elements, n->element_count, only->span)) return false;
         if (type != TYPE_TEXT || f->word.type != TYPE_DOMAIN) {
             t->operand = OPERAND_LIST;
             t->a = n->index;

@@ -143,6 +143,25 @@ static void odd_sources(void **state) {
     compiled_close(&c);
 }
 
+/* What the machine would refuse to load is refused with a diagnostic. */
+static void what_cannot_be_loaded_is_told(void **state) {
+    (void)state;
+    struct compiled c;
+    struct buf b = {0}, list = {0};
+    for (int i = 0; i < 5000; i++) buf_add_byte(&list, 'x');
+    buf_printf(&b, "list l of text in file \"1\"\nwhen subject is like any of l then stop\nwhen subject is like any of (\"a*\", l) then stop\n"
+               "when sender.domain is like any of l then stop\nwhen subject is like \"*%.*s\" then stop\n", STR_ARG(buf_str(&list)));
+    const struct compiler_memory_file files[] = {{STR("p"), buf_str(&b)}, {STR("1"), buf_str(&list)}};
+    compiled_open_files(&c, files, 2);
+    assert_true(!c.program && c.diags.errors == 4 && compiled_has(&c, "E219"));
+    compiled_close(&c);
+    compiled_open(&c, STR("list l of text = \"x\", \" \"\nwhen subject is in l then stop\n"));
+    assert_true(!c.program && compiled_has(&c, "E214"));
+    compiled_close(&c);
+    buf_free(&b);
+    buf_free(&list);
+}
+
 /* A definition that doubles at every step is refused by its size, not built; a long chain of them by its depth. */
 static void blown_up_definitions_are_refused(void **state) {
     (void)state;
@@ -201,6 +220,7 @@ int main(void) {
         cmocka_unit_test(identities_are_names_or_hashes),
         cmocka_unit_test(warnings_can_be_errors),
         cmocka_unit_test(odd_sources),
+        cmocka_unit_test(what_cannot_be_loaded_is_told),
         cmocka_unit_test(blown_up_definitions_are_refused),
         cmocka_unit_test(large_sets_compile_quickly),
     };
