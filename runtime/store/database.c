@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-enum { APPLICATION_ID = 0x536c7563, QUERY_LENGTH_MAX = 100000 };
+enum { APPLICATION_ID = 0x536c7563, QUERY_LENGTH_MAX = 100000, PAGE_SIZE = 8192, GROWTH_STEP = 4 * 1024 * 1024 };
 
 enum owner { WRITER, READER };
 static const struct {
@@ -116,7 +116,8 @@ static bool set_flags(struct database *d, struct err *e)
     sqlite3_limit(d->handle, SQLITE_LIMIT_ATTACHED, 0);
     sqlite3_limit(d->handle, SQLITE_LIMIT_TRIGGER_DEPTH, 1);
     sqlite3_limit(d->handle, SQLITE_LIMIT_SQL_LENGTH, QUERY_LENGTH_MAX);
-    int persist = 1;
+    int persist = 1, step = GROWTH_STEP;
+    sqlite3_file_control(d->handle, "main", SQLITE_FCNTL_CHUNK_SIZE, &step);
     sqlite3_file_control(d->handle, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
     return true;
 }
@@ -230,6 +231,12 @@ enum trouble_kind database_run(struct database *d, sqlite3_stmt *statement)
 enum trouble_kind database_script(struct database *d, enum script id)
 {
     return database_trouble(d, sqlite3_exec(d->handle, scripts[id], NULL, NULL, NULL), "writing to the queue", NULL);
+}
+
+bool database_take_blocks(struct database *d, int64_t pages)
+{
+    sqlite3_int64 bytes = pages * PAGE_SIZE;
+    return sqlite3_file_control(d->handle, "main", SQLITE_FCNTL_SIZE_HINT, &bytes) == SQLITE_OK;
 }
 
 bool database_quick_check(struct database *d, char *answer, size_t n, struct err *e)

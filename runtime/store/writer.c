@@ -320,6 +320,25 @@ static enum trouble_kind apply_release(struct writer *w, struct work *work)
 /* --- the transaction
  * --------------------------------------------------------------------------------------------------- */
 
+/* A commit that makes the database grow first takes the disk blocks for it.  So the log can always be moved into the
+ * database and begun anew, and its own reserve suffices for finishing what is queued on a disk that others have filled.
+ */
+static enum trouble_kind take_blocks(struct writer *w)
+{
+    sqlite3_stmt *s = database_statement(&w->db, SQL_PAGE_COUNT);
+    bool row;
+    enum trouble_kind kind = look(w, s, &row);
+    int64_t pages = row ? sqlite3_column_int64(s, 0) : 0;
+    sqlite3_reset(s);
+    if (kind != TROUBLE_NONE || pages <= w->pages_had) return kind;
+    if (!database_take_blocks(&w->db, pages)) {
+        err_set(&w->db.last, EX_TEMPFAIL, "writing to the queue: the disk is full");
+        return TROUBLE_FULL;
+    }
+    w->pages_had = pages;
+    return TROUBLE_NONE;
+}
+
 /* Everything in one transaction: the trouble is that of the first that failed, and then nothing happened. */
 static enum trouble_kind transact(struct writer *w, struct work **works, size_t n)
 {
@@ -334,6 +353,7 @@ static enum trouble_kind transact(struct writer *w, struct work **works, size_t 
     for (size_t i = 0; i < n && kind == TROUBLE_NONE; i++)
         kind = works[i]->write ? apply_write(w, works[i]) : apply_release(w, works[i]);
     if (kind == TROUBLE_NONE) kind = add_hits(w);
+    if (kind == TROUBLE_NONE) kind = take_blocks(w);
     if (kind == TROUBLE_NONE) kind = database_run(&w->db, database_statement(&w->db, SQL_COMMIT));
     forget_hits(w);
     if (kind == TROUBLE_NONE) {

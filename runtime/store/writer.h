@@ -40,6 +40,7 @@ struct writer {
     struct map hits;                   /* of the transaction: rule → struct hit_sum */
     bool directory_dirty;
     uint64_t commits, writes, checkpoints;
+    int64_t pages_had;                 /* pages that the file has blocks for */
     int wal_frames, wal_checked;       /* in the log; and when it was last moved into the database */
 };
 
