@@ -204,24 +204,26 @@ struct ast_file {
 };
 
 /* Parses one source.  Always answers a tree of what could be read; diagnostics go to d.  Limits: 8 MiB of text, nesting
- * bounded by YYMAXDEPTH (told as E115, never a crash).  Conditions are still chains: call ast_fold before reading them. */
+ * bounded by YYMAXDEPTH (told as E115, never a crash).  Conditions are still chains: call ast_fold before reading
+ * them. */
 struct ast_file *ast_parse(struct arena *a, struct source *s, ast_is_kind *is_kind, struct diags *d);
 
-/* Tells whether a name standing bare is a complete test: a yes/no field or a define (of any file in the run).  Such a name
- * is never part of a run.  Unknown names: false. */
+/* Tells whether a name standing bare is a complete test: a yes/no field or a define (of any file in the run).  Such a
+ * name is never part of a run.  Unknown names: false. */
 typedef bool ast_stands_bare(void *context, struct str name);
 
-/* Judges ellipsis in every condition of the file (E121 to E128) and replaces its chains by AND, OR, NOT, TEST and WHERE.
- * A condition that was refused becomes CONDITION_ALWAYS with an empty chain pointer and `refused` set, so that walkers
- * need no further case; the run has failed anyway.  To be called once, after the names of all files are collected. */
+/* Judges ellipsis in every condition of the file (E121 to E128) and replaces its chains by AND, OR, NOT, TEST and
+ * WHERE. A condition that was refused becomes CONDITION_ALWAYS with an empty chain pointer and `refused` set, so that
+ * walkers need no further case; the run has failed anyway.  To be called once, after the names of all files are
+ * collected. */
 void ast_fold(struct arena *a, struct ast_file *f, ast_stands_bare *stands_bare, void *context, struct diags *d);
 
 /* The tree as indented text, for goldens.  Also prints what is not yet folded. */
 void ast_print(const struct ast_file *f, struct buf *out);
 
-/* A folded rule in one line, the same for every layout: one blank between words, keywords and names in lower case, texts
- * re-escaped, comments gone, every `unless` before `then`.  The identity of a nameless rule is a hash of this.  The name
- * is printed too when there is one. */
+/* A folded rule in one line, the same for every layout: one blank between words, keywords and names in lower case,
+ * texts re-escaped, comments gone, every `unless` before `then`.  The identity of a nameless rule is a hash of this. 
+ * The name is printed too when there is one. */
 void ast_rule_canonical(const struct ast_rule *rule, struct buf *out);
 
 #endif

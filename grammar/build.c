@@ -12,7 +12,7 @@ bool build_too_deep(struct parse *p, unsigned depth, struct span at)
     return true;
 }
 
-/* --- names -------------------------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------------------------- */
 
 struct path build_path(struct parse *p, struct str name, struct span at)
 {
@@ -53,7 +53,7 @@ struct ast_field *build_field(struct parse *p, const struct path *path, struct a
     return f;
 }
 
-/* --- arguments, values -------------------------------------------------------------------------------------------- */
+/* --- arguments, values ------------------------------------------------------------------------------------------- */
 
 struct ast_argument *build_argument(struct parse *p, enum ast_argument_kind kind, struct span at)
 {
@@ -89,7 +89,7 @@ struct ast_set *build_set(struct parse *p, struct ast_value *values, bool parent
     return s;
 }
 
-/* --- verbs -------------------------------------------------------------------------------------------------------- */
+/* --- verbs ------------------------------------------------------------------------------------------------------- */
 
 struct ast_verb *build_verb(struct parse *p, enum ast_verb_kind kind)
 {
@@ -133,7 +133,7 @@ void build_pattern_text(struct parse *p, struct ast_literal *l)
     buf_free(&b);
 }
 
-/* --- conditions --------------------------------------------------------------------------------------------------- */
+/* --- conditions -------------------------------------------------------------------------------------------------- */
 
 struct operand *build_operand(struct parse *p, enum operand_kind kind, struct span at)
 {
@@ -205,7 +205,7 @@ struct ast_condition *build_always(struct parse *p, struct span at)
     return c;
 }
 
-/* --- actions, facts, items ---------------------------------------------------------------------------------------- */
+/* --- actions, facts, items --------------------------------------------------------------------------------------- */
 
 struct ast_action *build_action(struct parse *p, struct str name, struct span name_span, struct ast_argument *arguments,
                                 struct span at)

@@ -32,7 +32,7 @@ bool diag_code_find(struct str name, enum diag_code *out)
     return false;
 }
 
-/* --- collecting ----------------------------------------------------------------------------------------------------- */
+/* --- collecting -------------------------------------------------------------------------------------------------- */
 
 static struct str format_text(struct arena *a, const char *format, va_list args)
 {
@@ -94,7 +94,8 @@ void diag_fix(struct diags *d, struct diag *to, const char *label, const char *f
     if (to->fix_count == DIAG_FIXES_MAX) return;
     va_list args;
     va_start(args, format);
-    to->fixes[to->fix_count++] = (struct diag_fix){arena_str(d->arena, str_of(label)), format_text(d->arena, format, args)};
+    to->fixes[to->fix_count++] = (struct diag_fix){arena_str(d->arena, str_of(label)),
+                                                   format_text(d->arena, format, args)};
     va_end(args);
 }
 
@@ -110,7 +111,7 @@ static int compare_places(const void *left, const void *right, void *nothing)
 
 void diags_sort(struct diags *d) { sort_array(d->list.v, d->list.n, sizeof *d->list.v, compare_places, NULL); }
 
-/* --- places --------------------------------------------------------------------------------------------------------- */
+/* --- places ------------------------------------------------------------------------------------------------------ */
 
 static size_t line_start(struct str text, size_t offset)
 {

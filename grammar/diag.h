@@ -1,8 +1,9 @@
 /* grammar/diag: what is told to the author of a rule file (LANGUAGE section 6).
  *
- * A diagnostic is a record: code, severity, one sentence with names in backquotes, a primary span, up to three notes with
- * spans, up to two fix-its.  This module owns sources, spans, the collecting list, its order, and both printed forms
- * (text with carets, JSON).  It knows no mail and no vocabulary; codes stand in grammar/codes.def, one row a code. */
+ * A diagnostic is a record: code, severity, one sentence with names in backquotes, a primary span, up to three notes
+ * with spans, up to two fix-its.  This module owns sources, spans, the collecting list, its order, and both printed
+ * forms (text with carets, JSON).  It knows no mail and no vocabulary; codes stand in grammar/codes.def, one row a
+ * code. */
 #ifndef SLUICE_GRAMMAR_DIAG_H
 #define SLUICE_GRAMMAR_DIAG_H
 
@@ -55,7 +56,8 @@ struct diag {
     size_t fix_count;
 };
 
-/* Collects the diagnostics of one run.  Owns its records through `arena`; the same code at the same span is kept once. */
+/* Collects the diagnostics of one run.  Owns its records through `arena`; the same code at the same span is kept
+ * once. */
 struct diags {
     struct arena *arena;
     struct sources *sources;
@@ -63,11 +65,12 @@ struct diags {
     size_t errors, warnings;
 };
 
-/* Adds one and answers it so that notes and fixes can follow; never NULL (past 100 errors a spare record is answered and
- * nothing more is kept).  The text is one sentence without a full stop. */
+/* Adds one and answers it so that notes and fixes can follow; never NULL (past 100 errors a spare record is answered
+ * and nothing more is kept).  The text is one sentence without a full stop. */
 struct diag *diag_add(struct diags *d, enum diag_code code, struct span at, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-void diag_note(struct diags *d, struct diag *to, struct span at, const char *format, ...) __attribute__((format(printf, 4, 5)));
+void diag_note(struct diags *d, struct diag *to, struct span at, const char *format,
+               ...) __attribute__((format(printf, 4, 5)));
 void diag_fix(struct diags *d, struct diag *to, const char *label, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

@@ -19,7 +19,7 @@ static const struct style styles[] = {
     {"\x1b[1m", "\x1b[1;31m", "\x1b[1;33m", "\x1b[1;32m", "\x1b[2m", "\x1b[0m"},
 };
 
-/* --- one character as it is shown ------------------------------------------------------------------------------------ */
+/* --- one character as it is shown -------------------------------------------------------------------------------- */
 
 struct shown {
     char bytes[16];
@@ -53,7 +53,8 @@ static size_t width_of(uint32_t c)
 /* Characters that cannot be seen or that turn the text around. */
 static bool is_hidden(uint32_t c)
 {
-    static const struct range hidden[] = {{0, 0x1f}, {0x7f, 0x9f}, {0xad, 0xad}, {0x61c, 0x61c}, {0x180e, 0x180e}, {0x200b, 0x200f},
+    static const struct range hidden[] = {{0, 0x1f}, {0x7f, 0x9f}, {0xad, 0xad}, {0x61c, 0x61c}, {0x180e, 0x180e},
+                                          {0x200b, 0x200f},
                                           {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb},
                                           {0xe0000, 0xe007f}};
     return is_in(c, hidden, sizeof hidden / sizeof *hidden);
@@ -115,7 +116,7 @@ static void add_safely(struct buf *out, struct str s)
     }
 }
 
-/* --- excerpts -------------------------------------------------------------------------------------------------------- */
+/* --- excerpts ---------------------------------------------------------------------------------------------------- */
 
 struct mark {
     struct span span;
@@ -159,7 +160,8 @@ static void add_marks(struct buf *out, char c, size_t width)
 }
 
 /* The line and the marks under it; long lines are cut around the first mark. */
-static void add_excerpt(struct buf *out, const struct excerpt *e, const struct mark *marks, size_t mark_count, size_t gutter,
+static void add_excerpt(struct buf *out, const struct excerpt *e, const struct mark *marks, size_t mark_count,
+                        size_t gutter,
                         const struct style *style)
 {
     struct str text = e->source->text;
@@ -191,7 +193,7 @@ static void add_excerpt(struct buf *out, const struct excerpt *e, const struct m
     buf_free(&under);
 }
 
-/* --- one diagnostic as text ------------------------------------------------------------------------------------------ */
+/* --- one diagnostic as text -------------------------------------------------------------------------------------- */
 
 static bool is_nowhere(struct span s) { return s.source == 0 && s.from == 0 && s.to == 0; }
 
@@ -223,7 +225,8 @@ static bool is_on(const struct excerpt *e, struct span s)
 }
 
 /* Notes on the line of the diagnostic are marked there; others show a line of their own. */
-static void add_notes(const struct diags *d, const struct diag *e, const struct excerpt *main, struct buf *out, size_t gutter,
+static void add_notes(const struct diags *d, const struct diag *e, const struct excerpt *main, struct buf *out,
+                      size_t gutter,
                       const struct style *style)
 {
     for (size_t i = 0; i < e->note_count; i++) {
@@ -262,7 +265,8 @@ static void add_fixes(const struct diag *e, struct buf *out, const struct style 
     for (size_t i = 0; i < e->fix_count; i++) {
         buf_printf(out, "  %shelp:%s ", style->bold, style->plain);
         add_safely(out, e->fixes[i].label);
-        if (widest) buf_printf(out, "%*s", (int)(widest - shown_width(e->fixes[i].label) + (e->fix_count > 1 ? LABEL_GAP : 1)), "");
+        if (widest) buf_printf(out, "%*s", (int)(widest - shown_width(e->fixes[i].label) + (e->fix_count > 1
+            ? LABEL_GAP : 1)), "");
         add_safely(out, e->fixes[i].text);
         buf_add_byte(out, '\n');
     }
@@ -286,7 +290,8 @@ static void print_one(const struct diags *d, const struct diag *e, struct buf *o
     bool is_error = diag_code_severity(e->code) == SEVERITY_ERROR;
     buf_add(out, str_of(style->bold));
     add_place(d, out, e->span);
-    buf_printf(out, "%s%s%s %s%s%s: ", style->plain, is_error ? style->error : style->warning, is_error ? "error" : "warning",
+    buf_printf(out, "%s%s%s %s%s%s: ", style->plain, is_error ? style->error : style->warning, is_error ? "error"
+               : "warning",
                diag_code_name(e->code), style->plain, style->bold);
     add_safely(out, e->text);
     buf_printf(out, "%s\n", style->plain);
@@ -313,7 +318,7 @@ void diags_print_text(const struct diags *d, struct buf *out, bool colour)
     if (d->errors > kept) buf_printf(out, "and %zu more errors\n", d->errors - kept);
 }
 
-/* --- JSON ------------------------------------------------------------------------------------------------------------ */
+/* --- JSON -------------------------------------------------------------------------------------------------------- */
 
 static void put_span(const struct diags *d, struct js *to, struct span at)
 {

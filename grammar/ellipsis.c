@@ -6,7 +6,7 @@
 
 static struct ast_condition *fold_chain(struct fold *f, const struct ast_chain *chain);
 
-/* --- nodes ------------------------------------------------------------------------------------------------------------- */
+/* --- nodes ------------------------------------------------------------------------------------------------------- */
 
 static struct ast_condition *node_new(const struct fold *f, enum ast_condition_kind kind, struct span at)
 {
@@ -43,7 +43,7 @@ static struct ast_condition *node_above(const struct fold *f, enum ast_condition
     return node_bounded(f, c);
 }
 
-/* --- runs -------------------------------------------------------------------------------------------------------------- */
+/* --- runs -------------------------------------------------------------------------------------------------------- */
 
 const struct operand *operand_core(const struct operand *o)
 {
@@ -127,7 +127,7 @@ static struct ast_condition *fold_group_with_verb(const struct fold *f, const st
     return run_is_refused(f, c) ? node_refused(f, group->span) : c;
 }
 
-/* --- operands ---------------------------------------------------------------------------------------------------------- */
+/* --- operands ---------------------------------------------------------------------------------------------------- */
 
 static struct ast_condition *fold_operand(struct fold *f, const struct operand *o)
 {
@@ -156,7 +156,8 @@ static bool is_fieldless(const struct operand *o) { return o->kind == OPERAND_VE
 
 /* The last of the operands that make a run with `first`, or NULL.  *stop is the operand after those looked at, so that
  * no operand is looked at twice.  A run that holds a `not` is told and answered as one with *refused. */
-static const struct operand *run_end(const struct fold *f, const struct operand *first, const struct operand **stop, bool *refused)
+static const struct operand *run_end(const struct fold *f, const struct operand *first, const struct operand **stop,
+                                     bool *refused)
 {
     bool negated = first->kind == OPERAND_NOT;
     const struct operand *o = first->next, *core = operand_core(first);
@@ -185,7 +186,8 @@ static void add_unit(struct units *u, struct ast_condition *c, struct span at, c
 }
 
 /* Takes one unit, or several plain ones, from the chain at o; answers the operand after them. */
-static const struct operand *take_units(struct fold *f, struct units *u, const struct operand *o, const struct operand **donor)
+static const struct operand *take_units(struct fold *f, struct units *u, const struct operand *o,
+                                        const struct operand **donor)
 {
     const struct operand *stop, *last;
     bool refused;
@@ -210,7 +212,8 @@ static const struct operand *take_units(struct fold *f, struct units *u, const s
     return stop;
 }
 
-static struct ast_condition *balance(const struct fold *f, const struct fold_unit *v, size_t n, enum ast_condition_kind kind)
+static struct ast_condition *balance(const struct fold *f, const struct fold_unit *v, size_t n,
+                                     enum ast_condition_kind kind)
 {
     if (n == 1) return v->condition;
     size_t half = n / 2;
@@ -233,7 +236,7 @@ static struct ast_condition *fold_chain(struct fold *f, const struct ast_chain *
     return balance(f, u.v, u.n, u.n > 1 && u.v[1].or_before ? CONDITION_OR : CONDITION_AND);
 }
 
-/* --- the file ---------------------------------------------------------------------------------------------------------- */
+/* --- the file ---------------------------------------------------------------------------------------------------- */
 
 static struct ast_condition *fold_condition(struct fold *f, struct ast_condition *c)
 {

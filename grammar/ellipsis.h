@@ -33,6 +33,7 @@ void tell_not_in_run(const struct fold *f, const struct operand *first, const st
 void tell_negative_run(const struct fold *f, const struct ast_field *fields, const struct ast_verb *verb);
 void tell_group_with_verb(const struct fold *f, const struct operand *group, const struct operand *culprit);
 /* Operands without their field, from `first` to `last`; `donor` is the test before them, or NULL. */
-void tell_fieldless(const struct fold *f, const struct operand *first, const struct operand *last, const struct operand *donor);
+void tell_fieldless(const struct fold *f, const struct operand *first, const struct operand *last,
+                    const struct operand *donor);
 
 #endif

@@ -4,7 +4,7 @@
 
 enum { SNIPPET_MAX = 60, READING_UNITS_MAX = 8, VALUES_MAX = 8 };
 
-/* --- what was written, on one line ---------------------------------------------------------------------------------------- */
+/* --- what was written, on one line ------------------------------------------------------------------------------- */
 
 /* Copies one quoted text or pattern from s.p[0]; answers its length. */
 static size_t copy_quoted(struct buf *out, struct str s)
@@ -50,7 +50,7 @@ static void add_snippet(const struct fold *f, struct buf *out, struct span at)
     buf_free(&line);
 }
 
-/* --- and beside or -------------------------------------------------------------------------------------------------------- */
+/* --- and beside or ----------------------------------------------------------------------------------------------- */
 
 /* One reading: neighbours joined by `tight` stand in parentheses. */
 static void add_reading(const struct fold *f, struct buf *out, const struct fold_unit *u, size_t n, bool or_is_tight)
@@ -73,7 +73,8 @@ void tell_mixed_units(const struct fold *f, const struct fold_unit *u, size_t n)
 {
     size_t second = 2;
     while (second < n && u[second].or_before == u[1].or_before) second++;
-    struct diag *d = diag_add(f->diags, DIAG_E121, u[second].connective, "`and` and `or` stand beside each other; say with parentheses which comes first");
+    struct diag *d = diag_add(f->diags, DIAG_E121, u[second].connective,
+                              "`and` and `or` stand beside each other; say with parentheses which comes first");
     diag_note(f->diags, d, u[1].connective, "%s", "");
     if (n > READING_UNITS_MAX) return;
     struct buf b = {0};
@@ -90,11 +91,12 @@ void tell_mixed_run(const struct fold *f, const struct operand *first, const str
     const struct operand *o = first->next;
     while (o != last && o->next->or_before == first->next->or_before) o = o->next;
     struct span at = o == last ? last->connective : o->next->connective;
-    struct diag *d = diag_add(f->diags, DIAG_E121, at, "the fields of one verb are joined by `and` or by `or`, not by both");
+    struct diag *d = diag_add(f->diags, DIAG_E121, at,
+                              "the fields of one verb are joined by `and` or by `or`, not by both");
     diag_note(f->diags, d, first->next->connective, "%s", "");
 }
 
-/* --- restrictions on runs ------------------------------------------------------------------------------------------------- */
+/* --- restrictions on runs ---------------------------------------------------------------------------------------- */
 
 static void add_verb(struct buf *out, const struct ast_verb *v)
 {
@@ -127,7 +129,8 @@ static void fix_each_field(const struct fold *f, struct diag *d, const char *lab
 void tell_quantified_run(const struct fold *f, const struct operand *quantified, const struct operand *first,
                          const struct operand *last, const struct ast_verb *verb)
 {
-    struct diag *d = diag_add(f->diags, DIAG_E124, quantified->field->span, "`%s` cannot stand in a run of fields that share a verb",
+    struct diag *d = diag_add(f->diags, DIAG_E124, quantified->field->span,
+                              "`%s` cannot stand in a run of fields that share a verb",
                               words_quantifier(quantified->field->quantifier));
     diag_note(f->diags, d, verb->span, "%s", "");
     fix_each_field(f, d, "", first, last, verb);
@@ -138,7 +141,8 @@ void tell_not_in_run(const struct fold *f, const struct operand *first, const st
     const struct operand *culprit = first->kind == OPERAND_NOT ? first : last;
     const struct operand *core = operand_core(last);
     struct span at = {culprit->span.source, culprit->span.from, culprit->span.from + 3};
-    struct diag *d = diag_add(f->diags, DIAG_E125, at, "`not` in a run of fields that share a verb can be heard in two ways");
+    struct diag *d = diag_add(f->diags, DIAG_E125, at,
+                              "`not` in a run of fields that share a verb can be heard in two ways");
     if (core->verb->negated) return;
     fix_each_field(f, d, "this one only:", first, last, core->verb);
     if (first->kind != OPERAND_NOT) return;
@@ -157,7 +161,8 @@ void tell_not_in_run(const struct fold *f, const struct operand *first, const st
 
 void tell_negative_run(const struct fold *f, const struct ast_field *fields, const struct ast_verb *verb)
 {
-    struct diag *d = diag_add(f->diags, DIAG_E126, verb->span, "a negative verb after fields joined by `or` can be heard in two ways");
+    struct diag *d = diag_add(f->diags, DIAG_E126, verb->span,
+                              "a negative verb after fields joined by `or` can be heard in two ways");
     const struct ast_field *tail = fields;
     while (tail->next) tail = tail->next;
     diag_note(f->diags, d, span_join(fields->span, tail->span), "%s", "");
@@ -178,11 +183,12 @@ void tell_negative_run(const struct fold *f, const struct ast_field *fields, con
 
 void tell_group_with_verb(const struct fold *f, const struct operand *group, const struct operand *culprit)
 {
-    struct diag *d = diag_add(f->diags, DIAG_E128, group->verb->span, "the parentheses before this verb hold more than fields");
+    struct diag *d = diag_add(f->diags, DIAG_E128, group->verb->span,
+                              "the parentheses before this verb hold more than fields");
     diag_note(f->diags, d, culprit->span, "%s", "");
 }
 
-/* --- what has no field ---------------------------------------------------------------------------------------------------- */
+/* --- what has no field ------------------------------------------------------------------------------------------- */
 
 /* The one object of a verb that a set could hold as well, or NULL. */
 static const struct ast_value *single_object(const struct ast_verb *v)
@@ -252,7 +258,8 @@ static void fix_with_field(const struct fold *f, struct diag *d, const struct op
     buf_free(&b);
 }
 
-void tell_fieldless(const struct fold *f, const struct operand *first, const struct operand *last, const struct operand *donor)
+void tell_fieldless(const struct fold *f, const struct operand *first, const struct operand *last,
+                    const struct operand *donor)
 {
     bool verb = first->kind == OPERAND_VERB;
     struct diag *d = diag_add(f->diags, verb ? DIAG_E122 : DIAG_E123, first->span,

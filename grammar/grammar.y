@@ -85,20 +85,24 @@ item       : IMPORT TEXT { $$ = build_item(p, ITEM_IMPORT, @$); $$->text = $TEXT
                  $$->condition = build_condition(p, $condition); }
            | rule
            | TEST TEXT givens EXPECT actions {
-                 $$ = build_item(p, ITEM_TEST, @$); $$->text = $TEXT; $$->facts = $givens.first; $$->expect = $actions.first; }
+                 $$ = build_item(p, ITEM_TEST, @$); $$->text = $TEXT;
+                 $$->facts = $givens.first; $$->expect = $actions.first; }
            | KIND arguments {
                  $$ = build_item(p, ITEM_DECLARATION, @$); $$->name = $KIND; $$->name_span = @KIND;
                  $$->arguments = $arguments.first; }
            ;
 source     : EQUALS elements { $$ = build_item(p, ITEM_LIST, @$); $$->elements = $elements.first; }
            | EQUALS LPAREN elements comma RPAREN { $$ = build_item(p, ITEM_LIST, @$); $$->elements = $elements.first; }
-           | IN_ NAME TEXT { $$ = build_item(p, ITEM_LIST, @$); $$->origin = $NAME; $$->origin_span = @NAME; $$->text = $TEXT; }
+           | IN_ NAME TEXT {
+                 $$ = build_item(p, ITEM_LIST, @$); $$->origin = $NAME; $$->origin_span = @NAME; $$->text = $TEXT; }
            ;
 elements   : element { $$ = (struct value_list){$1, $1}; }
            | elements COMMA element { $$ = $1; PARSE_APPEND(&$$, $3); }
            ;
 element    : literal { $$ = build_value(p, $1, NULL, @$); }
-           | NAME { struct path path = build_path(p, $1, @1); $$ = build_value(p, NULL, build_field(p, &path, NULL, @$), @$); }
+           | NAME {
+                 struct path path = build_path(p, $1, @1);
+                 $$ = build_value(p, NULL, build_field(p, &path, NULL, @$), @$); }
            ;
 comma      : %empty | COMMA ;
 
@@ -136,7 +140,8 @@ premise    : condition { $$ = build_condition(p, $1); }
            | ALWAYS { $$ = build_always(p, @$); }
            ;
 unlesses   : %empty { $$ = (struct condition_list){NULL, NULL}; }
-           | unlesses UNLESS condition { struct ast_condition *c = build_condition(p, $3); $$ = $1; PARSE_APPEND(&$$, c); }
+           | unlesses UNLESS condition {
+                 struct ast_condition *c = build_condition(p, $3); $$ = $1; PARSE_APPEND(&$$, c); }
            ;
 
 condition  : operand { $$ = build_chain(p, $1); } /* a flat chain: mixing is judged after runs are folded */
@@ -151,7 +156,8 @@ operand    : NOT operand[inner] { $$ = build_operand(p, OPERAND_NOT, @$); build_
                  build_operand_chain(p, $$, $condition); }
            | LPAREN condition RPAREN { $$ = build_operand(p, OPERAND_GROUP, @$); build_operand_chain(p, $$, $2); }
            | LPAREN condition RPAREN verb { /* (subject or body) contains "x" */
-                 $$ = build_operand(p, OPERAND_GROUP, @$); build_operand_chain(p, $$, $2); $$->verb = $4; $4->span = @4; }
+                 $$ = build_operand(p, OPERAND_GROUP, @$); build_operand_chain(p, $$, $2);
+                 $$->verb = $4; $4->span = @4; }
            | verb { $$ = build_operand(p, OPERAND_VERB, @$); $$->verb = $1; $1->span = @1; }
            | literal { $$ = build_operand(p, OPERAND_LITERAL, @$); $$->literal = $1; }
            ;
@@ -206,7 +212,8 @@ many       : ANY { $$ = MANY_ANY; } | ALL { $$ = MANY_ALL; } ;
 countable  : TEXT { $$ = build_verb(p, VERB_CONTAINS); $$->value = build_value(p, $1, NULL, @1); }
            | WORD TEXT { $$ = build_verb(p, VERB_CONTAINS); $$->word = true; $$->value = build_value(p, $2, NULL, @2); }
            | NAME arguments { /* NAME: a detector */
-                 $$ = build_verb(p, VERB_CONTAINS); $$->detector = $1; $$->detector_span = @1; $$->arguments = $2.first; }
+                 $$ = build_verb(p, VERB_CONTAINS); $$->detector = $1; $$->detector_span = @1;
+                 $$->arguments = $2.first; }
            ;
 affix      : TEXT { $$ = build_verb(p, VERB_IS_LIKE); $$->value = build_value(p, $1, NULL, @1); }
            | ANY OF set { $$ = build_verb(p, VERB_IS_LIKE); $$->set = $3; }
@@ -214,7 +221,8 @@ affix      : TEXT { $$ = build_verb(p, VERB_IS_LIKE); $$->value = build_value(p,
 pattern    : REGEX { $$ = build_verb(p, VERB_MATCHES); $$->value = build_value(p, $1, NULL, @1); }
            | many OF set { $$ = build_verb(p, VERB_MATCHES); $$->many = $1; $$->set = $3; }
            | TEXT { /* refused with a fix-it */
-                 $$ = build_verb(p, VERB_MATCHES); $$->value = build_value(p, $1, NULL, @1); build_pattern_text(p, $1); }
+                 $$ = build_verb(p, VERB_MATCHES); $$->value = build_value(p, $1, NULL, @1);
+                 build_pattern_text(p, $1); }
            ;
 set        : field { $$ = build_set(p, build_value(p, NULL, $1, @1), false, @$); }
            | NETWORK { $$ = build_set(p, build_value(p, $1, NULL, @1), false, @$); }

@@ -16,7 +16,7 @@ struct ast_literal *literal_new(struct parse *p, enum ast_literal_kind kind, str
     return l;
 }
 
-/* --- texts -------------------------------------------------------------------------------------------------------- */
+/* --- texts ------------------------------------------------------------------------------------------------------- */
 
 static size_t put_utf8(char *to, uint32_t c)
 {
@@ -139,7 +139,7 @@ struct ast_literal *literal_regex(struct parse *p, struct span at)
     return l;
 }
 
-/* --- numbers ------------------------------------------------------------------------------------------------------ */
+/* --- numbers ----------------------------------------------------------------------------------------------------- */
 
 static void tell_range(struct parse *p, struct span at)
 {
@@ -249,7 +249,7 @@ struct ast_literal *literal_with_unit(struct parse *p, struct span at)
     return NULL;
 }
 
-/* --- dates and times ---------------------------------------------------------------------------------------------- */
+/* --- dates and times --------------------------------------------------------------------------------------------- */
 
 static uint8_t digits2(struct str s, size_t at) { return (uint8_t)((s.p[at] - '0') * 10 + (s.p[at + 1] - '0')); }
 
@@ -285,7 +285,7 @@ struct ast_literal *literal_clock(struct parse *p, struct span at)
     return l;
 }
 
-/* --- networks ----------------------------------------------------------------------------------------------------- */
+/* --- networks ---------------------------------------------------------------------------------------------------- */
 
 struct ast_literal *literal_network(struct parse *p, struct span at)
 {

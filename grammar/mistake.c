@@ -1,5 +1,5 @@
-/* What people write instead: each common mistake of spelling gets a sentence and a fix-it here, and the tokens that were
- * meant are queued, so that reading goes on as if they stood there. */
+/* What people write instead: each common mistake of spelling gets a sentence and a fix-it here, and the tokens that
+ * were meant are queued, so that reading goes on as if they stood there. */
 #include <string.h>
 
 #include "grammar/grammar.tab.h"
@@ -11,12 +11,7 @@ void parse_queue(struct parse *p, int kind, struct span at, struct ast_literal *
     p->queue[p->queue_count++] = (struct parse_token){kind, at, literal, name};
 }
 
-static void queue_keywords(struct parse *p, struct span at, const int *tokens)
-{
-    for (; *tokens; tokens++) parse_queue(p, *tokens, at, NULL, STR_NONE);
-}
-
-/* --- signs -------------------------------------------------------------------------------------------------------- */
+/* --- signs ------------------------------------------------------------------------------------------------------- */
 
 /* A sign, the words for it, and its tokens; `is` comes before them unless it was already said. */
 struct sign {
@@ -53,7 +48,8 @@ void mistake_sign(struct parse *p, struct span at)
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
         const struct sign *s = &signs[i];
         if (!str_eq(text, str_of(s->sign))) continue;
-        bool said = s->tokens[0] == SL_IS && (p->found.kind == SL_IS || (p->found.kind == SL_NOT && p->previous.kind == SL_IS));
+        bool said = s->tokens[0] == SL_IS && (p->found.kind == SL_IS ||
+                                              (p->found.kind == SL_NOT && p->previous.kind == SL_IS));
         struct diag *d = diag_add(p->diags, DIAG_E107, at, "`%s` is not read here; it is said in words", s->sign);
         diag_fix(p->diags, d, "", "%s", s->words);
         if (s->words2) diag_fix(p->diags, d, "", "%s", s->words2);
@@ -67,14 +63,23 @@ void mistake_sign(struct parse *p, struct span at)
 void mistake_negation(struct parse *p, struct span at)
 {
     struct str word = span_text(p, at);
-    bool is = str_starts_nocase(word, STR("isn")) || str_starts_nocase(word, STR("aren")) || str_starts_nocase(word, STR("wasn"));
-    bool does = str_starts_nocase(word, STR("do"));
+    static const struct {
+        struct str start; /* of the contraction; the last row takes every other */
+        const char *words;
+        int tokens[3];
+    } rows[] = {
+        {{"isn", 3}, "is not", {SL_IS, SL_NOT}},     {{"aren", 4}, "is not", {SL_IS, SL_NOT}},
+        {{"wasn", 4}, "is not", {SL_IS, SL_NOT}},    {{"do", 2}, "does not", {SL_DOES, SL_NOT}},
+        {{"", 0}, "not", {SL_NOT}},
+    };
+    size_t i = 0;
+    while (!str_starts_nocase(word, rows[i].start)) i++;
     struct diag *d = diag_add(p->diags, DIAG_E119, at, "`%.*s` is written in full", STR_ARG(word));
-    diag_fix(p->diags, d, "", "%s", is ? "is not" : does ? "does not" : "not");
-    queue_keywords(p, at, is ? (const int[]){SL_IS, SL_NOT, 0} : does ? (const int[]){SL_DOES, SL_NOT, 0} : (const int[]){SL_NOT, 0});
+    diag_fix(p->diags, d, "", "%s", rows[i].words);
+    for (const int *t = rows[i].tokens; *t; t++) parse_queue(p, *t, at, NULL, STR_NONE);
 }
 
-/* --- quotes ------------------------------------------------------------------------------------------------------- */
+/* --- quotes ------------------------------------------------------------------------------------------------------ */
 
 static void queue_text(struct parse *p, struct span at, struct str value)
 {
@@ -96,7 +101,8 @@ void mistake_quotes(struct parse *p, struct span at, size_t open, size_t close)
 void mistake_unclosed_quotes(struct parse *p, struct span at)
 {
     uint32_t to = at.from + (uint32_t)scan_character(p, at);
-    diag_add(p->diags, DIAG_E106, (struct span){at.source, at.from, to}, "a text begins and ends with a plain double quote");
+    diag_add(p->diags, DIAG_E106, (struct span){at.source, at.from, to},
+             "a text begins and ends with a plain double quote");
 }
 
 static bool holds_typographic_quote(struct str s)
@@ -126,20 +132,21 @@ void mistake_unclosed_pattern(struct parse *p, struct span at)
     if (str_starts(text, STR("/*"))) diag_fix(p->diags, d, "for a comment:", "#");
 }
 
-/* --- names, addresses --------------------------------------------------------------------------------------------- */
+/* --- names, addresses -------------------------------------------------------------------------------------------- */
 
 void mistake_address(struct parse *p, struct span at)
 {
     struct str text = span_text(p, at);
     while (text.n > 1 && text.p[text.n - 1] == '.') text.n--;
     bool is_address = str_find_byte(text, '@') != STR_NPOS;
-    struct diag *d = diag_add(p->diags, DIAG_E111, at, "%s stands between quotes", is_address ? "an address" : "a domain");
+    struct diag *d = diag_add(p->diags, DIAG_E111, at, "%s stands between quotes",
+                              is_address ? "an address" : "a domain");
     diag_fix(p->diags, d, "", "\"%.*s\"", STR_ARG(text));
     queue_text(p, at, text);
 }
 
-/* content-type, my-corp.example, attachment.true-type.  Answers 0 when all of it was dealt with, else how many bytes are
- * an ordinary name with which reading goes on. */
+/* content-type, my-corp.example, attachment.true-type.  Answers 0 when all of it was dealt with, else how many bytes
+ * are an ordinary name with which reading goes on. */
 size_t mistake_hyphen(struct parse *p, struct span at)
 {
     struct str text = span_text(p, at);
@@ -149,7 +156,8 @@ size_t mistake_hyphen(struct parse *p, struct span at)
         return 0;
     }
     if (dot != STR_NPOS) return dot; /* a field's part, told when it is read by itself */
-    struct diag *d = diag_add(p->diags, DIAG_E110, at, "`%.*s` is no name: names have no hyphen", STR_ARG(str_slice(text, 0, 80)));
+    struct diag *d = diag_add(p->diags, DIAG_E110, at, "`%.*s` is no name: names have no hyphen",
+                              STR_ARG(str_slice(text, 0, 80)));
     char *name = arena_cstr(p->arena, text), *header = arena_cstr(p->arena, text);
     for (size_t i = 0; i < text.n; i++) {
         bool begins = i == 0 || text.p[i - 1] == '-';
@@ -180,11 +188,13 @@ void mistake_character(struct parse *p, struct span at)
         return;
     }
     d = diag_add(p->diags, DIAG_E101, at, "`%.*s` means nothing here", STR_ARG(c));
-    if (byte == ';') diag_note(p->diags, d, (struct span){0, 0, 0}, "nothing stands after an item or an action; a comma joins actions");
-    if (strchr("{}[]", byte)) diag_note(p->diags, d, (struct span){0, 0, 0}, "the language has no braces; conditions are grouped with `(` and `)`");
+    const struct span nowhere = {0, 0, 0};
+    if (byte == ';') diag_note(p->diags, d, nowhere, "nothing stands after an item or an action; a comma joins actions");
+    if (strchr("{}[]", byte))
+        diag_note(p->diags, d, nowhere, "the language has no braces; conditions are grouped with `(` and `)`");
 }
 
-/* --- numbers ------------------------------------------------------------------------------------------------------ */
+/* --- numbers ----------------------------------------------------------------------------------------------------- */
 
 /* The date that was meant, when its order is certain (the year first). */
 static bool date_meant(struct str text, char out[11])
@@ -210,8 +220,10 @@ void mistake_date(struct parse *p, struct span at)
     char meant[11];
     bool certain = date_meant(text, meant);
     bool timed = text.n > 10;
-    struct diag *d = timed ? diag_add(p->diags, DIAG_E108, at, "after the date a time of day is written `T18:00`, or `T18:00Z` for UTC")
-                           : diag_add(p->diags, DIAG_E108, at, "a date is written year-month-day, with two digits for month and day");
+    struct diag *d = timed ? diag_add(p->diags, DIAG_E108, at,
+                                      "after the date a time of day is written `T18:00`, or `T18:00Z` for UTC")
+                           : diag_add(p->diags, DIAG_E108, at,
+                                      "a date is written year-month-day, with two digits for month and day");
     if (certain && !timed) diag_fix(p->diags, d, "", "%s", meant);
     struct ast_literal *l = literal_new(p, LITERAL_DATE, at);
     l->date_only = true;
@@ -220,7 +232,8 @@ void mistake_date(struct parse *p, struct span at)
 
 void mistake_fraction(struct parse *p, struct span at)
 {
-    diag_add(p->diags, DIAG_E116, at, "`%.*s` is not whole; choose a smaller unit", STR_ARG(str_slice(span_text(p, at), 0, 40)));
+    diag_add(p->diags, DIAG_E116, at, "`%.*s` is not whole; choose a smaller unit",
+             STR_ARG(str_slice(span_text(p, at), 0, 40)));
 }
 
 void mistake_glued(struct parse *p, struct span at)

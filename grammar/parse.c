@@ -14,7 +14,7 @@ struct span span_join(struct span a, struct span b)
 
 struct str span_text(const struct parse *p, struct span s) { return str_slice(p->source->text, s.from, s.to); }
 
-/* --- keywords ----------------------------------------------------------------------------------------------------- */
+/* --- keywords ---------------------------------------------------------------------------------------------------- */
 
 struct keyword {
     struct str spelling;
@@ -56,7 +56,7 @@ bool token_starts_item(int token)
            token == SL_TEST || token == SL_DEFAULTS;
 }
 
-/* --- what the lexer's rules share ---------------------------------------------------------------------------------- */
+/* --- what the lexer's rules share -------------------------------------------------------------------------------- */
 
 bool scan_is_word(char c) { return ascii_is_alpha(c) || ascii_is_digit(c) || c == '_'; }
 
@@ -102,7 +102,7 @@ int scan_name(struct parse *p, struct span at, struct str *value)
     return p->is_kind && p->is_kind(name) ? SL_KIND : SL_NAME;
 }
 
-/* --- from the lexer to the parser ----------------------------------------------------------------------------------- */
+/* --- from the lexer to the parser -------------------------------------------------------------------------------- */
 
 /* The next token of queue or scanner; SCAN_QUEUED when the scanner only filled the queue. */
 static int next_token(struct parse *p, SL_STYPE *value, struct span *at)
@@ -116,7 +116,8 @@ static int next_token(struct parse *p, SL_STYPE *value, struct span *at)
         return t.kind;
     }
     int kind = scan_token(value, at, p->scanner);
-    if (kind == SL_END) *at = (struct span){p->source->number, (uint32_t)p->source->text.n, (uint32_t)p->source->text.n};
+    if (kind == SL_END) *at = (struct span){p->source->number, (uint32_t)p->source->text.n,
+                                            (uint32_t)p->source->text.n};
     return kind;
 }
 
@@ -190,7 +191,7 @@ void sl_error(const SL_LTYPE *at, struct parse *p, const char *message)
     build_too_deep(p, PARSE_NESTING_MAX + 1, *at);
 }
 
-/* --- before reading ------------------------------------------------------------------------------------------------ */
+/* --- before reading ---------------------------------------------------------------------------------------------- */
 
 /* Bytes of valid UTF-8 at the start (RFC 3629).  Halves the text until the fault is near, so that the one test of
  * base/str is enough; only faulty files pay. */
@@ -234,7 +235,8 @@ struct ast_file *ast_parse(struct arena *a, struct source *s, ast_is_kind *is_ki
 {
     struct ast_file *file = ARENA_NEW(a, struct ast_file);
     file->source = s;
-    struct parse p = {.arena = a, .source = s, .is_kind = is_kind, .diags = d, .file = file, .errors_before = d->errors};
+    struct parse p = {.arena = a, .source = s, .is_kind = is_kind, .diags = d, .file = file,
+                      .errors_before = d->errors};
     if (!is_readable(&p)) return file;
     p.scanner = scan_create(&p);
     (void)sl_parse(&p); /* what it could not read was told */

@@ -128,8 +128,8 @@ struct ast_literal *literal_network(struct parse *p, struct span at);
 struct ast_literal *literal_with_unit(struct parse *p, struct span at);
 struct str name_folded(struct parse *p, struct span at);
 
-/* Tells one lexical mistake and queues the tokens that were meant (none: it is skipped).  mistake_sign handles < > <= and
- * so on; mistake_quotes a text in other quotes; mistake_hyphen `content-type`, answering how many bytes to take. */
+/* Tells one lexical mistake and queues the tokens that were meant (none: it is skipped).  mistake_sign handles < > <=
+ * and so on; mistake_quotes a text in other quotes; mistake_hyphen `content-type`, answering how many bytes to take. */
 void mistake_sign(struct parse *p, struct span at);
 void mistake_negation(struct parse *p, struct span at);   /* isn't, doesn't */
 void mistake_quotes(struct parse *p, struct span at, size_t open, size_t close);

@@ -2,7 +2,7 @@
 #include "grammar/parse.h"
 #include "grammar/words.h"
 
-/* --- one canonical line ------------------------------------------------------------------------------------------------ */
+/* --- one canonical line ------------------------------------------------------------------------------------------ */
 
 static void write_condition(const struct writer *w, const struct ast_condition *c);
 
@@ -58,7 +58,7 @@ void ast_rule_canonical(const struct ast_rule *rule, struct buf *out)
     write_actions(&w, rule->actions);
 }
 
-/* --- the tree, indented ------------------------------------------------------------------------------------------------- */
+/* --- the tree, indented ------------------------------------------------------------------------------------------ */
 
 static void indent(const struct writer *w, int depth) { buf_printf(w->out, "%*s", depth * 2, ""); }
 

@@ -36,7 +36,8 @@ struct str suggest_nearest(struct str word, const struct str *candidates, size_t
     if (word.n == 0 || word.n > SUGGEST_LENGTH_MAX) return nearest;
     size_t most = word.n / 3 ? word.n / 3 : 1;
     for (size_t i = 0; i < n && most > 0; i++) {
-        if (candidates[i].n == 0 || candidates[i].n > SUGGEST_LENGTH_MAX || str_eq_nocase(word, candidates[i])) continue;
+        if (candidates[i].n == 0 || candidates[i].n > SUGGEST_LENGTH_MAX ||
+            str_eq_nocase(word, candidates[i])) continue;
         size_t distance = edit_distance(word, candidates[i], most);
         if (distance > most || distance >= word.n) continue;
         nearest = candidates[i];

@@ -17,7 +17,7 @@ static bool expects_all(const struct syntax_error *e, const int *tokens)
     return true;
 }
 
-/* --- what was expected ---------------------------------------------------------------------------------------------- */
+/* --- what was expected ------------------------------------------------------------------------------------------- */
 
 /* Sets of tokens that have one name.  A row applies when all of `all` are expected, and takes `takes` off the list. */
 struct group {
@@ -28,19 +28,23 @@ struct group {
 #define LITERALS SL_TEXT, SL_REGEX, SL_NUMBER, SL_SIZE, SL_DURATION, SL_DATE, SL_CLOCK, SL_NETWORK
 #define VERBS SL_IS, SL_CONTAINS, SL_DOES, SL_MATCHES, SL_STARTS, SL_ENDS
 static const struct group groups[] = {
-    {"the next item", {SL_RULE, SL_IMPORT, SL_LIST, SL_DEFINE}, {SL_RULE, SL_IMPORT, SL_LIST, SL_DEFINE, SL_WHEN, SL_TEST, SL_DEFAULTS, SL_KIND}},
+    {"the next item", {SL_RULE, SL_IMPORT, SL_LIST, SL_DEFINE},
+     {SL_RULE, SL_IMPORT, SL_LIST, SL_DEFINE, SL_WHEN, SL_TEST, SL_DEFAULTS, SL_KIND}},
     {"a condition", {SL_NOT, SL_ANY, SL_LPAREN, SL_NAME, SL_IS},
      {SL_NOT, SL_ANY, SL_EVERY, SL_NO, SL_LPAREN, SL_NAME, SL_KIND, LITERALS, VERBS, SL_ALWAYS}},
     {"a verb such as `is` or `contains`", {VERBS}, {VERBS, SL_DOT, SL_TEXT}},
-    {"an argument", {SL_TEXT, SL_SIZE, SL_NAME, SL_NO, SL_LPAREN}, {LITERALS, SL_NAME, SL_NO, SL_LPAREN, SL_DOT, SL_KIND}},
+    {"an argument", {SL_TEXT, SL_SIZE, SL_NAME, SL_NO, SL_LPAREN},
+     {LITERALS, SL_NAME, SL_NO, SL_LPAREN, SL_DOT, SL_KIND}},
     {"a value or how it compares (`in`, `like`, `over`, `under`, …)", {SL_IN_, SL_LIKE, SL_OVER, SL_NAME},
-     {SL_IN_, SL_LIKE, SL_OVER, SL_UNDER, SL_AT, SL_BETWEEN, SL_BEFORE, SL_AFTER, SL_PRESENT, SL_ABSENT, SL_NOT, SL_ANY, SL_NAME,
+     {SL_IN_, SL_LIKE, SL_OVER, SL_UNDER, SL_AT, SL_BETWEEN, SL_BEFORE, SL_AFTER, SL_PRESENT, SL_ABSENT, SL_NOT,
+      SL_ANY, SL_NAME,
       SL_KIND, LITERALS}},
     {"a value", {SL_TEXT, SL_SIZE, SL_NAME}, {LITERALS, SL_NAME, SL_KIND}},
     {"a text, `word`, `any of (…)` or a detector", {SL_TEXT, SL_WORD, SL_NAME, SL_ANY},
      {SL_TEXT, SL_WORD, SL_NAME, SL_ANY, SL_ALL, SL_AT, SL_BETWEEN}},
     {"a pattern such as `/…/`", {SL_REGEX, SL_TEXT, SL_ANY}, {SL_REGEX, SL_TEXT, SL_ANY, SL_ALL}},
-    {"a set such as `(…)` or the name of a list", {SL_LPAREN, SL_NAME, SL_NETWORK}, {SL_LPAREN, SL_NAME, SL_KIND, SL_NETWORK}},
+    {"a set such as `(…)` or the name of a list", {SL_LPAREN, SL_NAME, SL_NETWORK},
+     {SL_LPAREN, SL_NAME, SL_KIND, SL_NETWORK}},
     {"a field", {SL_NAME, SL_KIND}, {SL_NAME, SL_KIND}},
 };
 
@@ -107,7 +111,7 @@ static void describe_expected(const struct parse *p, const struct syntax_error *
     if (!n) buf_add(out, STR("something else"));
 }
 
-/* --- mistakes with a sentence of their own -------------------------------------------------------------------------- */
+/* --- mistakes with a sentence of their own ----------------------------------------------------------------------- */
 
 static struct str shown(const struct parse *p, struct span at) { return str_slice(span_text(p, at), 0, 60); }
 
@@ -117,7 +121,8 @@ static bool tell_reserved_name(struct parse *p, const struct syntax_error *e)
     if ((p->previous.kind != SL_LIST && p->previous.kind != SL_DEFINE) || !expects(e, SL_NAME)) return false;
     struct str word = shown(p, e->at);
     if (p->found.kind == SL_KIND)
-        diag_add(p->diags, DIAG_E129, e->at, "`%.*s` begins a declaration and cannot name anything else", STR_ARG(word));
+        diag_add(p->diags, DIAG_E129, e->at, "`%.*s` begins a declaration and cannot name anything else",
+                 STR_ARG(word));
     else if (keyword_spelling(p->found.kind) && !token_starts_item(p->found.kind))
         diag_add(p->diags, DIAG_E130, e->at, "`%.*s` is a keyword and cannot be a name", STR_ARG(word));
     else return false;
@@ -158,7 +163,8 @@ static bool tell_bare_infinitive(struct parse *p, const struct syntax_error *e)
     const char *right = p->found.kind == SL_CONTAIN ? "contains" : p->found.kind == SL_MATCH ? "matches"
                       : p->found.kind == SL_START   ? "starts"   : p->found.kind == SL_END_  ? "ends" : NULL;
     if (!right || !expects(e, SL_CONTAINS)) return false;
-    struct diag *d = diag_add(p->diags, DIAG_E119, e->at, "`%.*s` follows `does not`; alone it is `%s`", STR_ARG(shown(p, e->at)), right);
+    struct diag *d = diag_add(p->diags, DIAG_E119, e->at, "`%.*s` follows `does not`; alone it is `%s`",
+                              STR_ARG(shown(p, e->at)), right);
     diag_fix(p->diags, d, "", "%s", right);
     return true;
 }
@@ -166,7 +172,8 @@ static bool tell_bare_infinitive(struct parse *p, const struct syntax_error *e)
 /* size over 10 MB: the verb is `is over`. */
 static bool tell_missing_is(struct parse *p, const struct syntax_error *e)
 {
-    static const int relations[] = {SL_OVER, SL_UNDER, SL_LIKE, SL_IN_, SL_AT, SL_BETWEEN, SL_BEFORE, SL_AFTER, SL_PRESENT, SL_ABSENT};
+    static const int relations[] = {SL_OVER, SL_UNDER, SL_LIKE, SL_IN_, SL_AT, SL_BETWEEN, SL_BEFORE, SL_AFTER,
+                                    SL_PRESENT, SL_ABSENT};
     bool found = false;
     for (size_t i = 0; i < sizeof relations / sizeof *relations; i++) found = found || p->found.kind == relations[i];
     if (!found || !expects(e, SL_IS)) return false;
@@ -197,7 +204,8 @@ static struct span word_after(const struct parse *p, struct span at)
 static struct str tried_pair(struct parse *p, struct span first, struct span second)
 {
     if (second.to <= second.from || second.from - first.to > 8 || first.to - first.from > 32) return STR_NONE;
-    return suggest_tried(arena_printf(p->arena, "%.*s %.*s", STR_ARG(span_text(p, first)), STR_ARG(span_text(p, second))));
+    return suggest_tried(arena_printf(p->arena, "%.*s %.*s", STR_ARG(span_text(p, first)),
+                                      STR_ARG(span_text(p, second))));
 }
 
 /* Is the right word one that could stand here? */
@@ -213,7 +221,9 @@ static bool tell_tried_word(struct parse *p, const struct syntax_error *e)
 {
     struct span found = e->at, before = p->previous.span;
     struct str right;
-    if (p->previous.kind == SL_NAME && (right = tried_pair(p, before, found)).n) return tell_tried(p, span_join(before, found), right), true;
+    bool name_before = p->previous.kind == SL_NAME;
+    if (name_before && (right = tried_pair(p, before, found)).n)
+        return tell_tried(p, span_join(before, found), right), true;
     if (p->found.kind == SL_NAME) {
         struct span next = word_after(p, found);
         right = tried_pair(p, found, next);
@@ -221,7 +231,7 @@ static bool tell_tried_word(struct parse *p, const struct syntax_error *e)
         right = suggest_tried(span_text(p, found));
         if (right.n && right_is_expected(e, right)) return tell_tried(p, found, right), true;
     }
-    if (p->previous.kind == SL_NAME && (right = suggest_tried(span_text(p, before))).n) return tell_tried(p, before, right), true;
+    if (name_before && (right = suggest_tried(span_text(p, before))).n) return tell_tried(p, before, right), true;
     return false;
 }
 
@@ -235,19 +245,20 @@ static bool tell_stray(struct parse *p, const struct syntax_error *e)
         if (e->expected[token - SL_RULE] && keyword_spelling(token)) candidates[n++] = str_of(keyword_spelling(token));
     for (size_t i = p->stray_count; i-- > 0;) {
         struct span at = p->strays[i].span;
-        struct str word = span_text(p, at), near = word.n < 3 || word.n > 32 ? STR_NONE : suggest_nearest(word, candidates, n);
-        struct str right = suggest_tried(word);
+        struct str word = span_text(p, at), right = suggest_tried(word), near = STR_NONE;
+        if (word.n >= 3 && word.n <= 32) near = suggest_nearest(word, candidates, n);
         int keyword = right.n ? keyword_find(str_slice(right, 0, str_find_byte(right, ' '))) : 0;
         if (keyword && expects(e, keyword)) return tell_tried(p, at, right), true;
         if (!near.n) continue;
-        struct diag *d = diag_add(p->diags, DIAG_E120, at, "`%.*s` is not known here; did you mean `%.*s`?", STR_ARG(word), STR_ARG(near));
+        struct diag *d = diag_add(p->diags, DIAG_E120, at, "`%.*s` is not known here; did you mean `%.*s`?",
+                                  STR_ARG(word), STR_ARG(near));
         diag_fix(p->diags, d, "", "%.*s", STR_ARG(near));
         return true;
     }
     return false;
 }
 
-/* --- the general sentence -------------------------------------------------------------------------------------------- */
+/* --- the general sentence ---------------------------------------------------------------------------------------- */
 
 static bool is_on_later_line(const struct parse *p, uint32_t from, uint32_t to)
 {
@@ -262,10 +273,12 @@ static void tell_generally(struct parse *p, const struct syntax_error *e)
     struct str words = buf_str(&expected), found = shown(p, e->at);
     struct span before = p->previous.span;
     bool at_end = p->found.kind == SL_END;
-    if (expects(e, SL_IMPORT) && expects(e, SL_RULE) && (!p->previous.kind || is_on_later_line(p, before.to, e->at.from)) && !at_end)
+    bool later = p->previous.kind && is_on_later_line(p, before.to, e->at.from);
+    if (expects(e, SL_IMPORT) && expects(e, SL_RULE) && (!p->previous.kind || later) && !at_end)
         diag_add(p->diags, DIAG_E132, e->at, "no item begins with `%.*s`", STR_ARG(found));
-    else if (p->previous.kind && (at_end || is_on_later_line(p, before.to, e->at.from)))
-        diag_add(p->diags, DIAG_E131, (struct span){before.source, before.to, before.to}, "after `%.*s` %.*s must follow",
+    else if (later || (p->previous.kind && at_end))
+        diag_add(p->diags, DIAG_E131, (struct span){before.source, before.to, before.to},
+                 "after `%.*s` %.*s must follow",
                  STR_ARG(shown(p, before)), STR_ARG(words));
     else
         diag_add(p->diags, DIAG_E100, e->at, "expected %.*s, found `%.*s`", STR_ARG(words), STR_ARG(found));

@@ -9,7 +9,7 @@ const char *words_quantifier(enum ast_quantifier q)
     return words[q];
 }
 
-/* --- literals -------------------------------------------------------------------------------------------------------- */
+/* --- literals ---------------------------------------------------------------------------------------------------- */
 
 void write_text(struct buf *out, struct str value)
 {
@@ -75,7 +75,7 @@ void write_literal(const struct writer *w, const struct ast_literal *l)
     if (w->detail) write_detail(w->out, l);
 }
 
-/* --- arguments, values ------------------------------------------------------------------------------------------------ */
+/* --- arguments, values ------------------------------------------------------------------------------------------- */
 
 void write_argument(const struct writer *w, const struct ast_argument *a)
 {
@@ -134,7 +134,7 @@ void write_set(const struct writer *w, const struct ast_set *s)
     if (s->parenthesised) buf_add_byte(w->out, ')');
 }
 
-/* --- verbs ------------------------------------------------------------------------------------------------------------ */
+/* --- verbs ------------------------------------------------------------------------------------------------------- */
 
 /* How a verb is said: positively, negatively. */
 static const struct {

@@ -3,7 +3,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "tests/support/rules.h"
+/* Fuzz targets are linked with the library alone. */
+#include "tests/support/rules.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -13,19 +14,21 @@ static void canonical_of(const struct ast_rule *rule, struct buf *out)
     ast_rule_canonical(rule, out);
 }
 
+/* A define is not part of the rules that name it, so a file with defines is left out. */
 static void hold_canonical(const struct rules *r)
 {
+    for (const struct ast_item *i = r->file->items; i; i = i->next)
+        if (i->kind == ITEM_DEFINE) return;
     struct buf line = {0}, again = {0};
     for (const struct ast_item *i = r->file->items; i; i = i->next) {
         if (i->kind != ITEM_RULE) continue;
         canonical_of(&i->rule, &line);
-        /* Defines are not part of a rule, so only rules that name none must read back as themselves. */
         struct rules second;
         rules_open(&second, "again", buf_str(&line));
-        if (second.diags.errors == 0 && second.file->items && second.file->items->kind == ITEM_RULE) {
-            canonical_of(&second.file->items->rule, &again);
-            if (!str_eq(buf_str(&line), buf_str(&again))) abort();
-        }
+        /* The canonical line puts runs in parentheses, which may be the one level too many. */
+        bool too_deep = second.diags.errors > 0 && second.diags.list.v[0]->code == DIAG_E115;
+        if (second.diags.errors == 0) canonical_of(&second.file->items->rule, &again);
+        if (!too_deep && (second.diags.errors > 0 || !str_eq(buf_str(&line), buf_str(&again)))) abort();
         rules_close(&second);
     }
     buf_free(&line);

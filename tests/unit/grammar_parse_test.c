@@ -11,7 +11,7 @@
 #include "grammar/parse.h"
 #include "tests/support/rules.h"
 
-/* --- recovery --------------------------------------------------------------------------------------------------------- */
+/* --- recovery ---------------------------------------------------------------------------------------------------- */
 
 static size_t count_items(const struct rules *r)
 {
@@ -25,7 +25,8 @@ static void each_mistake_is_told_once_and_costs_its_item_only(void **state)
 {
     (void)state;
     struct buf text = {0};
-    for (int i = 0; i < 30; i++) buf_printf(&text, "when subject contains ) then drop\nwhen subject is \"%d\" then drop\n", i);
+    for (int i = 0; i < 30; i++) buf_printf(&text,
+                                            "when subject contains ) then drop\nwhen subject is \"%d\" then drop\n", i);
     struct rules r;
     rules_open(&r, "t", buf_str(&text));
     assert_int_equal(r.diags.errors, 30);
@@ -40,7 +41,8 @@ static void every_item_start_ends_a_broken_item(void **state)
     (void)state;
     static const char *const starts[] = {
         "rule \"x\" when subject is \"y\" then drop", "when subject is \"y\" then drop", "list a of text = \"x\"",
-        "define a as authenticated", "import \"x\"", "test \"t\" expect nothing", "defaults priority 5", "relay hostname \"x\"",
+        "define a as authenticated", "import \"x\"", "test \"t\" expect nothing", "defaults priority 5",
+            "relay hostname \"x\"",
     };
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
         struct buf text = {0};
@@ -66,7 +68,7 @@ static void a_flood_of_mistakes_ends(void **state)
     buf_free(&text);
 }
 
-/* --- bounds ----------------------------------------------------------------------------------------------------------- */
+/* --- bounds ------------------------------------------------------------------------------------------------------ */
 
 static unsigned depth_of(const struct ast_condition *c)
 {
@@ -83,8 +85,8 @@ static void hold_depth(const struct rules *r)
     }
 }
 
-/* `head`, then `unit` up to a mebibyte, then `tail`: told or read, quickly.  The time allowed is far above what it takes
- * and far below what a quadratic look would. */
+/* `head`, then `unit` up to a mebibyte, then `tail`: told or read, quickly.  The time allowed is far above what it
+ * takes and far below what a quadratic look would. */
 static void a_mebibyte_of_anything_is_read_in_linear_time(void **state)
 {
     (void)state;
@@ -92,15 +94,20 @@ static void a_mebibyte_of_anything_is_read_in_linear_time(void **state)
         const char *head, *unit, *tail;
         bool sound;
     } cases[] = {
-        {"when ", "(", "", false}, {"when ", "not ", "", false}, {"when ", "not (", "", false}, {"defaults ", "(a ", "", false},
+        {"when ", "(", "", false}, {"when ", "not ", "", false}, {"when ", "not (", "", false},
+            {"defaults ", "(a ", "", false},
         {"when ", "a or ", "a then b", true}, {"when ", "subject and ", "body contains \"x\" then b", true},
-        {"when ", "a.", "a then b", true}, {"when a", "-a", "", false}, {"when ", "a--b", "", false}, {"when ", "a%", "", false},
+        {"when ", "a.", "a then b", true}, {"when a", "-a", "", false}, {"when ", "a--b", "", false},
+            {"when ", "a%", "", false},
         {"", "“a” ", "", false}, {"", "\"", "", false}, {"", "a\xC2\xA0", "", false}, {"", "5 ", "", false},
-        {"when size is ", "5", "", false}, {"", " ", "", true}, {"", "/", "", false}, {"when a matches /", "[", "", false},
-        {"", ":", "", false}, {"", "a:", "", false}, {"", "1.", "", false}, {"", "1.1-", "", false}, {"", "ü", "", false},
+        {"when size is ", "5", "", false}, {"", " ", "", true}, {"", "/", "", false},
+            {"when a matches /", "[", "", false},
+        {"", ":", "", false}, {"", "a:", "", false}, {"", "1.", "", false}, {"", "1.1-", "", false},
+            {"", "ü", "", false},
         {"", "#", "", true}, {"", "when ", "", false}, {"", "rule \"x\" ", "", false}, {"", "{", "", false},
         {"list x of domain = ", "\"a.example\", ", "\"b\"", true}, {"when ", "\"x\" or ", "\"y\" then z", false},
-        {"\"\"\"", "\"\" ", "", false}, {"when ", "any a where (", "", false}, {"", "'", "", false}, {"", "\\", "", false},
+        {"\"\"\"", "\"\" ", "", false}, {"when ", "any a where (", "", false}, {"", "'", "", false},
+            {"", "\\", "", false},
         {"when a is ", "1-a", "", false}, {"", "2026-", "", false}, {"test \"x\" given a", " \"b\"", " expect c", true},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -167,7 +174,7 @@ static void ten_thousand_rules_and_a_hundred_thousand_entries_are_read(void **st
     buf_free(&text);
 }
 
-/* --- canonical lines -------------------------------------------------------------------------------------------------- */
+/* --- canonical lines --------------------------------------------------------------------------------------------- */
 
 static void expect_canonical(const char *text, const char *expected)
 {
@@ -184,9 +191,12 @@ static void expect_canonical(const char *text, const char *expected)
 static void layout_comments_and_spelling_do_not_change_the_canonical_line(void **state)
 {
     (void)state;
-    const char *line = "when (subject or body) contains \"x\" and size is over 10 MB unless authenticated then drop, mark \"y\"";
-    expect_canonical("when subject or body contains \"x\" and size is over 10 MB unless authenticated then drop, mark \"y\"", line);
-    expect_canonical("WHEN (Subject OR body)\n contains \"\\u{78}\" # why\nand size is over 10mb then drop and mark \"y\" unless Authenticated", line);
+    const char *line = "when (subject or body) contains \"x\" and size is over 10 MB unless authenticated "
+                       "then drop, mark \"y\"";
+    expect_canonical("when subject or body contains \"x\" and size is over 10 MB unless authenticated "
+                     "then drop, mark \"y\"", line);
+    expect_canonical("WHEN (Subject OR body)\n contains \"\\u{78}\" # why\nand size is over 10mb "
+                     "then drop and mark \"y\" unless Authenticated", line);
     expect_canonical("when a is \"x\" and (b is \"y\" or not (c is \"z\" and authenticated)) then d",
                      "when a is \"x\" and (b is \"y\" or not (c is \"z\" and authenticated)) then d");
     expect_canonical("when a is \"1\" or a is \"2\" or a is \"3\" or (a is \"4\" or a is \"5\") then d",
@@ -195,7 +205,7 @@ static void layout_comments_and_spelling_do_not_change_the_canonical_line(void *
                      "rule \"n\" priority 5 when any a where (b is in (1, 2)) then c (d e, f)");
 }
 
-/* --- suggestions, tables ---------------------------------------------------------------------------------------------- */
+/* --- suggestions, tables ----------------------------------------------------------------------------------------- */
 
 static void the_nearest_word_is_suggested_when_it_is_near(void **state)
 {
@@ -248,7 +258,7 @@ static void every_code_has_a_title_and_some_sentences(void **state)
     }
 }
 
-/* --- JSON, dedupe ------------------------------------------------------------------------------------------------------ */
+/* --- JSON, dedupe ------------------------------------------------------------------------------------------------ */
 
 static void diagnostics_are_json_lines(void **state)
 {
