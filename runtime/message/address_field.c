@@ -8,7 +8,8 @@
 static bool is_atom(struct str word)
 {
     for (size_t i = 0; i < word.n; i++)
-        if (!ascii_is_alpha(word.p[i]) && !ascii_is_digit(word.p[i]) && str_find_byte(STR("!#$%&'*+-/=?^_`{|}~"), word.p[i]) == STR_NPOS)
+        if (!ascii_is_alpha(word.p[i]) && !ascii_is_digit(word.p[i]) &&
+            str_find_byte(STR("!#$%&'*+-/=?^_`{|}~"), word.p[i]) == STR_NPOS)
             return false;
     return word.n > 0 && str_find(word, STR("=?")) == STR_NPOS;
 }

@@ -78,7 +78,8 @@ bool charset_warm(struct err *e)
 {
     table_prepare();
     for (size_t i = CHARSET_WITH_ICONV; i < ROWS; i++)
-        if (!row_open(i)) return err_os(e, EX_OSERR, "the C library cannot convert from the charset %s", rows[i].iconv_name);
+        if (!row_open(i))
+            return err_os(e, EX_OSERR, "the C library cannot convert from the charset %s", rows[i].iconv_name);
     return true;
 }
 
@@ -180,9 +181,10 @@ static uint32_t add_utf8(struct str s, struct buf *out)
 /* windows-1252 with the five holes as C1 controls (WHATWG): every byte has a reading. */
 static void add_1252(struct str s, struct buf *out)
 {
-    static const uint16_t high[32] = {
-        0x20ac, 0x81, 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021, 0x02c6, 0x2030, 0x0160, 0x2039, 0x0152, 0x8d, 0x017d, 0x8f,
-        0x90, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0x9d, 0x017e, 0x0178};
+    static const uint16_t high[32] = {0x20ac, 0x81,   0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021,
+                                      0x02c6, 0x2030, 0x0160, 0x2039, 0x0152, 0x8d,   0x017d, 0x8f,
+                                      0x90,   0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
+                                      0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0x9d,   0x017e, 0x0178};
     while (s.n) {
         size_t ascii = charset_ascii_prefix(s);
         buf_add(out, str_slice(s, 0, ascii));
@@ -246,7 +248,7 @@ static uint32_t add_with_iconv(size_t row, struct str s, struct buf *out)
         size_t skip = unit_of(row) < left ? unit_of(row) : left;
         in += skip, left -= skip;
     }
-    /* glibc's UTF-8 is what we want it to be; that no byte of a message can make it otherwise is not ours to promise. */
+    /* That no byte of a message can make glibc write anything but UTF-8 is not ours to promise. */
     struct str made = {out->p + begin, out->n - begin};
     if (!str_is_utf8(made)) {
         struct buf sound = {0};

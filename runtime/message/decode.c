@@ -77,7 +77,10 @@ int decode_hex_pair(char a, char b)
     int value = 0;
     for (int i = 0; i < 2; i++) {
         char c = i ? b : a;
-        int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        int digit = c >= '0' && c <= '9'   ? c - '0'
+                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                           : -1;
         if (digit < 0) return -1;
         value = value * 16 + digit;
     }
@@ -131,7 +134,7 @@ static struct str next_line(struct str *s)
 static void uuencode_line(struct str line, struct buf *out)
 {
     size_t want = ((unsigned char)line.p[0] - 32u) & 63u;
-    for (size_t at = 1; want > 0; at += 4) {
+    for (size_t at = 1; want > 0 && at < line.n; at += 4) {
         uint32_t bits = 0;
         for (size_t i = at; i < at + 4; i++)
             bits = bits << 6 | ((i < line.n ? (unsigned char)line.p[i] - 32u : 0) & 63u);
@@ -271,8 +274,8 @@ static uint32_t words_decode(struct str s, struct buf *out)
 bool decode_header_is_plain(struct str raw)
 {
     raw = str_trim(raw);
-    return charset_is_plain(STR(""), raw) && str_find(raw, STR("=?")) == STR_NPOS && str_find_byte(raw, '\n') == STR_NPOS &&
-           str_find_byte(raw, '\r') == STR_NPOS;
+    return charset_is_plain(STR(""), raw) && str_find(raw, STR("=?")) == STR_NPOS &&
+           str_find_byte(raw, '\n') == STR_NPOS && str_find_byte(raw, '\r') == STR_NPOS;
 }
 
 uint32_t decode_header_value(struct str raw, struct buf *out)

@@ -16,8 +16,8 @@ uint32_t decode_base64(struct str s, struct buf *out);
  * as every reader shows it. */
 void decode_quoted_printable(struct str s, struct buf *out);
 
-/* The lines between "begin" and "end" (POSIX uuencode), as old senders name it in Content-Transfer-Encoding; blanks that
- * were lost at a line's end count as such.  ENCODING when either of the two lines is missing. */
+/* The lines between "begin" and "end" (POSIX uuencode), as old senders name it in Content-Transfer-Encoding; blanks
+ * lost inside the last group of a line count as such.  ENCODING when either of the two lines is missing. */
 uint32_t decode_uuencode(struct str s, struct buf *out);
 
 /* One encoded-word at the very start of s, without RFC 2047's limit of 75 and with blanks tolerated in its text. */
@@ -36,8 +36,8 @@ uint32_t decode_header_value(struct str raw, struct buf *out);
 /* True when decode_header_value would append str_trim(raw) unchanged. */
 bool decode_header_is_plain(struct str raw);
 
-/* A field body in one line: each line end with the white space after it kept but itself removed (RFC 5322 section 2.2.3);
- * a line that follows without white space is set off by a blank. */
+/* A field body in one line: each line end with the white space after it kept but itself removed (RFC 5322
+ * section 2.2.3); a line that follows without white space is set off by a blank. */
 void decode_unfold(struct str raw, struct buf *out);
 
 /* The value of two hexadecimal digits, or -1. */

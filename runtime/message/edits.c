@@ -156,7 +156,8 @@ static bool walk_next(struct walk *w, struct instance *out)
 {
     size_t n = w->m->header.field_count;
     while (w->field < n && is_removed(w->f, w->field)) w->field = message_field_find(w->m, w->name, w->field + 1);
-    while (w->added < w->f->added_count && (w->f->added[w->added].gone || !str_eq_nocase(w->f->added[w->added].name, w->name)))
+    while (w->added < w->f->added_count &&
+           (w->f->added[w->added].gone || !str_eq_nocase(w->f->added[w->added].name, w->name)))
         w->added++;
     bool field_first = w->field < n && (w->field < w->f->place || w->added == w->f->added_count);
     if (!field_first && w->added == w->f->added_count) return false;
@@ -325,7 +326,8 @@ static struct effect *resolve(struct message *m, const struct edits *list)
     struct effect *f = ARENA_NEW(m->arena, struct effect);
     f->changes = ARENA_ARRAY(m->arena, struct change *, h->field_count + 1);
     f->position = h->from;
-    while (f->place < h->field_count && header_is_trace(h->fields[f->place].name)) f->position = h->fields[f->place++].to;
+    while (f->place < h->field_count && header_is_trace(h->fields[f->place].name))
+        f->position = h->fields[f->place++].to;
     const struct edits **order = ARENA_ARRAY(m->arena, const struct edits *, list->count);
     for (const struct edits *e = list; e; e = e->before) order[e->count - 1] = e;
     for (size_t i = 0; i < list->count; i++) {

@@ -1,12 +1,12 @@
 /* message/edits: what rules change in a message's header, kept as a list, seen by later rules, written as pieces.
  *
  * A list of edits is immutable and shared: adding one makes a new head that refers to the list before it, so edit
- * classes that split share what they had in common.  NULL is the empty list.  Lists live in the arena they are added in;
- * that is the message's arena, or one that lives as long.
+ * classes that split share what they had in common.  NULL is the empty list.  Lists live in the arena they are added
+ * in; that is the message's arena, or one that lives as long.
  *
- * Bytes of the content that no edit names are never touched: the body, its border, long or folded lines, order.  What is
- * written goes through mail/header_emit only (RFC 5322, RFC 2047: no CR, LF or NUL from a value survives, no line over
- * 998 octets), always with CRLF. */
+ * Bytes of the content that no edit names are never touched: the body, its border, long or folded lines, order.  What
+ * is written goes through mail/header_emit only (RFC 5322, RFC 2047: no CR, LF or NUL from a value survives, no line
+ * over 998 octets), always with CRLF. */
 #ifndef SLUICE_MESSAGE_EDITS_H
 #define SLUICE_MESSAGE_EDITS_H
 

@@ -83,8 +83,10 @@ bool header_scan_next(struct header_scan *s, struct message_field *out)
     }
     out->to = end;
     struct str raw = str_slice(c, colon + 1, end);
-    if (str_ends(raw, STR("\n"))) raw.n--;
-    if (str_ends(raw, STR("\r"))) raw.n--;
+    if (str_ends(raw, STR("\r\n")))
+        raw.n -= 2;
+    else if (str_ends(raw, STR("\n")))
+        raw.n--;
     out->raw = raw;
     s->at = end;
     s->line += lines;

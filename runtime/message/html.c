@@ -115,7 +115,9 @@ static size_t numeric_reference(struct str s, uint32_t *out)
     uint32_t c = 0;
     for (; at < s.n; at++) {
         char d = ascii_lower(s.p[at]);
-        uint32_t digit = ascii_is_digit(d) ? (uint32_t)(d - '0') : hex && d >= 'a' && d <= 'f' ? (uint32_t)(d - 'a') + 10 : 99;
+        uint32_t digit = ascii_is_digit(d)             ? (uint32_t)(d - '0')
+                         : hex && d >= 'a' && d <= 'f' ? (uint32_t)(d - 'a') + 10
+                                                       : 99;
         if (digit == 99) break;
         if (c <= 0x10ffff) c = c * (hex ? 16 : 10) + digit;
     }
@@ -152,18 +154,20 @@ enum { TAG_NAME_MAX = 10 };
 static const struct tag {
     const char *name;
     enum tag_kind kind;
-} tags[] = { /* sorted */
-    {"address", TAG_BLOCK}, {"article", TAG_BLOCK}, {"aside", TAG_BLOCK}, {"blockquote", TAG_BLOCK}, {"body", TAG_BLOCK},
-    {"br", TAG_BLOCK}, {"caption", TAG_BLOCK}, {"center", TAG_BLOCK}, {"dd", TAG_BLOCK}, {"details", TAG_BLOCK},
-    {"dialog", TAG_BLOCK}, {"dir", TAG_BLOCK}, {"div", TAG_BLOCK}, {"dl", TAG_BLOCK}, {"dt", TAG_BLOCK},
-    {"fieldset", TAG_BLOCK}, {"figcaption", TAG_BLOCK}, {"figure", TAG_BLOCK}, {"footer", TAG_BLOCK}, {"form", TAG_BLOCK},
-    {"h1", TAG_BLOCK}, {"h2", TAG_BLOCK}, {"h3", TAG_BLOCK}, {"h4", TAG_BLOCK}, {"h5", TAG_BLOCK}, {"h6", TAG_BLOCK},
-    {"head", TAG_BLOCK}, {"header", TAG_BLOCK}, {"hr", TAG_BLOCK}, {"html", TAG_BLOCK}, {"legend", TAG_BLOCK},
-    {"li", TAG_BLOCK}, {"main", TAG_BLOCK}, {"menu", TAG_BLOCK}, {"nav", TAG_BLOCK}, {"ol", TAG_BLOCK},
-    {"option", TAG_BLOCK}, {"p", TAG_BLOCK}, {"pre", TAG_PRE}, {"script", TAG_RAW}, {"section", TAG_BLOCK},
-    {"style", TAG_RAW}, {"summary", TAG_BLOCK}, {"table", TAG_BLOCK}, {"tbody", TAG_BLOCK}, {"td", TAG_CELL},
-    {"tfoot", TAG_BLOCK}, {"th", TAG_CELL}, {"thead", TAG_BLOCK}, {"title", TAG_BLOCK}, {"tr", TAG_BLOCK},
-    {"ul", TAG_BLOCK}};
+} tags[] = {/* sorted */
+            {"address", TAG_BLOCK},    {"article", TAG_BLOCK}, {"aside", TAG_BLOCK},   {"blockquote", TAG_BLOCK},
+            {"body", TAG_BLOCK},       {"br", TAG_BLOCK},      {"caption", TAG_BLOCK}, {"center", TAG_BLOCK},
+            {"dd", TAG_BLOCK},         {"details", TAG_BLOCK}, {"dialog", TAG_BLOCK},  {"dir", TAG_BLOCK},
+            {"div", TAG_BLOCK},        {"dl", TAG_BLOCK},      {"dt", TAG_BLOCK},      {"fieldset", TAG_BLOCK},
+            {"figcaption", TAG_BLOCK}, {"figure", TAG_BLOCK},  {"footer", TAG_BLOCK},  {"form", TAG_BLOCK},
+            {"h1", TAG_BLOCK},         {"h2", TAG_BLOCK},      {"h3", TAG_BLOCK},      {"h4", TAG_BLOCK},
+            {"h5", TAG_BLOCK},         {"h6", TAG_BLOCK},      {"head", TAG_BLOCK},    {"header", TAG_BLOCK},
+            {"hr", TAG_BLOCK},         {"html", TAG_BLOCK},    {"legend", TAG_BLOCK},  {"li", TAG_BLOCK},
+            {"main", TAG_BLOCK},       {"menu", TAG_BLOCK},    {"nav", TAG_BLOCK},     {"ol", TAG_BLOCK},
+            {"option", TAG_BLOCK},     {"p", TAG_BLOCK},       {"pre", TAG_PRE},       {"script", TAG_RAW},
+            {"section", TAG_BLOCK},    {"style", TAG_RAW},     {"summary", TAG_BLOCK}, {"table", TAG_BLOCK},
+            {"tbody", TAG_BLOCK},      {"td", TAG_CELL},       {"tfoot", TAG_BLOCK},   {"th", TAG_CELL},
+            {"thead", TAG_BLOCK},      {"title", TAG_BLOCK},   {"tr", TAG_BLOCK},      {"ul", TAG_BLOCK}};
 
 static enum tag_kind tag_kind_of(struct str name)
 {
@@ -294,7 +298,8 @@ struct str html_meta_charset(struct str html)
     for (size_t i = 0; i + word.n < head.n; i++) {
         if (ascii_lower(head.p[i]) != 'c' || !str_eq_nocase(str_slice(head, i, i + word.n), word)) continue;
         size_t at = i + word.n;
-        while (at < head.n && (is_space(head.p[at]) || head.p[at] == '=' || head.p[at] == '"' || head.p[at] == '\'')) at++;
+        while (at < head.n && (is_space(head.p[at]) || head.p[at] == '=' || head.p[at] == '"' || head.p[at] == '\''))
+            at++;
         size_t end = at;
         while (end < head.n && !is_space(head.p[end]) && !memchr("\"'/>;", head.p[end], 5)) end++;
         if (end > at) return str_slice(head, at, end);

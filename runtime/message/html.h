@@ -1,9 +1,9 @@
 /* message/html: the text a reader sees of an HTML part.
  *
- * Tags out (inline ones leave nothing, block ones a line break, table cells a blank); comments, script and style dropped;
- * character references decoded; white space collapsed as browsers do, outside <pre>.  No layout: text that styles hide
- * is text.  Tokens as in the HTML Living Standard section 13.2.5, as far as they decide what is text.  Linear; the
- * output is never longer than the input. */
+ * Tags out (inline ones leave nothing, block ones a line break, table cells a blank); comments, script and style
+ * dropped; character references decoded; white space collapsed as browsers do, outside <pre>.  No layout: text that
+ * styles hide is text.  Tokens as in the HTML Living Standard section 13.2.5, as far as they decide what is text.
+ * Linear; the output is never longer than the input. */
 #ifndef SLUICE_MESSAGE_HTML_H
 #define SLUICE_MESSAGE_HTML_H
 

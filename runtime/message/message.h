@@ -1,9 +1,9 @@
 /* message/message: one message as its readers see it: header fields, addresses, the MIME tree, the body's text.
  *
  * The front door of this room, and all that the VM needs beside message/edits.h.  Opening indexes the header section;
- * the MIME tree and every text are made when first asked for and kept.  The content's bytes belong to the caller, are never
- * changed, and must outlive the message; everything handed out lives in the arena given to message_open, or is a view
- * of the content.  Nothing here fails: what could not be read is marked, with its reason, beside what could.
+ * the MIME tree and every text are made when first asked for and kept.  The content's bytes belong to the caller, are
+ * never changed, and must outlive the message; everything handed out lives in the arena given to message_open, or is a
+ * view of the content.  Nothing here fails: what could not be read is marked, with its reason, beside what could.
  *
  * Everything is bounded by struct message_limits and takes time linear in the content.  A process that reads messages
  * calls charset_warm (message/charset.h) first if it may not open files later. */
@@ -88,7 +88,7 @@ const struct message_header *message_header_section(struct message *m);
  * 6532), or else windows-1252. */
 struct message_value {
     struct message_text text;
-    struct str raw;                    /* as in message_field; of an edited field: what will be emitted after the colon */
+    struct str raw; /* as in message_field; of an edited field: what will be emitted after the colon */
     const struct message_field *field; /* NULL for a field that an edit made */
 };
 struct message_values {
@@ -121,12 +121,21 @@ const struct message_addresses *message_addresses(struct message *m, struct str 
 
 /* --- MIME -------------------------------------------------------------------------------------------------------- */
 
-enum mime_encoding { MIME_7BIT, MIME_8BIT, MIME_BINARY, MIME_BASE64, MIME_QUOTED_PRINTABLE, MIME_UUENCODE, MIME_UNKNOWN };
+enum mime_encoding {
+    MIME_7BIT,
+    MIME_8BIT,
+    MIME_BINARY,
+    MIME_BASE64,
+    MIME_QUOTED_PRINTABLE,
+    MIME_UUENCODE,
+    MIME_UNKNOWN
+};
 enum mime_disposition { MIME_DISPOSITION_NONE, MIME_INLINE, MIME_ATTACHMENT };
 
 struct mime_param {
     struct str name;          /* lower case, without RFC 2231 section or star */
-    struct message_text value; /* RFC 2231 continuations joined, charset decoded; RFC 2047 words decoded (many senders) */
+    struct message_text
+        value; /* RFC 2231 continuations joined, charset decoded; RFC 2047 words decoded (many senders) */
     struct str raw;           /* the joined bytes before any charset: what a boundary is compared with */
 };
 
@@ -141,8 +150,8 @@ struct mime_part {
     uint8_t disposition;       /* enum mime_disposition; an unknown word is an attachment (RFC 2183 section 2.8) */
     bool malformed;            /* a boundary that is missing or never comes, a part without its end, … */
     struct str raw;            /* the body as transferred, its last line end (which is the boundary's) excluded */
-    size_t from, body, to;     /* header, body, end in the content; of the nearest part that stands in it when `derived` */
-    bool derived;              /* found inside a decoded body (a base64 message/rfc822): `raw` is then no view of content */
+    size_t from, body, to; /* header, body, end in the content; of the nearest part that stands in it when `derived` */
+    bool derived;          /* found inside a decoded body (a base64 message/rfc822): `raw` is then no view of content */
     uint32_t depth;            /* 0: the message itself */
     size_t parent;             /* index, or MIME_NO_PART */
     uint32_t unreadable;       /* of the structure below it: limits, encryption, … */

@@ -115,7 +115,8 @@ static bool holds_message(const struct mime_part *part)
 /* What a type says about text we cannot see: RFC 1847, RFC 8551, RFC 3156, RFC 2046 sections 5.2.2 and 5.2.3. */
 static uint32_t unreadable_by_type(const struct mime_part *part)
 {
-    if (part_is(part, "multipart", "encrypted") || part_is(part, "application", "pgp-encrypted")) return UNREADABLE_ENCRYPTED;
+    if (part_is(part, "multipart", "encrypted") || part_is(part, "application", "pgp-encrypted"))
+        return UNREADABLE_ENCRYPTED;
     if (part_is(part, "message", "partial") || part_is(part, "message", "external-body")) return UNREADABLE_UNSUPPORTED;
     if (!part_is(part, "application", "pkcs7-mime") && !part_is(part, "application", "x-pkcs7-mime")) return 0;
     const struct mime_param *kind = mime_part_param(part, STR("smime-type"));
@@ -227,11 +228,13 @@ static bool limit_reached(struct parser *p, struct mime_part *at)
     return true;
 }
 
-static void part_header_read(struct parser *p, size_t from, size_t end, struct part_header *h, size_t *body, uint32_t *unreadable)
+static void part_header_read(struct parser *p, size_t from, size_t end, struct part_header *h, size_t *body,
+                             uint32_t *unreadable)
 {
     struct header_scan scan;
     size_t fields = 0;
-    header_scan_begin(&scan, str_slice(p->bytes, from, end), p->depth > 0 && holds_message(&p->parts[p->open[p->depth - 1].part]));
+    header_scan_begin(&scan, str_slice(p->bytes, from, end),
+                      p->depth > 0 && holds_message(&p->parts[p->open[p->depth - 1].part]));
     for (struct message_field field; header_scan_next(&scan, &field);) {
         if (++fields > p->m->limits.fields || field.from >= p->m->limits.header_bytes)
             *unreadable |= UNREADABLE_LIMIT;

@@ -86,7 +86,8 @@ static struct str quoted_string(struct reader *r)
 static struct str bare_value(struct reader *r)
 {
     size_t begin = r->at;
-    while (!at_end(r) && peek(r) != ';' && !(peek(r) == '(' && r->at > begin && ascii_is_blank(r->s.p[r->at - 1]))) r->at++;
+    while (!at_end(r) && peek(r) != ';' && !(peek(r) == '(' && r->at > begin && ascii_is_blank(r->s.p[r->at - 1])))
+        r->at++;
     return str_trim(str_slice(r->s, begin, r->at));
 }
 
@@ -175,7 +176,8 @@ static void set_extended(struct arena *a, struct mime_param *param, struct piece
             if (v[i].used || v[i].section != section || !str_eq(v[i].name, v[first].name)) continue;
             struct str value = v[i].value, rest;
             struct str head, language;
-            if (v[i].extended && section <= 0 && str_cut(value, '\'', &head, &rest) && str_cut(rest, '\'', &language, &rest)) {
+            if (v[i].extended && section <= 0 && str_cut(value, '\'', &head, &rest) &&
+                str_cut(rest, '\'', &language, &rest)) {
                 charset = head;
                 value = rest;
             }
@@ -199,7 +201,8 @@ static void set_extended(struct arena *a, struct mime_param *param, struct piece
 static size_t extended_begin(const struct piece_of_param *v, size_t n, size_t from)
 {
     for (size_t i = from; i < n; i++)
-        if (!v[i].used && v[i].section <= 0 && (v[i].extended || v[i].section == 0) && str_eq(v[i].name, v[from].name)) return i;
+        if (!v[i].used && v[i].section <= 0 && (v[i].extended || v[i].section == 0) && str_eq(v[i].name, v[from].name))
+            return i;
     return n;
 }
 

@@ -1,5 +1,5 @@
-/* message/params: the value and parameters of Content-Type and Content-Disposition (RFC 2045 section 5.1, RFC 2183), with
- * RFC 2231's continuations and charsets and the RFC 2047 words that many senders put there.
+/* message/params: the value and parameters of Content-Type and Content-Disposition (RFC 2045 section 5.1, RFC 2183),
+ * with RFC 2231's continuations and charsets and the RFC 2047 words that many senders put there.
  *
  * Internal to message/.  Everything made lives in the arena; the rest is a view of the field body. */
 #ifndef SLUICE_MESSAGE_PARAMS_H

@@ -30,8 +30,8 @@ size_t message_field_find(const struct message *m, struct str name, size_t from)
 struct message_text message_text_of_header(struct arena *a, struct str raw);
 /* The addresses of several instances of one field. */
 struct message_addresses message_addresses_of(struct arena *a, const struct message_values *values);
-/* An address list written as UTF-8 text, in the ASCII tokens of a structured field (RFC 2047 section 5): address_field.c.
- * False when it is no list of ASCII addresses; *out is then of no use. */
+/* An address list written as UTF-8 text, in the ASCII tokens of a structured field (RFC 2047 section 5):
+ * address_field.c. False when it is no list of ASCII addresses; *out is then of no use. */
 bool message_address_tokens(struct arena *a, struct str value, struct buf *out);
 /* One view of this text. */
 struct message_text message_text_one(struct arena *a, struct str text, uint32_t unreadable);

@@ -38,14 +38,16 @@ static const struct edits *parse_edits(struct arena *a, const char *words)
     static const struct {
         char letter;
         enum edit_kind kind;
-    } kinds[] = {{'+', EDIT_ADD_HEADER}, {'=', EDIT_SET_HEADER}, {'-', EDIT_REMOVE_HEADER}, {'^', EDIT_PREPEND_SUBJECT}};
+    } kinds[] = {
+        {'+', EDIT_ADD_HEADER}, {'=', EDIT_SET_HEADER}, {'-', EDIT_REMOVE_HEADER}, {'^', EDIT_PREPEND_SUBJECT}};
     const struct edits *e = NULL;
     struct str rest = str_of(words), one, name, value;
     while (rest.n) {
         str_cut(rest, '|', &one, &rest);
         str_cut(str_from(one, 1), ':', &name, &value);
         for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-            if (kinds[i].letter == one.p[0]) e = edits_add(a, e, kinds[i].kind, name, kinds[i].kind == EDIT_PREPEND_SUBJECT ? name : value);
+            if (kinds[i].letter == one.p[0])
+                e = edits_add(a, e, kinds[i].kind, name, kinds[i].kind == EDIT_PREPEND_SUBJECT ? name : value);
         assert_non_null(e);
     }
     return e;
@@ -55,8 +57,10 @@ static const struct {
     const char *content, *edits, *result;
 } rows[] = {
     /* where a field is added: behind trace and resent fields */
-    {"Received: a\r\nReturn-Path: <>\r\nFrom: b\r\n\r\nc", "+X:1|+Y:2", "Received: a\r\nReturn-Path: <>\r\nX: 1\r\nY: 2\r\nFrom: b\r\n\r\nc"},
-    {"Received: a\r\nResent-From: x\r\nReceived: b\r\nFrom: b\r\n\r\n", "+X:1", "Received: a\r\nResent-From: x\r\nReceived: b\r\nX: 1\r\nFrom: b\r\n\r\n"},
+    {"Received: a\r\nReturn-Path: <>\r\nFrom: b\r\n\r\nc", "+X:1|+Y:2",
+     "Received: a\r\nReturn-Path: <>\r\nX: 1\r\nY: 2\r\nFrom: b\r\n\r\nc"},
+    {"Received: a\r\nResent-From: x\r\nReceived: b\r\nFrom: b\r\n\r\n", "+X:1",
+     "Received: a\r\nResent-From: x\r\nReceived: b\r\nX: 1\r\nFrom: b\r\n\r\n"},
     {"From: b\r\n\r\nc", "+X:1", "X: 1\r\nFrom: b\r\n\r\nc"},
     {"From: b\n\nc\n", "+X:1", "X: 1\r\nFrom: b\n\nc\n"},
     {"From me\nFrom: b\n\n", "+X:1", "From me\nX: 1\r\nFrom: b\n\n"},
@@ -107,12 +111,22 @@ static void results(void **state)
 
 static void what_may_not_be_edited(void **state)
 {
-    static const char *const names[] = {"Received", "return-path", "DKIM-Signature", "ARC-Seal", "Content-Type", "MIME-Version",
-                                        "content-transfer-encoding", "", "a b", "a:", "\xc3\xa9"};
+    static const char *const names[] = {"Received",
+                                        "return-path",
+                                        "DKIM-Signature",
+                                        "ARC-Seal",
+                                        "Content-Type",
+                                        "MIME-Version",
+                                        "content-transfer-encoding",
+                                        "",
+                                        "a b",
+                                        "a:",
+                                        "\xc3\xa9"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         assert_null(edits_add(*state, NULL, EDIT_SET_HEADER, str_of(names[i]), STR("x")));
     const struct edits *e = NULL;
-    for (size_t i = 0; i < EDITS_MAX; i++) assert_non_null(e = edits_add(*state, e, EDIT_ADD_HEADER, STR("X"), STR("x")));
+    for (size_t i = 0; i < EDITS_MAX; i++)
+        assert_non_null(e = edits_add(*state, e, EDIT_ADD_HEADER, STR("X"), STR("x")));
     assert_null(edits_add(*state, e, EDIT_ADD_HEADER, STR("X"), STR("x")));
     assert_int_equal(edits_count(e), EDITS_MAX);
 }
@@ -139,7 +153,9 @@ static void lists_are_shared(void **state)
 static void edited_addresses(void **state)
 {
     struct message *m = message_open(*state, STR("From: a@b.example\r\n\r\n"), NULL);
-    const struct edits *e = edits_add(*state, NULL, EDIT_SET_HEADER, STR("From"), STR("\"M\xc3\xbcller, Dr. J\xc3\xb6rg\" <j@b.example>, Zo\xc3\xab A. <c@d.example>"));
+    const struct edits *e =
+        edits_add(*state, NULL, EDIT_SET_HEADER, STR("From"),
+                  STR("\"M\xc3\xbcller, Dr. J\xc3\xb6rg\" <j@b.example>, Zo\xc3\xab A. <c@d.example>"));
     const struct message_addresses *from = message_addresses_edited(m, e, STR("from"));
     assert_int_equal(from->n, 2);
     assert_false(from->malformed);
@@ -163,13 +179,31 @@ enum { NAMES = sizeof names / sizeof names[0] };
 
 static struct str random_value(struct arena *a)
 {
-    static const char *const words[] = {"[EXT] ", "a", " ", "\xc3\xa9t\xc3\xa9", "\r\n", "=?utf-8?q?x?=", "<a@b.example>", "\t", "\xff",
-                                        "Re: ", ",", "\"", "\xe6\x97\xa5\xe6\x9c\xac", "(", ":", "\x01", "secret", "\r", "?="};
+    static const char *const words[] = {"[EXT] ",
+                                        "a",
+                                        " ",
+                                        "\xc3\xa9t\xc3\xa9",
+                                        "\r\n",
+                                        "=?utf-8?q?x?=",
+                                        "<a@b.example>",
+                                        "\t",
+                                        "\xff",
+                                        "Re: ",
+                                        ",",
+                                        "\"",
+                                        "\xe6\x97\xa5\xe6\x9c\xac",
+                                        "(",
+                                        ":",
+                                        "\x01",
+                                        "secret",
+                                        "\r",
+                                        "?="};
     struct buf b = {0};
     uint32_t n = chance(6);
     if (chance(40) == 0) n = 400;
     bool solid = chance(4) == 0; /* one long word */
-    for (uint32_t i = 0; i < n; i++) buf_add(&b, solid ? STR("longlongword") : str_of(words[chance(sizeof words / sizeof words[0])]));
+    for (uint32_t i = 0; i < n; i++)
+        buf_add(&b, solid ? STR("longlongword") : str_of(words[chance(sizeof words / sizeof words[0])]));
     if (chance(20) == 0) buf_add_byte(&b, '\0');
     struct str s = arena_str(a, buf_str(&b));
     buf_free(&b);
@@ -178,9 +212,20 @@ static struct str random_value(struct arena *a)
 
 static struct str random_content(struct arena *a)
 {
-    static const char *const lines[] = {"Subject: hello", "subject: Re: [EXT] x", "Subject:", "Subject: =?utf-8?q?=C3=A9?=", "X-A: 1",
-                                        "x-a: 2\r\n\tfold", "From: a@b.example", "Received: by x", "Resent-To: y@b.example", "To: c@d.example",
-                                        "junk", "Content-Type: text/plain", "Subject:\r\n folded", " lead"};
+    static const char *const lines[] = {"Subject: hello",
+                                        "subject: Re: [EXT] x",
+                                        "Subject:",
+                                        "Subject: =?utf-8?q?=C3=A9?=",
+                                        "X-A: 1",
+                                        "x-a: 2\r\n\tfold",
+                                        "From: a@b.example",
+                                        "Received: by x",
+                                        "Resent-To: y@b.example",
+                                        "To: c@d.example",
+                                        "junk",
+                                        "Content-Type: text/plain",
+                                        "Subject:\r\n folded",
+                                        " lead"};
     struct buf b = {0};
     bool bare = chance(4) == 0;
     for (uint32_t n = chance(8); n > 0; n--) {
@@ -199,8 +244,8 @@ static struct str random_content(struct arena *a)
 }
 
 /* The count of fields by name that the edits should leave, told without the code under test. */
-static size_t expected_count(struct message *m, const struct edits *e[], const enum edit_kind kinds[], const char *const edit_names[],
-                             const struct str edit_values[], size_t n, const char *name)
+static size_t expected_count(struct message *m, const struct edits *e[], const enum edit_kind kinds[],
+                             const char *const edit_names[], const struct str edit_values[], size_t n, const char *name)
 {
     (void)e;
     size_t count = message_header(m, str_of(name))->n;
@@ -243,7 +288,8 @@ static void assert_no_new_long_line(struct str before, struct str after)
 
 static void same_as_reparsed(struct message *m, const struct edits *e, struct message *again, const char *name)
 {
-    const struct message_values *seen = message_header_edited(m, e, str_of(name)), *written = message_header(again, str_of(name));
+    const struct message_values *seen = message_header_edited(m, e, str_of(name)),
+                                *written = message_header(again, str_of(name));
     assert_int_equal(seen->n, written->n);
     for (size_t i = 0; i < seen->n; i++) {
         assert_true(str_eq(message_text_best(&seen->v[i].text), message_text_best(&written->v[i].text)));
@@ -278,11 +324,13 @@ static void check_one(struct arena *a, struct str content)
     struct message *again = message_open(a, result, NULL);
     const struct message_header *before = message_header_section(m), *after = message_header_section(again);
     size_t body = content.n - before->body;
-    if (body > 0 && result.n - after->body != body) fail_msg("the border moved:\n%.*s\n--- became\n%.*s", STR_ARG(content), STR_ARG(result));
+    if (body > 0 && result.n - after->body != body)
+        fail_msg("the border moved:\n%.*s\n--- became\n%.*s", STR_ARG(content), STR_ARG(result));
     assert_true(str_eq(str_from(content, before->body), str_from(result, result.n - body)));
     for (size_t i = 0; i < NAMES; i++) {
         same_as_reparsed(m, e, again, names[i]);
-        assert_int_equal(expected_count(m, lists, kinds, edit_names, edit_values, n, names[i]), message_header(again, str_of(names[i]))->n);
+        assert_int_equal(expected_count(m, lists, kinds, edit_names, edit_values, n, names[i]),
+                         message_header(again, str_of(names[i]))->n);
     }
     /* Untouched fields keep their bytes, and their order. */
     size_t at = 0;

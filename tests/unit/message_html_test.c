@@ -76,6 +76,7 @@ static void meta(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(texts), cmocka_unit_test(what_was_there_before_stays), cmocka_unit_test(meta)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(texts), cmocka_unit_test(what_was_there_before_stays),
+                                       cmocka_unit_test(meta)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,10 @@
 static int begin(void **state) { return *state = arena_create(), 0; }
 static int end(void **state) { return arena_free((struct arena **)state), 0; }
 
-static struct message *open_text(void **state, const char *content) { return message_open(*state, str_of(content), NULL); }
+static struct message *open_text(void **state, const char *content)
+{
+    return message_open(*state, str_of(content), NULL);
+}
 
 static void assert_text(struct str got, const char *want)
 {
@@ -102,7 +105,8 @@ static void every_charset_gives_utf8(void **state)
     uint32_t seed = 1;
     for (size_t round = 0; round < 20; round++)
         for (size_t c = 0; c < charset_count(); c++) {
-            for (size_t i = 0; i < bytes.n; i++) ((char *)bytes.p)[i] = (char)((seed = seed * 1664525 + 1013904223) >> 24);
+            for (size_t i = 0; i < bytes.n; i++)
+                ((char *)bytes.p)[i] = (char)((seed = seed * 1664525 + 1013904223) >> 24);
             struct buf out = {0};
             charset_decode(str_of(charset_iconv_name(c)), bytes, &out);
             assert_true(str_is_utf8(buf_str(&out)));
@@ -134,7 +138,8 @@ static void transfer_encodings(void **state)
 
 static void the_header_section(void **state)
 {
-    struct message *m = open_text(state, "From me\r\nA : 1\r\nB:\r\n \r\n 2\r\njunk\r\nSUBJECT: x\r\nsubject: y\r\n\r\nbody");
+    struct message *m =
+        open_text(state, "From me\r\nA : 1\r\nB:\r\n \r\n 2\r\njunk\r\nSUBJECT: x\r\nsubject: y\r\n\r\nbody");
     const struct message_header *h = message_header_section(m);
     assert_int_equal(h->field_count, 4);
     assert_text(h->fields[0].name, "A");
@@ -154,8 +159,14 @@ static void where_the_body_begins(void **state)
     static const struct {
         const char *content, *body;
         size_t fields;
-    } rows[] = {{"A: 1\n\nb", "b", 1},   {"A: 1\r\nb", "b", 1},       {"", "", 0},           {"\r\nb", "b", 0}, {"hello\n\nb", "hello\n\nb", 0},
-                {"A: 1", "", 1},         {"A: 1\r\n\r\n", "", 1},     {" x\r\nA: 1\r\n\r\n", " x\r\nA: 1\r\n\r\n", 0},
+    } rows[] = {{"A: 1\n\nb", "b", 1},
+                {"A: 1\r\nb", "b", 1},
+                {"", "", 0},
+                {"\r\nb", "b", 0},
+                {"hello\n\nb", "hello\n\nb", 0},
+                {"A: 1", "", 1},
+                {"A: 1\r\n\r\n", "", 1},
+                {" x\r\nA: 1\r\n\r\n", " x\r\nA: 1\r\n\r\n", 0},
                 {"A: 1\nno\nB: 2\n\nb", "b", 2}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct message *m = open_text(state, rows[i].content);
@@ -213,34 +224,45 @@ static const struct {
     {"other text", "Content-Type: text/x-foo\r\n\r\n<b>", "<b>", 0},
     {"no text", "Content-Type: image/png\r\n\r\n<b>", "", 0},
     {"alternatives",
-     "Content-Type: multipart/alternative; boundary=b\r\n\r\npreamble\r\n--b\r\n\r\none\r\n--b\r\nContent-Type: text/html\r\n\r\n"
+     "Content-Type: multipart/alternative; boundary=b\r\n\r\npreamble\r\n--b\r\n\r\none\r\n--b\r\nContent-Type: "
+     "text/html\r\n\r\n"
      "<i>two\r\n--b--\r\nepilogue",
      "one\ntwo", 0},
     {"attachment",
      "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Disposition: attachment\r\n\r\none\r\n--b\r\n"
      "Content-Disposition: inline\r\n\r\ntwo\r\n--b--",
      "two", 0},
-    {"forwarded", "Content-Type: message/rfc822\r\nContent-Disposition: attachment\r\n\r\nSubject: x\r\n\r\nin", "in", 0},
-    {"forwarded in base64", "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\nU3ViamVjdDogeA0KDQppbg==", "in", 0},
+    {"forwarded", "Content-Type: message/rfc822\r\nContent-Disposition: attachment\r\n\r\nSubject: x\r\n\r\nin", "in",
+     0},
+    {"forwarded in base64",
+     "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\nU3ViamVjdDogeA0KDQppbg==", "in", 0},
     {"multipart in base64",
-     "Content-Type: multipart/mixed; boundary=b\r\nContent-Transfer-Encoding: base64\r\n\r\nLS1iDQoNCmluDQotLWItLQ==", "in", 0},
+     "Content-Type: multipart/mixed; boundary=b\r\nContent-Transfer-Encoding: base64\r\n\r\nLS1iDQoNCmluDQotLWItLQ==",
+     "in", 0},
     {"boundary never comes", "Content-Type: multipart/mixed; boundary=b\r\n\r\ntop", "top", 0},
     {"no boundary", "Content-Type: multipart/mixed\r\n\r\ntop", "top", 0},
     {"no close delimiter", "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\ntop", "top", 0},
-    {"continued boundary", "Content-Type: multipart/mixed; boundary*1=c; boundary*0=b\r\n\r\n--bc\r\n\r\ntop\r\n--bc--", "top", 0},
+    {"continued boundary", "Content-Type: multipart/mixed; boundary*1=c; boundary*0=b\r\n\r\n--bc\r\n\r\ntop\r\n--bc--",
+     "top", 0},
     {"outer delimiter",
-     "Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nContent-Type: multipart/mixed; boundary=i\r\n\r\n--i\r\n\r\none\r\n"
+     "Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nContent-Type: multipart/mixed; "
+     "boundary=i\r\n\r\n--i\r\n\r\none\r\n"
      "--o\r\n\r\ntwo\r\n--o--",
      "one\ntwo", 0},
     {"boundary that begins another",
      "Content-Type: multipart/mixed; boundary=a\r\n\r\n--ab\r\n--a \t\r\n\r\none\r\n--ab\r\n--a--", "one\n--ab", 0},
     {"digest", "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\nSubject: x\r\n\r\nin\r\n--b--", "in", 0},
-    {"encrypted", "Content-Type: multipart/encrypted; boundary=b\r\n\r\n--b\r\n\r\ntop\r\n--b--", "top", UNREADABLE_ENCRYPTED},
+    {"encrypted", "Content-Type: multipart/encrypted; boundary=b\r\n\r\n--b\r\n\r\ntop\r\n--b--", "top",
+     UNREADABLE_ENCRYPTED},
     {"enveloped", "Content-Type: application/pkcs7-mime; smime-type=enveloped-data\r\n\r\nx", "", UNREADABLE_ENCRYPTED},
-    {"opaque signed", "Content-Type: application/pkcs7-mime; smime-type=signed-data\r\n\r\nx", "", UNREADABLE_UNSUPPORTED},
-    {"inline PGP", "A: b\r\n\r\n-----BEGIN PGP MESSAGE-----\r\n", "-----BEGIN PGP MESSAGE-----\n", UNREADABLE_ENCRYPTED},
+    {"opaque signed", "Content-Type: application/pkcs7-mime; smime-type=signed-data\r\n\r\nx", "",
+     UNREADABLE_UNSUPPORTED},
+    {"inline PGP", "A: b\r\n\r\n-----BEGIN PGP MESSAGE-----\r\n", "-----BEGIN PGP MESSAGE-----\n",
+     UNREADABLE_ENCRYPTED},
     {"partial", "Content-Type: message/partial\r\n\r\nx", "", UNREADABLE_UNSUPPORTED},
-    {"uuencode", "Content-Type: text/plain\r\nContent-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 a\r\n#=&]P\r\n`\r\nend\r\n", "top", 0},
+    {"uuencode",
+     "Content-Type: text/plain\r\nContent-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 a\r\n#=&]P\r\n`\r\nend\r\n",
+     "top", 0},
 };
 
 static void body_texts(void **state)
@@ -249,7 +271,8 @@ static void body_texts(void **state)
         const struct message_body *body = message_body(open_text(state, bodies[i].content));
         struct str text = message_text_best(&body->text);
         if (!str_eq(text, str_of(bodies[i].text))) fail_msg("%s: \"%.*s\"", bodies[i].name, STR_ARG(text));
-        if (body->text.unreadable != bodies[i].unreadable) fail_msg("%s: unreadable %u", bodies[i].name, body->text.unreadable);
+        if (body->text.unreadable != bodies[i].unreadable)
+            fail_msg("%s: unreadable %u", bodies[i].name, body->text.unreadable);
         for (size_t k = 0; k < body->part_count; k++) {
             assert_true(body->parts[k].from <= body->parts[k].to && body->parts[k].to <= text.n);
             assert_true(k == 0 || body->parts[k].from >= body->parts[k - 1].to);
@@ -259,8 +282,9 @@ static void body_texts(void **state)
 
 static void parameters(void **state)
 {
-    struct message *m = open_text(state, "Content-Type: text/plain; name*0*=utf-8'en'%c3%a9; name*2=c; name*1*=%41; x=\"a\\\"b;\"\r\n"
-                                         "Content-Disposition: attachment; filename=\"=?utf-8?q?=C3=A9?=\"; size=1\r\n\r\n");
+    struct message *m =
+        open_text(state, "Content-Type: text/plain; name*0*=utf-8'en'%c3%a9; name*2=c; name*1*=%41; x=\"a\\\"b;\"\r\n"
+                         "Content-Disposition: attachment; filename=\"=?utf-8?q?=C3=A9?=\"; size=1\r\n\r\n");
     const struct mime_part *p = &message_mime(m)->parts[0];
     assert_text(message_text_best(&mime_part_param(p, STR("name"))->value), "\xc3\xa9"
                                                                             "Ac");
@@ -293,8 +317,11 @@ static void limits_of_mime(void **state)
     assert_int_equal(message_mime(deep)->part_count, 32);
     struct message_limits limits = message_limits_default;
     limits.parts = 3;
-    struct message *many = message_open(*state, STR("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n1\r\n--b\r\n\r\n2\r\n"
-                                                    "--b\r\n\r\n3\r\n--b--"), &limits);
+    struct message *many =
+        message_open(*state,
+                     STR("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n1\r\n--b\r\n\r\n2\r\n"
+                         "--b\r\n\r\n3\r\n--b--"),
+                     &limits);
     assert_text(message_text_best(&message_body(many)->text), "1\n2");
     assert_int_equal(message_body(many)->text.unreadable, UNREADABLE_LIMIT);
     limits.text_bytes = 4;

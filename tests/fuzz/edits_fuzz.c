@@ -1,0 +1,72 @@
+/* Edits, a NUL, a message.  Each edit is one line: a digit for its kind, the name, a colon, the value.  The pieces are
+ * sound, the body's border stays, and the written message is read as the edits said it would be. */
+#include <string.h>
+
+#include "base/err.h"
+#include "message/edits.h"
+
+static const struct edits *read_edits(struct arena *a, struct str lines)
+{
+    const struct edits *e = NULL;
+    struct str line, name, value;
+    while (lines.n) {
+        str_cut(lines, '\n', &line, &lines);
+        if (line.n < 2) continue;
+        str_cut(str_from(line, 1), ':', &name, &value);
+        const struct edits *more = edits_add(a, e, (enum edit_kind)((unsigned char)line.p[0] % 4), name, value);
+        if (more) e = more;
+    }
+    return e;
+}
+
+static struct str apply(struct arena *a, struct str content, const struct pieces *p)
+{
+    char *out = arena_alloc(a, (size_t)pieces_length(p));
+    size_t n = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        struct str s = p->v[i].insert.p ? p->v[i].insert : str_slice(content, (size_t)p->v[i].from, (size_t)p->v[i].to);
+        for (size_t k = 0; p->v[i].insert.p && k < s.n; k++) {
+            INVARIANT(s.p[k] != 0);
+            INVARIANT(s.p[k] != '\r' || (k + 1 < s.n && s.p[k + 1] == '\n'));
+            INVARIANT(s.p[k] != '\n' || (k > 0 && s.p[k - 1] == '\r'));
+        }
+        memcpy(out + n, s.p, s.n);
+        n += s.n;
+    }
+    return (struct str){out, n};
+}
+
+static void check_header(struct message *m, const struct edits *e, struct message *again, struct str name)
+{
+    const struct message_values *seen = message_header_edited(m, e, name), *written = message_header(again, name);
+    INVARIANT(seen->n == written->n);
+    for (size_t i = 0; i < seen->n; i++) INVARIANT(str_eq(seen->v[i].raw, written->v[i].raw));
+    message_addresses_edited(m, e, name);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct message_limits wide = {
+        .header_bytes = SIZE_MAX, .fields = 1 << 20, .depth = 4, .parts = 4, .text_bytes = 1000};
+    static struct arena *arena;
+    if (!arena) arena = arena_create();
+    arena_reset(arena);
+    struct str all = arena_str(arena, (struct str){(const char *)data, size}), lines, content;
+    str_cut(all, '\0', &lines, &content);
+    const struct edits *e = read_edits(arena, lines);
+    struct message *m = message_open(arena, content, &wide);
+    content = message_content(m);
+    struct pieces p;
+    edits_pieces(m, e, arena, &p);
+    INVARIANT(pieces_are_sound(&p, content.n));
+    struct str result = apply(arena, content, &p);
+    struct message *again = message_open(arena, result, &wide);
+    const struct message_header *before = message_header_section(m), *after = message_header_section(again);
+    size_t body = content.n - before->body;
+    INVARIANT(body == 0 || result.n - after->body == body);
+    for (size_t i = 0; i < before->field_count; i++) check_header(m, e, again, before->fields[i].name);
+    for (size_t i = 0; i < after->field_count; i++) check_header(m, e, again, after->fields[i].name);
+    message_subject_edited(m, e, NULL);
+    return 0;
+}

@@ -1,0 +1,17 @@
+/* Any bytes, made UTF-8, as HTML: the text is UTF-8 and not longer than its source. */
+#include "message/charset.h"
+#include "message/html.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct buf html = {0}, text = {0};
+    charset_decode(STR("utf-8"), (struct str){(const char *)data, size}, &html);
+    html_to_text(buf_str(&html), &text);
+    INVARIANT(text.n <= html.n);
+    INVARIANT(str_is_utf8(buf_str(&text)));
+    html_meta_charset(buf_str(&html));
+    buf_free(&html);
+    buf_free(&text);
+    return 0;
+}

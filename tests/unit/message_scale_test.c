@@ -1,0 +1,211 @@
+/* message/: every hostile shape costs time linear in its size; ordinary mail is cheap; real mail is read whole. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "message/charset.h"
+#include "message/edits.h"
+#include "tests/support/read_file.h"
+
+static int begin(void **state)
+{
+    struct err e;
+    assert_true(charset_warm(&e));
+    return *state = arena_create(), 0;
+}
+static int end(void **state) { return arena_free((struct arena **)state), 0; }
+
+/* CPU seconds of this thread: other work on the machine does not count. */
+static double cpu_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Everything a message can be asked for. */
+static void read_all(struct arena *a, struct str content)
+{
+    struct message *m = message_open(a, content, NULL);
+    const struct message_header *h = message_header_section(m);
+    for (size_t i = 0; i < h->field_count; i++) {
+        const struct message_values *values = message_header(m, h->fields[i].name);
+        for (size_t k = 0; k < values->n; k++) assert_true(str_is_utf8(message_text_best(&values->v[k].text)));
+    }
+    message_addresses(m, STR("To"));
+    const struct message_body *body = message_body(m);
+    assert_true(str_is_utf8(message_text_best(&body->text)));
+    const struct edits *e = edits_add(a, NULL, EDIT_PREPEND_SUBJECT, STR(""), STR("[x] "));
+    e = edits_add(a, e, EDIT_REMOVE_HEADER, STR("To"), STR(""));
+    struct pieces p;
+    edits_pieces(m, e, a, &p);
+    assert_true(pieces_are_sound(&p, content.n));
+}
+
+/* head, then unit again and again, then tail. */
+static const struct shape {
+    const char *name, *head, *unit, *tail;
+} shapes[] = {
+    {"lines", "A: b\r\n\r\n", "some words\r\n", ""},
+    {"bare CR", "A: b\r\n\r\n", "\r", ""},
+    {"fields", "", "A: b\r\n", "\r\n"},
+    {"fields of one name", "", "To: b\r\n", "\r\n"},
+    {"folds", "To: x", "\r\n ", "\r\n\r\n"},
+    {"junk in the header", "A: b\r\n", "junk\r\n", "\r\n"},
+    {"junk without an end", "A: b\r\n", "junk\r\n", ""},
+    {"encoded-words", "Subject:", " =?utf-8?q?=C3=A9?=", "\r\n\r\n"},
+    {"encoded-words that never end", "Subject:", "=?utf-8?q?", "\r\n\r\n"},
+    {"encoded-words of other charsets", "Subject:", " =?koi8-r?q?=E9?= =?big5?q?=A4@?=", "\r\n\r\n"},
+    {"addresses", "To: a@b.example", ", a@b.example", "\r\n\r\n"},
+    {"comments", "To: ", "(", "\r\n\r\n"},
+    {"quotes", "To: ", "\"", "\r\n\r\n"},
+    {"groups", "To: ", "a:", "\r\n\r\n"},
+    {"parameters", "Content-Type: text/plain", "; a*1=b", "\r\n\r\n"},
+    {"parameter of semicolons", "Content-Type: text/plain", ";", "\r\n\r\n"},
+    {"parts", "Content-Type: multipart/mixed; boundary=b\r\n\r\n", "--b\r\n\r\nx\r\n", "--b--"},
+    {"parts without a body", "Content-Type: multipart/mixed; boundary=b\r\n\r\n", "--b\r\n", "--b--"},
+    {"nested parts of one boundary", "Content-Type: multipart/mixed; boundary=b\r\n\r\n",
+     "--b\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n", ""},
+    {"nested messages", "", "Content-Type: message/rfc822\r\n\r\n", ""},
+    {"lines that might be delimiters", "Content-Type: multipart/mixed; boundary=b\r\n\r\n", "--\n", ""},
+    {"boundaries that nearly match", "Content-Type: multipart/mixed; boundary=b\r\n\r\n", "--bb\n", ""},
+    {"base64", "Content-Transfer-Encoding: base64\r\n\r\n", "QUJD", ""},
+    {"base64 of junk", "Content-Transfer-Encoding: base64\r\n\r\n", "=*", ""},
+    {"quoted-printable", "Content-Transfer-Encoding: quoted-printable\r\n\r\n", "=C3=", ""},
+    {"soft line breaks", "Content-Transfer-Encoding: quoted-printable\r\n\r\n", "=\r\n", ""},
+    {"trailing blanks", "Content-Transfer-Encoding: quoted-printable\r\n\r\n", " ", ""},
+    {"uuencode", "Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 a\r\n", "M\r\n", ""},
+    {"invalid UTF-8", "Content-Type: text/plain; charset=utf-8\r\n\r\n", "\xff", ""},
+    {"invalid in iconv", "Content-Type: text/plain; charset=shift_jis\r\n\r\n", "\xff", ""},
+    {"escapes", "Content-Type: text/plain; charset=iso-2022-jp\r\n\r\n", "\x1b$B\x1b(B", ""},
+    {"UTF-7", "Content-Type: text/plain; charset=utf-7\r\n\r\n", "+AGE-", ""},
+    {"tags", "Content-Type: text/html\r\n\r\n", "<b>", ""},
+    {"open tags", "Content-Type: text/html\r\n\r\n", "<b ", ""},
+    {"open quotes", "Content-Type: text/html\r\n\r\n", "<a b=\"", ""},
+    {"open comments", "Content-Type: text/html\r\n\r\n", "<!--", ""},
+    {"dashes", "Content-Type: text/html\r\n\r\n<!--", "-", ""},
+    {"scripts", "Content-Type: text/html\r\n\r\n", "<script>", ""},
+    {"script ends", "Content-Type: text/html\r\n\r\n<script>", "</script", ""},
+    {"references", "Content-Type: text/html\r\n\r\n", "&", ""},
+    {"long references", "Content-Type: text/html\r\n\r\n&#", "1", ""},
+    {"white space", "Content-Type: text/html\r\n\r\n", " \n", ""},
+    {"preformatted", "Content-Type: text/html\r\n\r\n", "<pre> ", ""},
+};
+
+static struct str shape_make(const struct shape *s, size_t size)
+{
+    size_t unit = strlen(s->unit);
+    struct buf b = {0};
+    buf_reserve(&b, size + 4096);
+    buf_add(&b, str_of(s->head));
+    for (size_t n = 0; n < size; n += unit) buf_add(&b, str_of(s->unit));
+    buf_add(&b, str_of(s->tail));
+    return buf_str(&b);
+}
+
+static double time_of(const struct shape *s, size_t size)
+{
+    struct str content = shape_make(s, size);
+    double best = 1e9;
+    for (int round = 0; round < 3; round++) {
+        struct arena *a = arena_create();
+        double from = cpu_now();
+        read_all(a, content);
+        double took = cpu_now() - from;
+        if (took < best) best = took;
+        arena_free(&a);
+    }
+    free((char *)content.p);
+    return best;
+}
+
+#ifdef SLUICE_SANITIZED
+/* Sanitizers look at all bytes that a search may look at, on each call: times say nothing then, but the shapes are
+ * read. */
+static void work_is_linear(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) time_of(&shapes[i], 32 * 1024);
+}
+#else
+/* Eight times the bytes in at most 8 * 2.3 times the time would also hold for n log n; quadratic work takes 64 times.
+ */
+static void work_is_linear(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        enum { SMALL = 128 * 1024, FACTOR = 8 };
+        double small = time_of(&shapes[i], SMALL), large = 0;
+        for (int again = 0; again < 3; again++) { /* a busy machine may spoil one reading, not three */
+            large = time_of(&shapes[i], (size_t)SMALL * FACTOR);
+            if (large <= FACTOR * 2.3 * small + 0.002) break;
+            small = time_of(&shapes[i], SMALL);
+        }
+        if (large > FACTOR * 2.3 * small + 0.002) fail_msg("%s: %.6f s, then %.6f s", shapes[i].name, small, large);
+    }
+}
+#endif
+
+static void ordinary_mail_is_cheap(void **state)
+{
+    struct buf b = {0};
+    buf_add(&b, STR("Received: from a.example by b.example with ESMTPS id X; Mon, 5 Oct 2026 10:00:00 +0000\r\nFrom: "
+                    "Ann <a@a.example>\r\n"
+                    "To: Bob <b@b.example>\r\nSubject: the minutes\r\nDate: Mon, 5 Oct 2026 10:00:00 +0000\r\n"
+                    "Message-ID: <1@a.example>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                    "Content-Transfer-Encoding: 7bit\r\n\r\n"));
+    while (b.n < 4096) buf_add(&b, STR("The quick brown fox jumps over the lazy dog, and says so at some length.\r\n"));
+    enum { ROUNDS = 2000 };
+    double best = 1e9;
+    for (int attempt = 0; attempt < 5; attempt++) {
+        double from = cpu_now();
+        for (int i = 0; i < ROUNDS; i++) {
+            arena_reset(*state);
+            struct message *m = message_open(*state, buf_str(&b), NULL);
+            assert_int_equal(message_text_best(message_subject(m, NULL)).n, 11);
+            assert_true(message_text_best(&message_body(m)->text).n > 3000);
+        }
+        double took = (cpu_now() - from) / ROUNDS;
+        if (took < best) best = took;
+    }
+    buf_free(&b);
+    print_message("4 KiB of plain text: subject and body in %.2f us\n", best * 1e6);
+#ifdef SLUICE_SANITIZED
+    assert_true(best < 2000e-6);
+#else
+    assert_true(best < 20e-6);
+#endif
+}
+
+/* Real mail: read without a mark, unless it is broken in a way we know; and its words are found. */
+static void real_mail(void **state)
+{
+    static const char *const folders[] = {"tests/mail/rfc", "tests/mail/thirdparty", "tests/mail/malformed"};
+    size_t read = 0, marked = 0;
+    for (size_t f = 0; f < sizeof folders / sizeof folders[0]; f++) {
+        size_t count;
+        char **paths = list_files(*state, folders[f], ".eml", &count);
+        for (size_t i = 0; i < count; i++, read++) {
+            struct str content = read_file(*state, paths[i]);
+            read_all(*state, content);
+            marked += message_body(message_open(*state, content, NULL))->text.unreadable != 0;
+        }
+    }
+    assert_true(read >= 50);
+    print_message("%zu messages, %zu marked unreadable\n", read, marked);
+    assert_true(marked * 5 <= read);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(real_mail, begin, end),
+        cmocka_unit_test_setup_teardown(ordinary_mail_is_cheap, begin, end),
+        cmocka_unit_test_setup_teardown(work_is_linear, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
