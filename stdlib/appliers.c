@@ -1,7 +1,7 @@
 #include "stdlib/vocabulary.h"
 #include "vm/plan.h"
 
-/* --- protect --------------------------------------------------------------------------------------------------------- */
+/* --- protect ------------------------------------------------------------------------------------------------------ */
 
 /* An unknown word cannot come from the compiler; should one come, it is the strictest. */
 void apply_REQUIRE_TLS(struct judgement *j, const struct action_call *c)
@@ -23,20 +23,22 @@ void apply_REQUIRE_TLS(struct judgement *j, const struct action_call *c)
     plan_require_tls(j, c, need);
 }
 
-/* --- final ----------------------------------------------------------------------------------------------------------- */
+/* --- final -------------------------------------------------------------------------------------------------------- */
 
 struct reply_params {
     uint8_t text, status, code;
 };
 
 /* The author's text, code and enhanced code; what is left out is filled in so that both codes agree (RFC 2034). */
-static struct reply reply_of(struct judgement *j, const struct action_call *c, struct reply_params p, struct reply standard)
+static struct reply reply_of(struct judgement *j, const struct action_call *c, struct reply_params p,
+                             struct reply standard)
 {
     struct reply r = standard;
     r.text = plan_reply_text(j->arena, call_text(c, p.text));
     if (r.text.n == 0) r.text = STR("Not accepted");
     const struct call_argument *code = call_argument(c, p.code);
-    if (code && code->constant && code->constant->number / 100 == standard.code / 100) r.code = (uint16_t)code->constant->number;
+    if (code && code->constant && code->constant->number / 100 == standard.code / 100)
+        r.code = (uint16_t)code->constant->number;
     struct status status;
     if (status_parse(call_text(c, p.status), &status) && status.class == standard.status.class) r.status = status;
     return r;
@@ -50,10 +52,14 @@ void apply_REJECT(struct judgement *j, const struct action_call *c)
 }
 void apply_DEFER(struct judgement *j, const struct action_call *c)
 {
-    plan_defer(j, c, reply_of(j, c, (struct reply_params){PARAM_DEFER_TEXT, PARAM_DEFER_STATUS, PARAM_DEFER_CODE},
-                              (struct reply){451, STATUS(4, 7, 1), STR_NONE}));
+    plan_defer(j, c,
+               reply_of(j, c, (struct reply_params){PARAM_DEFER_TEXT, PARAM_DEFER_STATUS, PARAM_DEFER_CODE},
+                        (struct reply){451, STATUS(4, 7, 1), STR_NONE}));
 }
-void apply_DROP(struct judgement *j, const struct action_call *c) { plan_final(j, c, DISPOSITION_DROP, NULL, STR_NONE); }
+void apply_DROP(struct judgement *j, const struct action_call *c)
+{
+    plan_final(j, c, DISPOSITION_DROP, NULL, STR_NONE);
+}
 void apply_QUARANTINE(struct judgement *j, const struct action_call *c)
 {
     plan_final(j, c, DISPOSITION_QUARANTINE, NULL, call_text(c, PARAM_QUARANTINE_REASON));
@@ -62,12 +68,21 @@ void apply_HOLD(struct judgement *j, const struct action_call *c)
 {
     plan_final(j, c, DISPOSITION_HOLD, NULL, call_text(c, PARAM_HOLD_REASON));
 }
-void apply_REDIRECT(struct judgement *j, const struct action_call *c) { plan_add(j, c, call_text(c, PARAM_REDIRECT_TO), true); }
+void apply_REDIRECT(struct judgement *j, const struct action_call *c)
+{
+    plan_add(j, c, call_text(c, PARAM_REDIRECT_TO), true);
+}
 
-/* --- route, change, tell ---------------------------------------------------------------------------------------------- */
+/* --- route, change, tell ------------------------------------------------------------------------------------------ */
 
-void apply_COPY(struct judgement *j, const struct action_call *c) { plan_add(j, c, call_text(c, PARAM_COPY_TO), false); }
-void apply_ROUTE_VIA(struct judgement *j, const struct action_call *c) { plan_route(j, c, call_text(c, PARAM_ROUTE_VIA_CONNECTOR)); }
+void apply_COPY(struct judgement *j, const struct action_call *c)
+{
+    plan_add(j, c, call_text(c, PARAM_COPY_TO), false);
+}
+void apply_ROUTE_VIA(struct judgement *j, const struct action_call *c)
+{
+    plan_route(j, c, call_text(c, PARAM_ROUTE_VIA_CONNECTOR));
+}
 void apply_ADD_HEADER(struct judgement *j, const struct action_call *c)
 {
     plan_edit(j, c, EDIT_ADD_HEADER, call_text(c, PARAM_ADD_HEADER_NAME), call_text(c, PARAM_ADD_HEADER_VALUE));

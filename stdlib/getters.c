@@ -2,10 +2,16 @@
 #include "stdlib/vocabulary.h"
 #include "vm/judgement.h"
 
-/* --- small makers -------------------------------------------------------------------------------------------------- */
+/* --- small makers ------------------------------------------------------------------------------------------------- */
 
-static void put_number(struct judgement *j, struct values *out, int64_t n) { values_one(j, out, (struct view){.number = n}); }
-static void put_word(struct judgement *j, struct values *out, const char *word) { values_one(j, out, (struct view){.text = str_of(word)}); }
+static void put_number(struct judgement *j, struct values *out, int64_t n)
+{
+    values_one(j, out, (struct view){.number = n});
+}
+static void put_word(struct judgement *j, struct values *out, const char *word)
+{
+    values_one(j, out, (struct view){.text = str_of(word)});
+}
 
 /* An empty text is an absent one. */
 static void put_text(struct judgement *j, struct values *out, struct str s)
@@ -27,7 +33,7 @@ static void mind_limits(struct judgement *j, struct values *out, uint32_t unread
     if (unreadable & UNREADABLE_LIMIT) out->trouble = ANSWER_UNREADABLE;
 }
 
-/* --- the client, the envelope --------------------------------------------------------------------------------------- */
+/* --- the client, the envelope ------------------------------------------------------------------------------------- */
 
 void get_CLIENT_IP(struct judgement *j, const struct field_ask *ask, struct values *out)
 {
@@ -110,13 +116,14 @@ void get_MARKED(struct judgement *j, const struct field_ask *ask, struct values 
     put_number(j, out, m && bit_has(j->audit ? m->shadow : m->bits, ask->recipient));
 }
 
-/* --- the header ----------------------------------------------------------------------------------------------------- */
+/* --- the header --------------------------------------------------------------------------------------------------- */
 
 static void put_views(struct judgement *j, struct element *e, const struct message_text *t)
 {
     e->views = ARENA_ARRAY(j->arena, struct view, t->view_count);
     e->count = (uint32_t)t->view_count;
-    for (size_t i = 0; i < t->view_count; i++) e->views[i] = (struct view){.text = t->views[i], .partial = t->unreadable != 0};
+    for (size_t i = 0; i < t->view_count; i++)
+        e->views[i] = (struct view){.text = t->views[i], .partial = t->unreadable != 0};
 }
 
 /* A field that must be unique: each instance is a view, for receiving programs differ in which one they show. */
@@ -140,8 +147,14 @@ static void put_unique(struct judgement *j, const struct field_ask *ask, struct 
     out->n = 1;
 }
 
-void get_SUBJECT(struct judgement *j, const struct field_ask *ask, struct values *out) { put_unique(j, ask, STR("Subject"), out); }
-void get_MESSAGE_ID(struct judgement *j, const struct field_ask *ask, struct values *out) { put_unique(j, ask, STR("Message-ID"), out); }
+void get_SUBJECT(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    put_unique(j, ask, STR("Subject"), out);
+}
+void get_MESSAGE_ID(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    put_unique(j, ask, STR("Message-ID"), out);
+}
 
 void get_HEADER(struct judgement *j, const struct field_ask *ask, struct values *out)
 {
@@ -161,8 +174,10 @@ static void put_address(struct judgement *j, struct element *e, const struct mes
     e->count = (uint32_t)a->name.view_count;
     for (size_t i = 0; i < a->name.view_count; i++) {
         struct str name = a->name.views[i];
-        struct str text = name.n ? arena_printf(j->arena, "%.*s <%.*s>", STR_ARG(name), STR_ARG(a->address)) : a->address;
-        e->views[i] = (struct view){.text = text, .name = name, .address = canonical, .partial = a->name.unreadable != 0};
+        struct str text =
+            name.n ? arena_printf(j->arena, "%.*s <%.*s>", STR_ARG(name), STR_ARG(a->address)) : a->address;
+        e->views[i] =
+            (struct view){.text = text, .name = name, .address = canonical, .partial = a->name.unreadable != 0};
     }
 }
 
@@ -176,12 +191,24 @@ static void put_addresses(struct judgement *j, const struct field_ask *ask, stru
     for (size_t i = 0; i < all->n; i++) put_address(j, &out->v[i], &all->v[i]);
 }
 
-void get_FROM(struct judgement *j, const struct field_ask *ask, struct values *out) { put_addresses(j, ask, STR("From"), out); }
-void get_TO(struct judgement *j, const struct field_ask *ask, struct values *out) { put_addresses(j, ask, STR("To"), out); }
-void get_CC(struct judgement *j, const struct field_ask *ask, struct values *out) { put_addresses(j, ask, STR("Cc"), out); }
-void get_REPLY_TO(struct judgement *j, const struct field_ask *ask, struct values *out) { put_addresses(j, ask, STR("Reply-To"), out); }
+void get_FROM(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    put_addresses(j, ask, STR("From"), out);
+}
+void get_TO(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    put_addresses(j, ask, STR("To"), out);
+}
+void get_CC(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    put_addresses(j, ask, STR("Cc"), out);
+}
+void get_REPLY_TO(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    put_addresses(j, ask, STR("Reply-To"), out);
+}
 
-/* --- the content ----------------------------------------------------------------------------------------------------- */
+/* --- the content -------------------------------------------------------------------------------------------------- */
 
 void get_BODY(struct judgement *j, const struct field_ask *ask, struct values *out)
 {
@@ -204,7 +231,7 @@ void get_SIZE(struct judgement *j, const struct field_ask *ask, struct values *o
     put_number(j, out, (int64_t)message_content(j->in->message).n);
 }
 
-/* --- templates ------------------------------------------------------------------------------------------------------- */
+/* --- templates ---------------------------------------------------------------------------------------------------- */
 
 struct str template_fill(struct judgement *j, const struct rule *rule, struct str name, const struct edits *edits)
 {

@@ -21,7 +21,8 @@ static uint64_t clock_now(void *self)
     return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-struct judge *judge_create_with(const struct program *p, const struct settings *s, const struct vocabulary *v, struct err *e)
+struct judge *judge_create_with(const struct program *p, const struct settings *s, const struct vocabulary *v,
+                                struct err *e)
 {
     struct vm_program *program = vm_load(p, v, e);
     if (!program) return NULL;

@@ -14,16 +14,17 @@
 struct judge;
 
 /* `p` must be verified; `p` and `s` are borrowed and must outlive the judge.  NULL with *e when the program cannot be
- * loaded.  Patterns are compiled here, to machine code where that may be; charsets and digests are warmed by whoever shuts
- * the files (jail/warm), so that afterwards nothing is opened and no code made. */
+ * loaded.  Patterns are compiled here, to machine code where that may be; charsets and digests are warmed by whoever
+ * shuts the files (jail/warm), so that afterwards nothing is opened and no code made. */
 struct judge *judge_create(const struct program *p, const struct settings *s, struct err *e);
 /* The same over another vocabulary than stdlib's: for tests. */
-struct judge *judge_create_with(const struct program *p, const struct settings *s, const struct vocabulary *v, struct err *e);
+struct judge *judge_create_with(const struct program *p, const struct settings *s, const struct vocabulary *v,
+                                struct err *e);
 void judge_free(struct judge **j);
 
 /* Judges one message.  `content` is the whole message, Received field first; r->content is not looked at.  The answer
- * always gets a kind: what cannot be judged is JUDGE_FAILED with the reason, never a verdict of "no match".  Everything in
- * *out lives in `a`, or points into `r` and `content`.  `t` may be NULL; its arena must be set. */
+ * always gets a kind: what cannot be judged is JUDGE_FAILED with the reason, never a verdict of "no match".  Everything
+ * in *out lives in `a`, or points into `r` and `content`.  `t` may be NULL; its arena must be set. */
 void judge_message(struct judge *j, struct arena *a, const struct judge_request *r, struct str content,
                    struct judge_answer *out, struct trace *t);
 

@@ -14,7 +14,7 @@ static bool malformed(struct err *e, const char *what)
     return err_set(e, EX_DATAERR, "the judge channel carried %s that is not well formed", what);
 }
 
-/* --- request ------------------------------------------------------------------------------------------------------- */
+/* --- request ------------------------------------------------------------------------------------------------------ */
 
 void protocol_encode_request(const struct judge_request *r, struct buf *out)
 {
@@ -83,7 +83,7 @@ bool protocol_decode_request(struct arena *a, struct str datagram, struct judge_
     return wire_done(&w) || malformed(e, "a request");
 }
 
-/* --- answer: texts once in a table, then numbers ------------------------------------------------------------------- */
+/* --- answer: texts once in a table, then numbers ------------------------------------------------------------------ */
 
 /* Rule names, reasons and addresses come again and again: each is carried once. */
 struct texts {
@@ -109,8 +109,14 @@ static void put_reply(struct texts *t, const struct reply *r, struct buf *out)
     wire_put_u32(out, text_index(t, r->text));
 }
 
-enum { REPLY_BYTES = 2 + 1 + 2 + 2 + 4, RECIPIENT_BYTES = 4 + 1 + 1 + 3 + 4 + 4 * 4 + REPLY_BYTES,
-       PIECE_BYTES = 1 + 4, COPY_BYTES = 4 + 8 + 32, HIT_BYTES = 4 + 4, NOTE_BYTES = 1 + 3 * 4 };
+enum {
+    REPLY_BYTES = 2 + 1 + 2 + 2 + 4,
+    RECIPIENT_BYTES = 4 + 1 + 1 + 3 + 4 + 4 * 4 + REPLY_BYTES,
+    PIECE_BYTES = 1 + 4,
+    COPY_BYTES = 4 + 8 + 32,
+    HIT_BYTES = 4 + 4,
+    NOTE_BYTES = 1 + 3 * 4
+};
 
 static void put_recipient(struct texts *t, const struct verdict_recipient *r, struct buf *out)
 {
@@ -172,8 +178,10 @@ void protocol_encode_answer(const struct judge_answer *r, struct buf *out)
 {
     struct texts t = {0};
     struct buf body = {0};
-    if (r->kind == JUDGE_VERDICT) put_verdict(&t, &r->verdict, &body);
-    else wire_put_u32(&body, text_index(&t, r->why));
+    if (r->kind == JUDGE_VERDICT)
+        put_verdict(&t, &r->verdict, &body);
+    else
+        wire_put_u32(&body, text_index(&t, r->why));
     wire_put_u8(out, PROTOCOL_ANSWER);
     wire_put_u64(out, r->id);
     wire_put_u8(out, r->kind);
@@ -279,7 +287,9 @@ bool protocol_decode_answer(struct arena *a, struct str datagram, struct judge_a
     struct text_table t = {.n = wire_count(&w, 4)};
     t.v = ARENA_ARRAY(a, struct str, t.n);
     for (size_t i = 0; i < t.n && !w.failed; i++) t.v[i] = wire_str(&w);
-    if (out->kind == JUDGE_VERDICT) read_verdict(&w, a, &t, &out->verdict);
-    else out->why = read_text(&w, &t);
+    if (out->kind == JUDGE_VERDICT)
+        read_verdict(&w, a, &t, &out->verdict);
+    else
+        out->why = read_text(&w, &t);
     return wire_done(&w) || malformed(e, "an answer");
 }

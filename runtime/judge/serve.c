@@ -12,9 +12,9 @@
 enum { SERVE_GROWTH_MAX = 64 * 1024 * 1024 };
 
 struct datagram {
-    char *bytes;      /* PROTOCOL_DATAGRAM_MAX of them */
+    char *bytes; /* PROTOCOL_DATAGRAM_MAX of them */
     size_t n;
-    int descriptor;   /* -1: none came */
+    int descriptor; /* -1: none came */
 };
 
 static void take_descriptor(struct msghdr *m, int *out)
@@ -26,8 +26,10 @@ static void take_descriptor(struct msghdr *m, int *out)
         for (size_t i = 0; i < n; i++) {
             int fd;
             memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
-            if (*out < 0) *out = fd;
-            else close(fd);
+            if (*out < 0)
+                *out = fd;
+            else
+                close(fd);
         }
     }
 }
@@ -58,7 +60,8 @@ static bool send_answer(int channel, const struct judge_answer *answer, struct b
     out->n = 0;
     protocol_encode_answer(answer, out);
     if (out->n > PROTOCOL_DATAGRAM_MAX) {
-        struct judge_answer failed = {.id = answer->id, .kind = JUDGE_FAILED, .why = STR("the verdict is too large to be sent")};
+        struct judge_answer failed = {
+            .id = answer->id, .kind = JUDGE_FAILED, .why = STR("the verdict is too large to be sent")};
         out->n = 0;
         protocol_encode_answer(&failed, out);
     }
@@ -70,8 +73,8 @@ static bool send_answer(int channel, const struct judge_answer *answer, struct b
     return n == (ssize_t)out->n;
 }
 
-/* Content that came as a descriptor is mapped, read-only and private, for the time of one judgement.  Its size is what the
- * file has, and must be what the request says. */
+/* Content that came as a descriptor is mapped, read-only and private, for the time of one judgement.  Its size is what
+ * the file has, and must be what the request says. */
 static bool map_content(int fd, uint64_t size, struct str *out)
 {
     struct stat st;

@@ -5,31 +5,45 @@
 
 /* What relay holds a verdict to, beyond its form: a judge has read hostile mail and may say anything. */
 
-enum { SOUND_TEXT_MAX = 8192, SOUND_REPLY_MAX = 500, SOUND_HITS = HIT_APPLIED | HIT_REJECTED | HIT_DEFERRED | HIT_UNDECIDED | HIT_AUDIT };
+enum {
+    SOUND_TEXT_MAX = 8192,
+    SOUND_REPLY_MAX = 500,
+    SOUND_HITS = HIT_APPLIED | HIT_REJECTED | HIT_DEFERRED | HIT_UNDECIDED | HIT_AUDIT
+};
 
-static bool unsound(struct err *e, const char *what) { return err_set(e, EX_DATAERR, "the judge's verdict is unsound: %s", what); }
+static bool unsound(struct err *e, const char *what)
+{
+    return err_set(e, EX_DATAERR, "the judge's verdict is unsound: %s", what);
+}
 
-static bool text_is_sound(struct str s) { return s.n <= SOUND_TEXT_MAX && str_is_utf8(s) && str_find_byte(s, '\0') == STR_NPOS; }
+static bool text_is_sound(struct str s)
+{
+    return s.n <= SOUND_TEXT_MAX && str_is_utf8(s) && str_find_byte(s, '\0') == STR_NPOS;
+}
 
 static bool reply_is_sound(const struct reply *r, unsigned class)
 {
-    if (r->code / 100 != class || r->text.n == 0 || r->text.n > SOUND_REPLY_MAX || !reply_is_consistent(r)) return false;
+    if (r->code / 100 != class || r->text.n == 0 || r->text.n > SOUND_REPLY_MAX || !reply_is_consistent(r))
+        return false;
     for (size_t i = 0; i < r->text.n; i++)
         if (!ascii_is_print(r->text.p[i])) return false;
     return true;
 }
 
-/* --- recipients ---------------------------------------------------------------------------------------------------- */
+/* --- recipients --------------------------------------------------------------------------------------------------- */
 
 static bool recipient_is_sound(const struct verdict *v, const struct verdict_recipient *r, struct err *e)
 {
-    bool content = r->disposition == DISPOSITION_DELIVER || r->disposition == DISPOSITION_QUARANTINE || r->disposition == DISPOSITION_HOLD;
+    bool content = r->disposition == DISPOSITION_DELIVER || r->disposition == DISPOSITION_QUARANTINE ||
+                   r->disposition == DISPOSITION_HOLD;
     struct address a;
     if (r->disposition >= DISPOSITION_COUNT) return unsound(e, "a disposition that does not exist");
     if (content && r->copy >= v->copy_count) return unsound(e, "a recipient of a copy that does not exist");
     if (r->disposition == DISPOSITION_REJECT && !reply_is_sound(&r->reply, 5)) return unsound(e, "a recipient's reply");
-    if (r->added && !address_parse(r->address, ADDRESS_UTF8, &a)) return unsound(e, "an added recipient that is no address");
-    if (!text_is_sound(r->connector) || !text_is_sound(r->rule) || !text_is_sound(r->tls_rule) || !text_is_sound(r->reason))
+    if (r->added && !address_parse(r->address, ADDRESS_UTF8, &a))
+        return unsound(e, "an added recipient that is no address");
+    if (!text_is_sound(r->connector) || !text_is_sound(r->rule) || !text_is_sound(r->tls_rule) ||
+        !text_is_sound(r->reason))
         return unsound(e, "a recipient's texts");
     return true;
 }
@@ -43,7 +57,8 @@ static bool recipients_are_sound(const struct verdict *v, const struct envelope 
         const struct verdict_recipient *r = &v->recipients[i];
         bool named = i < env->recipient_count;
         if (r->added == named) return unsound(e, "the envelope's recipients do not come first");
-        if (named && !str_eq(r->address, env->recipients[i])) return unsound(e, "the envelope's recipients are not in order");
+        if (named && !str_eq(r->address, env->recipients[i]))
+            return unsound(e, "the envelope's recipients are not in order");
         if (named && v->answer == VERDICT_REJECT && r->disposition != DISPOSITION_REJECT)
             return unsound(e, "a recipient who gets a message that is refused");
         if (!recipient_is_sound(v, r, e)) return false;
@@ -51,7 +66,7 @@ static bool recipients_are_sound(const struct verdict *v, const struct envelope 
     return true;
 }
 
-/* --- copies -------------------------------------------------------------------------------------------------------- */
+/* --- copies ------------------------------------------------------------------------------------------------------- */
 
 /* RFC 5321 section 2.3.8: lines end with CR LF, and neither stands alone. */
 static bool insert_is_sound(struct str s)
@@ -66,7 +81,7 @@ static bool insert_is_sound(struct str s)
 
 /* Looks for the empty line, over text that comes in parts. */
 struct line_end {
-    bool fresh;     /* at the beginning of a line, or only a CR after it */
+    bool fresh; /* at the beginning of a line, or only a CR after it */
     bool found;
 };
 
@@ -101,13 +116,14 @@ static bool copies_are_sound(const struct verdict *v, struct str content, uint64
         if (!pieces_are_sound(&c->pieces, size)) return unsound(e, "pieces beyond the content, or out of order");
         if (pieces_length(&c->pieces) != c->length) return unsound(e, "a copy's length");
         for (size_t k = 0; k < c->pieces.n; k++)
-            if (c->pieces.v[k].insert.p && !insert_is_sound(c->pieces.v[k].insert)) return unsound(e, "a bare CR, LF or NUL");
+            if (c->pieces.v[k].insert.p && !insert_is_sound(c->pieces.v[k].insert))
+                return unsound(e, "a bare CR, LF or NUL");
         if (content.p && !header_still_ends(&c->pieces, content)) return unsound(e, "a header section without end");
     }
     return true;
 }
 
-/* --- all together -------------------------------------------------------------------------------------------------- */
+/* --- all together ------------------------------------------------------------------------------------------------- */
 
 static bool records_are_sound(const struct verdict *v, struct err *e)
 {
@@ -122,7 +138,8 @@ static bool records_are_sound(const struct verdict *v, struct err *e)
     return true;
 }
 
-bool verdict_is_sound(const struct verdict *v, const struct envelope *env, struct str content, uint64_t size, struct err *e)
+bool verdict_is_sound(const struct verdict *v, const struct envelope *env, struct str content, uint64_t size,
+                      struct err *e)
 {
     switch (v->answer) {
     case VERDICT_ACCEPT: break;
@@ -135,5 +152,6 @@ bool verdict_is_sound(const struct verdict *v, const struct envelope *env, struc
     default: return unsound(e, "an answer that does not exist");
     }
     if (content.p && content.n != size) return unsound(e, "a content of another size");
-    return text_is_sound(v->rule) && recipients_are_sound(v, env, e) && copies_are_sound(v, content, size, e) && records_are_sound(v, e);
+    return text_is_sound(v->rule) && recipients_are_sound(v, env, e) && copies_are_sound(v, content, size, e) &&
+           records_are_sound(v, e);
 }

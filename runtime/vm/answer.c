@@ -56,8 +56,12 @@ static size_t common_words(const struct answer *x, const struct answer *y)
     return x->words < y->words ? x->words : y->words;
 }
 
-enum { YES = ANSWER_YES - 1, DISPUTED = ANSWER_DISPUTED - 1, UNREADABLE = ANSWER_UNREADABLE - 1,
-       UNAVAILABLE = ANSWER_UNAVAILABLE - 1 };
+enum {
+    YES = ANSWER_YES - 1,
+    DISPUTED = ANSWER_DISPUTED - 1,
+    UNREADABLE = ANSWER_UNREADABLE - 1,
+    UNAVAILABLE = ANSWER_UNAVAILABLE - 1
+};
 
 void answer_and(struct answer *x, const struct answer *y)
 {

@@ -1,8 +1,8 @@
 /* vm/answer: what a condition says of each member of a domain (recipients, or elements): LANGUAGE section 2.
  *
  * Five values: no, yes, and undecided with one of three reasons.  An answer is one value for everybody (the usual case:
- * a fact of the message) or four bit planes, one bit a member; a member in no plane is `no`.  Owns the laws and the bits;
- * knows neither fields nor rules.  Planes live in the arena given to answer_reserve and are reused. */
+ * a fact of the message) or four bit planes, one bit a member; a member in no plane is `no`.  Owns the laws and the
+ * bits; knows neither fields nor rules.  Planes live in the arena given to answer_reserve and are reused. */
 #ifndef SLUICE_VM_ANSWER_H
 #define SLUICE_VM_ANSWER_H
 
@@ -30,9 +30,9 @@ static inline enum answer_value value_not(enum answer_value a)
 
 struct answer {
     bool uniform;
-    enum answer_value value;            /* of everybody, when uniform */
-    size_t words;                       /* room in each plane */
-    uint64_t *plane[ANSWER_PLANES];     /* plane[v - 1]: the members whose value is v; meaningful when not uniform */
+    enum answer_value value;        /* of everybody, when uniform */
+    size_t words;                   /* room in each plane */
+    uint64_t *plane[ANSWER_PLANES]; /* plane[v - 1]: the members whose value is v; meaningful when not uniform */
 };
 
 static inline size_t bits_words(size_t members) { return (members + 63) / 64; }
@@ -42,8 +42,9 @@ static inline void bit_clear(uint64_t *bits, size_t i) { bits[i / 64] &= ~((uint
 
 void answer_reserve(struct answer *x, struct arena *a, size_t members); /* room for that many; contents are undefined */
 void answer_set_all(struct answer *x, enum answer_value v);
-void answer_clear(struct answer *x);   /* not uniform, everybody `no`: fill with answer_set */
-void answer_set(struct answer *x, size_t member, enum answer_value v); /* after answer_clear; each member at most once */
+void answer_clear(struct answer *x); /* not uniform, everybody `no`: fill with answer_set */
+void answer_set(struct answer *x, size_t member,
+                enum answer_value v); /* after answer_clear; each member at most once */
 enum answer_value answer_get(const struct answer *x, size_t member);
 /* x = x op y, over words whose members both know. */
 void answer_and(struct answer *x, const struct answer *y);

@@ -81,15 +81,18 @@ static bool evaluate(struct judgement *j, const struct ready_argument *a, uint32
     return out->text.n != 0;
 }
 
-static void call(struct judgement *j, const struct ready_action *x, uint32_t recipient, const struct edits *edits, const uint64_t *who)
+static void call(struct judgement *j, const struct ready_action *x, uint32_t recipient, const struct edits *edits,
+                 const uint64_t *who)
 {
     struct call_argument arguments[ACTION_PARAMS_MAX * 4];
     uint32_t n = x->action->argument_count;
-    if (n > sizeof arguments / sizeof *arguments) n = sizeof arguments / sizeof *arguments; /* the verifier allows fewer */
+    if (n > sizeof arguments / sizeof *arguments)
+        n = sizeof arguments / sizeof *arguments; /* the verifier allows fewer */
     for (uint32_t i = 0; i < n; i++) {
         if (evaluate(j, &x->arguments[i], recipient, edits, &arguments[i])) continue;
-        plan_note(j, NOTE_LOG, who, arena_printf(j->arena, "%s left out: its %s is absent", x->row->name,
-                                                 x->row->params[x->arguments[i].argument->param].name));
+        plan_note(j, NOTE_LOG, who,
+                  arena_printf(j->arena, "%s left out: its %s is absent", x->row->name,
+                               x->row->params[x->arguments[i].argument->param].name));
         return;
     }
     struct action_call c = {j->rule, j->rule_index, x->action, x->row, who, arguments, n};
@@ -128,7 +131,10 @@ static void call_by_edits(struct judgement *j, const struct ready_action *x, con
 void apply_action(struct judgement *j, uint32_t action, const uint64_t *who)
 {
     const struct ready_action *x = &j->program->actions[action];
-    if (x->by_recipient) call_by_recipient(j, x, who);
-    else if (x->by_edits) call_by_edits(j, x, who);
-    else call(j, x, 0, NULL, who);
+    if (x->by_recipient)
+        call_by_recipient(j, x, who);
+    else if (x->by_edits)
+        call_by_edits(j, x, who);
+    else
+        call(j, x, 0, NULL, who);
 }

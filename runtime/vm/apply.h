@@ -1,5 +1,5 @@
-/* vm/apply: carrying out one action of one rule: its arguments are evaluated, templates filled, the applier called once for
- * each group of recipients whose arguments are the same. */
+/* vm/apply: carrying out one action of one rule: its arguments are evaluated, templates filled, the applier called once
+ * for each group of recipients whose arguments are the same. */
 #ifndef SLUICE_VM_APPLY_H
 #define SLUICE_VM_APPLY_H
 

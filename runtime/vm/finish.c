@@ -6,7 +6,7 @@
 #include "base/digest.h"
 #include "vm/plan.h"
 
-/* --- shared fates -------------------------------------------------------------------------------------------------- */
+/* --- shared fates ------------------------------------------------------------------------------------------------- */
 
 /* A redirected recipient shares its target's fate.  A redirect to somebody who was redirected brings that one back, so
  * chains end; that they do is checked, not trusted. */
@@ -33,7 +33,7 @@ static bool share_fates(struct judgement *j)
     return true;
 }
 
-/* --- one reply serves all ------------------------------------------------------------------------------------------ */
+/* --- one reply serves all ----------------------------------------------------------------------------------------- */
 
 static const struct member *first_rejected(const struct judgement *j, size_t *count)
 {
@@ -90,7 +90,8 @@ static void refuse_whole(struct judgement *j, const struct member *first)
         again = false;
         for (size_t i = j->envelope_count; i < n; i++) {
             struct member *m = &j->members.v[i];
-            if (m->disposition != DISPOSITION_REDIRECT || j->members.v[m->target].disposition != DISPOSITION_REJECT) continue;
+            if (m->disposition != DISPOSITION_REDIRECT || j->members.v[m->target].disposition != DISPOSITION_REJECT)
+                continue;
             refuse_member(m, first);
             again = true;
         }
@@ -136,11 +137,12 @@ static void answer_all(struct judgement *j, struct verdict *out)
     refuse_whole(j, first);
 }
 
-/* --- copies -------------------------------------------------------------------------------------------------------- */
+/* --- copies ------------------------------------------------------------------------------------------------------- */
 
 static bool gets_content(const struct member *m)
 {
-    return m->disposition == DISPOSITION_DELIVER || m->disposition == DISPOSITION_QUARANTINE || m->disposition == DISPOSITION_HOLD;
+    return m->disposition == DISPOSITION_DELIVER || m->disposition == DISPOSITION_QUARANTINE ||
+           m->disposition == DISPOSITION_HOLD;
 }
 
 static void digest_pieces(struct str content, const struct pieces *p, uint8_t out[DIGEST_SIZE])
@@ -165,7 +167,8 @@ static uint32_t add_copy(struct judgement *j, struct verdict *out, const struct 
     return (uint32_t)out->copy_count++;
 }
 
-/* Recipients with equal edits share one copy.  There is always at least one, so every index is of a copy that exists. */
+/* Recipients with equal edits share one copy.  There is always at least one, so every index is of a copy that exists.
+ */
 static bool make_copies(struct judgement *j, struct verdict *out)
 {
     size_t n = j->members.n;
@@ -196,7 +199,7 @@ static bool make_copies(struct judgement *j, struct verdict *out)
     return true;
 }
 
-/* --- the verdict --------------------------------------------------------------------------------------------------- */
+/* --- the verdict -------------------------------------------------------------------------------------------------- */
 
 static void list_recipients(struct judgement *j, struct verdict *out)
 {
@@ -205,9 +208,14 @@ static void list_recipients(struct judgement *j, struct verdict *out)
     for (size_t i = 0; i < j->members.n; i++) {
         const struct member *m = &j->members.v[i];
         struct verdict_recipient *r = &out->recipients[i];
-        *r = (struct verdict_recipient){.address = m->address, .added = m->added, .disposition = m->disposition,
-                                        .need = m->need, .connector = m->connector, .rule = m->rule,
-                                        .tls_rule = m->tls_rule, .reason = m->reason};
+        *r = (struct verdict_recipient){.address = m->address,
+                                        .added = m->added,
+                                        .disposition = m->disposition,
+                                        .need = m->need,
+                                        .connector = m->connector,
+                                        .rule = m->rule,
+                                        .tls_rule = m->tls_rule,
+                                        .reason = m->reason};
         if (m->disposition == DISPOSITION_REJECT) r->reply = m->reply;
     }
 }

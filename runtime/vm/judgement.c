@@ -7,7 +7,7 @@
 #include "mail/fold.h"
 #include "mail/idn.h"
 
-/* --- recipients ---------------------------------------------------------------------------------------------------- */
+/* --- recipients --------------------------------------------------------------------------------------------------- */
 
 uint64_t *judgement_bits(struct judgement *j) { return ARENA_ARRAY(j->arena, uint64_t, j->words); }
 
@@ -50,7 +50,7 @@ struct mark *judgement_mark(struct judgement *j, struct str name, bool make)
     return &j->marks.v[j->marks.n - 1];
 }
 
-/* --- values -------------------------------------------------------------------------------------------------------- */
+/* --- values ------------------------------------------------------------------------------------------------------- */
 
 struct view *values_room(struct judgement *j, struct values *out, uint32_t elements)
 {
@@ -63,18 +63,17 @@ struct view *values_room(struct judgement *j, struct values *out, uint32_t eleme
     return elements ? out->v[0].views : NULL;
 }
 
-void values_one(struct judgement *j, struct values *out, struct view view)
-{
-    *values_room(j, out, 1) = view;
-}
+void values_one(struct judgement *j, struct values *out, struct view view) { *values_room(j, out, 1) = view; }
 
-static void get(struct judgement *j, const struct ready_slot *s, uint32_t recipient, const struct edits *edits, struct values *out)
+static void get(struct judgement *j, const struct ready_slot *s, uint32_t recipient, const struct edits *edits,
+                struct values *out)
 {
     struct field_ask ask = {s->text, recipient, edits};
     j->program->vocabulary->getters[s->field](j, &ask, out);
 }
 
-static const struct values *member_values(struct judgement *j, const struct ready_slot *s, struct slot *at, uint32_t recipient)
+static const struct values *member_values(struct judgement *j, const struct ready_slot *s, struct slot *at,
+                                          uint32_t recipient)
 {
     if (recipient >= at->member_room) {
         size_t room = j->words * 64;
@@ -111,7 +110,7 @@ const struct values *judgement_values(struct judgement *j, uint32_t slot, uint32
     return &new->values;
 }
 
-/* --- addresses ----------------------------------------------------------------------------------------------------- */
+/* --- addresses ---------------------------------------------------------------------------------------------------- */
 
 static struct str taken(struct arena *a, struct buf *b)
 {
@@ -137,7 +136,8 @@ bool canonical_address_of(struct arena *a, struct str address, struct canonical_
         struct str domain = at == STR_NPOS ? STR("") : str_from(address, at + 1);
         if (!domain_canonical(domain, &b)) fold_lower_nfc(domain, &b);
         out->domain = taken(a, &b);
-        out->whole = at == STR_NPOS ? out->local : arena_printf(a, "%.*s@%.*s", STR_ARG(out->local), STR_ARG(out->domain));
+        out->whole =
+            at == STR_NPOS ? out->local : arena_printf(a, "%.*s@%.*s", STR_ARG(out->local), STR_ARG(out->domain));
     }
     idn_to_unicode(out->domain, &b);
     out->unicode_domain = taken(a, &b);

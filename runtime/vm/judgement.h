@@ -11,8 +11,8 @@
 #include "vm/run.h"
 
 enum {
-    VM_ADDED_MAX = 1000,       /* recipients that rules may add to one message */
-    VM_COPIES_MAX = 256,       /* different copies of one message; each is hashed whole */
+    VM_ADDED_MAX = 1000, /* recipients that rules may add to one message */
+    VM_COPIES_MAX = 256, /* different copies of one message; each is hashed whole */
     VM_NOTES_MAX = 2000,
     VM_NOTE_TEXT_MAX = 400
 };
@@ -21,20 +21,20 @@ enum member_state { MEMBER_PLAYING, MEMBER_STOPPED, MEMBER_FINAL };
 
 /* One recipient, as the rules so far have left it. */
 struct member {
-    struct str address;                 /* as the client, or the rule, wrote it */
+    struct str address; /* as the client, or the rule, wrote it */
     struct canonical_address canonical;
-    uint8_t state;                      /* enum member_state */
-    uint8_t disposition;                /* enum disposition; DELIVER unless state is FINAL */
+    uint8_t state;       /* enum member_state */
+    uint8_t disposition; /* enum disposition; DELIVER unless state is FINAL */
     bool added;
-    bool again;                         /* a redirect had taken it out, a later one brought it back */
-    bool copied;                        /* some copy asked for it, or for whom it stands in, not only redirects */
-    int64_t at;                         /* rules after this index judge it; -1: all */
-    uint32_t target;                    /* of a redirect: index; NO_INDEX until the rule is over */
+    bool again;      /* a redirect had taken it out, a later one brought it back */
+    bool copied;     /* some copy asked for it, or for whom it stands in, not only redirects */
+    int64_t at;      /* rules after this index judge it; -1: all */
+    uint32_t target; /* of a redirect: index; NO_INDEX until the rule is over */
     const struct edits *edits;
-    uint32_t edit_class;                /* index, or NO_INDEX past LIMIT_EDIT_CLASSES */
+    uint32_t edit_class; /* index, or NO_INDEX past LIMIT_EDIT_CLASSES */
     struct obligation need;
     struct str rule, tls_rule, reason, connector;
-    uint32_t rule_index;                /* of `rule` */
+    uint32_t rule_index; /* of `rule` */
     struct reply reply;
 };
 
@@ -56,8 +56,8 @@ struct slot_values {
 };
 /* What has been read of one slot so far. */
 struct slot {
-    struct slot_values *read;  /* of a fact of the message: one for each list of edits asked for */
-    struct values *members;    /* of a recipient fact, by recipient */
+    struct slot_values *read; /* of a fact of the message: one for each list of edits asked for */
+    struct values *members;   /* of a recipient fact, by recipient */
     bool *member_known;
     size_t member_room;
 };
@@ -66,8 +66,8 @@ struct slot {
 struct wanted {
     struct str address;
     struct canonical_address canonical;
-    uint32_t member;  /* for whom */
-    uint32_t order;   /* in which the rule's actions asked */
+    uint32_t member; /* for whom */
+    uint32_t order;  /* in which the rule's actions asked */
     bool redirect;
 };
 
@@ -87,31 +87,31 @@ struct judgement {
     struct trace *trace;
 
     VEC(struct member) members;
-    size_t envelope_count;     /* members [0, envelope_count) were named by the client */
-    size_t words;              /* room of every bit set over members */
+    size_t envelope_count; /* members [0, envelope_count) were named by the client */
+    size_t words;          /* room of every bit set over members */
     struct edit_class classes[LIMIT_EDIT_CLASSES];
     uint32_t class_count;
-    bool original;             /* the second pass: editable fields as received */
+    bool original; /* the second pass: editable fields as received */
     VEC(struct mark) marks;
-    struct slot *slots;        /* by slot */
+    struct slot *slots; /* by slot */
     struct canonical_address sender;
 
     /* the rule under way */
     const struct rule *rule;
     uint32_t rule_index;
-    bool audit;                /* marks are read and set in the shadow */
+    bool audit; /* marks are read and set in the shadow */
     VEC(struct wanted) wanted;
     VEC(struct ending) endings; /* by member */
 
-    bool deferred;             /* the answer is already known: DEFER, with `defer_reply` */
+    bool deferred; /* the answer is already known: DEFER, with `defer_reply` */
     struct reply defer_reply;
     struct str defer_rule;
-    uint32_t *hits;            /* HIT_… by rule */
+    uint32_t *hits; /* HIT_… by rule */
     VEC(struct verdict_note) notes;
-    uint64_t spent;            /* microseconds that patterns have taken */
-    struct str why;            /* why the last undecided test was so */
+    uint64_t spent; /* microseconds that patterns have taken */
+    struct str why; /* why the last undecided test was so */
     uint64_t steps;
-    struct err *error;         /* set when the program breaks a promise of the verifier */
+    struct err *error; /* set when the program breaks a promise of the verifier */
 };
 
 /* Room for one more recipient, and a new member at its end, zeroed but for index fields. */
@@ -120,12 +120,15 @@ struct member *judgement_find_member(struct judgement *j, struct str canonical_w
 uint64_t *judgement_bits(struct judgement *j); /* zeroed, over the members, with room to grow in place by none */
 struct mark *judgement_mark(struct judgement *j, struct str name, bool make); /* NULL: never set */
 /* The values of a slot for one recipient and the edits of one class; read once, then kept. */
-const struct values *judgement_values(struct judgement *j, uint32_t slot, uint32_t recipient, const struct edits *edits);
+const struct values *judgement_values(struct judgement *j, uint32_t slot, uint32_t recipient,
+                                      const struct edits *edits);
 
 /* Makers for getters: elements and views in the judgement's arena. */
-void values_one(struct judgement *j, struct values *out, struct view view);          /* one element, one view */
-struct view *values_room(struct judgement *j, struct values *out, uint32_t elements); /* n elements of one view each, zeroed */
-/* Takes an address apart: canonical forms.  False when it is no address with a domain; *out is then as canonical as can be. */
+void values_one(struct judgement *j, struct values *out, struct view view); /* one element, one view */
+struct view *values_room(struct judgement *j, struct values *out,
+                         uint32_t elements); /* n elements of one view each, zeroed */
+/* Takes an address apart: canonical forms.  False when it is no address with a domain; *out is then as canonical as can
+ * be. */
 bool canonical_address_of(struct arena *a, struct str address, struct canonical_address *out);
 
 #endif

@@ -6,7 +6,7 @@
 #include "mail/like.h"
 #include "vm/ready.h"
 
-/* --- fields -------------------------------------------------------------------------------------------------------- */
+/* --- fields ------------------------------------------------------------------------------------------------------- */
 
 static enum value_type part_type(enum value_type row_type, uint8_t part)
 {
@@ -67,14 +67,15 @@ static bool load_refs(struct vm_program *r, struct err *e)
             *slot = (struct ready_slot){f->field, f->text, row->of == FACT_RECIPIENT, row->editable};
             map_put(&known, whole, slot);
         }
-        r->refs[i] = (struct ready_ref){row, (uint32_t)(slot - r->slots), f->part, part_type(row->type, f->part),
-                                        slot->by_recipient, slot->by_edits};
+        r->refs[i] = (struct ready_ref){
+            row,           (uint32_t)(slot - r->slots), f->part, part_type(row->type, f->part), slot->by_recipient,
+            slot->by_edits};
     }
     map_free(&known);
     return good;
 }
 
-/* --- tests --------------------------------------------------------------------------------------------------------- */
+/* --- tests -------------------------------------------------------------------------------------------------------- */
 
 static bool relation_has_needles(uint8_t relation, enum value_type type)
 {
@@ -104,8 +105,9 @@ static bool load_needles(struct vm_program *r, struct ready_test *t, struct err 
         t->needles[k] = ARENA_ARRAY(r->arena, struct str, t->constant_count);
         for (uint32_t i = 0; i < t->constant_count; i++) {
             struct str n = t->needles[k][i] = fold_needle(r->arena, t->constants[i].text, t->readings[k], trim);
-            if (n.n == 0) return err_set(e, EX_DATAERR, "\"%.*s\" folds to nothing, so no text can be compared with it",
-                                         STR_ARG(t->constants[i].text));
+            if (n.n == 0)
+                return err_set(e, EX_DATAERR, "\"%.*s\" folds to nothing, so no text can be compared with it",
+                               STR_ARG(t->constants[i].text));
             if (t->test->relation == REL_LIKE && !like_is_valid(n))
                 return err_set(e, EX_DATAERR, "\"%.*s\" is too long for `like`", STR_ARG(t->constants[i].text));
         }
@@ -153,8 +155,14 @@ static bool load_test(struct vm_program *r, uint32_t index, struct err *e)
     t->left = &r->refs[t->test->field];
     t->reading_count = ready_readings(t->left->row->type, t->left->part, t->readings);
     switch (t->test->operand) {
-    case OPERAND_CONSTANT: t->constants = &p->constants[t->test->a]; t->constant_count = 1; break;
-    case OPERAND_RANGE: t->constants = &p->constants[t->test->a]; t->constant_count = 1; break;
+    case OPERAND_CONSTANT:
+        t->constants = &p->constants[t->test->a];
+        t->constant_count = 1;
+        break;
+    case OPERAND_RANGE:
+        t->constants = &p->constants[t->test->a];
+        t->constant_count = 1;
+        break;
     case OPERAND_LIST:
         t->constants = p->constants + p->lists[t->test->a].first;
         t->constant_count = p->lists[t->test->a].count;
@@ -163,12 +171,13 @@ static bool load_test(struct vm_program *r, uint32_t index, struct err *e)
     case OPERAND_PATTERNS: return load_patterns(r, t, e);
     default: break;
     }
-    if (t->constant_count && relation_has_needles(t->test->relation, t->left->type) && !load_needles(r, t, e)) return false;
+    if (t->constant_count && relation_has_needles(t->test->relation, t->left->type) && !load_needles(r, t, e))
+        return false;
     if (t->test->operand == OPERAND_LIST) load_set(t);
     return true;
 }
 
-/* --- actions ------------------------------------------------------------------------------------------------------- */
+/* --- actions ------------------------------------------------------------------------------------------------------ */
 
 static bool load_action(struct vm_program *r, uint32_t index, struct err *e)
 {
@@ -188,7 +197,8 @@ static bool load_action(struct vm_program *r, uint32_t index, struct err *e)
             x->by_edits |= a->field->by_edits;
         } else {
             a->constant = &p->constants[a->argument->index];
-            a->template = x->row->params[a->argument->param].template && str_find_byte(a->constant->text, '{') != STR_NPOS;
+            a->template =
+                x->row->params[a->argument->param].template && str_find_byte(a->constant->text, '{') != STR_NPOS;
             x->by_edits |= a->template;
         }
     }

@@ -10,8 +10,8 @@
 
 struct vm_program;
 
-/* NULL with *e (EX_DATAERR) when the program holds something that cannot be prepared: a pattern PCRE2 refuses, an address
- * or domain that does not parse, a needle that folds to nothing, a row the vocabulary has not got. */
+/* NULL with *e (EX_DATAERR) when the program holds something that cannot be prepared: a pattern PCRE2 refuses, an
+ * address or domain that does not parse, a needle that folds to nothing, a row the vocabulary has not got. */
 struct vm_program *vm_load(const struct program *p, const struct vocabulary *v, struct err *e);
 void vm_program_free(struct vm_program **p); /* NULL-safe */
 const struct program *vm_program_source(const struct vm_program *p);

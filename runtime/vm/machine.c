@@ -26,7 +26,7 @@ static bool may_pop(struct machine *m, uint32_t pc, size_t n)
 }
 static struct answer *top(struct machine *m) { return &m->stack[m->depth - 1]; }
 
-/* --- loops --------------------------------------------------------------------------------------------------------- */
+/* --- loops -------------------------------------------------------------------------------------------------------- */
 
 static void recipients_domain(struct machine *m)
 {
@@ -85,8 +85,10 @@ static bool begin_loop(struct machine *m, const struct rule *rule, uint32_t pc, 
     if (m->loop_end == NO_INDEX) return broken(m, pc, "a loop without end");
     m->domain.each = ref;
     m->floor = m->depth;
-    if (ref->row->of == FACT_RECIPIENT) loop_over_recipients(m);
-    else loop_over_elements(m, ref);
+    if (ref->row->of == FACT_RECIPIENT)
+        loop_over_recipients(m);
+    else
+        loop_over_elements(m, ref);
     return true;
 }
 
@@ -95,7 +97,8 @@ static enum answer_value segment_value(const struct answer *x, const struct loop
     bool every = op == OP_EVERY;
     if (s->from == s->to && s->trouble == ANSWER_NO) return op == OP_NONE_OF ? ANSWER_YES : ANSWER_NO;
     enum answer_value v = every ? ANSWER_YES : ANSWER_NO;
-    for (uint32_t i = s->from; i < s->to; i++) v = every ? value_and(v, answer_get(x, i)) : value_or(v, answer_get(x, i));
+    for (uint32_t i = s->from; i < s->to; i++)
+        v = every ? value_and(v, answer_get(x, i)) : value_or(v, answer_get(x, i));
     if (s->trouble != ANSWER_NO) v = every ? value_and(v, s->trouble) : value_or(v, s->trouble);
     return op == OP_NONE_OF ? value_not(v) : v;
 }
@@ -126,7 +129,7 @@ static bool end_loop(struct machine *m, uint32_t pc, uint8_t op)
     return true;
 }
 
-/* --- the loop of instructions -------------------------------------------------------------------------------------- */
+/* --- the loop of instructions ------------------------------------------------------------------------------------- */
 
 static bool all_are(struct machine *m, enum answer_value v)
 {
@@ -142,8 +145,10 @@ static bool combine(struct machine *m, uint32_t pc, bool and)
 {
     if (!may_pop(m, pc, 2)) return false;
     struct answer *y = top(m), *x = y - 1;
-    if (and) answer_and(x, y);
-    else answer_or(x, y);
+    if (and)
+        answer_and(x, y);
+    else
+        answer_or(x, y);
     m->depth--;
     return true;
 }

@@ -5,8 +5,8 @@
 #include "base/sort.h"
 
 /* The members of a call, one after the other. */
-#define EACH_MEMBER(j, who, i) \
-    for (uint32_t i = 0; i < (j)->members.n; i++) \
+#define EACH_MEMBER(j, who, i)                                                                                         \
+    for (uint32_t i = 0; i < (j)->members.n; i++)                                                                      \
         if (bit_has((who), i))
 
 void plan_note(struct judgement *j, enum note_kind kind, const uint64_t *who, struct str text)
@@ -15,10 +15,12 @@ void plan_note(struct judgement *j, enum note_kind kind, const uint64_t *who, st
     EACH_MEMBER(j, who, i) n++;
     bool everybody = n == j->members.n;
     text = str_slice(text, 0, VM_NOTE_TEXT_MAX);
-    EACH_MEMBER(j, who, i) {
+    EACH_MEMBER(j, who, i)
+    {
         if (j->notes.n >= VM_NOTES_MAX) return;
         if (j->notes.n == VM_NOTES_MAX - 1) text = STR("further notes on this message are left out");
-        struct verdict_note note = {(uint8_t)kind, j->rule->identity, everybody ? STR("") : j->members.v[i].address, text};
+        struct verdict_note note = {(uint8_t)kind, j->rule->identity, everybody ? STR("") : j->members.v[i].address,
+                                    text};
         VEC_PUSH(&j->notes, note);
         if (everybody) return;
     }
@@ -36,7 +38,7 @@ struct str plan_reply_text(struct arena *a, struct str text)
     return (struct str){p, k};
 }
 
-/* --- demands, endings ---------------------------------------------------------------------------------------------- */
+/* --- demands, endings --------------------------------------------------------------------------------------------- */
 
 static void raise(struct member *m, struct obligation need, struct str rule)
 {
@@ -59,10 +61,11 @@ static struct ending *ending_of(struct judgement *j, uint32_t member)
     return e;
 }
 
-void plan_final(struct judgement *j, const struct action_call *c, enum disposition disposition, const struct reply *reply,
-                struct str reason)
+void plan_final(struct judgement *j, const struct action_call *c, enum disposition disposition,
+                const struct reply *reply, struct str reason)
 {
-    EACH_MEMBER(j, c->who, i) {
+    EACH_MEMBER(j, c->who, i)
+    {
         struct ending *e = ending_of(j, i);
         if (!e) continue;
         e->disposition = (uint8_t)disposition;
@@ -73,7 +76,8 @@ void plan_final(struct judgement *j, const struct action_call *c, enum dispositi
 
 void plan_stop(struct judgement *j, const struct action_call *c)
 {
-    EACH_MEMBER(j, c->who, i) {
+    EACH_MEMBER(j, c->who, i)
+    {
         struct ending *e = ending_of(j, i);
         if (e) e->stop = true;
     }
@@ -81,7 +85,8 @@ void plan_stop(struct judgement *j, const struct action_call *c)
 
 void plan_defer(struct judgement *j, const struct action_call *c, struct reply reply)
 {
-    EACH_MEMBER(j, c->who, i) {
+    EACH_MEMBER(j, c->who, i)
+    {
         struct ending *e = ending_of(j, i);
         if (!e || j->deferred) continue;
         j->deferred = true;
@@ -91,16 +96,18 @@ void plan_defer(struct judgement *j, const struct action_call *c, struct reply r
     if (j->deferred) j->hits[c->rule_index] |= HIT_DEFERRED;
 }
 
-/* --- recipients ---------------------------------------------------------------------------------------------------- */
+/* --- recipients --------------------------------------------------------------------------------------------------- */
 
 void plan_add(struct judgement *j, const struct action_call *c, struct str address, bool redirect)
 {
     struct canonical_address canonical;
     if (!canonical_address_of(j->arena, address, &canonical)) {
-        plan_note(j, NOTE_LOG, c->who, arena_printf(j->arena, "%s: \"%.*s\" is no address", c->row->name, STR_ARG(address)));
+        plan_note(j, NOTE_LOG, c->who,
+                  arena_printf(j->arena, "%s: \"%.*s\" is no address", c->row->name, STR_ARG(address)));
         return;
     }
-    EACH_MEMBER(j, c->who, i) {
+    EACH_MEMBER(j, c->who, i)
+    {
         if (redirect && str_eq(j->members.v[i].canonical.whole, canonical.whole)) continue;
         struct wanted w = {address, canonical, i, (uint32_t)j->wanted.n, redirect};
         VEC_PUSH(&j->wanted, w);
@@ -208,7 +215,7 @@ void plan_rule_over(struct judgement *j)
     j->wanted.n = 0;
 }
 
-/* --- the copy each recipient gets ---------------------------------------------------------------------------------- */
+/* --- the copy each recipient gets --------------------------------------------------------------------------------- */
 
 static uint32_t class_for(struct judgement *j, const struct edits *edits)
 {
@@ -238,7 +245,8 @@ void plan_edit(struct judgement *j, const struct action_call *c, enum edit_kind 
     const struct edits *before[LIMIT_EDIT_CLASSES], *after[LIMIT_EDIT_CLASSES];
     size_t known = 0;
     bool refused = false;
-    EACH_MEMBER(j, c->who, i) {
+    EACH_MEMBER(j, c->who, i)
+    {
         struct member *m = &j->members.v[i];
         size_t k = 0;
         while (k < known && before[k] != m->edits) k++;
@@ -252,8 +260,10 @@ void plan_edit(struct judgement *j, const struct action_call *c, enum edit_kind 
                 after[known++] = edited;
             }
         }
-        if (!edited) refused = true;
-        else if (edited != m->edits) move_member(j, m, edited);
+        if (!edited)
+            refused = true;
+        else if (edited != m->edits)
+            move_member(j, m, edited);
     }
     if (refused) plan_note(j, NOTE_LOG, c->who, arena_printf(j->arena, "%s could not be carried out", c->row->name));
 }
@@ -266,7 +276,8 @@ void plan_route(struct judgement *j, const struct action_call *c, struct str con
 void plan_mark(struct judgement *j, const struct action_call *c, struct str mark)
 {
     struct mark *m = judgement_mark(j, mark, true);
-    EACH_MEMBER(j, c->who, i) {
+    EACH_MEMBER(j, c->who, i)
+    {
         if (!j->audit) bit_set(m->bits, i);
         bit_set(m->shadow, i);
     }

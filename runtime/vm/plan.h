@@ -1,22 +1,25 @@
-/* vm/plan: what appliers may ask for.  The plan is only collected here, in the judgement's members; nothing is carried out.
+/* vm/plan: what appliers may ask for.  The plan is only collected here, in the judgement's members; nothing is carried
+ * out.
  *
- * Joins are one function a kind (LANGUAGE section 4): demands rise, edits and copies accumulate, routes are replaced, marks
- * unite, the first ending of a rule wins.  Endings and added recipients wait until the rule is over (plan_rule_over).
- * Every function works on all recipients of the call. */
+ * Joins are one function a kind (LANGUAGE section 4): demands rise, edits and copies accumulate, routes are replaced,
+ * marks unite, the first ending of a rule wins.  Endings and added recipients wait until the rule is over
+ * (plan_rule_over). Every function works on all recipients of the call. */
 #ifndef SLUICE_VM_PLAN_H
 #define SLUICE_VM_PLAN_H
 
 #include "vm/judgement.h"
 
 void plan_require_tls(struct judgement *j, const struct action_call *c, struct obligation need);
-/* `reply` of reject (NULL for others) and `reason` of quarantine and hold are kept as given: they must live in the arena. */
-void plan_final(struct judgement *j, const struct action_call *c, enum disposition disposition, const struct reply *reply,
-                struct str reason);
+/* `reply` of reject (NULL for others) and `reason` of quarantine and hold are kept as given: they must live in the
+ * arena. */
+void plan_final(struct judgement *j, const struct action_call *c, enum disposition disposition,
+                const struct reply *reply, struct str reason);
 void plan_stop(struct judgement *j, const struct action_call *c);
 void plan_defer(struct judgement *j, const struct action_call *c, struct reply reply);
 /* A redirect leaves its own target alone.  An address that is no mailbox adds nobody and leaves a note. */
 void plan_add(struct judgement *j, const struct action_call *c, struct str address, bool redirect);
-void plan_edit(struct judgement *j, const struct action_call *c, enum edit_kind kind, struct str name, struct str value);
+void plan_edit(struct judgement *j, const struct action_call *c, enum edit_kind kind, struct str name,
+               struct str value);
 void plan_route(struct judgement *j, const struct action_call *c, struct str connector);
 void plan_mark(struct judgement *j, const struct action_call *c, struct str mark);
 void plan_log(struct judgement *j, const struct action_call *c, struct str text);

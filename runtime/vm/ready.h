@@ -11,8 +11,8 @@
 struct ready_ref {
     const struct field_row *row;
     uint32_t slot;
-    uint8_t part;          /* enum address_part */
-    enum value_type type;  /* of the part */
+    uint8_t part;         /* enum address_part */
+    enum value_type type; /* of the part */
     bool by_recipient, by_edits;
 };
 
@@ -32,9 +32,9 @@ struct ready_test {
     uint32_t reading_count;
     struct str *needles[TEST_READINGS_MAX]; /* folded as that reading is */
     uint32_t needle_count;
-    const struct constant *constants;     /* of CONSTANT, RANGE, LIST: as many as constant_count */
+    const struct constant *constants; /* of CONSTANT, RANGE, LIST: as many as constant_count */
     uint32_t constant_count;
-    struct map set;                       /* of EQUAL over a text-like list: canonical keys */
+    struct map set; /* of EQUAL over a text-like list: canonical keys */
     bool hashed;
     struct pattern **patterns;
     const uint8_t *pattern_flags;
@@ -51,7 +51,7 @@ struct ready_action {
     const struct action *action;
     const struct action_row *row;
     struct ready_argument *arguments;
-    bool by_recipient, by_edits;     /* whether its arguments differ so */
+    bool by_recipient, by_edits; /* whether its arguments differ so */
 };
 
 struct vm_program {

@@ -37,7 +37,7 @@ static struct str value_text(struct arena *a, const struct ready_ref *ref, const
     }
 }
 
-/* --- tests --------------------------------------------------------------------------------------------------------- */
+/* --- tests -------------------------------------------------------------------------------------------------------- */
 
 static struct trace_test *test_under_way(struct judgement *j)
 {
@@ -52,8 +52,8 @@ void record_test_begin(struct judgement *j, uint32_t test)
     VEC_PUSH(&t->tests, (struct trace_test){.test = test});
 }
 
-void record_value(struct judgement *j, const struct ready_test *t, const struct view *v, bool matched, size_t from, size_t to,
-                  uint32_t recipient)
+void record_value(struct judgement *j, const struct ready_test *t, const struct view *v, bool matched, size_t from,
+                  size_t to, uint32_t recipient)
 {
     struct trace_test *x = test_under_way(j);
     if (!x || x->value_count >= TRACE_VALUES_MAX) return;
@@ -83,13 +83,13 @@ void record_test_end(struct judgement *j, const struct answer *x, size_t members
     t->why = j->why.n ? bounded(j->trace->arena, j->why, &cut) : STR_NONE;
 }
 
-/* --- rules, actions, facts ----------------------------------------------------------------------------------------- */
+/* --- rules, actions, facts ---------------------------------------------------------------------------------------- */
 
 struct trace_rule *record_rule(struct judgement *j, uint32_t rule, enum trace_state state)
 {
     struct trace *t = j->trace;
-    struct trace_rule r = {.rule = rule, .state = (uint8_t)state, .second = j->original, .first_test = t->tests.n,
-                           .test_end = t->tests.n};
+    struct trace_rule r = {
+        .rule = rule, .state = (uint8_t)state, .second = j->original, .first_test = t->tests.n, .test_end = t->tests.n};
     VEC_PUSH(&t->rules, r);
     return &t->rules.v[t->rules.n - 1];
 }

@@ -5,8 +5,8 @@
 #include "vm/judgement.h"
 
 void record_test_begin(struct judgement *j, uint32_t test);
-void record_value(struct judgement *j, const struct ready_test *t, const struct view *v, bool matched, size_t from, size_t to,
-                  uint32_t recipient);
+void record_value(struct judgement *j, const struct ready_test *t, const struct view *v, bool matched, size_t from,
+                  size_t to, uint32_t recipient);
 void record_test_end(struct judgement *j, const struct answer *x, size_t members);
 
 struct trace_rule *record_rule(struct judgement *j, uint32_t rule, enum trace_state state);

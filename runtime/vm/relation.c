@@ -8,7 +8,7 @@
 #include "mail/fold.h"
 #include "mail/like.h"
 
-/* --- texts of a view ----------------------------------------------------------------------------------------------- */
+/* --- texts of a view ---------------------------------------------------------------------------------------------- */
 
 static struct str raw_reading(const struct view *v, enum reading r)
 {
@@ -27,7 +27,8 @@ struct str view_reading(struct judgement *j, struct view *v, enum reading r)
     if (v->has_read >> r & 1) return v->read[r];
     if (r == READING_ADDRESS) {
         const struct canonical_address *a = &v->address;
-        v->read[r] = a->domain.n ? arena_printf(j->arena, "%.*s@%.*s", STR_ARG(a->local), STR_ARG(a->unicode_domain)) : a->local;
+        v->read[r] =
+            a->domain.n ? arena_printf(j->arena, "%.*s@%.*s", STR_ARG(a->local), STR_ARG(a->unicode_domain)) : a->local;
     } else {
         struct buf b = {0};
         fold_text(raw_reading(v, r), 0, &b, NULL);
@@ -69,7 +70,7 @@ static bool text_relation(const struct test *test, struct str text, struct str n
     }
 }
 
-/* --- text against constants ---------------------------------------------------------------------------------------- */
+/* --- text against constants --------------------------------------------------------------------------------------- */
 
 static bool needle_matches(struct judgement *j, const struct ready_test *t, struct view *v, uint32_t needle,
                            struct relation_where *where)
@@ -80,7 +81,8 @@ static bool needle_matches(struct judgement *j, const struct ready_test *t, stru
 }
 
 /* `contains at least N "x"`, `contains between N and M "x"`. */
-static enum answer_value counted_needle(struct judgement *j, const struct ready_test *t, struct view *v, struct relation_where *where)
+static enum answer_value counted_needle(struct judgement *j, const struct ready_test *t, struct view *v,
+                                        struct relation_where *where)
 {
     const struct test *test = t->test;
     size_t most = test->most < 0 ? (size_t)test->least : (size_t)test->most + 1, best = 0;
@@ -135,7 +137,7 @@ static bool equal_hashed(struct judgement *j, const struct ready_test *t, struct
     }
 }
 
-/* --- everything that is a number ----------------------------------------------------------------------------------- */
+/* --- everything that is a number ---------------------------------------------------------------------------------- */
 
 struct span_of_time {
     int64_t low, high;
@@ -168,7 +170,8 @@ static bool number_relation(const struct judgement *j, const struct ready_test *
     }
 }
 
-static bool equal_constant(const struct judgement *j, const struct ready_test *t, const struct view *v, const struct constant *c)
+static bool equal_constant(const struct judgement *j, const struct ready_test *t, const struct view *v,
+                           const struct constant *c)
 {
     switch (t->left->type) {
     case TYPE_ADDRESS: return v->address.whole.n && address_matches(c->text, v->address.whole);
@@ -179,9 +182,10 @@ static bool equal_constant(const struct judgement *j, const struct ready_test *t
     }
 }
 
-/* --- another field on the right ------------------------------------------------------------------------------------ */
+/* --- another field on the right ----------------------------------------------------------------------------------- */
 
-static bool views_relate(struct judgement *j, const struct ready_test *t, struct view *l, struct view *r, struct relation_where *where)
+static bool views_relate(struct judgement *j, const struct ready_test *t, struct view *l, struct view *r,
+                         struct relation_where *where)
 {
     enum value_type type = t->left->type;
     if (t->test->relation != REL_EQUAL || type == TYPE_TEXT) {
@@ -203,23 +207,28 @@ static bool views_relate(struct judgement *j, const struct ready_test *t, struct
 }
 
 /* Related to some element of the right side; the right side's own views may disagree, or be unreadable. */
-static enum answer_value relate_field(struct judgement *j, const struct ready_test *t, struct view *v, const struct values *right,
-                                      struct relation_where *where)
+static enum answer_value relate_field(struct judgement *j, const struct ready_test *t, struct view *v,
+                                      const struct values *right, struct relation_where *where)
 {
     enum answer_value out = right->trouble;
     for (uint32_t i = 0; i < right->n && out != ANSWER_YES; i++) {
         uint32_t yes = 0, partial = 0, count = right->v[i].count;
         for (uint32_t k = 0; k < count; k++) {
-            if (views_relate(j, t, v, &right->v[i].views[k], where)) yes++;
-            else if (right->v[i].views[k].partial) partial++;
+            if (views_relate(j, t, v, &right->v[i].views[k], where))
+                yes++;
+            else if (right->v[i].views[k].partial)
+                partial++;
         }
-        enum answer_value one = count && yes == count ? ANSWER_YES : yes ? ANSWER_DISPUTED : partial ? ANSWER_UNREADABLE : ANSWER_NO;
+        enum answer_value one = count && yes == count ? ANSWER_YES
+                                : yes                 ? ANSWER_DISPUTED
+                                : partial             ? ANSWER_UNREADABLE
+                                                      : ANSWER_NO;
         out = value_or(out, one);
     }
     return out;
 }
 
-/* --- patterns ------------------------------------------------------------------------------------------------------ */
+/* --- patterns ----------------------------------------------------------------------------------------------------- */
 
 static enum pattern_answer match_text(struct judgement *j, const struct pattern *p, struct str text, bool *utf8,
                                       struct relation_where *where)
@@ -269,7 +278,8 @@ static enum answer_value match_view(struct judgement *j, const struct ready_test
     return unreadable ? ANSWER_UNREADABLE : ANSWER_NO;
 }
 
-static enum answer_value match_patterns(struct judgement *j, const struct ready_test *t, struct view *v, struct relation_where *where)
+static enum answer_value match_patterns(struct judgement *j, const struct ready_test *t, struct view *v,
+                                        struct relation_where *where)
 {
     enum answer_value out = t->test->all ? ANSWER_YES : ANSWER_NO;
     for (uint32_t i = 0; i < t->pattern_count; i++) {
@@ -287,7 +297,7 @@ static bool is_partial(const struct ready_test *t, const struct view *v)
     return t->left->part == PART_NAME || (t->left->part == PART_WHOLE && t->test->relation != REL_EQUAL);
 }
 
-/* --- all together -------------------------------------------------------------------------------------------------- */
+/* --- all together ------------------------------------------------------------------------------------------------- */
 
 bool relation_part_present(const struct ready_ref *ref, const struct view *v)
 {
@@ -300,7 +310,8 @@ bool relation_part_present(const struct ready_ref *ref, const struct view *v)
     }
 }
 
-static bool relate_constants(struct judgement *j, const struct ready_test *t, struct view *v, struct relation_where *where)
+static bool relate_constants(struct judgement *j, const struct ready_test *t, struct view *v,
+                             struct relation_where *where)
 {
     if (t->hashed) return equal_hashed(j, t, v);
     if (t->needle_count) return needles_match(j, t, v, where);
@@ -323,7 +334,8 @@ enum answer_value relation_holds(struct judgement *j, const struct ready_test *t
         enum answer_value a = match_patterns(j, t, v, where);
         return a == ANSWER_NO && is_partial(t, v) ? ANSWER_UNREADABLE : a;
     }
-    if (t->test->counted && t->test->operand == OPERAND_CONSTANT && t->test->relation == REL_CONTAINS && t->needle_count)
+    if (t->test->counted && t->test->operand == OPERAND_CONSTANT && t->test->relation == REL_CONTAINS &&
+        t->needle_count)
         return counted_needle(j, t, v, where);
     if (relate_constants(j, t, v, where)) return ANSWER_YES;
     return is_partial(t, v) ? ANSWER_UNREADABLE : ANSWER_NO;

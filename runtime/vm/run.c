@@ -11,10 +11,10 @@
 
 /* For whom which actions of the rule under way count; bits over recipients. */
 struct outcome {
-    uint64_t *all;      /* yes, or undecided with `apply` */
-    uint64_t *strict;   /* disputed: all but relaxing actions */
-    uint64_t *protect;  /* protecting actions only */
-    uint64_t *hold;     /* protecting actions, then kept */
+    uint64_t *all;     /* yes, or undecided with `apply` */
+    uint64_t *strict;  /* disputed: all but relaxing actions */
+    uint64_t *protect; /* protecting actions only */
+    uint64_t *hold;    /* protecting actions, then kept */
     bool undecided, unavailable;
 };
 
@@ -29,11 +29,13 @@ struct pass {
 static void clear_bits(struct pass *s)
 {
     struct judgement *j = s->j;
-    uint64_t **all[] = {&s->outcome.all, &s->outcome.strict, &s->outcome.protect, &s->outcome.hold,
-                        &s->playing, &s->kept, &s->who};
+    uint64_t **all[] = {
+        &s->outcome.all, &s->outcome.strict, &s->outcome.protect, &s->outcome.hold, &s->playing, &s->kept, &s->who};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        if (s->words < j->words) *all[i] = judgement_bits(j);
-        else memset(*all[i], 0, j->words * sizeof(uint64_t));
+        if (s->words < j->words)
+            *all[i] = judgement_bits(j);
+        else
+            memset(*all[i], 0, j->words * sizeof(uint64_t));
     }
     s->words = j->words;
     s->outcome.undecided = s->outcome.unavailable = false;
@@ -46,7 +48,7 @@ static bool some(const uint64_t *bits, size_t words)
     return false;
 }
 
-/* --- when a rule applies at all ------------------------------------------------------------------------------------ */
+/* --- when a rule applies at all ----------------------------------------------------------------------------------- */
 
 static int64_t moment(const struct judgement *j, const struct constant *c)
 {
@@ -74,15 +76,18 @@ static bool choose_members(struct pass *s, uint32_t rule)
     struct judgement *j = s->j;
     for (uint32_t i = 0; i < j->members.n; i++) {
         const struct member *m = &j->members.v[i];
-        if (m->state == MEMBER_PLAYING && m->at < (int64_t)rule) bit_set(s->playing, i);
-        else if (is_kept(m)) bit_set(s->kept, i);
-        else continue;
+        if (m->state == MEMBER_PLAYING && m->at < (int64_t)rule)
+            bit_set(s->playing, i);
+        else if (is_kept(m))
+            bit_set(s->kept, i);
+        else
+            continue;
         bit_set(s->who, i);
     }
     return some(s->who, j->words);
 }
 
-/* --- what its answer means ----------------------------------------------------------------------------------------- */
+/* --- what its answer means ---------------------------------------------------------------------------------------- */
 
 /* The set in which a recipient in play stands for this answer; NULL: none. */
 static uint64_t *set_for(struct pass *s, const struct rule *r, enum answer_value v)
@@ -99,8 +104,7 @@ static uint64_t *set_for(struct pass *s, const struct rule *r, enum answer_value
         case ON_UNREADABLE_SKIP: return NULL;
         default: return o->protect;
         }
-    default:
-        return !is_audit(r) && r->on_error == ON_ERROR_APPLY ? o->all : NULL;
+    default: return !is_audit(r) && r->on_error == ON_ERROR_APPLY ? o->all : NULL;
     }
 }
 
@@ -168,7 +172,8 @@ static void audit(struct pass *s, const struct rule *r)
         if (role == AUDIT_SHADOWS || tells) apply_action(j, a, s->who);
         if (role == AUDIT_SHADOWS) continue;
         if (j->trace) record_actions(j, j->rule_index, a, s->who, true);
-        if (!tells) plan_note(j, NOTE_AUDIT, s->who, x->action->origin.text.n ? x->action->origin.text : str_of(x->row->name));
+        if (!tells)
+            plan_note(j, NOTE_AUDIT, s->who, x->action->origin.text.n ? x->action->origin.text : str_of(x->row->name));
     }
     if (!some(s->outcome.hold, j->words)) return;
     j->hits[j->rule_index] |= HIT_AUDIT;
@@ -179,11 +184,12 @@ static void defer_unavailable(struct judgement *j, const struct rule *r)
 {
     j->deferred = true;
     j->defer_rule = r->identity;
-    j->defer_reply = (struct reply){451, STATUS(4, 3, 0), STR("The message cannot be judged now, please try again later")};
+    j->defer_reply =
+        (struct reply){451, STATUS(4, 3, 0), STR("The message cannot be judged now, please try again later")};
     j->hits[j->rule_index] |= HIT_DEFERRED;
 }
 
-/* --- both passes --------------------------------------------------------------------------------------------------- */
+/* --- both passes -------------------------------------------------------------------------------------------------- */
 
 static const struct answer *evaluate(struct pass *s, const struct rule *r)
 {
@@ -214,9 +220,12 @@ static bool judge_rule(struct pass *s, uint32_t index)
     if (!x) return false;
     sort_answers(s, r, x);
     if (s->outcome.undecided) j->hits[index] |= HIT_UNDECIDED;
-    if (j->audit) audit(s, r);
-    else if (s->outcome.unavailable && r->on_error == ON_ERROR_DEFER) defer_unavailable(j, r);
-    else enforce(s, r);
+    if (j->audit)
+        audit(s, r);
+    else if (s->outcome.unavailable && r->on_error == ON_ERROR_DEFER)
+        defer_unavailable(j, r);
+    else
+        enforce(s, r);
     return j->error->text[0] == '\0';
 }
 
@@ -228,7 +237,8 @@ static bool judge_added(struct pass *s, uint32_t index)
     if (is_audit(r) || rule_state(j, r) != TRACE_RAN) return true;
     clear_bits(s);
     for (uint32_t i = 0; i < j->members.n; i++)
-        if ((j->members.v[i].added || j->members.v[i].again) && j->members.v[i].at >= (int64_t)index) bit_set(s->who, i);
+        if ((j->members.v[i].added || j->members.v[i].again) && j->members.v[i].at >= (int64_t)index)
+            bit_set(s->who, i);
     if (!some(s->who, j->words)) return true;
     j->rule = r;
     j->rule_index = index;
@@ -279,8 +289,8 @@ static void begin(struct judgement *j)
     j->classes[0].members = (uint32_t)env->recipient_count;
 }
 
-bool vm_judge(const struct vm_program *p, const struct vm_input *in, struct arena *a, struct verdict *out, struct trace *t,
-              struct err *e)
+bool vm_judge(const struct vm_program *p, const struct vm_input *in, struct arena *a, struct verdict *out,
+              struct trace *t, struct err *e)
 {
     struct err local = {0};
     struct judgement j = {.program = p, .in = in, .arena = a, .trace = t, .error = &local};

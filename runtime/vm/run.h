@@ -17,18 +17,18 @@ struct message;
 struct vm_input {
     const struct envelope *envelope;
     struct str queue_id;
-    struct message *message;          /* message/message.h, over the content */
-    int64_t now;                      /* UTC seconds at the final dot */
-    int32_t utc_offset;               /* seconds east of UTC */
-    const struct settings *settings;  /* internal domains, connectors, partial_reject */
-    uint64_t (*clock)(void *self);    /* microseconds of any steady clock; NULL: patterns count steps only */
+    struct message *message;         /* message/message.h, over the content */
+    int64_t now;                     /* UTC seconds at the final dot */
+    int32_t utc_offset;              /* seconds east of UTC */
+    const struct settings *settings; /* internal domains, connectors, partial_reject */
+    uint64_t (*clock)(void *self);   /* microseconds of any steady clock; NULL: patterns count steps only */
     void *clock_self;
     uint64_t match_budget, message_budget; /* microseconds for one pattern, for all together; 0: the values below */
 };
 enum { VM_MATCH_BUDGET = 50000, VM_MESSAGE_BUDGET = 250000 };
 
 /* False with *e only when the message cannot be judged at all (limits that leave no verdict): never "no match". */
-bool vm_judge(const struct vm_program *p, const struct vm_input *in, struct arena *a, struct verdict *out, struct trace *t,
-              struct err *e);
+bool vm_judge(const struct vm_program *p, const struct vm_input *in, struct arena *a, struct verdict *out,
+              struct trace *t, struct err *e);
 
 #endif

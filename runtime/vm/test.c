@@ -30,15 +30,18 @@ static enum answer_value element_holds(struct judgement *j, const struct ready_t
             one = relation_part_present(t->left, &e->views[i]) ? ANSWER_YES : ANSWER_NO;
         else
             one = relation_holds(j, t, &e->views[i], &right, &where);
-        if (one == ANSWER_YES) yes++;
-        else undecided = value_or(undecided, one);
+        if (one == ANSWER_YES)
+            yes++;
+        else
+            undecided = value_or(undecided, one);
         if (j->trace) record_value(j, t, &e->views[i], one == ANSWER_YES, where.from, where.to, at->recipient);
     }
     if (e->count && yes == e->count) return ANSWER_YES;
     return yes ? ANSWER_DISPUTED : undecided;
 }
 
-static enum answer_value element_answer(struct judgement *j, const struct ready_test *t, struct element *e, const struct point *at)
+static enum answer_value element_answer(struct judgement *j, const struct ready_test *t, struct element *e,
+                                        const struct point *at)
 {
     enum answer_value v = element_holds(j, t, e, at);
     return t->test->negated ? value_not(v) : v;
@@ -79,7 +82,8 @@ static enum answer_value over_recipients(struct judgement *j, const struct ready
     return t->test->quantifier == Q_NO ? value_not(out) : out;
 }
 
-static enum answer_value whole(struct judgement *j, const struct ready_test *t, const struct values *values, const struct point *at)
+static enum answer_value whole(struct judgement *j, const struct ready_test *t, const struct values *values,
+                               const struct point *at)
 {
     enum answer_value out = ANSWER_NO;
     for (uint32_t i = 0; i < values->n; i++) {
@@ -116,7 +120,8 @@ static bool beyond_classes(struct judgement *j, const struct member *m)
 }
 
 /* For each recipient that matters, with its own copy and its own facts; classes are computed once each. */
-static void by_member(struct judgement *j, const struct ready_test *t, bool recipient, const uint64_t *who, struct answer *out)
+static void by_member(struct judgement *j, const struct ready_test *t, bool recipient, const uint64_t *who,
+                      struct answer *out)
 {
     enum answer_value of_class[LIMIT_EDIT_CLASSES];
     bool known[LIMIT_EDIT_CLASSES] = {false};
@@ -163,8 +168,10 @@ static void over_loop(struct judgement *j, const struct ready_test *t, const str
         struct element none = {NULL, 0};
         uint32_t element = t->left->by_recipient ? 0 : m->element;
         bool missing = element >= values->n;
-        if (missing && values->trouble != ANSWER_NO) answer_set(out, i, values->trouble);
-        else answer_set(out, i, element_answer(j, t, missing ? &none : &values->v[element], &at));
+        if (missing && values->trouble != ANSWER_NO)
+            answer_set(out, i, values->trouble);
+        else
+            answer_set(out, i, element_answer(j, t, missing ? &none : &values->v[element], &at));
     }
 }
 
@@ -173,7 +180,9 @@ void test_evaluate(struct judgement *j, uint32_t test, const struct domain *d, c
     const struct ready_test *t = &j->program->tests[test];
     j->why = STR_NONE;
     if (j->trace) record_test_begin(j, test);
-    if (d->each) over_loop(j, t, d, out);
-    else over_everybody(j, t, who, out);
+    if (d->each)
+        over_loop(j, t, d, out);
+    else
+        over_everybody(j, t, who, out);
     if (j->trace) record_test_end(j, out, d->members);
 }

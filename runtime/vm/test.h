@@ -26,8 +26,8 @@ struct domain {
     uint32_t segment_count;
 };
 
-/* Fills *out, which has room for the domain's members.  `who`: the recipients that matter (others get any answer); NULL in
- * a loop. */
+/* Fills *out, which has room for the domain's members.  `who`: the recipients that matter (others get any answer); NULL
+ * in a loop. */
 void test_evaluate(struct judgement *j, uint32_t test, const struct domain *d, const uint64_t *who, struct answer *out);
 
 /* The text a reading of a view gives, folded; valid as long as the judgement. */

@@ -13,29 +13,29 @@ enum { TRACE_VALUE_MAX = 200, TRACE_VALUES_MAX = 8, TRACE_TESTS_MAX = 10000 };
 
 /* One value that a test looked at. */
 struct trace_value {
-    struct str text;          /* as a reader sees it; cut */
+    struct str text; /* as a reader sees it; cut */
     bool matched, cut;
-    uint32_t from, to;        /* where it matched, bytes of the folded text; 0, 0 where that says nothing */
-    uint32_t recipient;       /* of a recipient fact or an edit class: the first it stands for; else NO_INDEX */
+    uint32_t from, to;  /* where it matched, bytes of the folded text; 0, 0 where that says nothing */
+    uint32_t recipient; /* of a recipient fact or an edit class: the first it stands for; else NO_INDEX */
 };
 struct trace_test {
-    uint32_t test;            /* index into program.tests */
+    uint32_t test; /* index into program.tests */
     struct trace_value *values;
-    size_t value_count;       /* at most TRACE_VALUES_MAX */
-    struct str answers;       /* one letter a recipient (F T A U E), or one letter when it is the same for all */
-    struct str why;           /* the reason of an undecided answer; may be empty */
+    size_t value_count; /* at most TRACE_VALUES_MAX */
+    struct str answers; /* one letter a recipient (F T A U E), or one letter when it is the same for all */
+    struct str why;     /* the reason of an undecided answer; may be empty */
 };
 enum trace_state { TRACE_RAN, TRACE_OFF, TRACE_NOT_YET, TRACE_EXPIRED, TRACE_NOBODY };
 struct trace_rule {
-    uint32_t rule;            /* index into program.rules */
-    uint8_t state;            /* enum trace_state: only RAN evaluated its tests */
-    bool second;              /* evaluated again for added recipients: only require_tls counts */
+    uint32_t rule;               /* index into program.rules */
+    uint8_t state;               /* enum trace_state: only RAN evaluated its tests */
+    bool second;                 /* evaluated again for added recipients: only require_tls counts */
     size_t first_test, test_end; /* into tests; parts that a jump skipped are not there */
-    struct str answers;       /* of the whole condition, one letter a recipient; '-' for those out of play */
+    struct str answers;          /* of the whole condition, one letter a recipient; '-' for those out of play */
 };
 /* One action that was collected (or, in mode audit, would have been) for one recipient. */
 struct trace_action {
-    uint32_t rule, action;    /* indexes into program.rules, program.actions */
+    uint32_t rule, action; /* indexes into program.rules, program.actions */
     uint32_t recipient;
     bool audit;
 };
@@ -45,13 +45,13 @@ struct trace_fact {
 };
 
 struct trace {
-    struct arena *arena;      /* given by whoever wants the trace, before judging */
+    struct arena *arena; /* given by whoever wants the trace, before judging */
     VEC(struct trace_rule) rules;
     VEC(struct trace_test) tests;
     VEC(struct trace_action) actions;
     VEC(struct trace_fact) facts;
     VEC(struct str) recipients; /* addresses by index: the envelope's, then the added */
-    uint64_t steps;           /* instructions run */
+    uint64_t steps;             /* instructions run */
 };
 
 void trace_free(struct trace *t); /* the lists; the arena is the caller's */

@@ -1,9 +1,9 @@
 /* vm/vocabulary: what the machine must be able to do with each row of the vocabulary: get a field, carry out an action.
  *
- * stdlib fills one `struct vocabulary` from its tables (stdlib/vocabulary.h); the machine receives it as a parameter and
- * names no field.  Rows are indexed by the ids that programs carry.  This header owns the shapes: values as getters
- * answer them, calls as appliers receive them.  Everything a getter answers lives in the judgement's arena or in what the
- * judgement was given. */
+ * stdlib fills one `struct vocabulary` from its tables (stdlib/vocabulary.h); the machine receives it as a parameter
+ * and names no field.  Rows are indexed by the ids that programs carry.  This header owns the shapes: values as getters
+ * answer them, calls as appliers receive them.  Everything a getter answers lives in the judgement's arena or in what
+ * the judgement was given. */
 #ifndef SLUICE_VM_VOCABULARY_H
 #define SLUICE_VM_VOCABULARY_H
 
@@ -16,7 +16,7 @@ struct edits;     /* message/edits.h */
 /* An address taken apart once.  Comparisons use the canonical parts: local in NFC and folded case, domain as lower-case
  * A-labels (LANGUAGE section 3). */
 struct canonical_address {
-    struct str whole;  /* local@domain, canonical; empty for the null address */
+    struct str whole; /* local@domain, canonical; empty for the null address */
     struct str local, domain;
     struct str unicode_domain; /* lower-case U-labels, for `like` */
 };
@@ -40,10 +40,11 @@ struct view {
     struct canonical_address address;
     int64_t number;
     uint8_t ip[16];
-    bool partial;                   /* some of it could not be read: no match in it is undecided, not `no` */
-    struct str read[READING_COUNT]; /* the machine's own: the text in the form tests compare, made when first asked for */
-    uint8_t has_read;               /* bits by enum reading */
-    uint8_t utf8_raw, utf8_read;    /* the same: known to be UTF-8, as given and in that form */
+    bool partial; /* some of it could not be read: no match in it is undecided, not `no` */
+    struct str
+        read[READING_COUNT];     /* the machine's own: the text in the form tests compare, made when first asked for */
+    uint8_t has_read;            /* bits by enum reading */
+    uint8_t utf8_raw, utf8_read; /* the same: known to be UTF-8, as given and in that form */
 };
 
 /* One element of a field, in all its readings.  No reading: the element exists without this value. */
@@ -80,7 +81,7 @@ struct action_call {
     uint32_t rule_index;
     const struct action *action;
     const struct action_row *row;
-    const uint64_t *who;              /* bits over recipients */
+    const uint64_t *who; /* bits over recipients */
     const struct call_argument *arguments;
     size_t argument_count;
 };
@@ -99,15 +100,16 @@ enum audit_role {
 };
 
 /* What a template's {name} stands for, in the copy with these edits.  STR_NONE: no such name. */
-typedef struct str template_filler(struct judgement *j, const struct rule *rule, struct str name, const struct edits *edits);
+typedef struct str template_filler(struct judgement *j, const struct rule *rule, struct str name,
+                                   const struct edits *edits);
 
 struct vocabulary {
     const struct vocabulary_rows *rows;
-    field_getter *const *getters;         /* by field */
-    action_applier *const *appliers;      /* by action */
-    const uint8_t *audit_roles;           /* by action: enum audit_role */
+    field_getter *const *getters;    /* by field */
+    action_applier *const *appliers; /* by action */
+    const uint8_t *audit_roles;      /* by action: enum audit_role */
     template_filler *fill;
-    uint32_t mark_field;                  /* the field that reads marks: NO_INDEX without */
+    uint32_t mark_field; /* the field that reads marks: NO_INDEX without */
 };
 
 #endif

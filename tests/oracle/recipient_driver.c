@@ -46,12 +46,18 @@ static bool read_case(struct str *in, struct oracle_case *c)
         struct str word, rest;
         uint64_t n = 0;
         str_cut(line, ' ', &word, &rest);
-        if (str_eq(word, STR("CASE"))) c->trusted = str_eq(rest, STR("trusted"));
-        else if (str_eq(word, STR("RULES")) && str_to_u64(rest, &n)) c->rules = take(in, n);
-        else if (str_eq(word, STR("MESSAGE")) && str_to_u64(rest, &n)) c->message = take(in, n);
-        else if (str_eq(word, STR("TO"))) VEC_PUSH(&c->to, rest);
-        else if (str_eq(word, STR("END"))) return true;
-        else return false;
+        if (str_eq(word, STR("CASE")))
+            c->trusted = str_eq(rest, STR("trusted"));
+        else if (str_eq(word, STR("RULES")) && str_to_u64(rest, &n))
+            c->rules = take(in, n);
+        else if (str_eq(word, STR("MESSAGE")) && str_to_u64(rest, &n))
+            c->message = take(in, n);
+        else if (str_eq(word, STR("TO")))
+            VEC_PUSH(&c->to, rest);
+        else if (str_eq(word, STR("END")))
+            return true;
+        else
+            return false;
     }
     return false;
 }
@@ -77,8 +83,8 @@ static struct str subject_of(struct arena *a, const struct verdict_copy *c, stru
     return message_text_best(message_subject(message_open(a, copy, NULL), NULL));
 }
 
-static void print_answer(struct arena *a, const struct oracle_case *c, const struct judge_answer *answer, const struct program *p,
-                         const struct trace *t)
+static void print_answer(struct arena *a, const struct oracle_case *c, const struct judge_answer *answer,
+                         const struct program *p, const struct trace *t)
 {
     const struct verdict *v = &answer->verdict;
     struct envelope env = {.recipients = c->to.v, .recipient_count = c->to.n};
@@ -92,7 +98,8 @@ static void print_answer(struct arena *a, const struct oracle_case *c, const str
     for (size_t i = 0; i < v->recipient_count; i++) {
         const struct verdict_recipient *r = &v->recipients[i];
         struct str subject = subject_of(a, &v->copies[r->copy], c->message);
-        printf("rcpt %.*s %s %u %.*s\n", STR_ARG(r->address), disposition_names[r->disposition], r->need.peer, STR_ARG(subject));
+        printf("rcpt %.*s %s %u %.*s\n", STR_ARG(r->address), disposition_names[r->disposition], r->need.peer,
+               STR_ARG(subject));
     }
     for (size_t i = 0; i < t->actions.n; i++) {
         const struct trace_action *x = &t->actions.v[i];
@@ -122,8 +129,11 @@ static void run_case(const struct oracle_case *c, const struct vocabulary *vocab
         printf("error load: %s\n", e.text);
     } else {
         struct judge_request r = {.id = 1, .queue_id = STR("oracle"), .size = c->message.n};
-        r.envelope = (struct envelope){.reverse_path = STR("s@corp.example"), .recipients = c->to.v, .recipient_count = c->to.n,
-                                       .client = {.ip = STR("192.0.2.1"), .helo = STR("client.example"), .trusted = c->trusted}};
+        r.envelope =
+            (struct envelope){.reverse_path = STR("s@corp.example"),
+                              .recipients = c->to.v,
+                              .recipient_count = c->to.n,
+                              .client = {.ip = STR("192.0.2.1"), .helo = STR("client.example"), .trusted = c->trusted}};
         struct trace t = {.arena = a};
         struct judge_answer answer;
         judge_message(j, a, &r, c->message, &answer, &t);

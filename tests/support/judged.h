@@ -12,13 +12,13 @@ enum { JUDGED_RECIPIENTS_MAX = 200 };
 /* What the case sets; zeroed members get plain values. */
 struct judged_case {
     const char *rules, *message;
-    const char *from;                     /* NULL: a@corp.example; "" the null reverse-path */
+    const char *from;                      /* NULL: a@corp.example; "" the null reverse-path */
     const char *to[JUDGED_RECIPIENTS_MAX]; /* none: b@partner.example, c@corp.example */
-    struct client_facts client;           /* without ip: 192.0.2.7 */
-    const struct settings *settings;      /* NULL: corp.example is internal */
+    struct client_facts client;            /* without ip: 192.0.2.7 */
+    const struct settings *settings;       /* NULL: corp.example is internal */
     int64_t now;
     int32_t utc_offset;
-    const struct vocabulary *vocabulary;  /* NULL: stdlib's */
+    const struct vocabulary *vocabulary; /* NULL: stdlib's */
 };
 
 struct judged {
@@ -28,7 +28,7 @@ struct judged {
     struct str content;
     struct judge_request request;
     struct judge_answer answer;
-    const struct verdict *verdict;  /* of the answer */
+    const struct verdict *verdict; /* of the answer */
     struct trace trace;
 };
 
@@ -40,8 +40,8 @@ const struct verdict_recipient *judged_recipient(const struct judged *j, const c
 /* The whole copy that one recipient gets. */
 struct str judged_copy(struct judged *j, const char *address);
 uint32_t judged_hits(const struct judged *j, const char *rule); /* 0: none */
-/* Whether a rule with this condition applies to the message (whole message, one recipient): "yes", "no", or by which reason
- * it is undecided, as the trace's letter: T F A U E. */
+/* Whether a rule with this condition applies to the message (whole message, one recipient): "yes", "no", or by which
+ * reason it is undecided, as the trace's letter: T F A U E. */
 char judged_condition(const char *condition, const char *message, const struct judged_case *base);
 
 #endif

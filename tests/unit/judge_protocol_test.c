@@ -8,13 +8,26 @@ static const struct str to[] = {{"b@partner.example", 17}, {"c@corp.example", 14
 
 static struct judge_request request(void)
 {
-    struct judge_request r = {.id = 77, .queue_id = STR("QUEUE"), .now = -5, .utc_offset = -3600, .size = 9,
-                              .content_inline = true, .content = STR("A: b\r\n\r\nx")};
-    r.envelope = (struct envelope){
-        .client = {.ip = STR("2001:db8::1"), .helo = STR("x"), .user = STR("u"), .tls_version = STR("TLSv1.3"),
-                   .listener = STR("inbound"), .trusted = true},
-        .reverse_path = STR("a@corp.example"), .recipients = (struct str *)(uintptr_t)to, .recipient_count = 2,
-        .requiretls = true, .eight_bit = true, .envid = STR("e"), .ret = 'H'};
+    struct judge_request r = {.id = 77,
+                              .queue_id = STR("QUEUE"),
+                              .now = -5,
+                              .utc_offset = -3600,
+                              .size = 9,
+                              .content_inline = true,
+                              .content = STR("A: b\r\n\r\nx")};
+    r.envelope = (struct envelope){.client = {.ip = STR("2001:db8::1"),
+                                              .helo = STR("x"),
+                                              .user = STR("u"),
+                                              .tls_version = STR("TLSv1.3"),
+                                              .listener = STR("inbound"),
+                                              .trusted = true},
+                                   .reverse_path = STR("a@corp.example"),
+                                   .recipients = (struct str *)(uintptr_t)to,
+                                   .recipient_count = 2,
+                                   .requiretls = true,
+                                   .eight_bit = true,
+                                   .envid = STR("e"),
+                                   .ret = 'H'};
     return r;
 }
 
@@ -27,12 +40,18 @@ static struct judge_answer answer(struct arena *a)
     v->answer = VERDICT_ACCEPT;
     v->recipient_count = 3;
     v->recipients = ARENA_ARRAY(a, struct verdict_recipient, 3);
-    v->recipients[0] = (struct verdict_recipient){.address = to[0], .need = {TLS_PEER_DANE, TLS_FLOOR_1_3, true}, .copy = 1,
-                                                  .connector = STR("vault"), .rule = STR(""), .tls_rule = STR("r")};
-    v->recipients[1] = (struct verdict_recipient){.address = to[1], .disposition = DISPOSITION_REJECT, .rule = STR("r"),
+    v->recipients[0] = (struct verdict_recipient){.address = to[0],
+                                                  .need = {TLS_PEER_DANE, TLS_FLOOR_1_3, true},
+                                                  .copy = 1,
+                                                  .connector = STR("vault"),
+                                                  .rule = STR(""),
+                                                  .tls_rule = STR("r")};
+    v->recipients[1] = (struct verdict_recipient){.address = to[1],
+                                                  .disposition = DISPOSITION_REJECT,
+                                                  .rule = STR("r"),
                                                   .reply = {554, STATUS(5, 6, 0), STR("no")}};
-    v->recipients[2] = (struct verdict_recipient){.address = STR("x@y.example"), .added = true, .disposition = DISPOSITION_HOLD,
-                                                  .reason = STR("why")};
+    v->recipients[2] = (struct verdict_recipient){
+        .address = STR("x@y.example"), .added = true, .disposition = DISPOSITION_HOLD, .reason = STR("why")};
     v->copy_count = 2;
     v->copies = ARENA_ARRAY(a, struct verdict_copy, 2);
     for (size_t i = 0; i < 2; i++) {
@@ -116,8 +135,10 @@ static void damaged(bool requests)
     struct buf good = {0};
     struct judge_request r = request();
     struct judge_answer w = answer(a);
-    if (requests) protocol_encode_request(&r, &good);
-    else protocol_encode_answer(&w, &good);
+    if (requests)
+        protocol_encode_request(&r, &good);
+    else
+        protocol_encode_answer(&w, &good);
     char *p = mem_alloc(good.n);
     for (size_t i = 0; i < good.n * 256; i++) {
         struct judge_request rq;
@@ -141,7 +162,8 @@ static void damaged(bool requests)
         struct err e = {0};
         memcpy(cut, good.p, n);
         struct str d = {cut, n};
-        assert_false(requests ? protocol_decode_request(scratch, d, &rq, &e) : protocol_decode_answer(scratch, d, &an, &e));
+        assert_false(requests ? protocol_decode_request(scratch, d, &rq, &e)
+                              : protocol_decode_answer(scratch, d, &an, &e));
         assert_true(e.text[0] != 0);
         free(cut);
     }
@@ -154,10 +176,18 @@ static void damaged(bool requests)
     arena_free(&scratch);
     arena_free(&a);
 }
-static void damaged_requests(void **state) { (void)state; damaged(true); }
-static void damaged_answers(void **state) { (void)state; damaged(false); }
+static void damaged_requests(void **state)
+{
+    (void)state;
+    damaged(true);
+}
+static void damaged_answers(void **state)
+{
+    (void)state;
+    damaged(false);
+}
 
-/* --- soundness ------------------------------------------------------------------------------------------------------- */
+/* --- soundness ---------------------------------------------------------------------------------------------------- */
 
 typedef void spoil(struct verdict *v);
 
@@ -171,8 +201,16 @@ static void spoil_missing(struct verdict *v) { v->recipient_count = 1; }
 static void spoil_added_flag(struct verdict *v) { v->recipients[1].added = true; }
 static void spoil_added_address(struct verdict *v) { v->recipients[2].address = STR("x y@example"); }
 static void spoil_copy(struct verdict *v) { v->recipients[0].copy = 2; }
-static void spoil_range(struct verdict *v) { v->copies[0].pieces.v[0].to = 10; v->copies[0].length = 10; }
-static void spoil_descending(struct verdict *v) { v->copies[1].pieces.v[2].from = 5; v->copies[1].length++; }
+static void spoil_range(struct verdict *v)
+{
+    v->copies[0].pieces.v[0].to = 10;
+    v->copies[0].length = 10;
+}
+static void spoil_descending(struct verdict *v)
+{
+    v->copies[1].pieces.v[2].from = 5;
+    v->copies[1].length++;
+}
 static void spoil_length(struct verdict *v) { v->copies[1].length--; }
 static void spoil_bare_lf(struct verdict *v) { v->copies[1].pieces.v[1].insert = STR("X: yy\n"); }
 static void spoil_bare_cr(struct verdict *v) { v->copies[1].pieces.v[1].insert = STR("X: yy\r"); }
@@ -190,17 +228,31 @@ static void spoil_hit(struct verdict *v) { v->hits[0].what = 0; }
 static void spoil_hit_bits(struct verdict *v) { v->hits[0].what = 64; }
 static void spoil_rule_text(struct verdict *v) { v->recipients[0].rule = STR("\xff"); }
 static void spoil_answer(struct verdict *v) { v->answer = 9; }
-static void spoil_accept_as_reject(struct verdict *v) { v->answer = VERDICT_REJECT; v->reply = v->recipients[1].reply; }
-static void spoil_defer(struct verdict *v) { v->answer = VERDICT_DEFER; v->reply = (struct reply){451, STATUS(4, 3, 0), STR("later")}; }
-static void spoil_defer_reply(struct verdict *v) { v->answer = VERDICT_DEFER; v->recipient_count = 0; }
+static void spoil_accept_as_reject(struct verdict *v)
+{
+    v->answer = VERDICT_REJECT;
+    v->reply = v->recipients[1].reply;
+}
+static void spoil_defer(struct verdict *v)
+{
+    v->answer = VERDICT_DEFER;
+    v->reply = (struct reply){451, STATUS(4, 3, 0), STR("later")};
+}
+static void spoil_defer_reply(struct verdict *v)
+{
+    v->answer = VERDICT_DEFER;
+    v->recipient_count = 0;
+}
 
 static void unsound_verdicts(void **state)
 {
     (void)state;
     static spoil *const ways[] = {
-        spoil_order, spoil_missing, spoil_added_flag, spoil_added_address, spoil_copy, spoil_range, spoil_descending, spoil_length,
-        spoil_bare_lf, spoil_bare_cr, spoil_nul, spoil_header_end, spoil_reply_text, spoil_reply_code, spoil_status, spoil_hit,
-        spoil_hit_bits, spoil_rule_text, spoil_answer, spoil_accept_as_reject, spoil_defer, spoil_defer_reply,
+        spoil_order, spoil_missing,     spoil_added_flag, spoil_added_address, spoil_copy,
+        spoil_range, spoil_descending,  spoil_length,     spoil_bare_lf,       spoil_bare_cr,
+        spoil_nul,   spoil_header_end,  spoil_reply_text, spoil_reply_code,    spoil_status,
+        spoil_hit,   spoil_hit_bits,    spoil_rule_text,  spoil_answer,        spoil_accept_as_reject,
+        spoil_defer, spoil_defer_reply,
     };
     struct arena *a = arena_create();
     struct judge_request r = request();
@@ -211,7 +263,8 @@ static void unsound_verdicts(void **state)
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         struct judge_answer bad = answer(a);
         ways[i](&bad.verdict);
-        if (verdict_is_sound(&bad.verdict, &r.envelope, r.content, r.size, &e)) fail_msg("spoiling %zu went unnoticed", i);
+        if (verdict_is_sound(&bad.verdict, &r.envelope, r.content, r.size, &e))
+            fail_msg("spoiling %zu went unnoticed", i);
     }
     arena_free(&a);
 }
@@ -219,7 +272,7 @@ static void unsound_verdicts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(requests_arrive),  cmocka_unit_test(answers_arrive),   cmocka_unit_test(damaged_requests),
+        cmocka_unit_test(requests_arrive), cmocka_unit_test(answers_arrive),   cmocka_unit_test(damaged_requests),
         cmocka_unit_test(damaged_answers), cmocka_unit_test(unsound_verdicts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

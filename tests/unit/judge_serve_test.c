@@ -32,7 +32,8 @@ static void rig_open(struct rig *r)
     struct err e = {0};
     int pair[2];
     *r = (struct rig){.arena = arena_create()};
-    r->judge = judge_create(compiled_program(&r->compiled, STR("when body contains \"secret\" then require_tls")), &r->settings, &e);
+    r->judge = judge_create(compiled_program(&r->compiled, STR("when body contains \"secret\" then require_tls")),
+                            &r->settings, &e);
     assert_non_null(r->judge);
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
     int room = 2 * PROTOCOL_DATAGRAM_MAX;
@@ -96,7 +97,8 @@ static void inline_content(void **state)
     struct rig r;
     rig_open(&r);
     for (uint64_t i = 1; i <= 50; i++) {
-        struct judge_request q = inline_request(i, i % 2 ? STR("Subject: x\r\n\r\na secret\r\n") : STR("Subject: x\r\n\r\nnothing\r\n"));
+        struct judge_request q =
+            inline_request(i, i % 2 ? STR("Subject: x\r\n\r\na secret\r\n") : STR("Subject: x\r\n\r\nnothing\r\n"));
         struct judge_answer a = ask(&r, &q, -1);
         assert_int_equal(a.kind, JUDGE_VERDICT);
         assert_int_equal(a.verdict.recipients[0].need.peer, i % 2 ? TLS_PEER_ENCRYPT : TLS_PEER_ANY_CHANNEL);

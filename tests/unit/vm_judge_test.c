@@ -1,4 +1,5 @@
-/* What becomes of whole messages: endings, replies, copies, windows of time, modes, limits (LANGUAGE sections 2 and 4). */
+/* What becomes of whole messages: endings, replies, copies, windows of time, modes, limits (LANGUAGE sections 2 and 4).
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,8 +12,8 @@
 
 #define SECRET "From: a@corp.example\nSubject: top secret plan\n\nhello\n"
 #define UNREAD "Subject: x\nMIME-Version: 1.0\nContent-Type: text/plain; charset=x-unheard-of\n\nwords\n"
-#define B "b@partner.example"
-#define C "c@corp.example"
+#define B      "b@partner.example"
+#define C      "c@corp.example"
 
 static void run(struct judged *j, const char *rules, const char *message)
 {
@@ -44,9 +45,11 @@ static void one_copy_a_plan(void **state)
 {
     (void)state;
     struct judged j;
-    run(&j, "rule \"s\" when recipient.domain is \"partner.example\" then prepend_subject \"[OUT] \", "
-                          "add_header \"X-Rule\" \"{rule}: {subject} from {sender} {{x\", require_tls verified min \"1.3\"\n"
-                          "rule \"t\" when subject starts with \"[OUT]\" then require_tls requiretls", SECRET);
+    run(&j,
+        "rule \"s\" when recipient.domain is \"partner.example\" then prepend_subject \"[OUT] \", "
+        "add_header \"X-Rule\" \"{rule}: {subject} from {sender} {{x\", require_tls verified min \"1.3\"\n"
+        "rule \"t\" when subject starts with \"[OUT]\" then require_tls requiretls",
+        SECRET);
     assert_int_equal(j.verdict->copy_count, 2);
     check_str(judged_copy(&j, C), j.content.p);
     struct str out = judged_copy(&j, B);
@@ -64,9 +67,11 @@ static void kept_mail_still_collects_protection(void **state)
 {
     (void)state;
     struct judged j;
-    run(&j, "rule \"q\" when subject contains \"secret\" then quarantine reason \"{subject}\"\n"
-                          "rule \"p\" when recipient.domain is \"partner.example\" then prepend_subject \"[X] \", require_tls dane\n"
-                          "rule \"r\" when always then reject \"never reached\"", SECRET);
+    run(&j,
+        "rule \"q\" when subject contains \"secret\" then quarantine reason \"{subject}\"\n"
+        "rule \"p\" when recipient.domain is \"partner.example\" then prepend_subject \"[X] \", require_tls dane\n"
+        "rule \"r\" when always then reject \"never reached\"",
+        SECRET);
     assert_int_equal(fate(&j, B), DISPOSITION_QUARANTINE);
     assert_int_equal(peer(&j, B), TLS_PEER_DANE);
     assert_int_equal(peer(&j, C), TLS_PEER_ANY_CHANNEL);
@@ -81,8 +86,10 @@ static void redirects(void **state)
 {
     (void)state;
     struct judged j;
-    run(&j, "rule \"r\" when recipient.domain is \"corp.example\" then redirect to \"desk@other.example\", require_tls\n"
-                          "rule \"d\" when recipient is \"desk@other.example\" then reject \"desk is closed\"", SECRET);
+    run(&j,
+        "rule \"r\" when recipient.domain is \"corp.example\" then redirect to \"desk@other.example\", require_tls\n"
+        "rule \"d\" when recipient is \"desk@other.example\" then reject \"desk is closed\"",
+        SECRET);
     assert_int_equal(j.verdict->recipient_count, 3);
     assert_int_equal(fate(&j, C), DISPOSITION_REJECT);
     check_str(judged_recipient(&j, C)->reply.text, "desk is closed");
@@ -100,25 +107,29 @@ static void copies_get_earlier_protection(void **state)
 {
     (void)state;
     struct judged j;
-    run(&j, "when recipient.domain is \"archive.example\" then require_tls verified\n"
-                          "when subject contains \"secret\" then copy to \"box@archive.example\"\n"
-                          "when recipient.domain is \"archive.example\" then route_via \"vault\"\n"
-                          "connector \"vault\" host \"192.0.2.9\"", SECRET);
+    run(&j,
+        "when recipient.domain is \"archive.example\" then require_tls verified\n"
+        "when subject contains \"secret\" then copy to \"box@archive.example\"\n"
+        "when recipient.domain is \"archive.example\" then route_via \"vault\"\n"
+        "connector \"vault\" host \"192.0.2.9\"",
+        SECRET);
     assert_int_equal(peer(&j, "box@archive.example"), TLS_PEER_VERIFIED);
     check_str(judged_recipient(&j, "box@archive.example")->connector, "vault");
     assert_int_equal(judged_recipient(&j, B)->connector.n, 0);
     judged_free(&j);
 }
 
-/* --- the single reply ------------------------------------------------------------------------------------------------ */
+/* --- the single reply --------------------------------------------------------------------------------------------- */
 
 static void everybody_rejected(void **state)
 {
     (void)state;
     struct judged j;
-    run(&j, "rule \"c\" when subject contains \"secret\" then copy to \"audit@corp.example\"\n"
-                          "rule \"one\" when recipient.domain is \"corp.example\" then reject \"first\" code 554 status \"5.6.0\"\n"
-                          "rule \"two\" when recipient.domain is \"partner.example\" then reject \"second {subject}\"", SECRET);
+    run(&j,
+        "rule \"c\" when subject contains \"secret\" then copy to \"audit@corp.example\"\n"
+        "rule \"one\" when recipient.domain is \"corp.example\" then reject \"first\" code 554 status \"5.6.0\"\n"
+        "rule \"two\" when recipient.domain is \"partner.example\" then reject \"second {subject}\"",
+        SECRET);
     assert_int_equal(j.verdict->answer, VERDICT_REJECT);
     /* the copy is inside, so the first rule takes it too: nothing goes anywhere */
     assert_int_equal(fate(&j, "audit@corp.example"), DISPOSITION_REJECT);
@@ -127,8 +138,10 @@ static void everybody_rejected(void **state)
     check_str(j.verdict->rule, "one");
     check_str(judged_recipient(&j, B)->reply.text, "second top secret plan");
     judged_free(&j);
-    run(&j, "when subject contains \"secret\" then copy to \"audit@other.example\"\n"
-            "when recipient.domain is any of (\"corp.example\", \"partner.example\") then reject \"no\"", SECRET);
+    run(&j,
+        "when subject contains \"secret\" then copy to \"audit@other.example\"\n"
+        "when recipient.domain is any of (\"corp.example\", \"partner.example\") then reject \"no\"",
+        SECRET);
     assert_int_equal(j.verdict->answer, VERDICT_REJECT);
     assert_int_equal(fate(&j, "audit@other.example"), DISPOSITION_DELIVER); /* copies of the rules still happen */
     judged_free(&j);
@@ -137,8 +150,9 @@ static void everybody_rejected(void **state)
 static void some_rejected(void **state)
 {
     (void)state;
-    const char *rules = "rule \"r\" when recipient.domain is \"corp.example\" then reject \"not here\"\n"
-                        "when recipient is \"b@partner.example\" then redirect to \"x@partner.example\", copy to \"y@other.example\"";
+    const char *rules =
+        "rule \"r\" when recipient.domain is \"corp.example\" then reject \"not here\"\n"
+        "when recipient is \"b@partner.example\" then redirect to \"x@partner.example\", copy to \"y@other.example\"";
     struct judged j;
     run(&j, rules, SECRET); /* one of ours: a DSN */
     assert_int_equal(j.verdict->answer, VERDICT_ACCEPT);
@@ -156,11 +170,14 @@ static void some_rejected(void **state)
 
     static const struct {
         uint8_t policy, answer, disposition;
-    } settings[] = {{1, VERDICT_REJECT, DISPOSITION_REJECT}, {2, VERDICT_ACCEPT, DISPOSITION_REJECT}, {3, VERDICT_ACCEPT, DISPOSITION_DROP}};
+    } settings[] = {{1, VERDICT_REJECT, DISPOSITION_REJECT},
+                    {2, VERDICT_ACCEPT, DISPOSITION_REJECT},
+                    {3, VERDICT_ACCEPT, DISPOSITION_DROP}};
     for (size_t i = 0; i < 3; i++) {
         struct settings s = {.partial_reject = settings[i].policy};
-        judged_run(&j, &(struct judged_case){.rules = rules, .message = SECRET, .settings = &s,
-                                             .client = {.trusted = settings[i].policy == 1}});
+        judged_run(
+            &j, &(struct judged_case){
+                    .rules = rules, .message = SECRET, .settings = &s, .client = {.trusted = settings[i].policy == 1}});
         assert_int_equal(j.verdict->answer, settings[i].answer);
         assert_int_equal(fate(&j, C), settings[i].disposition);
         judged_free(&j);
@@ -171,8 +188,10 @@ static void deferred(void **state)
 {
     (void)state;
     struct judged j;
-    run(&j, "rule \"m\" when always then copy to \"x@other.example\", log \"seen\"\n"
-                          "rule \"d\" when recipient.domain is \"corp.example\" then defer \"later, please\"", SECRET);
+    run(&j,
+        "rule \"m\" when always then copy to \"x@other.example\", log \"seen\"\n"
+        "rule \"d\" when recipient.domain is \"corp.example\" then defer \"later, please\"",
+        SECRET);
     assert_int_equal(j.verdict->answer, VERDICT_DEFER);
     assert_int_equal(j.verdict->reply.code, 451);
     check_str(j.verdict->rule, "d");
@@ -182,7 +201,7 @@ static void deferred(void **state)
     judged_free(&j);
 }
 
-/* --- undecided ------------------------------------------------------------------------------------------------------- */
+/* --- undecided ---------------------------------------------------------------------------------------------------- */
 
 static void unreadable(void **state)
 {
@@ -199,9 +218,10 @@ static void unreadable(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char rules[200];
-        snprintf(rules, sizeof rules, "rule \"r\"%s when body contains \"card\" then require_tls verified, drop", rows[i].option);
+        snprintf(rules, sizeof rules, "rule \"r\"%s when body contains \"card\" then require_tls verified, drop",
+                 rows[i].option);
         struct judged j;
-    run(&j, rules, UNREAD);
+        run(&j, rules, UNREAD);
         assert_int_equal(fate(&j, B), rows[i].disposition);
         assert_int_equal(peer(&j, B), rows[i].peer);
         assert_true(judged_hits(&j, "r") & HIT_UNDECIDED);
@@ -227,7 +247,10 @@ static void unavailable(void **state)
     static const struct {
         const char *option;
         uint8_t answer;
-    } rows[] = {{"", VERDICT_DEFER}, {" on_error defer", VERDICT_DEFER}, {" on_error skip", VERDICT_ACCEPT}, {" on_error apply", VERDICT_REJECT}};
+    } rows[] = {{"", VERDICT_DEFER},
+                {" on_error defer", VERDICT_DEFER},
+                {" on_error skip", VERDICT_ACCEPT},
+                {" on_error apply", VERDICT_REJECT}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char rules[200];
         snprintf(rules, sizeof rules, "rule \"r\"%s when client.helo is \"x\" then reject \"no\"", rows[i].option);
@@ -242,9 +265,10 @@ static void disputed_never_relaxes(void **state)
 {
     (void)state;
     struct judged j;
-    run(&j, "when subject contains \"one\" then stop, remove_header \"X-A\", require_tls, add_header \"X-B\" \"b\"\n"
-                          "when always then mark \"m\", prepend_subject \"[y] \"",
-                          "Subject: one\nSubject: two\nX-A: 1\n\nhello\n");
+    run(&j,
+        "when subject contains \"one\" then stop, remove_header \"X-A\", require_tls, add_header \"X-B\" \"b\"\n"
+        "when always then mark \"m\", prepend_subject \"[y] \"",
+        "Subject: one\nSubject: two\nX-A: 1\n\nhello\n");
     struct str copy = judged_copy(&j, B);
     assert_int_equal(peer(&j, B), TLS_PEER_ENCRYPT);
     assert_true(str_find(copy, STR("X-A: 1\r\n")) != STR_NPOS);
@@ -253,7 +277,7 @@ static void disputed_never_relaxes(void **state)
     judged_free(&j);
 }
 
-/* --- windows, modes --------------------------------------------------------------------------------------------------- */
+/* --- windows, modes ----------------------------------------------------------------------------------------------- */
 
 static void windows_of_time(void **state)
 {
@@ -264,16 +288,17 @@ static void windows_of_time(void **state)
         int32_t offset;
         bool applies;
     } rows[] = {
-        {1788220799, 0, false},    /* 2026-08-31T23:59:59Z */
-        {1788220800, 0, true},     /* 2026-09-01T00:00:00Z */
+        {1788220799, 0, false},     /* 2026-08-31T23:59:59Z */
+        {1788220800, 0, true},      /* 2026-09-01T00:00:00Z */
         {1788220800, -3600, false}, /* still August there */
-        {1788217200, 3600, true},  /* already September there */
-        {1792022399, 0, true},     /* 2026-10-14T23:59:59Z */
-        {1792022400, 0, false},    /* the 15th */
+        {1788217200, 3600, true},   /* already September there */
+        {1792022399, 0, true},      /* 2026-10-14T23:59:59Z */
+        {1792022400, 0, false},     /* the 15th */
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct judged j;
-        judged_run(&j, &(struct judged_case){.rules = rules, .message = SECRET, .now = rows[i].now, .utc_offset = rows[i].offset});
+        judged_run(&j, &(struct judged_case){
+                           .rules = rules, .message = SECRET, .now = rows[i].now, .utc_offset = rows[i].offset});
         assert_int_equal(peer(&j, B), rows[i].applies ? TLS_PEER_ENCRYPT : TLS_PEER_ANY_CHANNEL);
         judged_free(&j);
     }
@@ -283,11 +308,13 @@ static void audit_changes_nothing(void **state)
 {
     (void)state;
     struct judged j;
-    run(&j, "rule \"a\" mode audit when recipient.domain is \"partner.example\" then reject \"no\", mark \"x\", log \"l\"\n"
-                          "rule \"b\" mode audit when marked \"x\" then require_tls\n"
-                          "rule \"c\" when marked \"x\" then drop\n"
-                          "rule \"n\" mode audit_and_notify when always then log \"told {subject}\", drop\n"
-                          "rule \"o\" mode off when always then drop", SECRET);
+    run(&j,
+        "rule \"a\" mode audit when recipient.domain is \"partner.example\" then reject \"no\", mark \"x\", log \"l\"\n"
+        "rule \"b\" mode audit when marked \"x\" then require_tls\n"
+        "rule \"c\" when marked \"x\" then drop\n"
+        "rule \"n\" mode audit_and_notify when always then log \"told {subject}\", drop\n"
+        "rule \"o\" mode off when always then drop",
+        SECRET);
     assert_int_equal(fate(&j, B), DISPOSITION_DELIVER);
     assert_int_equal(peer(&j, B), TLS_PEER_ANY_CHANNEL);
     assert_int_equal(judged_hits(&j, "a"), HIT_AUDIT);
@@ -315,9 +342,11 @@ static void marks_and_stop(void **state)
 {
     (void)state;
     struct judged j;
-    run(&j, "when recipient.domain is \"partner.example\" then mark \"x\", stop, require_tls\n"
-                          "when any recipient.domain is \"partner.example\" then prepend_subject \"[m] \"\n"
-                          "when marked \"x\" then drop", SECRET);
+    run(&j,
+        "when recipient.domain is \"partner.example\" then mark \"x\", stop, require_tls\n"
+        "when any recipient.domain is \"partner.example\" then prepend_subject \"[m] \"\n"
+        "when marked \"x\" then drop",
+        SECRET);
     assert_int_equal(fate(&j, B), DISPOSITION_DELIVER); /* stopped before the third rule */
     assert_int_equal(peer(&j, B), TLS_PEER_ENCRYPT);    /* all actions of the rule, whatever their order */
     check_str(judged_copy(&j, B), j.content.p);
@@ -325,7 +354,7 @@ static void marks_and_stop(void **state)
     judged_free(&j);
 }
 
-/* --- limits ----------------------------------------------------------------------------------------------------------- */
+/* --- limits ------------------------------------------------------------------------------------------------------- */
 
 static void more_copies_than_classes(void **state)
 {
@@ -358,7 +387,8 @@ static void pattern_budget(void **state)
 {
     (void)state;
     struct compiled compiled;
-    struct program *p = compiled_program(&compiled, STR("rule \"r\" when subject matches /zzz/ then require_tls, drop"));
+    struct program *p =
+        compiled_program(&compiled, STR("rule \"r\" when subject matches /zzz/ then require_tls, drop"));
     struct err e = {0};
     struct vm_program *ready = vm_load(p, &stdlib_vocabulary, &e);
     assert_non_null(ready);
@@ -366,7 +396,10 @@ static void pattern_budget(void **state)
     struct str to = STR(B), content = STR("Subject: no such word\r\n\r\n");
     struct envelope env = {.recipients = &to, .recipient_count = 1};
     uint64_t time = 0;
-    struct vm_input in = {.envelope = &env, .message = message_open(a, content, NULL), .clock = racing_clock, .clock_self = &time,
+    struct vm_input in = {.envelope = &env,
+                          .message = message_open(a, content, NULL),
+                          .clock = racing_clock,
+                          .clock_self = &time,
                           .message_budget = 1};
     struct verdict v;
     assert_true(vm_judge(ready, &in, a, &v, NULL, &e));
@@ -392,13 +425,22 @@ static void replies_are_one_printable_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_first_rule_anyone_writes), cmocka_unit_test(one_copy_a_plan),
-        cmocka_unit_test(kept_mail_still_collects_protection), cmocka_unit_test(redirects),
-        cmocka_unit_test(copies_get_earlier_protection), cmocka_unit_test(everybody_rejected),
-        cmocka_unit_test(some_rejected), cmocka_unit_test(deferred), cmocka_unit_test(unreadable),
-        cmocka_unit_test(unavailable), cmocka_unit_test(disputed_never_relaxes), cmocka_unit_test(windows_of_time),
-        cmocka_unit_test(audit_changes_nothing), cmocka_unit_test(marks_and_stop),
-        cmocka_unit_test(more_copies_than_classes), cmocka_unit_test(pattern_budget),
+        cmocka_unit_test(the_first_rule_anyone_writes),
+        cmocka_unit_test(one_copy_a_plan),
+        cmocka_unit_test(kept_mail_still_collects_protection),
+        cmocka_unit_test(redirects),
+        cmocka_unit_test(copies_get_earlier_protection),
+        cmocka_unit_test(everybody_rejected),
+        cmocka_unit_test(some_rejected),
+        cmocka_unit_test(deferred),
+        cmocka_unit_test(unreadable),
+        cmocka_unit_test(unavailable),
+        cmocka_unit_test(disputed_never_relaxes),
+        cmocka_unit_test(windows_of_time),
+        cmocka_unit_test(audit_changes_nothing),
+        cmocka_unit_test(marks_and_stop),
+        cmocka_unit_test(more_copies_than_classes),
+        cmocka_unit_test(pattern_budget),
         cmocka_unit_test(replies_are_one_printable_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

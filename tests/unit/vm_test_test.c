@@ -4,18 +4,18 @@
 #include "tests/support/check.h"
 #include "tests/support/judged.h"
 
-static const char mail[] =
-    "Received: from x by y; Mon, 23 Nov 2026 12:00:00 +0000\n"
-    "Message-ID: <abc@x.example>\n"
-    "From: =?utf-8?q?J=C3=B6rg_M=C3=BCller?= <Joerg@Sales.Partner.Example>\n"
-    "To: all@corp.example, Eve <eve@b\xc3\xbc" "cher.example>\n"
-    "Cc: one@a.example, two@b.example, three@c.example\n"
-    "Reply-To: joerg@sales.partner.example\n"
-    "Subject: =?iso-8859-1?q?Re=3A_the_TOP?=\n =?iso-8859-1?q?_SECRET___plan?= for STRASSE 7\n"
-    "X-Tag: alpha\nX-Tag: Beta two\nX-Empty:\n"
-    "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n"
-    "\n"
-    "One card: 4111. Two cards: 4111-4111.\nSecretary, not secret-keeper.\n";
+static const char mail[] = "Received: from x by y; Mon, 23 Nov 2026 12:00:00 +0000\n"
+                           "Message-ID: <abc@x.example>\n"
+                           "From: =?utf-8?q?J=C3=B6rg_M=C3=BCller?= <Joerg@Sales.Partner.Example>\n"
+                           "To: all@corp.example, Eve <eve@b\xc3\xbc"
+                           "cher.example>\n"
+                           "Cc: one@a.example, two@b.example, three@c.example\n"
+                           "Reply-To: joerg@sales.partner.example\n"
+                           "Subject: =?iso-8859-1?q?Re=3A_the_TOP?=\n =?iso-8859-1?q?_SECRET___plan?= for STRASSE 7\n"
+                           "X-Tag: alpha\nX-Tag: Beta two\nX-Empty:\n"
+                           "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n"
+                           "\n"
+                           "One card: 4111. Two cards: 4111-4111.\nSecretary, not secret-keeper.\n";
 
 struct row {
     const char *condition;
@@ -95,9 +95,12 @@ static void addresses(void **state)
         {"from contains \"m\\u{fc}ller <joerg\"", 'T'},
         {"from is like \"*@sales.partner.example\"", 'T'},
         {"from.domain is in (\"a.example\", \"b.example\", \"c.example\", \"d.example\", \"e.example\", \"f.example\","
-         " \"g.example\", \"h.example\", \"*.partner.example\")", 'T'},
-        {"from is in (\"1@x.example\", \"2@x.example\", \"3@x.example\", \"4@x.example\", \"5@x.example\", \"6@x.example\","
-         " \"7@x.example\", \"8@x.example\", \"@sales.partner.example\")", 'T'},
+         " \"g.example\", \"h.example\", \"*.partner.example\")",
+         'T'},
+        {"from is in (\"1@x.example\", \"2@x.example\", \"3@x.example\", \"4@x.example\", \"5@x.example\", "
+         "\"6@x.example\","
+         " \"7@x.example\", \"8@x.example\", \"@sales.partner.example\")",
+         'T'},
         {"to.domain is \"b\\u{fc}cher.example\"", 'T'},
         {"to.domain is \"xn--bcher-kva.example\"", 'T'},
         {"to.domain is like \"b\\u{fc}*\"", 'T'},
@@ -168,17 +171,20 @@ static void facts_of_the_client(void **state)
         {"authenticated", 'T'},
         {"encrypted", 'T'},
     };
-    struct judged_case trusted = {.client = {.ip = STR("2001:db8::1"), .user = STR("a"), .tls_version = STR("TLSv1.3")}};
+    struct judged_case trusted = {
+        .client = {.ip = STR("2001:db8::1"), .user = STR("a"), .tls_version = STR("TLSv1.3")}};
     HOLD(ours, mail, &trusted);
 }
 
 static void scopes(void **state)
 {
     (void)state;
-    static struct str internal[] = {{"corp.example", 12}, {"*.corp.example", 14}}, partners[] = {{"partner.example", 15}};
+    static struct str internal[] = {{"corp.example", 12}, {"*.corp.example", 14}},
+                      partners[] = {{"partner.example", 15}};
     static struct connector_settings out[] = {{.tls = CONNECTOR_TLS_VERIFIED, .domains = {partners, 1}}};
     static const struct settings s = {.internal = {internal, 2}, .connectors = out, .connector_count = 1};
-    struct judged_case c = {.settings = &s, .client = {.ip = STR("192.0.2.7"), .trusted = true}, .from = "x@sub.corp.example"};
+    struct judged_case c = {
+        .settings = &s, .client = {.ip = STR("192.0.2.7"), .trusted = true}, .from = "x@sub.corp.example"};
     static const struct row partner[] = {
         {"recipient.scope is partner", 'T'},
         {"recipient.scope is outside", 'T'},
@@ -228,12 +234,8 @@ static void empty_is_absent(void **state)
 {
     (void)state;
     static const struct row rows[] = {
-        {"subject is absent", 'T'},
-        {"subject is like \"*\"", 'F'},
-        {"subject is not \"x\"", 'T'},
-        {"body is absent", 'T'},
-        {"from is absent", 'T'},
-        {"any to is not from", 'T'},
+        {"subject is absent", 'T'}, {"subject is like \"*\"", 'F'}, {"subject is not \"x\"", 'T'},
+        {"body is absent", 'T'},    {"from is absent", 'T'},        {"any to is not from", 'T'},
     };
     HOLD(rows, "Subject: \nTo: a@b.example\n\n", NULL);
 }
@@ -241,8 +243,9 @@ static void empty_is_absent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(texts),     cmocka_unit_test(addresses), cmocka_unit_test(headers),
-        cmocka_unit_test(facts_of_the_client), cmocka_unit_test(scopes), cmocka_unit_test(undecided),
+        cmocka_unit_test(texts),           cmocka_unit_test(addresses),
+        cmocka_unit_test(headers),         cmocka_unit_test(facts_of_the_client),
+        cmocka_unit_test(scopes),          cmocka_unit_test(undecided),
         cmocka_unit_test(empty_is_absent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
