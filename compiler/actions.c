@@ -13,7 +13,8 @@ enum {
 };
 enum {
 #define ACTION(id, name, join, guard, final, params, doc, example)
-#define PARAM(action, id, index, name, type, words, positional, required, templated, many) PARAM_##action##_##id = index,
+#define PARAM(action, id, index, name, type, words, positional, required, templated, many)                             \
+    PARAM_##action##_##id = index,
 #include "stdlib/actions.def"
 #undef ACTION
 #undef PARAM
@@ -21,9 +22,10 @@ enum {
 };
 
 /* LANGUAGE section 4: what a rule may not touch. */
-static bool header_is_forbidden(struct str name) {
-    static const char *const names[] = {"received", "return-path", "dkim-signature", "content-type",
-                                        "content-transfer-encoding", "mime-version"};
+static bool header_is_forbidden(struct str name)
+{
+    static const char *const names[] = {
+        "received", "return-path", "dkim-signature", "content-type", "content-transfer-encoding", "mime-version"};
     if (str_starts_nocase(name, STR("arc-"))) return true;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (str_eq_nocase(name, str_of(names[i]))) return true;
@@ -31,7 +33,8 @@ static bool header_is_forbidden(struct str name) {
     return false;
 }
 
-static bool check_headers(struct compiler *c, const struct action_row *row, const struct bound *b) {
+static bool check_headers(struct compiler *c, const struct action_row *row, const struct bound *b)
+{
     for (size_t i = 0; i < row->param_count; i++) {
         if (row->params[i].type != TYPE_TEXT || !str_eq(str_of(row->params[i].words), STR("header"))) continue;
         if (!b[i].value || !header_is_forbidden(b[i].constant.text)) continue;
@@ -43,14 +46,18 @@ static bool check_headers(struct compiler *c, const struct action_row *row, cons
 
 /* Code and status of reject and defer: of one class (RFC 2034 section 4), and of the action's own. */
 static bool check_reply(struct compiler *c, const struct action_row *row, int class, const struct bound *code,
-                        const struct bound *status) {
+                        const struct bound *status)
+{
     struct status s;
     bool ok = true;
     if (code->value) {
         int64_t n = code->constant.number;
         if (n / 100 != class || n == 421) {
-            diag_add(c->d, DIAG_E225, code->span, n == 421 ? "`%s` cannot answer 421, which ends the session"
-                     : class == 5 ? "`%s` answers 500 to 599" : "`%s` answers 400 to 499", row->name);
+            diag_add(c->d, DIAG_E225, code->span,
+                     n == 421     ? "`%s` cannot answer 421, which ends the session"
+                     : class == 5 ? "`%s` answers 500 to 599"
+                                  : "`%s` answers 400 to 499",
+                     row->name);
             ok = false;
         }
     }
@@ -62,7 +69,8 @@ static bool check_reply(struct compiler *c, const struct action_row *row, int cl
     return ok;
 }
 
-static bool check_action(struct compiler *c, uint32_t id, const struct bound *b) {
+static bool check_action(struct compiler *c, uint32_t id, const struct bound *b)
+{
     const struct action_row *row = &words_rows.actions[id];
     bool ok = check_headers(c, row, b);
     if (id == ROW_REJECT) ok = check_reply(c, row, 5, &b[PARAM_REJECT_CODE], &b[PARAM_REJECT_STATUS]) && ok;
@@ -70,7 +78,8 @@ static bool check_action(struct compiler *c, uint32_t id, const struct bound *b)
     return ok;
 }
 
-static void tell_unknown(struct compiler *c, const struct ast_action *a) {
+static void tell_unknown(struct compiler *c, const struct ast_action *a)
+{
     struct str names[ROWS];
     for (size_t i = 0; i < ROWS; i++) names[i] = str_of(words_rows.actions[i].name);
     struct diag *d = diag_add(c->d, DIAG_E205, a->name_span, "there is no action `%.*s`", STR_ARG(a->name));
@@ -78,12 +87,14 @@ static void tell_unknown(struct compiler *c, const struct ast_action *a) {
 }
 
 static void warn_final(struct compiler *c, const struct ast_action *a, uint32_t id, const struct rule_options *o,
-                       const struct ir *condition) {
+                       const struct ir *condition)
+{
     if (!words_rows.actions[id].final || !condition) return;
     if (condition->content && !o->set[OPTION_ON_UNREADABLE]) {
-        struct diag *d = diag_add(c->d, DIAG_W311, a->name_span,
-                                  "`%.*s` decides on content and does not say what happens when the content cannot be read",
-                                  STR_ARG(a->name));
+        struct diag *d =
+            diag_add(c->d, DIAG_W311, a->name_span,
+                     "`%.*s` decides on content and does not say what happens when the content cannot be read",
+                     STR_ARG(a->name));
         diag_fix(c->d, d, "keep such mail back:", "on_unreadable hold");
         diag_fix(c->d, d, "let it pass:", "on_unreadable skip");
     }
@@ -93,8 +104,9 @@ static void warn_final(struct compiler *c, const struct ast_action *a, uint32_t 
     }
 }
 
-bool actions_check(struct compiler *c, const struct ast_rule *rule, const struct rule_options *o, const struct ir *condition,
-                   uint32_t *first, uint32_t *count) {
+bool actions_check(struct compiler *c, const struct ast_rule *rule, const struct rule_options *o,
+                   const struct ir *condition, uint32_t *first, uint32_t *count)
+{
     const struct ast_action *final = NULL;
     bool ok = true;
     *first = (uint32_t)c->pool.actions.n;
@@ -109,7 +121,8 @@ bool actions_check(struct compiler *c, const struct ast_rule *rule, const struct
         struct argument_rows rows = {arena_printf(c->a, "`%s`", row->name).p, row->params, row->param_count, true};
         struct bound bound[ACTION_PARAMS_MAX];
         if (row->final && final) {
-            struct diag *d = diag_add(c->d, DIAG_E222, a->name_span, "`%s` is the second final decision of this rule", row->name);
+            struct diag *d =
+                diag_add(c->d, DIAG_E222, a->name_span, "`%s` is the second final decision of this rule", row->name);
             diag_note(c->d, d, final->name_span, "the first is here");
             ok = false;
         }

@@ -7,35 +7,38 @@
 #include "mail/header_emit.h"
 #include "mail/status.h"
 
-/* --- forms of text parameters ------------------------------------------------------------------------------------------ */
+/* --- forms of text parameters --- */
 
 /* Each answers NULL, or why the text is not of the form (one clause). */
-static const char *form_plain(struct str s) {
+static const char *form_plain(struct str s)
+{
     for (size_t i = 0; i < s.n; i++) {
         unsigned char b = (unsigned char)s.p[i];
         if (b < 0x20 || b == 0x7f) return "may hold no line end or other control character";
     }
     return s.n ? NULL : "is empty";
 }
-static const char *form_reply(struct str s) {
+static const char *form_reply(struct str s)
+{
     const char *why = form_plain(s);
     if (why) return why;
     if (!str_is_ascii(s)) return "goes into an SMTP reply, which is ASCII only";
     return s.n > COMPILER_REPLY_TEXT_MAX ? "is too long for one line of an SMTP reply (400 characters)" : NULL;
 }
 static const char *form_header(struct str s) { return header_name_is_valid(s) ? NULL : "is no name of a header field"; }
-static const char *form_status(struct str s) {
+static const char *form_status(struct str s)
+{
     struct status x;
     return status_parse(s, &x) ? NULL : "is no enhanced status code such as \"5.7.1\" (RFC 3463)";
 }
-static const char *form_path(struct str s) {
-    return str_find_byte(s, '\0') == STR_NPOS ? form_plain(s) : "is no path";
-}
-static const char *form_host(struct str s) {
+static const char *form_path(struct str s) { return str_find_byte(s, '\0') == STR_NPOS ? form_plain(s) : "is no path"; }
+static const char *form_host(struct str s)
+{
     uint8_t ip[IP_SIZE];
     return domain_is_valid(s, true) || ip_parse(s, ip) ? NULL : "is neither a host name nor an address";
 }
-static const char *form_endpoint(struct str s) {
+static const char *form_endpoint(struct str s)
+{
     uint8_t ip[IP_SIZE];
     uint64_t port;
     size_t colon = str_rfind_byte(s, ':');
@@ -44,7 +47,8 @@ static const char *form_endpoint(struct str s) {
     bool bracketed = host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']';
     if (bracketed) host = str_slice(host, 1, host.n - 1);
     if (!ip_parse(host, ip)) return "needs an IP address before its port: \"127.0.0.1:25\", \"[::1]:25\"";
-    if (bracketed == ip_is_v4(ip)) return bracketed ? "has brackets, which only IPv6 addresses have" : "is IPv6, whose address stands in brackets";
+    if (bracketed == ip_is_v4(ip))
+        return bracketed ? "has brackets, which only IPv6 addresses have" : "is IPv6, whose address stands in brackets";
     if (!str_to_u64(str_from(s, colon + 1), &port) || port < 1 || port > 65535) return "needs a port from 1 to 65535";
     return NULL;
 }
@@ -52,11 +56,12 @@ static const struct {
     const char *name;
     const char *(*fault)(struct str);
 } forms[] = {
-    {"", form_plain},         {"reply", form_reply}, {"header", form_header},     {"status", form_status},
-    {"path", form_path},      {"host", form_host},   {"endpoint", form_endpoint},
+    {"", form_plain},    {"reply", form_reply}, {"header", form_header},     {"status", form_status},
+    {"path", form_path}, {"host", form_host},   {"endpoint", form_endpoint},
 };
 
-static const char *form_fault(const char *form, struct str s) {
+static const char *form_fault(const char *form, struct str s)
+{
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         if (strcmp(forms[i].name, form) == 0) return forms[i].fault(s);
     }
@@ -64,12 +69,13 @@ static const char *form_fault(const char *form, struct str s) {
     return NULL;
 }
 
-/* --- templates: {subject}, {sender}, {rule}; {{ is a brace ------------------------------------------------------------- */
+/* --- templates: {subject}, {sender}, {rule}; {{ is a brace --- */
 
 static const struct str template_names[] = {{"subject", 7}, {"sender", 6}, {"rule", 4}};
 enum { TEMPLATE_NAMES = sizeof template_names / sizeof *template_names };
 
-static bool check_template(struct compiler *c, struct str s, struct span at) {
+static bool check_template(struct compiler *c, struct str s, struct span at)
+{
     for (size_t i = 0; i < s.n; i++) {
         if (s.p[i] != '{') continue;
         if (i + 1 < s.n && s.p[i + 1] == '{') {
@@ -89,8 +95,10 @@ static bool check_template(struct compiler *c, struct str s, struct span at) {
         if (!known) {
             struct diag *d = diag_add(c->d, DIAG_E227, at, "there is no value `{%.*s}`", STR_ARG(name));
             struct str near = suggest_nearest(name, template_names, TEMPLATE_NAMES);
-            if (near.n) diag_fix(c->d, d, "did you mean:", "{%.*s}", STR_ARG(near));
-            else diag_fix(c->d, d, "there are:", "{subject}, {sender}, {rule}, and {{ for a brace");
+            if (near.n)
+                diag_fix(c->d, d, "did you mean:", "{%.*s}", STR_ARG(near));
+            else
+                diag_fix(c->d, d, "there are:", "{subject}, {sender}, {rule}, and {{ for a brace");
             return false;
         }
         i += close + 1;
@@ -98,14 +106,17 @@ static bool check_template(struct compiler *c, struct str s, struct span at) {
     return true;
 }
 
-/* --- one value --------------------------------------------------------------------------------------------------------- */
+/* --- one value --- */
 
-static bool tell_kind(struct compiler *c, const struct param_row *p, struct span at, const char *wanted) {
+static bool tell_kind(struct compiler *c, const struct param_row *p, struct span at, const char *wanted)
+{
     diag_add(c->d, DIAG_E219, at, "`%s` takes %s", p->name, wanted);
     return false;
 }
 
-static bool word_value(struct compiler *c, const struct param_row *p, const struct ast_argument *a, struct constant *out) {
+static bool word_value(struct compiler *c, const struct param_row *p, const struct ast_argument *a,
+                       struct constant *out)
+{
     bool quoted = a->kind == ARGUMENT_LITERAL && a->literal->kind == LITERAL_TEXT;
     struct str word = a->kind == ARGUMENT_NAME ? a->name : quoted ? a->literal->text : STR_NONE;
     bool known = vocabulary_has_word(p->words, word);
@@ -115,12 +126,17 @@ static bool word_value(struct compiler *c, const struct param_row *p, const stru
         return true;
     }
     struct diag *d = diag_add(c->d, DIAG_E219, a->span, "`%s` takes one of its words", p->name);
-    diag_fix(c->d, d, !known ? "its words are:" : quoted ? "without quotes:" : "in quotes:", "%.*s",
-             STR_ARG(known ? word : str_of(p->words)));
+    diag_fix(c->d, d,
+             !known   ? "its words are:"
+             : quoted ? "without quotes:"
+                      : "in quotes:",
+             "%.*s", STR_ARG(known ? word : str_of(p->words)));
     return false;
 }
 
-static bool name_value(struct compiler *c, const struct param_row *p, const struct ast_argument *a, struct constant *out) {
+static bool name_value(struct compiler *c, const struct param_row *p, const struct ast_argument *a,
+                       struct constant *out)
+{
     *out = (struct constant){.type = TYPE_NAME};
     if (strcmp(p->words, "connector") == 0) {
         if (a->kind != ARGUMENT_LITERAL || a->literal->kind != LITERAL_TEXT) {
@@ -145,8 +161,8 @@ static bool name_value(struct compiler *c, const struct param_row *p, const stru
     enum value_type type;
     if (!n) return false;
     if (lists_type(want, &type) && n->type != type) {
-        struct diag *d = diag_add(c->d, DIAG_E219, a->span, "`%s` takes a list of %.*s, and `%.*s` is one of %.*s", p->name,
-                                  STR_ARG(want), STR_ARG(n->name), STR_ARG(n->item->element_type));
+        struct diag *d = diag_add(c->d, DIAG_E219, a->span, "`%s` takes a list of %.*s, and `%.*s` is one of %.*s",
+                                  p->name, STR_ARG(want), STR_ARG(n->name), STR_ARG(n->item->element_type));
         diag_note(c->d, d, n->at, "it is here");
         return false;
     }
@@ -154,8 +170,11 @@ static bool name_value(struct compiler *c, const struct param_row *p, const stru
     return true;
 }
 
-static bool text_value(struct compiler *c, const struct param_row *p, const struct ast_argument *a, struct constant *out) {
-    if (a->kind != ARGUMENT_LITERAL || a->literal->kind != LITERAL_TEXT) return tell_kind(c, p, a->span, "a text in quotes");
+static bool text_value(struct compiler *c, const struct param_row *p, const struct ast_argument *a,
+                       struct constant *out)
+{
+    if (a->kind != ARGUMENT_LITERAL || a->literal->kind != LITERAL_TEXT)
+        return tell_kind(c, p, a->span, "a text in quotes");
     const char *why = form_fault(p->words, a->literal->text);
     if (why) {
         diag_add(c->d, DIAG_E219, a->span, "this text %s", why);
@@ -165,7 +184,8 @@ static bool text_value(struct compiler *c, const struct param_row *p, const stru
     return !p->template || check_template(c, out->text, a->span);
 }
 
-static bool convert(struct compiler *c, const struct param_row *p, const struct ast_argument *a, struct constant *out) {
+static bool convert(struct compiler *c, const struct param_row *p, const struct ast_argument *a, struct constant *out)
+{
     switch (p->type) {
     case TYPE_WORD: return word_value(c, p, a, out);
     case TYPE_NAME: return name_value(c, p, a, out);
@@ -186,11 +206,13 @@ static bool convert(struct compiler *c, const struct param_row *p, const struct 
     return true;
 }
 
-/* --- binding ----------------------------------------------------------------------------------------------------------- */
+/* --- binding --- */
 
-static bool tell_unknown(struct compiler *c, const struct argument_rows *rows, const struct ast_argument *a) {
+static bool tell_unknown(struct compiler *c, const struct argument_rows *rows, const struct ast_argument *a)
+{
     if (rows->action && words_find_action(a->name) != WORDS_NONE) {
-        struct diag *d = diag_add(c->d, DIAG_E221, a->span, "a comma is missing before the action `%.*s`", STR_ARG(a->name));
+        struct diag *d =
+            diag_add(c->d, DIAG_E221, a->span, "a comma is missing before the action `%.*s`", STR_ARG(a->name));
         diag_fix(c->d, d, "", ", %.*s", STR_ARG(a->name));
         return false;
     }
@@ -209,17 +231,21 @@ static bool tell_unknown(struct compiler *c, const struct argument_rows *rows, c
 }
 
 /* The next positional place that is free, or n. */
-static size_t next_place(const struct argument_rows *rows, const struct bound *out) {
+static size_t next_place(const struct argument_rows *rows, const struct bound *out)
+{
     for (size_t i = 0; i < rows->n; i++) {
         if (rows->params[i].positional && !out[i].value) return i;
     }
     return rows->n;
 }
 
-static bool place_unnamed(struct compiler *c, const struct argument_rows *rows, const struct ast_argument *a, struct bound *out) {
+static bool place_unnamed(struct compiler *c, const struct argument_rows *rows, const struct ast_argument *a,
+                          struct bound *out)
+{
     size_t i = next_place(rows, out);
     bool name = a->kind == ARGUMENT_NAME;
-    if (name && i < rows->n && rows->params[i].type == TYPE_WORD && !vocabulary_has_word(rows->params[i].words, a->name)) {
+    if (name && i < rows->n && rows->params[i].type == TYPE_WORD &&
+        !vocabulary_has_word(rows->params[i].words, a->name)) {
         if (rows->action && words_find_action(a->name) != WORDS_NONE) return tell_unknown(c, rows, a);
         struct diag *d = diag_add(c->d, DIAG_E206, a->span, "%s knows no `%.*s`", rows->what, STR_ARG(a->name));
         diag_fix(c->d, d, "it knows:", "%s", rows->params[i].words);
@@ -237,8 +263,9 @@ static bool place_unnamed(struct compiler *c, const struct argument_rows *rows, 
     return true;
 }
 
-bool arguments_bind(struct compiler *c, const struct argument_rows *rows, struct span at, const struct ast_argument *first,
-                    struct bound *out) {
+bool arguments_bind(struct compiler *c, const struct argument_rows *rows, struct span at,
+                    const struct ast_argument *first, struct bound *out)
+{
     bool ok = true;
     for (size_t i = 0; i < rows->n; i++) out[i] = (struct bound){0};
     for (const struct ast_argument *a = first; a; a = a->next) {
@@ -250,8 +277,9 @@ bool arguments_bind(struct compiler *c, const struct argument_rows *rows, struct
         }
         if (named == WORDS_NONE) continue;
         const struct ast_argument *value = a->next;
-        if (!value || (value->kind == ARGUMENT_NAME && words_find_param(rows->params, rows->n, value->name) != WORDS_NONE &&
-                       !vocabulary_has_word(rows->params[named].words, value->name))) {
+        if (!value ||
+            (value->kind == ARGUMENT_NAME && words_find_param(rows->params, rows->n, value->name) != WORDS_NONE &&
+             !vocabulary_has_word(rows->params[named].words, value->name))) {
             diag_add(c->d, DIAG_E218, a->span, "`%.*s` needs %s behind it", STR_ARG(a->name),
                      value_type_phrases[rows->params[named].type]);
             ok = false;
@@ -279,7 +307,8 @@ bool arguments_bind(struct compiler *c, const struct argument_rows *rows, struct
     return ok;
 }
 
-void arguments_record(struct compiler *c, const struct bound *bound, size_t n, uint32_t *first, uint32_t *count) {
+void arguments_record(struct compiler *c, const struct bound *bound, size_t n, uint32_t *first, uint32_t *count)
+{
     *first = (uint32_t)c->pool.arguments.n;
     for (size_t i = 0; i < n; i++) {
         if (!bound[i].value) continue;

@@ -3,7 +3,8 @@
 #include "base/digest.h"
 #include "compiler/internal.h"
 
-static void record_sources(struct compiler *c) {
+static void record_sources(struct compiler *c)
+{
     size_t n = c->d->sources->list.n - c->first_source;
     c->p->sources = arena_array(c->p->arena, n ? n : 1, sizeof *c->p->sources);
     c->p->sources_count = (uint32_t)n;
@@ -14,7 +15,8 @@ static void record_sources(struct compiler *c) {
     }
 }
 
-static void check_all(struct compiler *c) {
+static void check_all(struct compiler *c)
+{
     names_collect(c);
     for (size_t i = 0; i < c->units.n; i++) ast_fold(c->a, c->units.v[i]->ast, names_stand_bare, c, c->d);
     for (size_t i = 0; i < c->names.n; i++) {
@@ -26,13 +28,14 @@ static void check_all(struct compiler *c) {
     rules_check(c);
     tests_check(c);
     if (pool_is_full(&c->pool)) {
-        diag_add(c->d, DIAG_E232, (struct span){0}, "a compiled program may hold at most %d list entries, tests or instructions",
-                 PROGRAM_ROWS_MAX);
+        diag_add(c->d, DIAG_E232, (struct span){0},
+                 "a compiled program may hold at most %d list entries, tests or instructions", PROGRAM_ROWS_MAX);
     }
     if (c->d->errors == c->errors_before) names_warn_unused(c); /* what is broken may have meant to use it */
 }
 
-struct program *compiler_compile(const struct compile_input *in, struct diags *d) {
+struct program *compiler_compile(const struct compile_input *in, struct diags *d)
+{
     size_t warnings = d->warnings;
     struct compiler c = {.in = in, .d = d, .a = arena_create(), .p = program_create(), .errors_before = d->errors};
     c.first_source = (uint32_t)d->sources->list.n;

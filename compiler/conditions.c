@@ -2,14 +2,18 @@
 
 #include "mail/header_emit.h"
 
-/* --- the intermediate form -------------------------------------------------------------------------------------------- */
+/* --- the intermediate form --- */
 
 static uint16_t most(uint16_t a, uint16_t b) { return a > b ? a : b; }
 /* What an operand needs behind a first one: a chain of the same kind is written out flat. */
-static uint16_t behind(const struct ir *x, enum ir_kind kind) { return x->kind == kind ? x->rest : (uint16_t)(x->need + 1); }
+static uint16_t behind(const struct ir *x, enum ir_kind kind)
+{
+    return x->kind == kind ? x->rest : (uint16_t)(x->need + 1);
+}
 static uint32_t sum(uint32_t a, uint32_t b) { return a + b < COMPILER_CODE_MAX ? a + b : COMPILER_CODE_MAX; }
 
-struct ir *ir_new(struct compiler *c, enum ir_kind kind, struct ir *left, struct ir *right) {
+struct ir *ir_new(struct compiler *c, enum ir_kind kind, struct ir *left, struct ir *right)
+{
     struct ir *x = ARENA_NEW(c->a, struct ir);
     x->kind = kind;
     x->left = left;
@@ -34,16 +38,18 @@ struct ir *ir_new(struct compiler *c, enum ir_kind kind, struct ir *left, struct
     return x;
 }
 
-/* --- fields ------------------------------------------------------------------------------------------------------------ */
+/* --- fields --- */
 
-static void tell_unknown(struct compiler *c, const struct ast_field *f, const struct where_scope *where) {
+static void tell_unknown(struct compiler *c, const struct ast_field *f, const struct where_scope *where)
+{
     struct str name = f->name;
     const struct name *known = names_find(c, name);
     struct diag *d;
     if (known && known->kind == NAME_BROKEN) return;
     if (where) {
-        d = diag_add(c->d, DIAG_E210, f->name_span, "inside `where`, only the parts of `%.*s` may be named, and `%.*s` is none",
-                     STR_ARG(where->name), STR_ARG(name));
+        d = diag_add(c->d, DIAG_E210, f->name_span,
+                     "inside `where`, only the parts of `%.*s` may be named, and `%.*s` is none", STR_ARG(where->name),
+                     STR_ARG(name));
         struct str parts[16];
         size_t n = 0;
         for (size_t i = 0; i < words_part_count; i++) parts[n++] = str_of(words_parts[i].name);
@@ -62,41 +68,49 @@ static void tell_unknown(struct compiler *c, const struct ast_field *f, const st
 }
 
 /* Inside `where` a name is a part of the element, bare or behind the element's own name. */
-static bool find_field(const struct where_scope *where, struct compiler *c, struct str name, struct word_field *out) {
+static bool find_field(const struct where_scope *where, struct compiler *c, struct str name, struct word_field *out)
+{
     if (!where) return words_find_field(name, out);
     struct str full = arena_printf(c->a, "%.*s.%.*s", STR_ARG(where->name), STR_ARG(name));
     if (words_find_field(full, out)) return true;
-    if (!str_eq(name, where->name) && !(str_starts(name, where->name) && name.n > where->name.n && name.p[where->name.n] == '.')) {
+    if (!str_eq(name, where->name) &&
+        !(str_starts(name, where->name) && name.n > where->name.n && name.p[where->name.n] == '.')) {
         return false;
     }
     return words_find_field(name, out);
 }
 
-static bool check_field_text(struct compiler *c, const struct ast_field *f, const struct field_row *row) {
+static bool check_field_text(struct compiler *c, const struct ast_field *f, const struct field_row *row)
+{
     if (row->text == FIELD_TEXT_NONE) {
         if (!f->text) return true;
-        struct diag *d = diag_add(c->d, DIAG_E220, f->text->span, "no text may follow `%s`; a verb is missing", row->name);
+        struct diag *d =
+            diag_add(c->d, DIAG_E220, f->text->span, "no text may follow `%s`; a verb is missing", row->name);
         if (row->type == TYPE_TEXT) diag_fix(c->d, d, "", "%s contains \"%.*s\"", row->name, STR_ARG(f->text->text));
         return false;
     }
     if (!f->text) {
-        struct diag *d = diag_add(c->d, DIAG_E218, f->name_span, "`%s` needs a text behind it: which one is meant", row->name);
+        struct diag *d =
+            diag_add(c->d, DIAG_E218, f->name_span, "`%s` needs a text behind it: which one is meant", row->name);
         diag_fix(c->d, d, "", "%s \"%s\"", row->name, row->text == FIELD_TEXT_HEADER ? "X-Name" : "name");
         return false;
     }
     bool good = f->text->kind == LITERAL_TEXT && f->text->text.n &&
                 (row->text != FIELD_TEXT_HEADER || header_name_is_valid(f->text->text));
-    if (!good) diag_add(c->d, DIAG_E219, f->text->span, row->text == FIELD_TEXT_HEADER
-                        ? "this is no name of a header field" : "a mark has a name of at least one character");
+    if (!good)
+        diag_add(c->d, DIAG_E219, f->text->span,
+                 row->text == FIELD_TEXT_HEADER ? "this is no name of a header field"
+                                                : "a mark has a name of at least one character");
     return good;
 }
 
-bool check_field(struct compiler *c, const struct ast_field *f, const struct where_scope *where, struct field_use *out) {
+bool check_field(struct compiler *c, const struct ast_field *f, const struct where_scope *where, struct field_use *out)
+{
     *out = (struct field_use){.ast = f, .quantifier = (enum quantifier)f->quantifier, .in_where = where != NULL};
     const struct name *known = where ? NULL : names_find(c, f->name);
     if (known && known->kind == NAME_DEFINE) {
-        struct diag *d = diag_add(c->d, DIAG_E212, f->span, "`%.*s` is a definition: it is a complete test and stands alone",
-                                  STR_ARG(f->name));
+        struct diag *d = diag_add(c->d, DIAG_E212, f->span,
+                                  "`%.*s` is a definition: it is a complete test and stands alone", STR_ARG(f->name));
         diag_note(c->d, d, known->at, "it is defined here");
         return false;
     }
@@ -107,23 +121,27 @@ bool check_field(struct compiler *c, const struct ast_field *f, const struct whe
     out->row = &words_rows.fields[out->word.field];
     if (!check_field_text(c, f, out->row)) return false;
     if (f->quantifier != QUANTIFIER_NONE && (where || out->row->of == FACT_MESSAGE)) {
-        struct diag *d = diag_add(c->d, DIAG_E208, f->span, where ? "inside `where` there is one element, and no quantifier"
-                                  : "`%.*s` has one value, so a quantifier says nothing", STR_ARG(f->name));
+        struct diag *d = diag_add(c->d, DIAG_E208, f->span,
+                                  where ? "inside `where` there is one element, and no quantifier"
+                                        : "`%.*s` has one value, so a quantifier says nothing",
+                                  STR_ARG(f->name));
         diag_fix(c->d, d, "", "%.*s", STR_ARG(f->name));
         return false;
     }
     if (out->word.part == PART_NAME && out->row->of != FACT_ELEMENT) {
-        struct diag *d = diag_add(c->d, DIAG_W316, f->name_span, "`%.*s` is always absent: the envelope carries no names",
-                                  STR_ARG(f->name));
-        diag_fix(c->d, d, "the header's:", "%s", str_eq(str_of(out->row->name), STR("sender")) ? "from.name" : "to.name");
+        struct diag *d = diag_add(c->d, DIAG_W316, f->name_span,
+                                  "`%.*s` is always absent: the envelope carries no names", STR_ARG(f->name));
+        diag_fix(c->d, d, "the header's:", "%s",
+                 str_eq(str_of(out->row->name), STR("sender")) ? "from.name" : "to.name");
     }
     out->ref = pool_field(&c->pool, out->word.field, f->text ? f->text->text : STR_NONE, out->word.part);
     return true;
 }
 
-/* --- conditions -------------------------------------------------------------------------------------------------------- */
+/* --- conditions --- */
 
-static struct ir *check_where(struct compiler *c, const struct ast_condition *cond, const struct where_scope *outer) {
+static struct ir *check_where(struct compiler *c, const struct ast_condition *cond, const struct where_scope *outer)
+{
     struct word_field word;
     if (outer) {
         diag_add(c->d, DIAG_E210, cond->span, "a `where` cannot stand inside another");
@@ -136,8 +154,9 @@ static struct ir *check_where(struct compiler *c, const struct ast_condition *co
     }
     const struct field_row *row = &words_rows.fields[word.field];
     if (row->of == FACT_MESSAGE || row->type != TYPE_ADDRESS || word.part != PART_WHOLE) {
-        struct diag *d = diag_add(c->d, DIAG_E210, cond->name_span, "`%.*s` has no elements with parts, so `where` says nothing of it",
-                                  STR_ARG(cond->name));
+        struct diag *d =
+            diag_add(c->d, DIAG_E210, cond->name_span,
+                     "`%.*s` has no elements with parts, so `where` says nothing of it", STR_ARG(cond->name));
         diag_fix(c->d, d, "fields that have:", "recipient, from, to, cc, reply_to");
         return NULL;
     }
@@ -151,7 +170,8 @@ static struct ir *check_where(struct compiler *c, const struct ast_condition *co
 }
 
 /* The fields of a run share the verb; `and` and `or` between them are of the run. */
-static struct ir *check_run(struct compiler *c, const struct ast_condition *cond, const struct where_scope *where) {
+static struct ir *check_run(struct compiler *c, const struct ast_condition *cond, const struct where_scope *where)
+{
     struct ir *chain = NULL;
     struct field_use first, use;
     bool ok = true, have = false;
@@ -164,29 +184,34 @@ static struct ir *check_run(struct compiler *c, const struct ast_condition *cond
             first = use;
             have = true;
         } else if (use.word.type != first.word.type) {
-            struct diag *d = diag_add(c->d, DIAG_E209, f->span, "`%.*s` is %s, and `%.*s` is %s: one verb cannot serve both",
-                                      STR_ARG(f->name), value_type_phrases[use.word.type], STR_ARG(first.ast->name),
-                                      value_type_phrases[first.word.type]);
+            struct diag *d =
+                diag_add(c->d, DIAG_E209, f->span, "`%.*s` is %s, and `%.*s` is %s: one verb cannot serve both",
+                         STR_ARG(f->name), value_type_phrases[use.word.type], STR_ARG(first.ast->name),
+                         value_type_phrases[first.word.type]);
             diag_note(c->d, d, first.ast->span, "the run begins here");
             ok = false;
             continue;
         }
         struct ir *test = ok ? check_test(c, &use, cond->verb, cond->span) : NULL;
-        if (!test) ok = false;
-        else chain = chain ? ir_new(c, cond->run_is_and ? IR_AND : IR_OR, chain, test) : test;
+        if (!test)
+            ok = false;
+        else
+            chain = chain ? ir_new(c, cond->run_is_and ? IR_AND : IR_OR, chain, test) : test;
         if (!ok && have) break; /* one error about the verb is enough */
     }
     return ok ? chain : NULL;
 }
 
-static struct ir *check_single(struct compiler *c, const struct ast_condition *cond, const struct where_scope *where) {
+static struct ir *check_single(struct compiler *c, const struct ast_condition *cond, const struct where_scope *where)
+{
     const struct ast_field *f = cond->fields;
     if (cond->verb) return check_run(c, cond, where);
     struct name *n = names_find(c, f->name);
     if (n && n->kind == NAME_BROKEN) return NULL;
     if (n && n->kind == NAME_DEFINE) {
         if (where) {
-            diag_add(c->d, DIAG_E210, f->span, "a definition cannot be used inside `where`: it speaks of the whole message");
+            diag_add(c->d, DIAG_E210, f->span,
+                     "a definition cannot be used inside `where`: it speaks of the whole message");
             return NULL;
         }
         if (f->quantifier != QUANTIFIER_NONE || f->text) {
@@ -199,11 +224,11 @@ static struct ir *check_single(struct compiler *c, const struct ast_condition *c
     return check_field(c, f, where, &use) ? check_bare(c, &use, cond->span) : NULL;
 }
 
-static struct ir *check_kinds(struct compiler *c, const struct ast_condition *cond, const struct where_scope *where) {
+static struct ir *check_kinds(struct compiler *c, const struct ast_condition *cond, const struct where_scope *where)
+{
     struct ir *left, *right;
     switch (cond->kind) {
-    case CONDITION_ALWAYS:
-        return ir_new(c, IR_ALWAYS, NULL, NULL);
+    case CONDITION_ALWAYS: return ir_new(c, IR_ALWAYS, NULL, NULL);
     case CONDITION_NOT:
         left = check_condition(c, cond->left, where);
         return left ? ir_new(c, IR_NOT, left, NULL) : NULL;
@@ -212,17 +237,15 @@ static struct ir *check_kinds(struct compiler *c, const struct ast_condition *co
         left = check_condition(c, cond->left, where);
         right = check_condition(c, cond->right, where);
         return left && right ? ir_new(c, cond->kind == CONDITION_AND ? IR_AND : IR_OR, left, right) : NULL;
-    case CONDITION_WHERE:
-        return check_where(c, cond, where);
-    case CONDITION_TEST:
-        return cond->fields ? check_single(c, cond, where) : NULL;
-    case CONDITION_CHAIN:
-        break; /* ast_fold leaves none */
+    case CONDITION_WHERE: return check_where(c, cond, where);
+    case CONDITION_TEST: return cond->fields ? check_single(c, cond, where) : NULL;
+    case CONDITION_CHAIN: break; /* ast_fold leaves none */
     }
     return NULL;
 }
 
-struct ir *check_condition(struct compiler *c, const struct ast_condition *cond, const struct where_scope *where) {
+struct ir *check_condition(struct compiler *c, const struct ast_condition *cond, const struct where_scope *where)
+{
     if (!cond || cond->refused) return NULL;
     struct ir *x = NULL;
     if (c->depth < COMPILER_DEPTH_MAX) {

@@ -12,7 +12,7 @@ enum {
 };
 enum {
 #define DECLARATION(id, name, named, once, settings, doc, example)
-#define SETTING(declaration, id, index, name, type, words, positional, required, many, value, doc) \
+#define SETTING(declaration, id, index, name, type, words, positional, required, many, value, doc)                     \
     SETTING_##declaration##_##id = index,
 #include "stdlib/declarations.def"
 #undef DECLARATION
@@ -20,37 +20,47 @@ enum {
     SETTINGS_END = 255
 };
 
-static bool tell(struct compiler *c, const struct bound *b, const char *what) {
+static bool tell(struct compiler *c, const struct bound *b, const char *what)
+{
     diag_add(c->d, DIAG_E229, b->span, "%s", what);
     return false;
 }
 
-static bool check_listener(struct compiler *c, const struct bound *b, struct span at) {
+static bool check_listener(struct compiler *c, const struct bound *b, struct span at)
+{
     const struct bound *certificate = &b[SETTING_LISTENER_CERTIFICATE], *key = &b[SETTING_LISTENER_KEY];
     if (!certificate->value == !key->value) return true;
-    diag_add(c->d, DIAG_E229, certificate->value ? certificate->span : key->value ? key->span : at,
+    diag_add(c->d, DIAG_E229,
+             certificate->value ? certificate->span
+             : key->value       ? key->span
+                                : at,
              certificate->value ? "a certificate needs its `key`" : "a key needs its `certificate`");
     return false;
 }
 
-static bool check_connector(struct compiler *c, const struct bound *b) {
+static bool check_connector(struct compiler *c, const struct bound *b)
+{
     const struct bound *port = &b[SETTING_CONNECTOR_PORT], *tls = &b[SETTING_CONNECTOR_TLS];
     if (port->value && (port->constant.number < 1 || port->constant.number > 65535)) {
         return tell(c, port, "a port is a number from 1 to 65535");
     }
     bool verified = tls->value && str_eq(tls->constant.text, STR("verified"));
     if (b[SETTING_CONNECTOR_NAME].value && !verified) {
-        return tell(c, &b[SETTING_CONNECTOR_NAME], "`name` is held against a certificate, which only `tls verified` looks at");
+        return tell(c, &b[SETTING_CONNECTOR_NAME],
+                    "`name` is held against a certificate, which only `tls verified` looks at");
     }
     return true;
 }
 
 /* Defaults of stdlib/declarations.def take part: 1 minute, 1 hour, 5 days. */
-static bool check_retry(struct compiler *c, const struct bound *b) {
-    const struct bound *first = &b[SETTING_RETRY_FIRST], *longest = &b[SETTING_RETRY_LONGEST], *until = &b[SETTING_RETRY_UNTIL];
+static bool check_retry(struct compiler *c, const struct bound *b)
+{
+    const struct bound *first = &b[SETTING_RETRY_FIRST], *longest = &b[SETTING_RETRY_LONGEST],
+                       *until = &b[SETTING_RETRY_UNTIL];
     if (first->value && first->constant.number < 1) return tell(c, first, "the first pause lasts at least 1 second");
     if (until->value && until->constant.number < 1) return tell(c, until, "mail is kept for at least 1 second");
-    if (longest->value && longest->constant.number < 1) return tell(c, longest, "the longest pause lasts at least 1 second");
+    if (longest->value && longest->constant.number < 1)
+        return tell(c, longest, "the longest pause lasts at least 1 second");
     if (first->value && longest->value && first->constant.number > longest->constant.number) {
         return tell(c, longest, "the longest pause is shorter than the first");
     }
@@ -60,18 +70,21 @@ static bool check_retry(struct compiler *c, const struct bound *b) {
     return true;
 }
 
-static bool check_relay(struct compiler *c, const struct bound *b) {
+static bool check_relay(struct compiler *c, const struct bound *b)
+{
     const struct bound *judges = &b[SETTING_RELAY_JUDGES], *memory = &b[SETTING_RELAY_MEMORY];
     const struct bound *largest = &b[SETTING_RELAY_MESSAGE_SIZE];
     if (judges->value && judges->constant.number > 256) return tell(c, judges, "there can be at most 256 judges");
-    if (memory->value && memory->constant.number < 16 << 20) return tell(c, memory, "less than 16 MB of memory is too little to relay mail");
+    if (memory->value && memory->constant.number < 16 << 20)
+        return tell(c, memory, "less than 16 MB of memory is too little to relay mail");
     if (largest->value && largest->constant.number < 64 << 10) {
         return tell(c, largest, "RFC 5321 demands that messages of 64 KB are taken");
     }
     return true;
 }
 
-static bool check_meaning(struct compiler *c, uint32_t id, const struct bound *b, struct span at) {
+static bool check_meaning(struct compiler *c, uint32_t id, const struct bound *b, struct span at)
+{
     switch (id) {
     case ROW_RELAY: return check_relay(c, b);
     case ROW_LISTENER: return check_listener(c, b, at);
@@ -82,15 +95,17 @@ static bool check_meaning(struct compiler *c, uint32_t id, const struct bound *b
 }
 
 /* Paths are recorded from the configuration's directory, so that nobody needs to know where they were said. */
-static void join_paths(struct compiler *c, const struct declaration_row *row, struct bound *b) {
+static void join_paths(struct compiler *c, const struct declaration_row *row, struct bound *b)
+{
     for (size_t i = 0; i < row->param_count; i++) {
         if (!b[i].value || row->params[i].type != TYPE_TEXT || strcmp(row->params[i].words, "path") != 0) continue;
         b[i].constant.text = load_join(c, c->units.v[0]->directory, b[i].constant.text);
     }
 }
 
-static bool take_name(struct compiler *c, const struct declaration_row *row, const struct ast_item *item, struct map *known,
-                      const struct ast_argument **rest, struct str *name) {
+static bool take_name(struct compiler *c, const struct declaration_row *row, const struct ast_item *item,
+                      struct map *known, const struct ast_argument **rest, struct str *name)
+{
     const struct ast_argument *first = item->arguments;
     if (!first || first->kind != ARGUMENT_LITERAL || first->literal->kind != LITERAL_TEXT || !first->literal->text.n) {
         struct diag *d = diag_add(c->d, DIAG_E218, item->name_span, "`%s` needs a name behind it", row->name);
@@ -112,7 +127,8 @@ static bool take_name(struct compiler *c, const struct declaration_row *row, con
     return false;
 }
 
-static void check_one(struct compiler *c, const struct ast_item *item, struct map *known) {
+static void check_one(struct compiler *c, const struct ast_item *item, struct map *known)
+{
     uint32_t id = words_find_declaration(item->name);
     if (id == WORDS_NONE) return; /* the grammar asked words_is_declaration */
     const struct declaration_row *row = &words_rows.declarations[id];
@@ -130,7 +146,8 @@ static void check_one(struct compiler *c, const struct ast_item *item, struct ma
     }
     struct argument_rows rows = {arena_printf(c->a, "`%s`", row->name).p, row->params, row->param_count, false};
     struct bound bound[DECLARATION_PARAMS_MAX];
-    if (!arguments_bind(c, &rows, item->name_span, rest, bound) || !check_meaning(c, id, bound, item->name_span)) return;
+    if (!arguments_bind(c, &rows, item->name_span, rest, bound) || !check_meaning(c, id, bound, item->name_span))
+        return;
     join_paths(c, row, bound);
     out.name = pool_text(&c->pool, name);
     out.origin = load_origin(c, item->span);
@@ -138,7 +155,8 @@ static void check_one(struct compiler *c, const struct ast_item *item, struct ma
     VEC_PUSH(&c->pool.declarations, out);
 }
 
-void declarations_check(struct compiler *c) {
+void declarations_check(struct compiler *c)
+{
     struct map known = {0};
     for (size_t i = 0; i < c->items.n; i++) {
         if (c->items.v[i].item->kind == ITEM_DECLARATION) check_one(c, c->items.v[i].item, &known);

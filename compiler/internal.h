@@ -1,4 +1,5 @@
-/* compiler/internal: what the compiler's files share: one compilation, its tables under construction, its intermediate form.
+/* compiler/internal: what the compiler's files share: one compilation, its tables under construction, its intermediate
+ * form.
  *
  * Order of work (compiler.c): load (files, imports) · names (lists, definitions, connectors) · fold (grammar) · lists ·
  * definitions · declarations · rules · code.  Scratch memory is `a`; what the program keeps goes to `p->arena`. */
@@ -12,21 +13,21 @@
 #include "grammar/ast.h"
 
 enum {
-    COMPILER_DEPTH_MAX = 400,     /* of a condition with its definitions written out */
+    COMPILER_DEPTH_MAX = 400, /* of a condition with its definitions written out */
     COMPILER_IMPORT_DEPTH_MAX = 64,
     COMPILER_RULE_CODE_MAX = 65536, /* instructions of one rule */
     COMPILER_CODE_MAX = PROGRAM_ROWS_MAX,
-    COMPILER_REPLY_TEXT_MAX = 400,  /* RFC 5321 section 4.5.3.1.5: a reply line has 512 bytes, code and status included */
+    COMPILER_REPLY_TEXT_MAX = 400, /* RFC 5321 section 4.5.3.1.5: 512 bytes with code and status */
 };
 
 /* One rule file. */
 struct unit {
     struct source *source;
-    struct str key;        /* its path, normalised: a file is read once */
-    struct str directory;  /* of imports and list files; empty: the current one */
+    struct str key;       /* its path, normalised: a file is read once */
+    struct str directory; /* of imports and list files; empty: the current one */
     struct ast_file *ast;
-    uint32_t index;        /* among the units */
-    bool loading;          /* an import of it now is a circle */
+    uint32_t index; /* among the units */
+    bool loading;   /* an import of it now is a circle */
 };
 
 /* Where the lines of a source begin: origins are wanted for every test of ten thousand rules. */
@@ -35,7 +36,7 @@ struct line_index {
     uint32_t n;
 };
 
-/* --- pool.c: the program's tables under construction, equal rows kept once ------------------------------------------ */
+/* --- pool.c: the program's tables under construction, equal rows kept once --- */
 struct pool {
     struct arena *arena;   /* the program's */
     struct arena *scratch; /* of keys */
@@ -61,24 +62,24 @@ uint32_t pool_list(struct pool *pool, struct str name, enum value_type type, con
 uint32_t pool_patterns(struct pool *pool, const struct pattern_source *v, size_t n); /* index of the first */
 uint32_t pool_field(struct pool *pool, uint32_t field, struct str text, enum address_part part);
 uint32_t pool_test(struct pool *pool, const struct test *t); /* the origin does not make it another test */
-bool pool_is_full(const struct pool *pool); /* some table has more rows than a program may */
+bool pool_is_full(const struct pool *pool);                  /* some table has more rows than a program may */
 void pool_finish(struct pool *pool, struct program *p);
 
-/* --- the intermediate form of a condition ---------------------------------------------------------------------------- */
+/* --- the intermediate form of a condition --- */
 enum ir_kind { IR_ALWAYS, IR_AND, IR_OR, IR_NOT, IR_TEST, IR_LOOP };
 struct ir {
     enum ir_kind kind;
     struct ir *left, *right;
-    uint32_t index;           /* TEST: the test; LOOP: the field reference */
+    uint32_t index;             /* TEST: the test; LOOP: the field reference */
     enum quantifier quantifier; /* LOOP */
-    uint16_t height;          /* levels */
-    uint16_t need, rest;      /* answers on the stack: as written; after a first operand of the same chain */
-    uint32_t size;            /* instructions, written out */
-    bool content;             /* some test reads content (READS_CONTENT) */
-    bool recipients;          /* some test is of each recipient for itself */
+    uint16_t height;            /* levels */
+    uint16_t need, rest;        /* answers on the stack: as written; after a first operand of the same chain */
+    uint32_t size;              /* instructions, written out */
+    bool content;               /* some test reads content (READS_CONTENT) */
+    bool recipients;            /* some test is of each recipient for itself */
 };
 
-/* --- names ------------------------------------------------------------------------------------------------------------ */
+/* --- names --- */
 enum name_kind { NAME_LIST, NAME_DEFINE, NAME_BROKEN };
 enum name_state { NAME_NEW, NAME_BUSY, NAME_DONE, NAME_FAILED };
 struct name {
@@ -89,16 +90,16 @@ struct name {
     struct ast_item *item;
     struct unit *unit;
     bool used;
-    enum value_type type;     /* LIST */
+    enum value_type type;      /* LIST */
     struct constant *elements; /* LIST, once done */
     size_t element_count;
-    uint32_t index;           /* LIST: in the program */
-    struct ir *ir;            /* DEFINE, once done; NULL when it failed */
+    uint32_t index; /* LIST: in the program */
+    struct ir *ir;  /* DEFINE, once done; NULL when it failed */
 };
 
 /* Options of a rule as they stand: from the table, `defaults`, the rule itself. */
 struct rule_options {
-    struct rule values;       /* only the members that options set */
+    struct rule values; /* only the members that options set */
     struct span at[OPTION_COUNT];
     bool set[OPTION_COUNT];
 };
@@ -114,21 +115,21 @@ struct compiler {
     struct arena *a;
     struct program *p;
     struct pool pool;
-    size_t errors_before;     /* of *d: other runs may have told theirs */
-    uint32_t first_source;    /* number of the first source of this run */
+    size_t errors_before;  /* of *d: other runs may have told theirs */
+    uint32_t first_source; /* number of the first source of this run */
     VEC(struct line_index) lines;
     VEC(struct unit *) units;
     VEC(struct item_ref) items; /* of all files, imports in their place */
-    struct map files;         /* normalised path -> unit */
-    struct map names;         /* -> struct name */
-    struct map connectors;    /* name -> struct ast_item */
-    struct map rule_names;    /* name or identity -> struct ast_item */
-    struct str *candidates;   /* for suggestions, made when first asked for */
+    struct map files;           /* normalised path -> unit */
+    struct map names;           /* -> struct name */
+    struct map connectors;      /* name -> struct ast_item */
+    struct map rule_names;      /* name or identity -> struct ast_item */
+    struct str *candidates;     /* for suggestions, made when first asked for */
     size_t candidate_count;
-    uint32_t depth;           /* of check_condition */
+    uint32_t depth; /* of check_condition */
 };
 
-/* --- load.c ------------------------------------------------------------------------------------------------------------ */
+/* --- load.c --- */
 bool load_all(struct compiler *c);
 /* A path as said by a file of `directory`. */
 struct str load_join(struct compiler *c, struct str directory, struct str path);
@@ -136,11 +137,12 @@ struct str load_join(struct compiler *c, struct str directory, struct str path);
 struct source *load_source(struct compiler *c, struct str path, struct span at);
 struct origin load_origin(struct compiler *c, struct span at);
 
-/* --- names.c ----------------------------------------------------------------------------------------------------------- */
+/* --- names.c --- */
 void names_collect(struct compiler *c);
 bool names_stand_bare(void *compiler, struct str name);
 struct name *names_find(struct compiler *c, struct str name); /* list, define or broken */
-struct name *names_list(struct compiler *c, struct str name, struct span at); /* resolved list, marked used; NULL told */
+struct name *names_list(struct compiler *c, struct str name,
+                        struct span at); /* resolved list, marked used; NULL told */
 struct ir *names_define(struct compiler *c, struct name *n, struct span at);
 /* The nearest name of a condition (fields, parts, lists, definitions), or STR_NONE. */
 struct str names_suggest(struct compiler *c, struct str word);
@@ -148,24 +150,25 @@ struct str names_suggest(struct compiler *c, struct str word);
 void names_help(struct compiler *c, struct diag *to, struct str word, const struct str *candidates, size_t n);
 void names_warn_unused(struct compiler *c);
 
-/* --- values.c ---------------------------------------------------------------------------------------------------------- */
+/* --- values.c --- */
 extern const char *const value_type_phrases[TYPE_NAME + 1]; /* "a text", "an address", … */
 extern const char *const value_type_plurals[TYPE_NAME + 1]; /* "texts", "addresses", … */
 /* NULL, or why `text` is no value of the type (one clause).  Texts in *out are scratch. */
 const char *value_parse(struct compiler *c, enum value_type type, struct str text, struct constant *out);
 /* A literal where a value of `type` is wanted; false when told. */
-bool value_literal(struct compiler *c, const struct ast_literal *l, enum value_type type, struct str of, struct constant *out);
+bool value_literal(struct compiler *c, const struct ast_literal *l, enum value_type type, struct str of,
+                   struct constant *out);
 /* A text to search for (`whole`: to compare with, blanks at its ends do not count); false when told (E214). */
 bool value_needle(struct compiler *c, const struct ast_literal *l, bool whole, struct constant *out);
 /* NULL, or why nothing can be searched for by this text. */
 const char *value_needle_fault(struct str text, bool whole);
 bool value_pattern(struct compiler *c, const struct ast_literal *l, struct pattern_source *out);
 
-/* --- lists.c ----------------------------------------------------------------------------------------------------------- */
+/* --- lists.c --- */
 bool lists_type(struct str name, enum value_type *out);
 void lists_resolve(struct compiler *c, struct name *n); /* elements, then the program's list */
 
-/* --- conditions.c, tests.c --------------------------------------------------------------------------------------------- */
+/* --- conditions.c, tests.c --- */
 /* What `where` is about; NULL outside. */
 struct where_scope {
     uint32_t field;
@@ -180,7 +183,7 @@ struct field_use {
     struct word_field word;
     const struct field_row *row;
     const struct ast_field *ast;
-    uint32_t ref;             /* in the program's field_refs */
+    uint32_t ref; /* in the program's field_refs */
     enum quantifier quantifier;
     bool in_where;
 };
@@ -191,27 +194,27 @@ struct ir *check_bare(struct compiler *c, const struct field_use *f, struct span
 /* operand.c: the right side of a verb, into the test's operand. */
 bool check_operand(struct compiler *c, const struct field_use *f, const struct ast_verb *v, struct test *t);
 
-/* --- arguments.c ------------------------------------------------------------------------------------------------------- */
+/* --- arguments.c --- */
 struct bound {
     const struct ast_argument *value; /* NULL: not given */
     struct span span;                 /* of the name, if it was named, and the value */
     struct constant constant;
 };
 struct argument_rows {
-    const char *what;                 /* "`reject`", "a rule" */
+    const char *what; /* "`reject`", "a rule" */
     const struct param_row *params;
     size_t n;
-    bool action;                      /* the name of an action among them is a forgotten comma */
+    bool action; /* the name of an action among them is a forgotten comma */
 };
 /* Binds and converts; every error is told.  False when one was. */
-bool arguments_bind(struct compiler *c, const struct argument_rows *rows, struct span at, const struct ast_argument *first,
-                    struct bound *out);
+bool arguments_bind(struct compiler *c, const struct argument_rows *rows, struct span at,
+                    const struct ast_argument *first, struct bound *out);
 /* Puts what is bound into the program; answers the first index and the count. */
 void arguments_record(struct compiler *c, const struct bound *bound, size_t n, uint32_t *first, uint32_t *count);
 
-/* --- actions.c, declarations.c, rules.c, emit.c ------------------------------------------------------------------------ */
-bool actions_check(struct compiler *c, const struct ast_rule *rule, const struct rule_options *o, const struct ir *condition,
-                   uint32_t *first, uint32_t *count);
+/* --- actions.c, declarations.c, rules.c, emit.c --- */
+bool actions_check(struct compiler *c, const struct ast_rule *rule, const struct rule_options *o,
+                   const struct ir *condition, uint32_t *first, uint32_t *count);
 void declarations_check(struct compiler *c);
 void rules_check(struct compiler *c); /* and emit, in the order they run */
 void tests_check(struct compiler *c); /* test items: names only */

@@ -8,13 +8,14 @@ static const struct {
     enum value_type type;
     bool in_file; /* the others need the grammar's literals: units, calendars */
 } list_types[] = {
-    {"text", TYPE_TEXT, true},      {"address", TYPE_ADDRESS, true},    {"domain", TYPE_DOMAIN, true},
-    {"network", TYPE_NETWORK, true}, {"number", TYPE_NUMBER, true},     {"size", TYPE_SIZE, false},
-    {"duration", TYPE_DURATION, false}, {"date", TYPE_DATE, false},     {"clock", TYPE_CLOCK, false},
+    {"text", TYPE_TEXT, true},          {"address", TYPE_ADDRESS, true}, {"domain", TYPE_DOMAIN, true},
+    {"network", TYPE_NETWORK, true},    {"number", TYPE_NUMBER, true},   {"size", TYPE_SIZE, false},
+    {"duration", TYPE_DURATION, false}, {"date", TYPE_DATE, false},      {"clock", TYPE_CLOCK, false},
 };
 enum { LIST_TYPES = sizeof list_types / sizeof *list_types };
 
-bool lists_type(struct str name, enum value_type *out) {
+bool lists_type(struct str name, enum value_type *out)
+{
     for (size_t i = 0; i < LIST_TYPES; i++) {
         if (!str_eq(str_of(list_types[i].name), name)) continue;
         *out = list_types[i].type;
@@ -23,14 +24,18 @@ bool lists_type(struct str name, enum value_type *out) {
     return false;
 }
 
-static bool type_of_item(struct compiler *c, const struct ast_item *item, enum value_type *out) {
+static bool type_of_item(struct compiler *c, const struct ast_item *item, enum value_type *out)
+{
     if (lists_type(item->element_type, out)) return true;
     struct str names[LIST_TYPES];
     for (size_t i = 0; i < LIST_TYPES; i++) names[i] = str_of(list_types[i].name);
-    struct diag *d = diag_add(c->d, DIAG_E200, item->element_type_span, "no list can be of `%.*s`", STR_ARG(item->element_type));
+    struct diag *d =
+        diag_add(c->d, DIAG_E200, item->element_type_span, "no list can be of `%.*s`", STR_ARG(item->element_type));
     struct str near = suggest_nearest(item->element_type, names, LIST_TYPES);
-    if (near.n) diag_fix(c->d, d, "did you mean:", "%.*s", STR_ARG(near));
-    else diag_fix(c->d, d, "the kinds are:", "text, address, domain, network, number, size, duration, date, clock");
+    if (near.n)
+        diag_fix(c->d, d, "did you mean:", "%.*s", STR_ARG(near));
+    else
+        diag_fix(c->d, d, "the kinds are:", "text, address, domain, network, number, size, duration, date, clock");
     return false;
 }
 
@@ -42,7 +47,8 @@ struct gather {
     VEC(struct constant) v;
 };
 
-static void gather_add(struct gather *g, const struct constant *k) {
+static void gather_add(struct gather *g, const struct constant *k)
+{
     g->key.n = 0;
     buf_add(&g->key, (struct str){(const char *)&k->number, sizeof k->number});
     buf_add(&g->key, (struct str){(const char *)k->low, sizeof k->low});
@@ -54,7 +60,8 @@ static void gather_add(struct gather *g, const struct constant *k) {
     VEC_PUSH(&g->v, *k);
 }
 
-static bool gather_value(struct gather *g, const struct ast_value *v, enum value_type type) {
+static bool gather_value(struct gather *g, const struct ast_value *v, enum value_type type)
+{
     struct compiler *c = g->c;
     if (v->field) {
         struct name *other = names_list(c, v->field->name, v->span);
@@ -69,7 +76,8 @@ static bool gather_value(struct gather *g, const struct ast_value *v, enum value
         return true;
     }
     struct constant k;
-    if (type == TYPE_TEXT ? !value_needle(c, v->literal, true, &k) : !value_literal(c, v->literal, type, STR("this list"), &k)) {
+    if (type == TYPE_TEXT ? !value_needle(c, v->literal, true, &k)
+                          : !value_literal(c, v->literal, type, STR("this list"), &k)) {
         return false;
     }
     gather_add(g, &k);
@@ -77,7 +85,8 @@ static bool gather_value(struct gather *g, const struct ast_value *v, enum value
 }
 
 /* An entry without its comment: a `#` at the line's start, or, but in texts, behind a blank. */
-static struct str entry_of(struct str line, enum value_type type) {
+static struct str entry_of(struct str line, enum value_type type)
+{
     for (size_t i = 0; i < line.n; i++) {
         if (line.p[i] != '#') continue;
         struct str before = str_slice(line, 0, i);
@@ -87,7 +96,8 @@ static struct str entry_of(struct str line, enum value_type type) {
     return str_trim(line);
 }
 
-static bool gather_entry(struct gather *g, const struct source *s, struct str entry, enum value_type type) {
+static bool gather_entry(struct gather *g, const struct source *s, struct str entry, enum value_type type)
+{
     uint32_t from = (uint32_t)(entry.p - s->text.p);
     struct span at = {s->number, from, from + (uint32_t)entry.n};
     struct constant k;
@@ -103,13 +113,14 @@ static bool gather_entry(struct gather *g, const struct source *s, struct str en
     return true;
 }
 
-static bool gather_file(struct gather *g, const struct name *n) {
+static bool gather_file(struct gather *g, const struct name *n)
+{
     struct compiler *c = g->c;
     const struct ast_item *item = n->item;
     for (size_t i = 0; i < LIST_TYPES; i++) {
         if (list_types[i].type != n->type || list_types[i].in_file) continue;
-        diag_add(c->d, DIAG_E233, item->origin_span, "lists of %s cannot be read from a file yet: write the elements behind `=`",
-                 list_types[i].name);
+        diag_add(c->d, DIAG_E233, item->origin_span,
+                 "lists of %s cannot be read from a file yet: write the elements behind `=`", list_types[i].name);
         return false;
     }
     const struct source *s = load_source(c, load_join(c, n->unit->directory, item->text->text), item->text->span);
@@ -125,7 +136,8 @@ static bool gather_file(struct gather *g, const struct name *n) {
     return ok;
 }
 
-static bool gather_item(struct gather *g, const struct name *n) {
+static bool gather_item(struct gather *g, const struct name *n)
+{
     const struct ast_item *item = n->item;
     if (!item->origin.n) {
         bool ok = true;
@@ -145,7 +157,8 @@ static bool gather_item(struct gather *g, const struct name *n) {
     return false;
 }
 
-void lists_resolve(struct compiler *c, struct name *n) {
+void lists_resolve(struct compiler *c, struct name *n)
+{
     if (n->kind != NAME_LIST || n->state != NAME_NEW) return;
     n->state = NAME_BUSY;
     struct gather g = {.c = c};

@@ -9,9 +9,11 @@
 
 #include "base/err.h"
 
-/* --- readers --------------------------------------------------------------------------------------------------------- */
+/* --- readers ---------------------------------------------------------------------------------------------------------
+ */
 
-bool compiler_read_disk(void *context, struct arena *a, struct str path, struct str *out, struct err *e) {
+bool compiler_read_disk(void *context, struct arena *a, struct str path, struct str *out, struct err *e)
+{
     (void)context;
     int fd = open(arena_cstr(a, path), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) return err_os(e, EX_NOINPUT, "`%.*s` cannot be opened", STR_ARG(path));
@@ -36,7 +38,8 @@ bool compiler_read_disk(void *context, struct arena *a, struct str path, struct 
     return ok;
 }
 
-bool compiler_read_memory(void *context, struct arena *a, struct str path, struct str *out, struct err *e) {
+bool compiler_read_memory(void *context, struct arena *a, struct str path, struct str *out, struct err *e)
+{
     (void)a;
     const struct compiler_memory *m = context;
     for (size_t i = 0; i < m->n; i++) {
@@ -47,10 +50,13 @@ bool compiler_read_memory(void *context, struct arena *a, struct str path, struc
     return err_set(e, EX_NOINPUT, "`%.*s` does not exist", STR_ARG(path));
 }
 
-/* --- paths ----------------------------------------------------------------------------------------------------------- */
+/* --- paths -----------------------------------------------------------------------------------------------------------
+ */
 
-/* Without "." and, where a name stands before it, "..": lexically, so that one file reached by two ways is read once. */
-static struct str normalise(struct compiler *c, struct str path) {
+/* Without "." and, where a name stands before it, "..": lexically, so that one file reached by two ways is read once.
+ */
+static struct str normalise(struct compiler *c, struct str path)
+{
     VEC(struct str) kept = {0};
     bool absolute = str_starts(path, STR("/"));
     struct str rest = path, head;
@@ -76,21 +82,25 @@ static struct str normalise(struct compiler *c, struct str path) {
     return out;
 }
 
-struct str load_join(struct compiler *c, struct str directory, struct str path) {
+struct str load_join(struct compiler *c, struct str directory, struct str path)
+{
     if (!directory.n || str_starts(path, STR("/"))) return arena_str(c->a, path);
     const char *slash = str_ends(directory, STR("/")) ? "" : "/";
     return arena_printf(c->a, "%.*s%s%.*s", STR_ARG(directory), slash, STR_ARG(path));
 }
 
-static struct str directory_of(struct str path) {
+static struct str directory_of(struct str path)
+{
     size_t slash = str_rfind_byte(path, '/');
     if (slash == STR_NPOS) return STR_NONE;
     return str_slice(path, 0, slash ? slash : 1);
 }
 
-/* --- sources --------------------------------------------------------------------------------------------------------- */
+/* --- sources ---------------------------------------------------------------------------------------------------------
+ */
 
-struct source *load_source(struct compiler *c, struct str path, struct span at) {
+struct source *load_source(struct compiler *c, struct str path, struct span at)
+{
     struct str text = STR_NONE;
     struct err e = {0};
     if (str_find_byte(path, '\0') != STR_NPOS || !path.n) {
@@ -109,7 +119,8 @@ struct source *load_source(struct compiler *c, struct str path, struct span at) 
     return s;
 }
 
-static const struct line_index *lines_of(struct compiler *c, const struct source *s) {
+static const struct line_index *lines_of(struct compiler *c, const struct source *s)
+{
     size_t i = s->number - c->first_source;
     while (c->lines.n <= i) VEC_PUSH(&c->lines, (struct line_index){0});
     struct line_index *x = &c->lines.v[i];
@@ -125,7 +136,8 @@ static const struct line_index *lines_of(struct compiler *c, const struct source
 }
 
 /* The words as written, white space (line ends too) as one blank, cut between characters. */
-static struct str one_line(struct compiler *c, struct str s) {
+static struct str one_line(struct compiler *c, struct str s)
+{
     char line[ORIGIN_TEXT_MAX + 4];
     size_t n = 0;
     bool blank = false;
@@ -147,27 +159,32 @@ static struct str one_line(struct compiler *c, struct str s) {
     return pool_text(&c->pool, (struct str){line, n});
 }
 
-struct origin load_origin(struct compiler *c, struct span at) {
+struct origin load_origin(struct compiler *c, struct span at)
+{
     const struct source *s = c->d->sources->list.v[at.source];
     const struct line_index *x = lines_of(c, s);
     uint32_t low = 0, high = x->n;
     while (high - low > 1) { /* the last line that begins at or before the place */
         uint32_t middle = low + (high - low) / 2;
-        if (x->starts[middle] <= at.from) low = middle;
-        else high = middle;
+        if (x->starts[middle] <= at.from)
+            low = middle;
+        else
+            high = middle;
     }
     uint32_t column = 1;
     for (uint32_t k = x->starts[low]; k < at.from && k < s->text.n; k++) {
         column += ((unsigned char)s->text.p[k] & 0xc0) != 0x80;
     }
-    return (struct origin){s->number - c->first_source, low + 1, column, one_line(c, str_slice(s->text, at.from, at.to))};
+    return (struct origin){s->number - c->first_source, low + 1, column,
+                           one_line(c, str_slice(s->text, at.from, at.to))};
 }
 
-/* --- files and imports ------------------------------------------------------------------------------------------------ */
+/* --- files and imports --- */
 
 static void load_file(struct compiler *c, struct str path, struct span at, unsigned depth);
 
-static void load_import(struct compiler *c, struct unit *u, const struct ast_item *item, unsigned depth) {
+static void load_import(struct compiler *c, struct unit *u, const struct ast_item *item, unsigned depth)
+{
     struct str said = item->text ? item->text->text : STR_NONE;
     struct span at = item->text ? item->text->span : item->span;
     if (str_starts(said, STR("std/"))) {
@@ -178,7 +195,8 @@ static void load_import(struct compiler *c, struct unit *u, const struct ast_ite
     struct str path = load_join(c, u->directory, said);
     struct unit *known = map_get(&c->files, normalise(c, path));
     if (known && known->loading) {
-        struct diag *d = diag_add(c->d, DIAG_E216, at, "`%.*s` is being read already: these imports go in a circle", STR_ARG(said));
+        struct diag *d =
+            diag_add(c->d, DIAG_E216, at, "`%.*s` is being read already: these imports go in a circle", STR_ARG(said));
         diag_fix(c->d, d, "", "leave this import out");
         return;
     }
@@ -190,7 +208,8 @@ static void load_import(struct compiler *c, struct unit *u, const struct ast_ite
     load_file(c, path, at, depth + 1);
 }
 
-static void load_file(struct compiler *c, struct str path, struct span at, unsigned depth) {
+static void load_file(struct compiler *c, struct str path, struct span at, unsigned depth)
+{
     struct source *s = load_source(c, path, at);
     if (!s) return;
     struct unit *u = ARENA_NEW(c->a, struct unit);
@@ -200,13 +219,16 @@ static void load_file(struct compiler *c, struct str path, struct span at, unsig
     VEC_PUSH(&c->units, u);
     u->ast = ast_parse(c->a, s, words_is_declaration, c->d);
     for (struct ast_item *i = u->ast->items; i; i = i->next) {
-        if (i->kind == ITEM_IMPORT) load_import(c, u, i, depth);
-        else VEC_PUSH(&c->items, (struct item_ref){u, i});
+        if (i->kind == ITEM_IMPORT)
+            load_import(c, u, i, depth);
+        else
+            VEC_PUSH(&c->items, (struct item_ref){u, i});
     }
     u->loading = false;
 }
 
-bool load_all(struct compiler *c) {
+bool load_all(struct compiler *c)
+{
     load_file(c, c->in->path, (struct span){0}, 0);
     return c->units.n > 0;
 }

@@ -1,10 +1,11 @@
 #include "compiler/internal.h"
 
-/* --- suggestions ------------------------------------------------------------------------------------------------------ */
+/* --- suggestions --- */
 
 static void add_candidate(struct compiler *c, struct str s) { c->candidates[c->candidate_count++] = s; }
 
-static void collect_candidates(struct compiler *c) {
+static void collect_candidates(struct compiler *c)
+{
     size_t n = words_rows.field_count * (1 + words_part_count) + c->names.n;
     c->candidates = ARENA_ARRAY(c->a, struct str, n);
     for (size_t i = 0; i < words_rows.field_count; i++) {
@@ -17,20 +18,23 @@ static void collect_candidates(struct compiler *c) {
     for (size_t i = 0; i < c->names.n; i++) add_candidate(c, c->names.entries[i].key);
 }
 
-struct str names_suggest(struct compiler *c, struct str word) {
+struct str names_suggest(struct compiler *c, struct str word)
+{
     if (!c->candidates) collect_candidates(c);
     return suggest_nearest(word, c->candidates, c->candidate_count);
 }
 
-void names_help(struct compiler *c, struct diag *to, struct str word, const struct str *candidates, size_t n) {
+void names_help(struct compiler *c, struct diag *to, struct str word, const struct str *candidates, size_t n)
+{
     struct str near = suggest_tried(word);
     if (!near.n) near = candidates ? suggest_nearest(word, candidates, n) : names_suggest(c, word);
     if (near.n) diag_fix(c->d, to, "did you mean:", "%.*s", STR_ARG(near));
 }
 
-/* --- the name space --------------------------------------------------------------------------------------------------- */
+/* --- the name space --- */
 
-static void add_name(struct compiler *c, struct item_ref ref, enum name_kind kind) {
+static void add_name(struct compiler *c, struct item_ref ref, enum name_kind kind)
+{
     struct ast_item *item = ref.item;
     if (!item->name.n) return;
     struct word_field field;
@@ -51,7 +55,8 @@ static void add_name(struct compiler *c, struct item_ref ref, enum name_kind kin
     map_put(&c->names, item->name, n);
 }
 
-static void add_connector(struct compiler *c, struct ast_item *item) {
+static void add_connector(struct compiler *c, struct ast_item *item)
+{
     struct ast_argument *first = item->arguments;
     if (!str_eq(item->name, STR("connector")) || !first || first->kind != ARGUMENT_LITERAL ||
         first->literal->kind != LITERAL_TEXT) {
@@ -60,7 +65,8 @@ static void add_connector(struct compiler *c, struct ast_item *item) {
     if (!map_has(&c->connectors, first->literal->text)) map_put(&c->connectors, first->literal->text, item);
 }
 
-void names_collect(struct compiler *c) {
+void names_collect(struct compiler *c)
+{
     for (size_t i = 0; i < c->items.n; i++) {
         struct item_ref ref = c->items.v[i];
         switch (ref.item->kind) {
@@ -68,12 +74,16 @@ void names_collect(struct compiler *c) {
         case ITEM_DEFINE: add_name(c, ref, NAME_DEFINE); break;
         case ITEM_BROKEN: add_name(c, ref, NAME_BROKEN); break;
         case ITEM_DECLARATION: add_connector(c, ref.item); break;
-        case ITEM_IMPORT: case ITEM_DEFAULTS: case ITEM_RULE: case ITEM_TEST: break;
+        case ITEM_IMPORT:
+        case ITEM_DEFAULTS:
+        case ITEM_RULE:
+        case ITEM_TEST: break;
         }
     }
 }
 
-bool names_stand_bare(void *compiler, struct str name) {
+bool names_stand_bare(void *compiler, struct str name)
+{
     struct compiler *c = compiler;
     struct word_field field;
     if (words_find_field(name, &field)) return field.type == TYPE_YESNO;
@@ -83,7 +93,8 @@ bool names_stand_bare(void *compiler, struct str name) {
 
 struct name *names_find(struct compiler *c, struct str name) { return map_get(&c->names, name); }
 
-struct name *names_list(struct compiler *c, struct str name, struct span at) {
+struct name *names_list(struct compiler *c, struct str name, struct span at)
+{
     struct name *n = map_get(&c->names, name);
     if (!n) {
         struct diag *d = diag_add(c->d, DIAG_E200, at, "there is no list `%.*s`", STR_ARG(name));
@@ -94,7 +105,8 @@ struct name *names_list(struct compiler *c, struct str name, struct span at) {
     n->used = true;
     if (n->kind == NAME_BROKEN) return NULL;
     if (n->kind == NAME_DEFINE) {
-        struct diag *d = diag_add(c->d, DIAG_E200, at, "`%.*s` is a definition, and a list is wanted here", STR_ARG(name));
+        struct diag *d =
+            diag_add(c->d, DIAG_E200, at, "`%.*s` is a definition, and a list is wanted here", STR_ARG(name));
         diag_note(c->d, d, n->at, "it is defined here");
         return NULL;
     }
@@ -107,7 +119,8 @@ struct name *names_list(struct compiler *c, struct str name, struct span at) {
     return n->state == NAME_DONE ? n : NULL;
 }
 
-struct ir *names_define(struct compiler *c, struct name *n, struct span at) {
+struct ir *names_define(struct compiler *c, struct name *n, struct span at)
+{
     n->used = true;
     if (n->kind == NAME_BROKEN || n->state == NAME_FAILED) return NULL;
     if (n->state == NAME_BUSY) {
@@ -123,7 +136,8 @@ struct ir *names_define(struct compiler *c, struct name *n, struct span at) {
     return n->ir;
 }
 
-void names_warn_unused(struct compiler *c) {
+void names_warn_unused(struct compiler *c)
+{
     for (size_t i = 0; i < c->names.n; i++) {
         const struct name *n = c->names.entries[i].value;
         if (n->kind != NAME_LIST || n->used) continue;

@@ -11,13 +11,15 @@ struct gather_set {
 
 static struct str in_quotes(struct compiler *c, struct str name) { return arena_printf(c->a, "`%.*s`", STR_ARG(name)); }
 
-/* --- words of an enumeration ------------------------------------------------------------------------------------------- */
+/* --- words of an enumeration --- */
 
-static bool add_word(struct compiler *c, const struct field_use *f, const struct ast_value *v, struct gather_set *set) {
+static bool add_word(struct compiler *c, const struct field_use *f, const struct ast_value *v, struct gather_set *set)
+{
     struct str word = v->field ? v->field->name : v->literal->text;
     bool known = vocabulary_has_word(f->row->words, word);
     if (!v->field || !known) {
-        struct diag *d = diag_add(c->d, DIAG_E204, v->span, "`%.*s` is never `%.*s`", STR_ARG(f->ast->name), STR_ARG(word));
+        struct diag *d =
+            diag_add(c->d, DIAG_E204, v->span, "`%.*s` is never `%.*s`", STR_ARG(f->ast->name), STR_ARG(word));
         if (known) {
             diag_fix(c->d, d, "without quotes:", "%.*s", STR_ARG(word));
             return false;
@@ -40,28 +42,34 @@ static bool add_word(struct compiler *c, const struct field_use *f, const struct
     return true;
 }
 
-/* --- fields on the right side ------------------------------------------------------------------------------------------ */
+/* --- fields on the right side --- */
 
-static bool right_field(struct compiler *c, const struct field_use *f, const struct ast_value *v, struct test *t) {
+static bool right_field(struct compiler *c, const struct field_use *f, const struct ast_value *v, struct test *t)
+{
     struct field_use right;
     if (f->in_where) {
-        diag_add(c->d, DIAG_E210, v->span, "inside `where`, the parts of the element are compared with plain values only");
+        diag_add(c->d, DIAG_E210, v->span,
+                 "inside `where`, the parts of the element are compared with plain values only");
         return false;
     }
     if (!check_field(c, v->field, NULL, &right)) return false;
     if (right.quantifier != Q_NONE) {
-        diag_add(c->d, DIAG_E208, v->span, "a quantifier stands before the first field of a test, not on its right side");
+        diag_add(c->d, DIAG_E208, v->span,
+                 "a quantifier stands before the first field of a test, not on its right side");
         return false;
     }
     if (right.word.type != f->word.type) {
-        diag_add(c->d, DIAG_E203, v->span, "`%.*s` is %s, and `%.*s` is %s: they cannot be compared", STR_ARG(f->ast->name),
-                 value_type_phrases[f->word.type], STR_ARG(v->field->name), value_type_phrases[right.word.type]);
+        diag_add(c->d, DIAG_E203, v->span, "`%.*s` is %s, and `%.*s` is %s: they cannot be compared",
+                 STR_ARG(f->ast->name), value_type_phrases[f->word.type], STR_ARG(v->field->name),
+                 value_type_phrases[right.word.type]);
         return false;
     }
     if (right.row->of == FACT_RECIPIENT && (f->row->of != FACT_RECIPIENT || f->quantifier != Q_NONE)) {
-        struct diag *d = diag_add(c->d, DIAG_E203, v->span, "`%.*s` has another value for each recipient and belongs on the left side",
+        struct diag *d = diag_add(c->d, DIAG_E203, v->span,
+                                  "`%.*s` has another value for each recipient and belongs on the left side",
                                   STR_ARG(v->field->name));
-        if (f->quantifier == Q_NONE) diag_fix(c->d, d, "", "%.*s is %.*s", STR_ARG(v->field->name), STR_ARG(f->ast->name));
+        if (f->quantifier == Q_NONE)
+            diag_fix(c->d, d, "", "%.*s is %.*s", STR_ARG(v->field->name), STR_ARG(f->ast->name));
         return false;
     }
     t->operand = OPERAND_FIELD;
@@ -70,13 +78,15 @@ static bool right_field(struct compiler *c, const struct field_use *f, const str
 }
 
 /* A name on the right side that is neither a word nor a list is a field, or a mistake. */
-static bool is_list_name(struct compiler *c, const struct ast_value *v) {
+static bool is_list_name(struct compiler *c, const struct ast_value *v)
+{
     const struct name *n = v->field && !v->field->text ? names_find(c, v->field->name) : NULL;
     return n && n->kind != NAME_DEFINE;
 }
 
 static bool wrong_list_type(struct compiler *c, const struct field_use *f, const struct name *n, enum value_type want,
-                            struct span at) {
+                            struct span at)
+{
     struct diag *d = diag_add(c->d, DIAG_E203, at, "`%.*s` is a list of %s, and %s are wanted here", STR_ARG(n->name),
                               value_type_plurals[n->type], value_type_plurals[want]);
     diag_note(c->d, d, n->at, "it is here");
@@ -86,10 +96,11 @@ static bool wrong_list_type(struct compiler *c, const struct field_use *f, const
     return false;
 }
 
-/* --- texts ------------------------------------------------------------------------------------------------------------- */
+/* --- texts --- */
 
 /* Domains are compared by lower-case letters as people write them; texts as they are (the machine folds). */
-static void text_form(struct compiler *c, const struct field_use *f, struct constant *k) {
+static void text_form(struct compiler *c, const struct field_use *f, struct constant *k)
+{
     if (f->word.type != TYPE_DOMAIN) return;
     struct buf b = {0};
     fold_lower_nfc(k->text, &b);
@@ -98,7 +109,8 @@ static void text_form(struct compiler *c, const struct field_use *f, struct cons
 }
 
 /* The machine matches the folded pattern, which may be longer than what was written. */
-static bool like_is_short(struct str pattern) {
+static bool like_is_short(struct str pattern)
+{
     struct buf folded = {0};
     fold_text(pattern, FOLD_TRIM, &folded, NULL);
     bool ok = pattern.n <= LIMIT_LIKE_PATTERN && like_is_valid(buf_str(&folded));
@@ -106,17 +118,20 @@ static bool like_is_short(struct str pattern) {
     return ok;
 }
 
-static bool like_list_is_short(struct compiler *c, const struct constant *v, size_t n, struct span at) {
+static bool like_list_is_short(struct compiler *c, const struct constant *v, size_t n, struct span at)
+{
     for (size_t i = 0; i < n; i++) {
         if (like_is_short(v[i].text)) continue;
-        diag_add(c->d, DIAG_E219, at, "entry %zu is too long: a pattern of `like` has at most %d bytes", i + 1, LIMIT_LIKE_PATTERN);
+        diag_add(c->d, DIAG_E219, at, "entry %zu is too long: a pattern of `like` has at most %d bytes", i + 1,
+                 LIMIT_LIKE_PATTERN);
         return false;
     }
     return true;
 }
 
 static bool text_constant(struct compiler *c, const struct field_use *f, enum relation r, const struct ast_literal *l,
-                          struct constant *out) {
+                          struct constant *out)
+{
     if (!value_needle(c, l, r == REL_EQUAL || r == REL_LIKE, out)) return false;
     text_form(c, f, out);
     if (r != REL_LIKE) return true;
@@ -131,10 +146,11 @@ static bool text_constant(struct compiler *c, const struct field_use *f, enum re
     return true;
 }
 
-/* --- sets -------------------------------------------------------------------------------------------------------------- */
+/* --- sets --- */
 
 static bool add_value(struct compiler *c, const struct field_use *f, enum relation r, enum value_type type,
-                      const struct ast_value *v, struct gather_set *set) {
+                      const struct ast_value *v, struct gather_set *set)
+{
     if (type == TYPE_WORD) return add_word(c, f, v, set);
     struct constant k;
     if (v->literal) {
@@ -147,10 +163,12 @@ static bool add_value(struct compiler *c, const struct field_use *f, enum relati
         struct word_field word;
         struct diag *d;
         if (words_find_field(v->field->name, &word)) {
-            d = diag_add(c->d, DIAG_E203, v->span, "a field cannot stand among the values of a set: write a test of its own");
+            d = diag_add(c->d, DIAG_E203, v->span,
+                         "a field cannot stand among the values of a set: write a test of its own");
         } else {
             d = diag_add(c->d, DIAG_E200, v->span, "there is no list `%.*s`", STR_ARG(v->field->name));
-            if (type == TYPE_TEXT || type == TYPE_DOMAIN) diag_fix(c->d, d, "a text stands in quotes:", "\"%.*s\"", STR_ARG(v->field->name));
+            if (type == TYPE_TEXT || type == TYPE_DOMAIN)
+                diag_fix(c->d, d, "a text stands in quotes:", "\"%.*s\"", STR_ARG(v->field->name));
         }
         return false;
     }
@@ -168,7 +186,8 @@ static bool add_value(struct compiler *c, const struct field_use *f, enum relati
 
 /* Constants of a set become the test's operand: a named list alone stays that list. */
 static bool set_operand(struct compiler *c, const struct field_use *f, enum relation r, enum value_type type,
-                        const struct ast_set *set, struct test *t) {
+                        const struct ast_set *set, struct test *t)
+{
     const struct ast_value *only = set->parenthesised ? NULL : set->values;
     bool words = type == TYPE_WORD;
     if (only && only->field && !words) {
@@ -200,16 +219,18 @@ static bool set_operand(struct compiler *c, const struct field_use *f, enum rela
     return ok;
 }
 
-/* --- one value --------------------------------------------------------------------------------------------------------- */
+/* --- one value --- */
 
-static bool constant_operand(struct compiler *c, const struct constant *k, struct test *t) {
+static bool constant_operand(struct compiler *c, const struct constant *k, struct test *t)
+{
     t->operand = OPERAND_CONSTANT;
     t->a = pool_constant(&c->pool, k);
     return true;
 }
 
 static bool value_operand(struct compiler *c, const struct field_use *f, enum relation r, const struct ast_value *v,
-                          struct test *t) {
+                          struct test *t)
+{
     enum value_type type = f->word.type;
     struct constant k;
     if (type == TYPE_WORD && !(v->field && !vocabulary_has_word(f->row->words, v->field->name) &&
@@ -241,7 +262,8 @@ static bool value_operand(struct compiler *c, const struct field_use *f, enum re
     return right_field(c, f, v, t);
 }
 
-static bool range_operand(struct compiler *c, const struct field_use *f, const struct ast_verb *v, struct test *t) {
+static bool range_operand(struct compiler *c, const struct field_use *f, const struct ast_verb *v, struct test *t)
+{
     struct constant low, high;
     struct str of = in_quotes(c, f->ast->name);
     if (!v->value->literal || !v->value2->literal) {
@@ -262,7 +284,8 @@ static bool range_operand(struct compiler *c, const struct field_use *f, const s
     return true;
 }
 
-static bool pattern_operand(struct compiler *c, const struct ast_verb *v, struct test *t) {
+static bool pattern_operand(struct compiler *c, const struct ast_verb *v, struct test *t)
+{
     VEC(struct pattern_source) all = {0};
     bool ok = true;
     for (const struct ast_value *x = v->set ? v->set->values : v->value; x; x = x->next) {
@@ -289,31 +312,36 @@ static bool pattern_operand(struct compiler *c, const struct ast_verb *v, struct
 }
 
 /* The text after contains, starts with, ends with, like, whatever the field's type; or a set of texts. */
-static bool affix_operand(struct compiler *c, const struct field_use *f, const struct ast_verb *v, struct test *t) {
+static bool affix_operand(struct compiler *c, const struct field_use *f, const struct ast_verb *v, struct test *t)
+{
     struct constant k;
     if (v->set) return set_operand(c, f, (enum relation)t->relation, TYPE_TEXT, v->set, t);
     if (!v->value || !v->value->literal) return false;
     return text_constant(c, f, (enum relation)t->relation, v->value->literal, &k) && constant_operand(c, &k, t);
 }
 
-/* --- contains ---------------------------------------------------------------------------------------------------------- */
+/* --- contains --- */
 
-static bool check_counts(struct compiler *c, const struct ast_verb *v, struct test *t) {
+static bool check_counts(struct compiler *c, const struct ast_verb *v, struct test *t)
+{
     if (!v->counted && v->many != MANY_AT_LEAST) return true;
     t->counted = true;
     t->least = v->least;
     t->most = v->many == MANY_AT_LEAST ? -1 : v->most;
     if (t->least < 1) {
-        struct diag *d = diag_add(c->d, DIAG_E203, v->span, "counting begins at 1: `at least %lld` always holds", (long long)t->least);
+        struct diag *d = diag_add(c->d, DIAG_E203, v->span, "counting begins at 1: `at least %lld` always holds",
+                                  (long long)t->least);
         diag_fix(c->d, d, "none at all:", "does not contain …");
         return false;
     }
     return t->most == -1 || t->most >= t->least; /* the grammar told the other case */
 }
 
-static bool contains_operand(struct compiler *c, const struct field_use *f, const struct ast_verb *v, struct test *t) {
+static bool contains_operand(struct compiler *c, const struct field_use *f, const struct ast_verb *v, struct test *t)
+{
     if (v->detector.n) {
-        struct diag *d = diag_add(c->d, DIAG_E233, v->detector_span, "detectors such as `%.*s` do not exist yet", STR_ARG(v->detector));
+        struct diag *d = diag_add(c->d, DIAG_E233, v->detector_span, "detectors such as `%.*s` do not exist yet",
+                                  STR_ARG(v->detector));
         diag_fix(c->d, d, "a text to search for stands in quotes:", "\"%.*s\"", STR_ARG(v->detector));
         return false;
     }
@@ -324,33 +352,35 @@ static bool contains_operand(struct compiler *c, const struct field_use *f, cons
     if (!v->set) return true;
     uint32_t n = c->pool.lists.v[t->a].count;
     if (v->many == MANY_AT_LEAST && t->least > n) {
-        diag_add(c->d, DIAG_E203, v->set->span, "there are only %u of them, so `at least %lld` can never hold", n, (long long)t->least);
+        diag_add(c->d, DIAG_E203, v->set->span, "there are only %u of them, so `at least %lld` can never hold", n,
+                 (long long)t->least);
         return false;
     }
     return true;
 }
 
-/* --- by verb ----------------------------------------------------------------------------------------------------------- */
+/* --- by verb --- */
 
-bool check_operand(struct compiler *c, const struct field_use *f, const struct ast_verb *v, struct test *t) {
+bool check_operand(struct compiler *c, const struct field_use *f, const struct ast_verb *v, struct test *t)
+{
     switch (v->kind) {
     case VERB_IS:
-    case VERB_IS_OVER: case VERB_IS_UNDER: case VERB_IS_AT_LEAST: case VERB_IS_AT_MOST:
-    case VERB_IS_BEFORE: case VERB_IS_AFTER:
-        return value_operand(c, f, (enum relation)t->relation, v->value, t);
-    case VERB_IS_ANY_OF: case VERB_IS_IN:
-        return set_operand(c, f, REL_EQUAL, f->word.type, v->set, t);
-    case VERB_IS_LIKE: case VERB_STARTS_WITH: case VERB_ENDS_WITH:
-        return affix_operand(c, f, v, t);
-    case VERB_IS_PRESENT: case VERB_IS_ABSENT:
-        t->operand = OPERAND_NONE;
-        return true;
-    case VERB_IS_BETWEEN:
-        return range_operand(c, f, v, t);
-    case VERB_CONTAINS:
-        return contains_operand(c, f, v, t);
-    case VERB_MATCHES:
-        return pattern_operand(c, v, t);
+    case VERB_IS_OVER:
+    case VERB_IS_UNDER:
+    case VERB_IS_AT_LEAST:
+    case VERB_IS_AT_MOST:
+    case VERB_IS_BEFORE:
+    case VERB_IS_AFTER: return value_operand(c, f, (enum relation)t->relation, v->value, t);
+    case VERB_IS_ANY_OF:
+    case VERB_IS_IN: return set_operand(c, f, REL_EQUAL, f->word.type, v->set, t);
+    case VERB_IS_LIKE:
+    case VERB_STARTS_WITH:
+    case VERB_ENDS_WITH: return affix_operand(c, f, v, t);
+    case VERB_IS_PRESENT:
+    case VERB_IS_ABSENT: t->operand = OPERAND_NONE; return true;
+    case VERB_IS_BETWEEN: return range_operand(c, f, v, t);
+    case VERB_CONTAINS: return contains_operand(c, f, v, t);
+    case VERB_MATCHES: return pattern_operand(c, v, t);
     }
     return false;
 }

@@ -2,12 +2,14 @@
 
 #include <string.h>
 
-void pool_init(struct pool *pool, struct arena *arena, struct arena *scratch) {
+void pool_init(struct pool *pool, struct arena *arena, struct arena *scratch)
+{
     pool->arena = arena;
     pool->scratch = scratch;
 }
 
-void pool_free(struct pool *pool) {
+void pool_free(struct pool *pool)
+{
     map_free(&pool->known);
     buf_free(&pool->key);
     VEC_FREE(&pool->constants);
@@ -23,16 +25,19 @@ void pool_free(struct pool *pool) {
 }
 
 /* Keys are the members' bytes behind a letter for the table, so that padding and pointers never take part. */
-static void key_begin(struct pool *pool, char table) {
+static void key_begin(struct pool *pool, char table)
+{
     pool->key.n = 0;
     buf_add_byte(&pool->key, table);
 }
 static void key_number(struct pool *pool, uint64_t n) { buf_add(&pool->key, (struct str){(const char *)&n, sizeof n}); }
-static void key_text(struct pool *pool, struct str s) {
+static void key_text(struct pool *pool, struct str s)
+{
     key_number(pool, s.n);
     buf_add(&pool->key, s);
 }
-static void key_constant(struct pool *pool, const struct constant *c) {
+static void key_constant(struct pool *pool, const struct constant *c)
+{
     key_number(pool, (uint64_t)c->type << 2 | (uint64_t)c->date_only << 1 | (uint64_t)c->date_zoned);
     key_text(pool, c->text);
     key_number(pool, (uint64_t)c->number);
@@ -40,7 +45,8 @@ static void key_constant(struct pool *pool, const struct constant *c) {
     buf_add(&pool->key, (struct str){(const char *)c->high, sizeof c->high});
 }
 /* The index known under the key, or `next` after making it known. */
-static uint32_t key_find(struct pool *pool, size_t next) {
+static uint32_t key_find(struct pool *pool, size_t next)
+{
     uintptr_t found = (uintptr_t)map_get(&pool->known, buf_str(&pool->key));
     if (found) return (uint32_t)(found - 1);
     INVARIANT(next < UINT32_MAX);
@@ -48,7 +54,8 @@ static uint32_t key_find(struct pool *pool, size_t next) {
     return (uint32_t)next;
 }
 
-struct str pool_text(struct pool *pool, struct str s) {
+struct str pool_text(struct pool *pool, struct str s)
+{
     if (!s.n) return STR_NONE;
     key_begin(pool, 's');
     buf_add(&pool->key, s);
@@ -62,13 +69,15 @@ struct str pool_text(struct pool *pool, struct str s) {
     return (struct str){(const char *)found + 1, s.n};
 }
 
-static struct constant keep(struct pool *pool, const struct constant *c) {
+static struct constant keep(struct pool *pool, const struct constant *c)
+{
     struct constant out = *c;
     out.text = pool_text(pool, c->text);
     return out;
 }
 
-uint32_t pool_constant(struct pool *pool, const struct constant *c) {
+uint32_t pool_constant(struct pool *pool, const struct constant *c)
+{
     key_begin(pool, 'c');
     key_constant(pool, c);
     uint32_t i = key_find(pool, pool->constants.n);
@@ -76,7 +85,8 @@ uint32_t pool_constant(struct pool *pool, const struct constant *c) {
     return i;
 }
 
-uint32_t pool_list(struct pool *pool, struct str name, enum value_type type, const struct constant *v, size_t n) {
+uint32_t pool_list(struct pool *pool, struct str name, enum value_type type, const struct constant *v, size_t n)
+{
     uint32_t i = (uint32_t)pool->lists.n;
     if (!name.n) {
         key_begin(pool, 'l');
@@ -91,7 +101,8 @@ uint32_t pool_list(struct pool *pool, struct str name, enum value_type type, con
     return i;
 }
 
-uint32_t pool_patterns(struct pool *pool, const struct pattern_source *v, size_t n) {
+uint32_t pool_patterns(struct pool *pool, const struct pattern_source *v, size_t n)
+{
     key_begin(pool, 'p');
     for (size_t k = 0; k < n; k++) {
         key_number(pool, v[k].flags);
@@ -105,7 +116,8 @@ uint32_t pool_patterns(struct pool *pool, const struct pattern_source *v, size_t
     return i;
 }
 
-uint32_t pool_field(struct pool *pool, uint32_t field, struct str text, enum address_part part) {
+uint32_t pool_field(struct pool *pool, uint32_t field, struct str text, enum address_part part)
+{
     key_begin(pool, 'f');
     key_number(pool, field);
     key_number(pool, part);
@@ -117,11 +129,13 @@ uint32_t pool_field(struct pool *pool, uint32_t field, struct str text, enum add
     return i;
 }
 
-uint32_t pool_test(struct pool *pool, const struct test *t) {
+uint32_t pool_test(struct pool *pool, const struct test *t)
+{
     key_begin(pool, 't');
     key_number(pool, t->field);
     key_number(pool, (uint64_t)t->quantifier << 32 | (uint64_t)t->relation << 16 | (uint64_t)t->operand << 8 |
-                         (uint64_t)t->negated << 3 | (uint64_t)t->word << 2 | (uint64_t)t->all << 1 | (uint64_t)t->counted);
+                         (uint64_t)t->negated << 3 | (uint64_t)t->word << 2 | (uint64_t)t->all << 1 |
+                         (uint64_t)t->counted);
     key_number(pool, (uint64_t)t->least);
     key_number(pool, (uint64_t)t->most);
     key_number(pool, (uint64_t)t->a << 32 | t->b);
@@ -130,7 +144,8 @@ uint32_t pool_test(struct pool *pool, const struct test *t) {
     return i;
 }
 
-bool pool_is_full(const struct pool *pool) {
+bool pool_is_full(const struct pool *pool)
+{
     const size_t rows[] = {pool->constants.n, pool->lists.n,   pool->patterns.n, pool->field_refs.n,   pool->tests.n,
                            pool->arguments.n, pool->actions.n, pool->rules.n,    pool->declarations.n, pool->code.n};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -139,13 +154,14 @@ bool pool_is_full(const struct pool *pool) {
     return false;
 }
 
-void pool_finish(struct pool *pool, struct program *p) {
-#define FINISH(table)                                                                              \
-    do {                                                                                           \
-        INVARIANT(pool->table.n < UINT32_MAX);                                                     \
-        p->table##_count = (uint32_t)pool->table.n;                                                \
-        p->table = arena_array(p->arena, pool->table.n ? pool->table.n : 1, sizeof *p->table);     \
-        if (pool->table.n) memcpy(p->table, pool->table.v, pool->table.n * sizeof *p->table);      \
+void pool_finish(struct pool *pool, struct program *p)
+{
+#define FINISH(table)                                                                                                  \
+    do {                                                                                                               \
+        INVARIANT(pool->table.n < UINT32_MAX);                                                                         \
+        p->table##_count = (uint32_t)pool->table.n;                                                                    \
+        p->table = arena_array(p->arena, pool->table.n ? pool->table.n : 1, sizeof *p->table);                         \
+        if (pool->table.n) memcpy(p->table, pool->table.v, pool->table.n * sizeof *p->table);                          \
     } while (0)
     FINISH(constants);
     FINISH(lists);

@@ -5,7 +5,7 @@
 #include "base/digest.h"
 #include "base/sort.h"
 
-/* --- options ----------------------------------------------------------------------------------------------------------- */
+/* --- options --- */
 
 static const struct param_row option_params[OPTION_COUNT] = {
 #define OPTION(id, name, type, words, value, doc, example) {name, type, words, false, false, false, false},
@@ -14,7 +14,8 @@ static const struct param_row option_params[OPTION_COUNT] = {
 };
 
 /* The position of a word among a row's words: the enums of bytecode/program.h are in that order. */
-static uint8_t word_index(const char *words, struct str word) {
+static uint8_t word_index(const char *words, struct str word)
+{
     struct str rest = str_of(words), head;
     for (uint8_t i = 0; rest.n; i++) {
         str_cut(rest, ' ', &head, &rest);
@@ -24,7 +25,8 @@ static uint8_t word_index(const char *words, struct str word) {
     return 0;
 }
 
-static struct rule_options options_default(void) {
+static struct rule_options options_default(void)
+{
     struct rule_options o = {0};
     uint64_t priority = 0;
     INVARIANT(str_to_u64(str_of(words_options[OPTION_PRIORITY].value), &priority));
@@ -36,7 +38,8 @@ static struct rule_options options_default(void) {
     return o;
 }
 
-static bool set_option(struct compiler *c, struct rule_options *o, enum option_id id, const struct bound *b) {
+static bool set_option(struct compiler *c, struct rule_options *o, enum option_id id, const struct bound *b)
+{
     const struct constant *k = &b->constant;
     struct rule *r = &o->values;
     o->set[id] = true;
@@ -52,8 +55,14 @@ static bool set_option(struct compiler *c, struct rule_options *o, enum option_i
     case OPTION_MODE: r->mode = word_index(words_options[id].words, k->text); break;
     case OPTION_ON_ERROR: r->on_error = word_index(words_options[id].words, k->text); break;
     case OPTION_ON_UNREADABLE: r->on_unreadable = word_index(words_options[id].words, k->text); break;
-    case OPTION_EFFECTIVE: r->has_effective = true; r->effective = *k; break;
-    case OPTION_EXPIRES: r->has_expires = true; r->expires = *k; break;
+    case OPTION_EFFECTIVE:
+        r->has_effective = true;
+        r->effective = *k;
+        break;
+    case OPTION_EXPIRES:
+        r->has_expires = true;
+        r->expires = *k;
+        break;
     case OPTION_OWNER: r->owner = k->text; break;
     case OPTION_TICKET: r->ticket = k->text; break;
     case OPTION_COMMENT: r->comment = k->text; break;
@@ -64,7 +73,8 @@ static bool set_option(struct compiler *c, struct rule_options *o, enum option_i
 }
 
 static bool take_options(struct compiler *c, const char *what, struct span at, const struct ast_argument *first,
-                         struct rule_options *o) {
+                         struct rule_options *o)
+{
     struct argument_rows rows = {what, option_params, OPTION_COUNT, false};
     struct bound bound[OPTION_COUNT];
     bool ok = arguments_bind(c, &rows, at, first, bound);
@@ -74,31 +84,35 @@ static bool take_options(struct compiler *c, const char *what, struct span at, c
     const struct rule *r = &o->values;
     if (ok && r->has_effective && r->has_expires && r->effective.date_zoned == r->expires.date_zoned &&
         r->effective.number >= r->expires.number) {
-        struct diag *d = diag_add(c->d, DIAG_E219, o->at[OPTION_EXPIRES], "the rule would expire before it takes effect");
+        struct diag *d =
+            diag_add(c->d, DIAG_E219, o->at[OPTION_EXPIRES], "the rule would expire before it takes effect");
         diag_note(c->d, d, o->at[OPTION_EFFECTIVE], "it takes effect here");
         ok = false;
     }
     return ok;
 }
 
-/* --- identity ---------------------------------------------------------------------------------------------------------- */
+/* --- identity --- */
 
 /* What stands for a whole rule: its name, else its condition. */
-static struct span heading(const struct ast_item *item) {
+static struct span heading(const struct ast_item *item)
+{
     if (item->rule.name) return item->rule.name->span;
     return item->rule.when && item->rule.when->span.to ? item->rule.when->span : item->span;
 }
 
 enum { IDENTITY_HEX = 12 };
 
-static bool name_fault(struct str s) {
+static bool name_fault(struct str s)
+{
     for (size_t i = 0; i < s.n; i++) {
         if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f) return true;
     }
     return !s.n || s.n > 200;
 }
 
-static struct str hash_of(struct compiler *c, const struct ast_rule *rule) {
+static struct str hash_of(struct compiler *c, const struct ast_rule *rule)
+{
     struct buf b = {0};
     uint8_t digest[DIGEST_SIZE];
     char hex[DIGEST_HEX_SIZE];
@@ -109,7 +123,8 @@ static struct str hash_of(struct compiler *c, const struct ast_rule *rule) {
     return arena_str(c->a, (struct str){hex, IDENTITY_HEX});
 }
 
-static bool take_identity(struct compiler *c, const struct ast_item *item, struct rule *out) {
+static bool take_identity(struct compiler *c, const struct ast_item *item, struct rule *out)
+{
     const struct ast_rule *rule = &item->rule;
     out->named = rule->name != NULL;
     out->identity = out->named ? rule->name->text : hash_of(c, rule);
@@ -123,7 +138,8 @@ static bool take_identity(struct compiler *c, const struct ast_item *item, struc
         return true;
     }
     if (out->named) {
-        struct diag *d = diag_add(c->d, DIAG_E201, rule->name->span, "another rule is named `%.*s`", STR_ARG(out->identity));
+        struct diag *d =
+            diag_add(c->d, DIAG_E201, rule->name->span, "another rule is named `%.*s`", STR_ARG(out->identity));
         diag_note(c->d, d, heading(other), "it is here");
         return false;
     }
@@ -137,7 +153,7 @@ static bool take_identity(struct compiler *c, const struct ast_item *item, struc
     return true;
 }
 
-/* --- one rule ---------------------------------------------------------------------------------------------------------- */
+/* --- one rule --- */
 
 struct checked {
     struct rule rule;
@@ -146,7 +162,8 @@ struct checked {
 };
 
 /* when and not unless and not unless … */
-static struct ir *whole_condition(struct compiler *c, const struct ast_rule *rule) {
+static struct ir *whole_condition(struct compiler *c, const struct ast_rule *rule)
+{
     struct ir *x = check_condition(c, rule->when, NULL);
     bool ok = x != NULL;
     for (const struct ast_condition *u = rule->unless; u; u = u->next) {
@@ -157,15 +174,20 @@ static struct ir *whole_condition(struct compiler *c, const struct ast_rule *rul
     return ok ? x : NULL;
 }
 
-static bool within_limits(struct compiler *c, const struct ir *x, uint32_t actions, struct span at) {
+static bool within_limits(struct compiler *c, const struct ir *x, uint32_t actions, struct span at)
+{
     const char *limit = NULL;
-    if (x->need > PROGRAM_STACK_MAX) limit = "parentheses of this condition are nested too deeply: at most 64 answers can be open at once";
-    if (x->size + actions + 2 > COMPILER_RULE_CODE_MAX) limit = "with its definitions written out this rule is longer than 65536 instructions";
+    if (x->need > PROGRAM_STACK_MAX)
+        limit = "parentheses of this condition are nested too deeply: at most 64 answers can be open at once";
+    if (x->size + actions + 2 > COMPILER_RULE_CODE_MAX)
+        limit = "with its definitions written out this rule is longer than 65536 instructions";
     if (limit) diag_add(c->d, DIAG_E232, at, "%s", limit);
     return !limit;
 }
 
-static bool check_rule(struct compiler *c, const struct ast_item *item, const struct rule_options *defaults, struct checked *out) {
+static bool check_rule(struct compiler *c, const struct ast_item *item, const struct rule_options *defaults,
+                       struct checked *out)
+{
     const struct ast_rule *rule = &item->rule;
     struct rule_options o = *defaults;
     bool ok = take_options(c, "a rule", heading(item), rule->options, &o);
@@ -176,7 +198,8 @@ static bool check_rule(struct compiler *c, const struct ast_item *item, const st
     return ok && within_limits(c, out->condition, out->action_count, heading(item));
 }
 
-static void record(struct compiler *c, const struct ast_item *item, struct rule *r) {
+static void record(struct compiler *c, const struct ast_item *item, struct rule *r)
+{
     r->identity = pool_text(&c->pool, r->identity);
     r->owner = pool_text(&c->pool, r->owner);
     r->ticket = pool_text(&c->pool, r->ticket);
@@ -185,12 +208,14 @@ static void record(struct compiler *c, const struct ast_item *item, struct rule 
     r->origin = load_origin(c, heading(item));
 }
 
-static int by_priority(const void *a, const void *b, void *ctx) {
+static int by_priority(const void *a, const void *b, void *ctx)
+{
     (void)ctx;
     return (int)((const struct checked *)a)->rule.priority - (int)((const struct checked *)b)->rule.priority;
 }
 
-void rules_check(struct compiler *c) {
+void rules_check(struct compiler *c)
+{
     VEC(struct checked) all = {0};
     struct rule_options *defaults = ARENA_ARRAY(c->a, struct rule_options, c->units.n); /* of each file */
     for (size_t i = 0; i < c->units.n; i++) defaults[i] = options_default();
@@ -206,7 +231,8 @@ void rules_check(struct compiler *c) {
         total += one.condition->size + one.action_count + 2;
         VEC_PUSH(&all, one);
         if (total > COMPILER_CODE_MAX) {
-            diag_add(c->d, DIAG_E232, heading(item), "all rules together are longer than %d instructions", COMPILER_CODE_MAX);
+            diag_add(c->d, DIAG_E232, heading(item), "all rules together are longer than %d instructions",
+                     COMPILER_CODE_MAX);
             break;
         }
     }
@@ -221,9 +247,10 @@ void rules_check(struct compiler *c) {
     VEC_FREE(&all);
 }
 
-/* --- tests in rule files ----------------------------------------------------------------------------------------------- */
+/* --- tests in rule files --- */
 
-static void check_fact(struct compiler *c, const struct ast_fact *f) {
+static void check_fact(struct compiler *c, const struct ast_fact *f)
+{
     static const char *const others[] = {"message", "mode", "date", "time"};
     struct word_field word;
     const struct name *n = names_find(c, f->name);
@@ -235,12 +262,15 @@ static void check_fact(struct compiler *c, const struct ast_fact *f) {
     names_help(c, d, f->name, NULL, 0);
 }
 
-void tests_check(struct compiler *c) {
+void tests_check(struct compiler *c)
+{
     bool told = false;
     for (size_t i = 0; i < c->items.n; i++) {
         const struct ast_item *item = c->items.v[i].item;
         if (item->kind != ITEM_TEST) continue;
-        if (!told) diag_add(c->d, DIAG_W315, item->text ? item->text->span : item->span, "tests in rule files are not run yet");
+        if (!told)
+            diag_add(c->d, DIAG_W315, item->text ? item->text->span : item->span,
+                     "tests in rule files are not run yet");
         told = true;
         for (const struct ast_fact *f = item->facts; f; f = f->next) check_fact(c, f);
         for (const struct ast_action *a = item->expect; a; a = a->next) {

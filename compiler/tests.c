@@ -2,9 +2,13 @@
 
 /* Which verbs a field of each type has, and the relation each asks for. */
 enum {
-    T_TEXT = 1 << TYPE_TEXT, T_ADDRESS = 1 << TYPE_ADDRESS, T_DOMAIN = 1 << TYPE_DOMAIN,
+    T_TEXT = 1 << TYPE_TEXT,
+    T_ADDRESS = 1 << TYPE_ADDRESS,
+    T_DOMAIN = 1 << TYPE_DOMAIN,
     T_MEASURE = 1 << TYPE_NUMBER | 1 << TYPE_SIZE | 1 << TYPE_DURATION,
-    T_TIME = 1 << TYPE_DATE | 1 << TYPE_CLOCK, T_NETWORK = 1 << TYPE_NETWORK, T_WORD = 1 << TYPE_WORD,
+    T_TIME = 1 << TYPE_DATE | 1 << TYPE_CLOCK,
+    T_NETWORK = 1 << TYPE_NETWORK,
+    T_WORD = 1 << TYPE_WORD,
     T_ALL = T_TEXT | T_ADDRESS | T_DOMAIN | T_MEASURE | T_TIME | T_NETWORK | T_WORD
 };
 static const struct verb_row {
@@ -33,7 +37,8 @@ static const struct verb_row {
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };
 
-static const struct verb_row *verb_of(enum ast_verb_kind kind) {
+static const struct verb_row *verb_of(enum ast_verb_kind kind)
+{
     for (size_t i = 0; i < VERBS; i++) {
         if (verbs[i].verb == kind) return &verbs[i];
     }
@@ -42,14 +47,26 @@ static const struct verb_row *verb_of(enum ast_verb_kind kind) {
 }
 
 /* The verb meant, when another type's was used: over a date is after it, and the other way round. */
-static const char *meant(enum ast_verb_kind kind, enum value_type type) {
-    static const struct { enum ast_verb_kind said; unsigned types; const char *instead; } instead[] = {
-        {VERB_IS_OVER, T_TIME, "is after"}, {VERB_IS_UNDER, T_TIME, "is before"},
-        {VERB_IS_AT_LEAST, T_TIME, "is after"}, {VERB_IS_AT_MOST, T_TIME, "is before"},
-        {VERB_IS_BEFORE, T_MEASURE, "is under"}, {VERB_IS_AFTER, T_MEASURE, "is over"},
-        {VERB_CONTAINS, T_DOMAIN | T_WORD | T_MEASURE, "is"}, {VERB_CONTAINS, T_NETWORK, "is in"},
-        {VERB_STARTS_WITH, T_DOMAIN, "is like"}, {VERB_MATCHES, T_DOMAIN, "is like"},
-        {VERB_IS_LIKE, T_NETWORK, "is in"}, {VERB_MATCHES, T_NETWORK, "is in"}, {VERB_STARTS_WITH, T_NETWORK, "is in"},
+static const char *meant(enum ast_verb_kind kind, enum value_type type)
+{
+    static const struct {
+        enum ast_verb_kind said;
+        unsigned types;
+        const char *instead;
+    } instead[] = {
+        {VERB_IS_OVER, T_TIME, "is after"},
+        {VERB_IS_UNDER, T_TIME, "is before"},
+        {VERB_IS_AT_LEAST, T_TIME, "is after"},
+        {VERB_IS_AT_MOST, T_TIME, "is before"},
+        {VERB_IS_BEFORE, T_MEASURE, "is under"},
+        {VERB_IS_AFTER, T_MEASURE, "is over"},
+        {VERB_CONTAINS, T_DOMAIN | T_WORD | T_MEASURE, "is"},
+        {VERB_CONTAINS, T_NETWORK, "is in"},
+        {VERB_STARTS_WITH, T_DOMAIN, "is like"},
+        {VERB_MATCHES, T_DOMAIN, "is like"},
+        {VERB_IS_LIKE, T_NETWORK, "is in"},
+        {VERB_MATCHES, T_NETWORK, "is in"},
+        {VERB_STARTS_WITH, T_NETWORK, "is in"},
     };
     for (size_t i = 0; i < sizeof instead / sizeof *instead; i++) {
         if (instead[i].said == kind && instead[i].types & 1u << type) return instead[i].instead;
@@ -57,7 +74,9 @@ static const char *meant(enum ast_verb_kind kind, enum value_type type) {
     return NULL;
 }
 
-static void tell_verb(struct compiler *c, const struct field_use *f, const struct verb_row *row, const struct ast_verb *v) {
+static void tell_verb(struct compiler *c, const struct field_use *f, const struct verb_row *row,
+                      const struct ast_verb *v)
+{
     struct str name = f->ast->name;
     enum value_type type = f->word.type;
     struct diag *d;
@@ -79,11 +98,13 @@ static void tell_verb(struct compiler *c, const struct field_use *f, const struc
 }
 
 /* Verbs that mean "all of them" to some readers and "one of them" to others (LANGUAGE section 2). */
-static bool needs_quantifier(enum relation r, bool negated) {
+static bool needs_quantifier(enum relation r, bool negated)
+{
     return negated || r == REL_UNDER || r == REL_AT_MOST || r == REL_BETWEEN || r == REL_BEFORE;
 }
 
-static bool choose_quantifier(struct compiler *c, const struct field_use *f, const struct ast_verb *v, struct test *t) {
+static bool choose_quantifier(struct compiler *c, const struct field_use *f, const struct ast_verb *v, struct test *t)
+{
     t->quantifier = (uint8_t)f->quantifier;
     if (f->in_where || f->quantifier != Q_NONE || f->row->of != FACT_ELEMENT) return true;
     if (t->relation == REL_PRESENT && f->word.part == PART_WHOLE) return true; /* of the whole */
@@ -94,37 +115,44 @@ static bool choose_quantifier(struct compiler *c, const struct field_use *f, con
     struct str name = f->ast->name, text = c->d->sources->list.v[v->span.source]->text;
     struct str verb = str_slice(text, v->span.from, v->span.to);
     if (f->ast->text) name = str_slice(text, f->ast->name_span.from, f->ast->text->span.to);
-    struct diag *d = diag_add(c->d, DIAG_E207, f->ast->span, "`%.*s` can have several values; say which you mean", STR_ARG(name));
+    struct diag *d =
+        diag_add(c->d, DIAG_E207, f->ast->span, "`%.*s` can have several values; say which you mean", STR_ARG(name));
     diag_note(c->d, d, v->span, "this can be meant of one of them, or of all");
     diag_fix(c->d, d, "one of them, at least:", "any %.*s %.*s", STR_ARG(name), STR_ARG(verb));
     diag_fix(c->d, d, "there are some, and all of them:", "every %.*s %.*s", STR_ARG(name), STR_ARG(verb));
     return false;
 }
 
-static struct ir *test_ir(struct compiler *c, const struct field_use *f, struct test *t, struct span at) {
+static struct ir *test_ir(struct compiler *c, const struct field_use *f, struct test *t, struct span at)
+{
     t->origin = load_origin(c, at);
     struct ir *x = ir_new(c, IR_TEST, NULL, NULL);
     x->index = pool_test(&c->pool, t);
-    x->content = words_reads_content(f->word.field) || (t->operand == OPERAND_FIELD &&
-                 words_reads_content(c->pool.field_refs.v[t->a].field));
+    x->content = words_reads_content(f->word.field) ||
+                 (t->operand == OPERAND_FIELD && words_reads_content(c->pool.field_refs.v[t->a].field));
     x->recipients = !f->in_where && f->row->of == FACT_RECIPIENT && t->quantifier == Q_NONE;
     return x;
 }
 
-struct ir *check_bare(struct compiler *c, const struct field_use *f, struct span at) {
+struct ir *check_bare(struct compiler *c, const struct field_use *f, struct span at)
+{
     struct str name = f->ast->name;
     if (f->word.type != TYPE_YESNO) {
         struct diag *d = diag_add(c->d, DIAG_E213, f->ast->span, "`%.*s` is %s; say what it must be", STR_ARG(name),
                                   value_type_phrases[f->word.type]);
-        if (f->word.part == PART_WHOLE) diag_fix(c->d, d, "for example:", "%s", f->row->example);
-        else diag_fix(c->d, d, "for example:", "%.*s is present", STR_ARG(name));
+        if (f->word.part == PART_WHOLE)
+            diag_fix(c->d, d, "for example:", "%s", f->row->example);
+        else
+            diag_fix(c->d, d, "for example:", "%.*s is present", STR_ARG(name));
         return NULL;
     }
-    struct test t = {.field = f->ref, .quantifier = (uint8_t)f->quantifier, .relation = REL_TRUE, .a = NO_INDEX, .b = NO_INDEX};
+    struct test t = {
+        .field = f->ref, .quantifier = (uint8_t)f->quantifier, .relation = REL_TRUE, .a = NO_INDEX, .b = NO_INDEX};
     return test_ir(c, f, &t, at);
 }
 
-struct ir *check_test(struct compiler *c, const struct field_use *f, const struct ast_verb *v, struct span at) {
+struct ir *check_test(struct compiler *c, const struct field_use *f, const struct ast_verb *v, struct span at)
+{
     const struct verb_row *row = verb_of(v->kind);
     if (!(row->types & 1u << f->word.type)) {
         tell_verb(c, f, row, v);

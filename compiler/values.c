@@ -16,10 +16,10 @@ const char *const value_type_phrases[TYPE_NAME + 1] = {
 };
 
 const char *const value_type_plurals[TYPE_NAME + 1] = {
-    [TYPE_TEXT] = "texts",       [TYPE_ADDRESS] = "addresses",  [TYPE_DOMAIN] = "domains",
-    [TYPE_NUMBER] = "numbers",   [TYPE_SIZE] = "sizes",         [TYPE_DURATION] = "durations",
-    [TYPE_DATE] = "dates",       [TYPE_CLOCK] = "times of day", [TYPE_NETWORK] = "address ranges",
-    [TYPE_WORD] = "words",       [TYPE_YESNO] = "answers",      [TYPE_NAME] = "names",
+    [TYPE_TEXT] = "texts",     [TYPE_ADDRESS] = "addresses",  [TYPE_DOMAIN] = "domains",
+    [TYPE_NUMBER] = "numbers", [TYPE_SIZE] = "sizes",         [TYPE_DURATION] = "durations",
+    [TYPE_DATE] = "dates",     [TYPE_CLOCK] = "times of day", [TYPE_NETWORK] = "address ranges",
+    [TYPE_WORD] = "words",     [TYPE_YESNO] = "answers",      [TYPE_NAME] = "names",
 };
 
 /* How a literal of each type is written. */
@@ -39,13 +39,14 @@ static const char *const written_as[TYPE_NAME + 1] = {
 };
 
 static const enum value_type literal_types[] = {
-    [LITERAL_TEXT] = TYPE_TEXT,         [LITERAL_REGEX] = TYPE_TEXT, [LITERAL_NUMBER] = TYPE_NUMBER,
-    [LITERAL_SIZE] = TYPE_SIZE,         [LITERAL_DURATION] = TYPE_DURATION, [LITERAL_DATE] = TYPE_DATE,
-    [LITERAL_CLOCK] = TYPE_CLOCK,       [LITERAL_NETWORK] = TYPE_NETWORK,
+    [LITERAL_TEXT] = TYPE_TEXT,   [LITERAL_REGEX] = TYPE_TEXT,        [LITERAL_NUMBER] = TYPE_NUMBER,
+    [LITERAL_SIZE] = TYPE_SIZE,   [LITERAL_DURATION] = TYPE_DURATION, [LITERAL_DATE] = TYPE_DATE,
+    [LITERAL_CLOCK] = TYPE_CLOCK, [LITERAL_NETWORK] = TYPE_NETWORK,
 };
 
 /* Runs one of the `… , struct buf *` canonical forms of mail/ and keeps its result. */
-static bool canonical(struct compiler *c, bool (*form)(struct str, struct buf *), struct str text, struct str *out) {
+static bool canonical(struct compiler *c, bool (*form)(struct str, struct buf *), struct str text, struct str *out)
+{
     struct buf b = {0};
     bool ok = form(text, &b);
     if (ok) *out = arena_str(c->a, buf_str(&b));
@@ -53,14 +54,13 @@ static bool canonical(struct compiler *c, bool (*form)(struct str, struct buf *)
     return ok;
 }
 
-const char *value_parse(struct compiler *c, enum value_type type, struct str text, struct constant *out) {
+const char *value_parse(struct compiler *c, enum value_type type, struct str text, struct constant *out)
+{
     *out = (struct constant){.type = type};
     switch (type) {
     case TYPE_TEXT:
     case TYPE_WORD:
-    case TYPE_NAME:
-        out->text = text;
-        return NULL;
+    case TYPE_NAME: out->text = text; return NULL;
     case TYPE_ADDRESS:
         if (canonical(c, address_canonical_pattern, text, &out->text)) return NULL;
         if (domain_is_valid(text, true)) return "is a domain; every address of it is written with an @ before it";
@@ -69,17 +69,15 @@ const char *value_parse(struct compiler *c, enum value_type type, struct str tex
         if (canonical(c, domain_canonical, text, &out->text)) return NULL;
         if (str_find_byte(text, '@') != STR_NPOS) return "is an address; a domain is what stands behind the @";
         return "is not a domain";
-    case TYPE_NETWORK:
-        return ip_range_parse(text, out->low, out->high, NULL) ? NULL : "is not an address range";
-    case TYPE_NUMBER:
-        return str_to_i64(text, &out->number) ? NULL : "is not a number";
-    default:
-        return "cannot be read as a value of this type";
+    case TYPE_NETWORK: return ip_range_parse(text, out->low, out->high, NULL) ? NULL : "is not an address range";
+    case TYPE_NUMBER: return str_to_i64(text, &out->number) ? NULL : "is not a number";
+    default: return "cannot be read as a value of this type";
     }
 }
 
 /* `of` is what the value is for, "`sender.domain`": the sentence begins with it. */
-static void tell_form(struct compiler *c, const struct ast_literal *l, enum value_type type, struct str of) {
+static void tell_form(struct compiler *c, const struct ast_literal *l, enum value_type type, struct str of)
+{
     struct diag *d = diag_add(c->d, DIAG_E203, l->span, "%.*s takes %s", STR_ARG(of), written_as[type]);
     struct constant as;
     if (l->kind == LITERAL_TEXT && type == TYPE_NETWORK && !value_parse(c, type, l->text, &as)) {
@@ -91,7 +89,9 @@ static void tell_form(struct compiler *c, const struct ast_literal *l, enum valu
     }
 }
 
-bool value_literal(struct compiler *c, const struct ast_literal *l, enum value_type type, struct str of, struct constant *out) {
+bool value_literal(struct compiler *c, const struct ast_literal *l, enum value_type type, struct str of,
+                   struct constant *out)
+{
     bool quoted = type == TYPE_TEXT || type == TYPE_ADDRESS || type == TYPE_DOMAIN;
     if (quoted ? l->kind != LITERAL_TEXT : l->kind == LITERAL_TEXT || literal_types[l->kind] != type) {
         tell_form(c, l, type, of);
@@ -113,7 +113,8 @@ bool value_literal(struct compiler *c, const struct ast_literal *l, enum value_t
     return true;
 }
 
-const char *value_needle_fault(struct str text, bool whole) {
+const char *value_needle_fault(struct str text, bool whole)
+{
     if (!text.n) return "the text is empty";
     struct buf folded = {0};
     fold_text(text, whole ? FOLD_TRIM : 0, &folded, NULL);
@@ -122,7 +123,8 @@ const char *value_needle_fault(struct str text, bool whole) {
     return empty ? "nothing of this text can be seen, so there is nothing to search for" : NULL;
 }
 
-bool value_needle(struct compiler *c, const struct ast_literal *l, bool whole, struct constant *out) {
+bool value_needle(struct compiler *c, const struct ast_literal *l, bool whole, struct constant *out)
+{
     if (l->kind != LITERAL_TEXT) {
         tell_form(c, l, TYPE_TEXT, STR("this"));
         return false;
@@ -136,7 +138,8 @@ bool value_needle(struct compiler *c, const struct ast_literal *l, bool whole, s
     return true;
 }
 
-bool value_pattern(struct compiler *c, const struct ast_literal *l, struct pattern_source *out) {
+bool value_pattern(struct compiler *c, const struct ast_literal *l, struct pattern_source *out)
+{
     if (l->kind != LITERAL_REGEX) {
         diag_add(c->d, DIAG_E203, l->span, "`matches` takes a pattern between slashes: /like this/");
         return false;

@@ -50,7 +50,7 @@ static const struct {
     const char *value;
 } settings[] = {
 #define DECLARATION(id, name, named, once, count, doc, example)
-#define SETTING(declaration, id, index, name, type, words, positional, required, many, value, doc) \
+#define SETTING(declaration, id, index, name, type, words, positional, required, many, value, doc)                     \
     {ROW_DECLARATION_##declaration, index, value},
 #include "stdlib/declarations.def"
 #undef DECLARATION
@@ -59,14 +59,16 @@ static const struct {
 
 static bool named(const char *row, struct str name) { return str_eq(str_of(row), name); }
 
-static uint32_t find_row(struct str name) {
+static uint32_t find_row(struct str name)
+{
     for (size_t i = 0; i < words_rows.field_count; i++) {
         if (named(field_rows[i].name, name)) return (uint32_t)i;
     }
     return WORDS_NONE;
 }
 
-bool words_find_field(struct str name, struct word_field *out) {
+bool words_find_field(struct str name, struct word_field *out)
+{
     uint32_t row = find_row(name);
     if (row != WORDS_NONE) {
         *out = (struct word_field){row, PART_WHOLE, field_rows[row].type};
@@ -84,28 +86,32 @@ bool words_find_field(struct str name, struct word_field *out) {
     return false;
 }
 
-uint32_t words_find_action(struct str name) {
+uint32_t words_find_action(struct str name)
+{
     for (size_t i = 0; i < words_rows.action_count; i++) {
         if (named(action_rows[i].name, name)) return (uint32_t)i;
     }
     return WORDS_NONE;
 }
 
-uint32_t words_find_option(struct str name) {
+uint32_t words_find_option(struct str name)
+{
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         if (named(words_options[i].name, name)) return (uint32_t)i;
     }
     return WORDS_NONE;
 }
 
-uint32_t words_find_declaration(struct str name) {
+uint32_t words_find_declaration(struct str name)
+{
     for (size_t i = 0; i < words_rows.declaration_count; i++) {
         if (named(declaration_rows[i].name, name)) return (uint32_t)i;
     }
     return WORDS_NONE;
 }
 
-uint32_t words_find_param(const struct param_row *params, size_t n, struct str name) {
+uint32_t words_find_param(const struct param_row *params, size_t n, struct str name)
+{
     for (size_t i = 0; i < n; i++) {
         if (named(params[i].name, name)) return (uint32_t)i;
     }
@@ -114,7 +120,8 @@ uint32_t words_find_param(const struct param_row *params, size_t n, struct str n
 
 bool words_is_declaration(struct str name) { return words_find_declaration(name) != WORDS_NONE; }
 
-const char *words_covered(uint32_t field, struct str word, size_t *at) {
+const char *words_covered(uint32_t field, struct str word, size_t *at)
+{
     while (*at < sizeof covers / sizeof *covers) {
         size_t i = (*at)++;
         if (covers[i].field == field && named(covers[i].word, word)) return covers[i].covered;
@@ -122,14 +129,16 @@ const char *words_covered(uint32_t field, struct str word, size_t *at) {
     return NULL;
 }
 
-bool words_reads_content(uint32_t field) {
+bool words_reads_content(uint32_t field)
+{
     for (size_t i = 0; i < sizeof content_fields / sizeof *content_fields; i++) {
         if (content_fields[i] == field) return true;
     }
     return false;
 }
 
-const char *words_setting_default(uint32_t declaration, uint32_t setting) {
+const char *words_setting_default(uint32_t declaration, uint32_t setting)
+{
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         if (settings[i].declaration == declaration && settings[i].setting == setting) return settings[i].value;
     }

@@ -22,7 +22,8 @@ enum action_id {
 
 enum action_param_id {
 #define ACTION(id, name, join, guard, final, params, doc, example)
-#define PARAM(action, id, index, name, type, words, positional, required, templated, many) PARAM_##action##_##id = index,
+#define PARAM(action, id, index, name, type, words, positional, required, templated, many)                             \
+    PARAM_##action##_##id = index,
 #include "stdlib/actions.def"
 #undef ACTION
 #undef PARAM
@@ -40,7 +41,7 @@ enum declaration_id {
 
 enum setting_id {
 #define DECLARATION(id, name, named, once, settings, doc, example)
-#define SETTING(declaration, id, index, name, type, words, positional, required, many, value, doc) \
+#define SETTING(declaration, id, index, name, type, words, positional, required, many, value, doc)                     \
     SETTING_##declaration##_##id = index,
 #include "stdlib/declarations.def"
 #undef DECLARATION

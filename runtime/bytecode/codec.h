@@ -1,10 +1,10 @@
 /* bytecode/codec: the .sluicec file.
  *
- *   "SLUICEC\n" | format version u32 | vocabulary hash 32 | section count u32 | per section: id u32, rows u32, length u64 |
- *   the sections' bytes | SHA-256 of all before
+ *   "SLUICEC\n" | format version u32 | vocabulary hash 32 | section count u32 | per section: id u32, rows u32, length
+ * u64 | the sections' bytes | SHA-256 of all before
  *
- * Integers are little endian, strings length-prefixed (base/wire).  Decoding trusts nothing: sizes are checked against the
- * bytes that are there before anything is allocated, and a decoded program still has to pass bytecode/verify. */
+ * Integers are little endian, strings length-prefixed (base/wire).  Decoding trusts nothing: sizes are checked against
+ * the bytes that are there before anything is allocated, and a decoded program still has to pass bytecode/verify. */
 #ifndef SLUICE_BYTECODE_CODEC_H
 #define SLUICE_BYTECODE_CODEC_H
 

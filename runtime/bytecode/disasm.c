@@ -5,13 +5,14 @@
 
 static const char *const quantifier_words[] = {[Q_NONE] = "", [Q_ANY] = "any ", [Q_EVERY] = "every ", [Q_NO] = "no "};
 static const char *const relation_words[] = {
-    [REL_TRUE] = "true",       [REL_PRESENT] = "present",   [REL_EQUAL] = "equal",     [REL_LIKE] = "like",
-    [REL_CONTAINS] = "contains", [REL_STARTS] = "starts with", [REL_ENDS] = "ends with", [REL_MATCHES] = "matches",
-    [REL_OVER] = "over",       [REL_UNDER] = "under",       [REL_AT_LEAST] = "at least", [REL_AT_MOST] = "at most",
-    [REL_BETWEEN] = "between", [REL_BEFORE] = "before",     [REL_AFTER] = "after",
+    [REL_TRUE] = "true",         [REL_PRESENT] = "present",    [REL_EQUAL] = "equal",       [REL_LIKE] = "like",
+    [REL_CONTAINS] = "contains", [REL_STARTS] = "starts with", [REL_ENDS] = "ends with",    [REL_MATCHES] = "matches",
+    [REL_OVER] = "over",         [REL_UNDER] = "under",        [REL_AT_LEAST] = "at least", [REL_AT_MOST] = "at most",
+    [REL_BETWEEN] = "between",   [REL_BEFORE] = "before",      [REL_AFTER] = "after",
 };
 static const char *const part_words[] = {
-    [PART_WHOLE] = "", [PART_ADDRESS] = ".address", [PART_LOCAL] = ".local", [PART_DOMAIN] = ".domain", [PART_NAME] = ".name",
+    [PART_WHOLE] = "",         [PART_ADDRESS] = ".address", [PART_LOCAL] = ".local",
+    [PART_DOMAIN] = ".domain", [PART_NAME] = ".name",
 };
 static const char *const type_words[TYPE_NAME + 1] = {
     [TYPE_TEXT] = "text",       [TYPE_ADDRESS] = "address",   [TYPE_DOMAIN] = "domain", [TYPE_NUMBER] = "number",
@@ -26,11 +27,11 @@ static const struct {
     const char *name;
     enum { NO_OPERAND, TEST_OPERAND, ACTION_OPERAND, TARGET_OPERAND, FIELD_OPERAND } operand;
 } operations[OP_COUNT] = {
-#define NONE NO_OPERAND
-#define TEST TEST_OPERAND
-#define ACTION ACTION_OPERAND
-#define TARGET TARGET_OPERAND
-#define FIELD FIELD_OPERAND
+#define NONE                                     NO_OPERAND
+#define TEST                                     TEST_OPERAND
+#define ACTION                                   ACTION_OPERAND
+#define TARGET                                   TARGET_OPERAND
+#define FIELD                                    FIELD_OPERAND
 #define OP(id, name, operand, pops, pushes, doc) [OP_##id] = {name, operand},
 #include "bytecode/ops.def"
 #undef OP
@@ -41,61 +42,64 @@ static const struct {
 #undef FIELD
 };
 
-static void add_quoted(struct buf *out, struct str s) {
+static void add_quoted(struct buf *out, struct str s)
+{
     buf_add_byte(out, '"');
     for (size_t i = 0; i < s.n; i++) {
         unsigned char b = (unsigned char)s.p[i];
-        if (b == '"' || b == '\\') buf_printf(out, "\\%c", b);
-        else if (b == '\n') buf_add(out, STR("\\n"));
-        else if (b == '\t') buf_add(out, STR("\\t"));
-        else if (b < 0x20 || b == 0x7f) buf_printf(out, "\\u{%x}", b);
-        else buf_add_byte(out, (char)b);
+        if (b == '"' || b == '\\')
+            buf_printf(out, "\\%c", b);
+        else if (b == '\n')
+            buf_add(out, STR("\\n"));
+        else if (b == '\t')
+            buf_add(out, STR("\\t"));
+        else if (b < 0x20 || b == 0x7f)
+            buf_printf(out, "\\u{%x}", b);
+        else
+            buf_add_byte(out, (char)b);
     }
     buf_add_byte(out, '"');
 }
 
-static void add_moment(const struct constant *c, struct buf *out) {
+static void add_moment(const struct constant *c, struct buf *out)
+{
     char text[CIVIL_RFC3339_MAX];
     size_t n = civil_print_rfc3339(c->number, 0, text);
-    if (c->date_only) n = 10;
-    else if (!c->date_zoned && n) n--; /* without its Z: the relay's own zone */
+    if (c->date_only)
+        n = 10;
+    else if (!c->date_zoned && n)
+        n--; /* without its Z: the relay's own zone */
     buf_add(out, (struct str){text, n});
 }
 
-void disasm_constant(const struct constant *c, struct buf *out) {
+void disasm_constant(const struct constant *c, struct buf *out)
+{
     char low[IP_TEXT_MAX], high[IP_TEXT_MAX];
     switch (c->type) {
-    case TYPE_TEXT: case TYPE_ADDRESS: case TYPE_DOMAIN:
-        add_quoted(out, c->text);
-        break;
-    case TYPE_WORD: case TYPE_NAME:
-        buf_add(out, c->text);
-        break;
-    case TYPE_SIZE:
-        buf_printf(out, "%lld B", (long long)c->number);
-        break;
-    case TYPE_DURATION:
-        buf_printf(out, "%lld seconds", (long long)c->number);
-        break;
-    case TYPE_CLOCK:
-        buf_printf(out, "%02d:%02d", (int)(c->number / 60), (int)(c->number % 60));
-        break;
-    case TYPE_DATE:
-        add_moment(c, out);
-        break;
+    case TYPE_TEXT:
+    case TYPE_ADDRESS:
+    case TYPE_DOMAIN: add_quoted(out, c->text); break;
+    case TYPE_WORD:
+    case TYPE_NAME: buf_add(out, c->text); break;
+    case TYPE_SIZE: buf_printf(out, "%lld B", (long long)c->number); break;
+    case TYPE_DURATION: buf_printf(out, "%lld seconds", (long long)c->number); break;
+    case TYPE_CLOCK: buf_printf(out, "%02d:%02d", (int)(c->number / 60), (int)(c->number % 60)); break;
+    case TYPE_DATE: add_moment(c, out); break;
     case TYPE_NETWORK:
         ip_print(c->low, low);
         ip_print(c->high, high);
-        if (ip_compare(c->low, c->high) == 0) buf_printf(out, "%s", low);
-        else buf_printf(out, "%s-%s", low, high);
+        if (ip_compare(c->low, c->high) == 0)
+            buf_printf(out, "%s", low);
+        else
+            buf_printf(out, "%s-%s", low, high);
         break;
-    case TYPE_NUMBER: case TYPE_YESNO:
-        buf_printf(out, "%lld", (long long)c->number);
-        break;
+    case TYPE_NUMBER:
+    case TYPE_YESNO: buf_printf(out, "%lld", (long long)c->number); break;
     }
 }
 
-void disasm_field(const struct program *p, const struct vocabulary_rows *rows, uint32_t field_ref, struct buf *out) {
+void disasm_field(const struct program *p, const struct vocabulary_rows *rows, uint32_t field_ref, struct buf *out)
+{
     const struct field_ref *f = &p->field_refs[field_ref];
     buf_printf(out, "%s%s", rows->fields[f->field].name, part_words[f->part]);
     if (!f->text.n) return;
@@ -105,7 +109,8 @@ void disasm_field(const struct program *p, const struct vocabulary_rows *rows, u
 
 enum { LIST_SHOWN = 8 };
 
-static void add_elements(const struct program *p, const struct program_list *l, struct buf *out) {
+static void add_elements(const struct program *p, const struct program_list *l, struct buf *out)
+{
     buf_add_byte(out, '(');
     for (uint32_t i = 0; i < l->count && i < LIST_SHOWN; i++) {
         if (i) buf_add(out, STR(", "));
@@ -115,7 +120,8 @@ static void add_elements(const struct program *p, const struct program_list *l, 
     buf_add_byte(out, ')');
 }
 
-static void add_pattern(const struct pattern_source *s, struct buf *out) {
+static void add_pattern(const struct pattern_source *s, struct buf *out)
+{
     static const char letters[] = "smxc";
     buf_printf(out, "/%.*s/", STR_ARG(s->text));
     for (unsigned i = 0; i < 4; i++) {
@@ -123,43 +129,45 @@ static void add_pattern(const struct pattern_source *s, struct buf *out) {
     }
 }
 
-static void add_operand(const struct program *p, const struct vocabulary_rows *rows, const struct test *t, struct buf *out) {
+static void add_operand(const struct program *p, const struct vocabulary_rows *rows, const struct test *t,
+                        struct buf *out)
+{
     switch (t->operand) {
-    case OPERAND_CONSTANT:
-        disasm_constant(&p->constants[t->a], out);
-        break;
+    case OPERAND_CONSTANT: disasm_constant(&p->constants[t->a], out); break;
     case OPERAND_RANGE:
         disasm_constant(&p->constants[t->a], out);
         buf_add(out, STR(" and "));
         disasm_constant(&p->constants[t->b], out);
         break;
     case OPERAND_LIST:
-        if (p->lists[t->a].name.n) buf_printf(out, "list %.*s", STR_ARG(p->lists[t->a].name));
-        else add_elements(p, &p->lists[t->a], out);
+        if (p->lists[t->a].name.n)
+            buf_printf(out, "list %.*s", STR_ARG(p->lists[t->a].name));
+        else
+            add_elements(p, &p->lists[t->a], out);
         break;
-    case OPERAND_FIELD:
-        disasm_field(p, rows, t->a, out);
-        break;
+    case OPERAND_FIELD: disasm_field(p, rows, t->a, out); break;
     case OPERAND_PATTERNS:
         for (uint32_t i = 0; i < t->b; i++) {
             if (i) buf_add(out, STR(", "));
             add_pattern(&p->patterns[t->a + i], out);
         }
         break;
-    default:
-        break;
+    default: break;
     }
 }
 
-void disasm_test(const struct program *p, const struct vocabulary_rows *rows, uint32_t test, struct buf *out) {
+void disasm_test(const struct program *p, const struct vocabulary_rows *rows, uint32_t test, struct buf *out)
+{
     const struct test *t = &p->tests[test];
     buf_add(out, str_of(quantifier_words[t->quantifier]));
     disasm_field(p, rows, t->field, out);
     if (t->relation == REL_TRUE && !t->negated) return;
     buf_printf(out, "%s %s", t->negated ? " not" : "", relation_words[t->relation]);
     if (t->counted && t->most < 0) buf_printf(out, " at least %lld of", (long long)t->least);
-    if (t->counted && t->most >= 0) buf_printf(out, " between %lld and %lld of", (long long)t->least, (long long)t->most);
-    if (t->all) buf_add(out, STR(" all of"));
+    if (t->counted && t->most >= 0)
+        buf_printf(out, " between %lld and %lld of", (long long)t->least, (long long)t->most);
+    if (t->all)
+        buf_add(out, STR(" all of"));
     else if (!t->counted && (t->operand == OPERAND_LIST || (t->operand == OPERAND_PATTERNS && t->b > 1))) {
         buf_add(out, STR(" any of"));
     }
@@ -169,28 +177,35 @@ void disasm_test(const struct program *p, const struct vocabulary_rows *rows, ui
 }
 
 static void add_arguments(const struct program *p, const struct vocabulary_rows *rows, const struct param_row *params,
-                          uint32_t first, uint32_t count, struct buf *out) {
+                          uint32_t first, uint32_t count, struct buf *out)
+{
     for (uint32_t i = first; i < first + count; i++) {
         const struct argument *a = &p->arguments[i];
         buf_printf(out, " %s ", params[a->param].name);
-        if (a->operand == OPERAND_FIELD) disasm_field(p, rows, a->index, out);
-        else disasm_constant(&p->constants[a->index], out);
+        if (a->operand == OPERAND_FIELD)
+            disasm_field(p, rows, a->index, out);
+        else
+            disasm_constant(&p->constants[a->index], out);
     }
 }
 
-void disasm_action(const struct program *p, const struct vocabulary_rows *rows, uint32_t action, struct buf *out) {
+void disasm_action(const struct program *p, const struct vocabulary_rows *rows, uint32_t action, struct buf *out)
+{
     const struct action *a = &p->actions[action];
     const struct action_row *row = &rows->actions[a->action];
     buf_add(out, str_of(row->name));
     add_arguments(p, rows, row->params, a->first_argument, a->argument_count, out);
 }
 
-/* --- the whole ----------------------------------------------------------------------------------------------------------- */
+/* --- the whole --- */
 
-static void add_rule_head(const struct program *p, const struct rule *r, struct buf *out) {
+static void add_rule_head(const struct program *p, const struct rule *r, struct buf *out)
+{
     buf_add(out, STR("\nrule "));
-    if (r->named) add_quoted(out, r->identity);
-    else buf_add(out, r->identity);
+    if (r->named)
+        add_quoted(out, r->identity);
+    else
+        buf_add(out, r->identity);
     buf_printf(out, " priority %u mode %s on_error %s on_unreadable %s", r->priority, mode_words[r->mode],
                on_error_words[r->on_error], on_unreadable_words[r->on_unreadable]);
     if (r->has_effective) {
@@ -213,7 +228,9 @@ static void add_rule_head(const struct program *p, const struct rule *r, struct 
     buf_printf(out, "   # %.*s:%u\n", STR_ARG(p->sources[r->origin.source].name), r->origin.line);
 }
 
-static void add_instruction(const struct program *p, const struct vocabulary_rows *rows, uint32_t i, uint32_t first, struct buf *out) {
+static void add_instruction(const struct program *p, const struct vocabulary_rows *rows, uint32_t i, uint32_t first,
+                            struct buf *out)
+{
     uint8_t op = instruction_op(p->code[i]);
     uint32_t operand = instruction_operand(p->code[i]);
     buf_printf(out, "  %4u  %s", i - first, operations[op].name);
@@ -228,7 +245,8 @@ static void add_instruction(const struct program *p, const struct vocabulary_row
     buf_add_byte(out, '\n');
 }
 
-static void add_tables(const struct program *p, const struct vocabulary_rows *rows, struct buf *out) {
+static void add_tables(const struct program *p, const struct vocabulary_rows *rows, struct buf *out)
+{
     for (uint32_t i = 0; i < p->sources_count; i++) {
         buf_printf(out, "source %.*s sha256 ", STR_ARG(p->sources[i].name));
         for (size_t k = 0; k < 6; k++) buf_printf(out, "%02x", p->sources[i].sha256[k]);
@@ -254,7 +272,8 @@ static void add_tables(const struct program *p, const struct vocabulary_rows *ro
     }
 }
 
-void program_disassemble(const struct program *p, const struct vocabulary_rows *rows, struct buf *out) {
+void program_disassemble(const struct program *p, const struct vocabulary_rows *rows, struct buf *out)
+{
     add_tables(p, rows, out);
     for (uint32_t i = 0; i < p->rules_count; i++) {
         const struct rule *r = &p->rules[i];

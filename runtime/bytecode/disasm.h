@@ -5,9 +5,11 @@
 #include "base/vec.h"
 #include "bytecode/program.h"
 
-/* Everything: sources, declarations, lists, then each rule with options, code and actions.  The program must be verified. */
+/* Everything: sources, declarations, lists, then each rule with options, code and actions.  The program must be
+ * verified. */
 void program_disassemble(const struct program *p, const struct vocabulary_rows *rows, struct buf *out);
-/* One test, action or field reference, as near to the source language as it goes: `any recipient.domain equal "b.example"`. */
+/* One test, action or field reference, as near to the source language as it goes: `any recipient.domain equal
+ * "b.example"`. */
 void disasm_test(const struct program *p, const struct vocabulary_rows *rows, uint32_t test, struct buf *out);
 void disasm_action(const struct program *p, const struct vocabulary_rows *rows, uint32_t action, struct buf *out);
 void disasm_field(const struct program *p, const struct vocabulary_rows *rows, uint32_t field_ref, struct buf *out);

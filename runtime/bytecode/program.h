@@ -71,16 +71,16 @@ struct field_ref {
 
 enum quantifier { Q_NONE, Q_ANY, Q_EVERY, Q_NO };
 
-/* The relation a test asks for.  Negation is the test's own flag: a negative verb is exactly `not` of its positive one, for
- * each member, before the quantifier (`any to is not "x"`: some member is not it).
+/* The relation a test asks for.  Negation is the test's own flag: a negative verb is exactly `not` of its positive
+ * one, for each member, before the quantifier (`any to is not "x"`: some member is not it).
  *
- * Quantifiers: outside EACH a test of a FACT_ELEMENT field bears Q_ANY, Q_EVERY or Q_NO (the compiler writes the `any` that
- * a rule leaves out), or Q_NONE with REL_PRESENT, which speaks of the whole.  Inside EACH every test is of the loop's own
- * field (or, when that is a FACT_RECIPIENT field, of any such field) with Q_NONE: the element at hand.
+ * Quantifiers: outside EACH a test of a FACT_ELEMENT field bears Q_ANY, Q_EVERY or Q_NO (the compiler writes the
+ * `any` that a rule leaves out), or Q_NONE with REL_PRESENT, which speaks of the whole.  Inside EACH every test is of
+ * the loop's own field (or, when that is a FACT_RECIPIENT field, of any such field) with Q_NONE: the element at hand.
  *
  * Operands by type of the field (part): TEXT, ADDRESS, DOMAIN, … take constants of their own type with EQUAL; LIKE,
- * CONTAINS, STARTS, ENDS take TEXT (for a DOMAIN field: lower case U-labels); MATCHES takes patterns; an ADDRESS constant is
- * "a@b.example" or "@b.example"; a DOMAIN constant may be "*.b.example". */
+ * CONTAINS, STARTS, ENDS take TEXT (for a DOMAIN field: lower case U-labels); MATCHES takes patterns; an ADDRESS
+ * constant is "a@b.example" or "@b.example"; a DOMAIN constant may be "*.b.example". */
 enum relation {
     REL_TRUE,        /* a yes/no field, bare */
     REL_PRESENT,

@@ -1,11 +1,11 @@
 /* bytecode/verify: decides whether a program may be run at all, before its first instruction.
  *
  * Trusts nothing in the program but its table pointers and counts (codec made those).  Every check is a row of
- * verify_checks: a name, what it promises the VM, and a function that goes once, straight, over its part of the program.
- * After all of them hold: every index is inside its table, every enum is one of its values, jumps only lead forward inside
- * their rule, the stack neither underflows nor exceeds PROGRAM_STACK_MAX, every rule ends with its one END, tests and
- * arguments have the operand and type their row demands; so a rule set ends after at most program_steps_bound
- * instructions.  Each check is safe on its own, whatever the others would say. */
+ * verify_checks: a name, what it promises the VM, and a function that goes once, straight, over its part of the
+ * program. After all of them hold: every index is inside its table, every enum is one of its values, jumps only lead
+ * forward inside their rule, the stack neither underflows nor exceeds PROGRAM_STACK_MAX, every rule ends with its one
+ * END, tests and arguments have the operand and type their row demands; so a rule set ends after at most
+ * program_steps_bound instructions.  Each check is safe on its own, whatever the others would say. */
 #ifndef SLUICE_BYTECODE_VERIFY_H
 #define SLUICE_BYTECODE_VERIFY_H
 

@@ -4,27 +4,31 @@
 
 /* Each check answers for its own promise alone: what another check refuses is skipped here. */
 
-static bool fail(struct verify_failure *f, const char *table, size_t index) {
+static bool fail(struct verify_failure *f, const char *table, size_t index)
+{
     f->table = table;
     f->index = (uint32_t)index;
     return false;
 }
 
-static const struct field_row *row_of(const struct program *p, const struct vocabulary_rows *rows, uint32_t ref) {
+static const struct field_row *row_of(const struct program *p, const struct vocabulary_rows *rows, uint32_t ref)
+{
     if (ref >= p->field_refs_count || p->field_refs[ref].field >= rows->field_count) return NULL;
     return &rows->fields[p->field_refs[ref].field];
 }
 
-static bool has_control(struct str s) {
+static bool has_control(struct str s)
+{
     for (size_t i = 0; i < s.n; i++) {
         if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f) return true;
     }
     return false;
 }
 
-/* --- constants and lists ------------------------------------------------------------------------------------------------ */
+/* --- constants and lists --- */
 
-bool verify_constant_values(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_constant_values(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     (void)rows;
     for (uint32_t i = 0; i < p->constants_count; i++) {
         const struct constant *c = &p->constants[i];
@@ -44,7 +48,8 @@ bool verify_constant_values(const struct program *p, const struct vocabulary_row
     return true;
 }
 
-bool verify_list_ranges(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_list_ranges(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     (void)rows;
     for (uint32_t i = 0; i < p->lists_count; i++) {
         const struct program_list *l = &p->lists[i];
@@ -53,7 +58,8 @@ bool verify_list_ranges(const struct program *p, const struct vocabulary_rows *r
     return true;
 }
 
-bool verify_list_types(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_list_types(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     (void)rows;
     for (uint32_t i = 0; i < p->lists_count; i++) {
         const struct program_list *l = &p->lists[i];
@@ -65,19 +71,22 @@ bool verify_list_types(const struct program *p, const struct vocabulary_rows *ro
     return true;
 }
 
-bool verify_list_names(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_list_names(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     (void)rows;
     struct map seen = {0};
     bool good = true;
     for (uint32_t i = 0; good && i < p->lists_count; i++) {
         struct str name = p->lists[i].name;
-        if (name.n && (map_put(&seen, name, &seen) || !str_is_utf8(name) || has_control(name))) good = fail(f, "lists", i);
+        if (name.n && (map_put(&seen, name, &seen) || !str_is_utf8(name) || has_control(name)))
+            good = fail(f, "lists", i);
     }
     map_free(&seen);
     return good;
 }
 
-bool verify_patterns(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_patterns(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     (void)rows;
     enum { FLAGS = 15 }; /* PATTERN_FLAGS of pattern/pattern.h */
     for (uint32_t i = 0; i < p->patterns_count; i++) {
@@ -86,25 +95,29 @@ bool verify_patterns(const struct program *p, const struct vocabulary_rows *rows
     return true;
 }
 
-/* --- fields -------------------------------------------------------------------------------------------------------------- */
+/* --- fields --- */
 
-bool verify_field_rows(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_field_rows(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     for (uint32_t i = 0; i < p->field_refs_count; i++) {
         if (p->field_refs[i].field >= rows->field_count) return fail(f, "field_refs", i);
     }
     return true;
 }
 
-bool verify_field_parts(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_field_parts(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     for (uint32_t i = 0; i < p->field_refs_count; i++) {
         const struct field_row *row = row_of(p, rows, i);
         uint8_t part = p->field_refs[i].part;
-        if (part > PART_NAME || (row && part != PART_WHOLE && row->type != TYPE_ADDRESS)) return fail(f, "field_refs", i);
+        if (part > PART_NAME || (row && part != PART_WHOLE && row->type != TYPE_ADDRESS))
+            return fail(f, "field_refs", i);
     }
     return true;
 }
 
-bool verify_field_texts(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_field_texts(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     for (uint32_t i = 0; i < p->field_refs_count; i++) {
         const struct field_row *row = row_of(p, rows, i);
         struct str text = p->field_refs[i].text;
@@ -117,9 +130,10 @@ bool verify_field_texts(const struct program *p, const struct vocabulary_rows *r
     return true;
 }
 
-/* --- tests --------------------------------------------------------------------------------------------------------------- */
+/* --- tests --- */
 
-bool verify_test_fields(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_test_fields(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     (void)rows;
     for (uint32_t i = 0; i < p->tests_count; i++) {
         if (p->tests[i].field >= p->field_refs_count) return fail(f, "tests", i);
@@ -127,11 +141,13 @@ bool verify_test_fields(const struct program *p, const struct vocabulary_rows *r
     return true;
 }
 
-bool verify_test_enums(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_test_enums(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     (void)rows;
     for (uint32_t i = 0; i < p->tests_count; i++) {
         const struct test *t = &p->tests[i];
-        if (t->quantifier > Q_NO || t->relation > REL_AFTER || t->operand > OPERAND_PATTERNS) return fail(f, "tests", i);
+        if (t->quantifier > Q_NO || t->relation > REL_AFTER || t->operand > OPERAND_PATTERNS)
+            return fail(f, "tests", i);
     }
     return true;
 }
@@ -142,8 +158,12 @@ enum {
     MEASURED = 1 << TYPE_NUMBER | 1 << TYPE_SIZE | 1 << TYPE_DURATION,
     TIMED = 1 << TYPE_DATE | 1 << TYPE_CLOCK,
     ALL_BUT_YESNO = TEXTUAL | MEASURED | TIMED | 1 << TYPE_DOMAIN | 1 << TYPE_NETWORK | 1 << TYPE_WORD,
-    NONE = 1 << OPERAND_NONE, CONSTANT = 1 << OPERAND_CONSTANT, RANGE = 1 << OPERAND_RANGE, LIST = 1 << OPERAND_LIST,
-    FIELD_ = 1 << OPERAND_FIELD, PATTERNS = 1 << OPERAND_PATTERNS
+    NONE = 1 << OPERAND_NONE,
+    CONSTANT = 1 << OPERAND_CONSTANT,
+    RANGE = 1 << OPERAND_RANGE,
+    LIST = 1 << OPERAND_LIST,
+    FIELD_ = 1 << OPERAND_FIELD,
+    PATTERNS = 1 << OPERAND_PATTERNS
 };
 static const struct {
     unsigned types, operands;
@@ -166,7 +186,8 @@ static const struct {
     [REL_AFTER] = {TIMED, CONSTANT | FIELD_, false},
 };
 
-bool verify_test_relations(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_test_relations(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     for (uint32_t i = 0; i < p->tests_count; i++) {
         const struct test *t = &p->tests[i];
         const struct field_row *row = row_of(p, rows, t->field);
@@ -177,7 +198,8 @@ bool verify_test_relations(const struct program *p, const struct vocabulary_rows
     return true;
 }
 
-bool verify_test_operands(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_test_operands(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     (void)rows;
     for (uint32_t i = 0; i < p->tests_count; i++) {
         const struct test *t = &p->tests[i];
@@ -187,7 +209,8 @@ bool verify_test_operands(const struct program *p, const struct vocabulary_rows 
     return true;
 }
 
-bool verify_test_indexes(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_test_indexes(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     (void)rows;
     for (uint32_t i = 0; i < p->tests_count; i++) {
         const struct test *t = &p->tests[i];
@@ -205,12 +228,14 @@ bool verify_test_indexes(const struct program *p, const struct vocabulary_rows *
     return true;
 }
 
-bool verify_test_types(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_test_types(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     for (uint32_t i = 0; i < p->tests_count; i++) {
         const struct test *t = &p->tests[i];
         const struct field_row *row = row_of(p, rows, t->field), *right;
         if (!row || t->relation > REL_AFTER) continue;
-        enum value_type want = relations[t->relation].text ? TYPE_TEXT : vocabulary_part_type(row, p->field_refs[t->field].part);
+        enum value_type want =
+            relations[t->relation].text ? TYPE_TEXT : vocabulary_part_type(row, p->field_refs[t->field].part);
         bool good = true;
         switch (t->operand) {
         case OPERAND_RANGE:
@@ -235,7 +260,8 @@ bool verify_test_types(const struct program *p, const struct vocabulary_rows *ro
     return true;
 }
 
-bool verify_test_words(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_test_words(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     for (uint32_t i = 0; i < p->tests_count; i++) {
         const struct test *t = &p->tests[i];
         const struct field_row *row = row_of(p, rows, t->field);
@@ -255,11 +281,13 @@ bool verify_test_words(const struct program *p, const struct vocabulary_rows *ro
     return true;
 }
 
-bool verify_test_counts(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_test_counts(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     (void)rows;
     for (uint32_t i = 0; i < p->tests_count; i++) {
         const struct test *t = &p->tests[i];
-        bool good = !t->counted || (t->relation == REL_CONTAINS && t->least >= 1 && (t->most == -1 || t->most >= t->least));
+        bool good =
+            !t->counted || (t->relation == REL_CONTAINS && t->least >= 1 && (t->most == -1 || t->most >= t->least));
         if (t->word) good = good && t->relation == REL_CONTAINS;
         if (t->all) good = good && !t->counted && (t->operand == OPERAND_LIST || t->operand == OPERAND_PATTERNS);
         if (!good) return fail(f, "tests", i);
@@ -267,7 +295,8 @@ bool verify_test_counts(const struct program *p, const struct vocabulary_rows *r
     return true;
 }
 
-bool verify_test_quantifiers(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_test_quantifiers(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     for (uint32_t i = 0; i < p->tests_count; i++) {
         const struct field_row *row = row_of(p, rows, p->tests[i].field);
         if (row && row->of == FACT_MESSAGE && p->tests[i].quantifier != Q_NONE) return fail(f, "tests", i);
@@ -275,9 +304,10 @@ bool verify_test_quantifiers(const struct program *p, const struct vocabulary_ro
     return true;
 }
 
-/* --- actions and declarations ------------------------------------------------------------------------------------------- */
+/* --- actions and declarations --- */
 
-bool verify_argument_indexes(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_argument_indexes(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     (void)rows;
     for (uint32_t i = 0; i < p->arguments_count; i++) {
         const struct argument *a = &p->arguments[i];
@@ -288,18 +318,21 @@ bool verify_argument_indexes(const struct program *p, const struct vocabulary_ro
     return true;
 }
 
-bool verify_action_rows(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_action_rows(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     for (uint32_t i = 0; i < p->actions_count; i++) {
         if (p->actions[i].action >= rows->action_count) return fail(f, "actions", i);
     }
     return true;
 }
 
-static bool in_arguments(const struct program *p, uint32_t first, uint32_t count) {
+static bool in_arguments(const struct program *p, uint32_t first, uint32_t count)
+{
     return first <= p->arguments_count && count <= p->arguments_count - first;
 }
 
-bool verify_action_arguments(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_action_arguments(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     (void)rows;
     for (uint32_t i = 0; i < p->actions_count; i++) {
         if (!in_arguments(p, p->actions[i].first_argument, p->actions[i].argument_count)) return fail(f, "actions", i);
@@ -308,13 +341,17 @@ bool verify_action_arguments(const struct program *p, const struct vocabulary_ro
 }
 
 /* The list or connector that a TYPE_NAME says. */
-static bool name_is_known(const struct program *p, const char *what, struct str name, const struct map *lists) {
+static bool name_is_known(const struct program *p, const char *what, struct str name, const struct map *lists)
+{
     if (!str_starts(str_of(what), STR("list:"))) return true;
     const struct program_list *l = map_get(lists, name);
     static const struct {
         const char *name;
         enum value_type type;
-    } types[] = {{"list:domain", TYPE_DOMAIN}, {"list:network", TYPE_NETWORK}, {"list:address", TYPE_ADDRESS}, {"list:text", TYPE_TEXT}};
+    } types[] = {{"list:domain", TYPE_DOMAIN},
+                 {"list:network", TYPE_NETWORK},
+                 {"list:address", TYPE_ADDRESS},
+                 {"list:text", TYPE_TEXT}};
     (void)p;
     for (size_t i = 0; l && i < sizeof types / sizeof *types; i++) {
         if (str_eq(str_of(types[i].name), str_of(what))) return l->type == types[i].type;
@@ -323,8 +360,9 @@ static bool name_is_known(const struct program *p, const char *what, struct str 
 }
 
 /* Arguments against their row: ascending parameters, each of its type, the required ones there. */
-static bool params_hold(const struct program *p, const struct param_row *params, size_t n, uint32_t first, uint32_t count,
-                        const struct map *lists) {
+static bool params_hold(const struct program *p, const struct param_row *params, size_t n, uint32_t first,
+                        uint32_t count, const struct map *lists)
+{
     if (!in_arguments(p, first, count)) return true;
     size_t next = 0;
     for (uint32_t i = first; i < first + count; i++) {
@@ -347,13 +385,15 @@ static bool params_hold(const struct program *p, const struct param_row *params,
     return true;
 }
 
-static void collect_lists(const struct program *p, struct map *lists) {
+static void collect_lists(const struct program *p, struct map *lists)
+{
     for (uint32_t i = 0; i < p->lists_count; i++) {
         if (p->lists[i].name.n) map_put(lists, p->lists[i].name, &p->lists[i]);
     }
 }
 
-bool verify_action_params(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_action_params(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     struct map lists = {0};
     bool good = true;
     collect_lists(p, &lists);
@@ -361,20 +401,23 @@ bool verify_action_params(const struct program *p, const struct vocabulary_rows 
         const struct action *a = &p->actions[i];
         if (a->action >= rows->action_count) continue;
         const struct action_row *row = &rows->actions[a->action];
-        if (!params_hold(p, row->params, row->param_count, a->first_argument, a->argument_count, &lists)) good = fail(f, "actions", i);
+        if (!params_hold(p, row->params, row->param_count, a->first_argument, a->argument_count, &lists))
+            good = fail(f, "actions", i);
     }
     map_free(&lists);
     return good;
 }
 
-bool verify_declaration_rows(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_declaration_rows(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     for (uint32_t i = 0; i < p->declarations_count; i++) {
         if (p->declarations[i].declaration >= rows->declaration_count) return fail(f, "declarations", i);
     }
     return true;
 }
 
-bool verify_declaration_arguments(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_declaration_arguments(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     (void)rows;
     for (uint32_t i = 0; i < p->declarations_count; i++) {
         const struct declaration *d = &p->declarations[i];
@@ -383,7 +426,8 @@ bool verify_declaration_arguments(const struct program *p, const struct vocabula
     return true;
 }
 
-bool verify_declaration_params(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_declaration_params(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     struct map lists = {0};
     bool good = true;
     collect_lists(p, &lists);
@@ -400,7 +444,8 @@ bool verify_declaration_params(const struct program *p, const struct vocabulary_
 }
 
 /* Named rows have names, each once; `once` rows stand once. */
-bool verify_declaration_names(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_declaration_names(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     struct map seen = {0};
     struct arena *a = arena_create();
     bool good = true;
@@ -418,49 +463,58 @@ bool verify_declaration_names(const struct program *p, const struct vocabulary_r
     return good;
 }
 
-/* --- rules and origins --------------------------------------------------------------------------------------------------- */
+/* --- rules and origins --- */
 
-bool verify_rule_options(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_rule_options(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     (void)rows;
     for (uint32_t i = 0; i < p->rules_count; i++) {
         const struct rule *r = &p->rules[i];
         bool good = r->mode <= MODE_OFF && r->on_error <= ON_ERROR_APPLY && r->on_unreadable <= ON_UNREADABLE_SKIP;
-        good = good && (!r->has_effective || r->effective.type == TYPE_DATE) && (!r->has_expires || r->expires.type == TYPE_DATE);
-        good = good && !has_control(r->owner) && !has_control(r->ticket) && !has_control(r->comment) && !has_control(r->severity);
+        good = good && (!r->has_effective || r->effective.type == TYPE_DATE) &&
+               (!r->has_expires || r->expires.type == TYPE_DATE);
+        good = good && !has_control(r->owner) && !has_control(r->ticket) && !has_control(r->comment) &&
+               !has_control(r->severity);
         if (!good) return fail(f, "rules", i);
     }
     return true;
 }
 
-bool verify_rule_order(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_rule_order(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     (void)rows;
     for (uint32_t i = 0; i < p->rules_count; i++) {
-        if (p->rules[i].priority > 9999 || (i && p->rules[i].priority < p->rules[i - 1].priority)) return fail(f, "rules", i);
+        if (p->rules[i].priority > 9999 || (i && p->rules[i].priority < p->rules[i - 1].priority))
+            return fail(f, "rules", i);
     }
     return true;
 }
 
-bool verify_rule_identities(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_rule_identities(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     (void)rows;
     struct map seen = {0};
     bool good = true;
     for (uint32_t i = 0; good && i < p->rules_count; i++) {
         struct str id = p->rules[i].identity;
-        if (!id.n || id.n > 240 || has_control(id) || !str_is_utf8(id) || map_put(&seen, id, &seen)) good = fail(f, "rules", i);
+        if (!id.n || id.n > 240 || has_control(id) || !str_is_utf8(id) || map_put(&seen, id, &seen))
+            good = fail(f, "rules", i);
     }
     map_free(&seen);
     return good;
 }
 
-static bool origin_holds(const struct program *p, const struct origin *o) {
+static bool origin_holds(const struct program *p, const struct origin *o)
+{
     return o->source < p->sources_count && o->text.n <= ORIGIN_TEXT_MAX && !has_control(o->text);
 }
 
-bool verify_origins(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f) {
+bool verify_origins(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
     (void)rows;
-#define TABLE(name)                                                                     \
-    for (uint32_t i = 0; i < p->name##_count; i++) {                                    \
-        if (!origin_holds(p, &p->name[i].origin)) return fail(f, #name, i);             \
+#define TABLE(name)                                                                                                    \
+    for (uint32_t i = 0; i < p->name##_count; i++) {                                                                   \
+        if (!origin_holds(p, &p->name[i].origin)) return fail(f, #name, i);                                            \
     }
     TABLE(tests)
     TABLE(actions)

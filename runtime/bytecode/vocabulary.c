@@ -3,7 +3,8 @@
 #include "base/digest.h"
 #include "base/vec.h"
 
-bool vocabulary_has_word(const char *words, struct str word) {
+bool vocabulary_has_word(const char *words, struct str word)
+{
     struct str rest = str_of(words), head;
     while (rest.n) {
         str_cut(rest, ' ', &head, &rest);
@@ -12,7 +13,8 @@ bool vocabulary_has_word(const char *words, struct str word) {
     return false;
 }
 
-enum value_type vocabulary_part_type(const struct field_row *row, uint8_t part) {
+enum value_type vocabulary_part_type(const struct field_row *row, uint8_t part)
+{
     switch (part) {
     case PART_ADDRESS: return TYPE_ADDRESS;
     case PART_DOMAIN: return TYPE_DOMAIN;
@@ -23,7 +25,8 @@ enum value_type vocabulary_part_type(const struct field_row *row, uint8_t part) 
 }
 
 /* One canonical text: unambiguous because names and words hold no line end. */
-static void describe_params(struct buf *b, const struct param_row *params, size_t n) {
+static void describe_params(struct buf *b, const struct param_row *params, size_t n)
+{
     for (size_t i = 0; i < n; i++) {
         const struct param_row *p = &params[i];
         buf_printf(b, "  %s %d [%s] %d%d%d%d\n", p->name, p->type, p->words ? p->words : "", p->positional, p->required,
@@ -31,7 +34,8 @@ static void describe_params(struct buf *b, const struct param_row *params, size_
     }
 }
 
-void vocabulary_hash(const struct vocabulary_rows *rows, uint8_t out[32]) {
+void vocabulary_hash(const struct vocabulary_rows *rows, uint8_t out[32])
+{
     struct buf b = {0};
     for (size_t i = 0; i < rows->field_count; i++) {
         const struct field_row *f = &rows->fields[i];

@@ -1,8 +1,8 @@
 /* bytecode/vocabulary: the shape of a row of the vocabulary: fields, actions, their parameters, options, declarations.
  *
- * The rows themselves are stdlib's *.def tables; compiler, VM, documentation and the command line read them.  This header
- * owns only types and enums.  Ids are positions in the tables: a program names the vocabulary's hash and is refused under
- * another. */
+ * The rows themselves are stdlib's *.def tables; compiler, VM, documentation and the command line read them.  This
+ * header owns only types and enums.  Ids are positions in the tables: a program names the vocabulary's hash and is
+ * refused under another. */
 #ifndef SLUICE_BYTECODE_VOCABULARY_H
 #define SLUICE_BYTECODE_VOCABULARY_H
 
@@ -42,8 +42,9 @@ enum action_guard { GUARD_NEITHER, GUARD_PROTECTS, GUARD_RELAXES };
 struct param_row {
     const char *name;       /* as option word: set_header name "X" value "9" */
     enum value_type type;
-    const char *words;      /* TYPE_WORD: the words.  TYPE_NAME: what is named ("connector", "list:domain").  TYPE_TEXT: the
-                               form the compiler holds it to ("", "path", "header" …: see the tables) */
+    /* TYPE_WORD: the words.  TYPE_NAME: what is named ("connector", "list:domain").  TYPE_TEXT: the form the compiler
+     * holds it to ("", "path", "header" …: see the tables). */
+    const char *words;
     bool positional;        /* may be given without its name, in the order of the rows */
     bool required;
     bool template;          /* {subject}, {sender}, {rule} … are filled in */

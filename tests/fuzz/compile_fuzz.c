@@ -1,5 +1,6 @@
-/* Any text is a program or diagnostics, never both, and every program holds the verifier's promises.  A line that begins
- * with "%%" cuts the input into files: policy.sluice, then 1.sluice, 2.sluice, which may be imported or read as lists. */
+/* Any text is a program or diagnostics, never both, and every program holds the verifier's promises.  A line that
+ * begins with "%%" cuts the input into files: policy.sluice, then 1.sluice, 2.sluice, which may be imported or read as
+ * lists. */
 #include "bytecode/codec.h"
 #include "bytecode/disasm.h"
 #include "bytecode/verify.h"
@@ -10,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct compiler_memory_file files[3] = {{STR("policy.sluice"), STR_NONE}, {STR("1.sluice"), STR_NONE}, {STR("2.sluice"), STR_NONE}};
+    struct compiler_memory_file files[3] = {
+        {STR("policy.sluice"), STR_NONE}, {STR("1.sluice"), STR_NONE}, {STR("2.sluice"), STR_NONE}};
     struct str rest = {(const char *)data, size};
     for (size_t i = 0; i < 3; i++) {
         size_t cut = i < 2 ? str_find(rest, STR("\n%%")) : STR_NPOS;

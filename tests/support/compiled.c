@@ -8,33 +8,38 @@
 #include "tests/support/check.h"
 #include "tests/support/read_file.h"
 
-static void open_with(struct compiled *c, struct str path, compiler_read *read, void *context) {
+static void open_with(struct compiled *c, struct str path, compiler_read *read, void *context)
+{
     *c = (struct compiled){.arena = arena_create()};
     c->diags = (struct diags){.arena = c->arena, .sources = &c->sources};
     struct compile_input in = {.path = path, .read = read, .context = context};
     c->program = compiler_compile(&in, &c->diags);
 }
 
-void compiled_open_files(struct compiled *c, const struct compiler_memory_file *files, size_t n) {
+void compiled_open_files(struct compiled *c, const struct compiler_memory_file *files, size_t n)
+{
     struct compiler_memory memory = {files, n};
     open_with(c, files[0].path, compiler_read_memory, &memory);
 }
 
-void compiled_open(struct compiled *c, struct str text) {
+void compiled_open(struct compiled *c, struct str text)
+{
     struct compiler_memory_file file = {STR("policy.sluice"), text};
     compiled_open_files(c, &file, 1);
 }
 
 void compiled_open_disk(struct compiled *c, const char *path) { open_with(c, str_of(path), compiler_read_disk, NULL); }
 
-void compiled_close(struct compiled *c) {
+void compiled_close(struct compiled *c)
+{
     program_free(&c->program);
     VEC_FREE(&c->diags.list);
     VEC_FREE(&c->sources.list);
     arena_free(&c->arena);
 }
 
-struct str compiled_diagnostics(struct compiled *c) {
+struct str compiled_diagnostics(struct compiled *c)
+{
     struct buf b = {0};
     diags_print_text(&c->diags, &b, false);
     struct str out = arena_str(c->arena, buf_str(&b));
@@ -42,14 +47,16 @@ struct str compiled_diagnostics(struct compiled *c) {
     return out;
 }
 
-bool compiled_has(const struct compiled *c, const char *code) {
+bool compiled_has(const struct compiled *c, const char *code)
+{
     for (size_t i = 0; i < c->diags.list.n; i++) {
         if (strcmp(diag_code_name(c->diags.list.v[i]->code), code) == 0) return true;
     }
     return false;
 }
 
-struct program *compiled_program(struct compiled *c, struct str text) {
+struct program *compiled_program(struct compiled *c, struct str text)
+{
     compiled_open(c, text);
     if (!c->program) {
         fprintf(stderr, "%.*s", STR_ARG(compiled_diagnostics(c)));
@@ -58,7 +65,8 @@ struct program *compiled_program(struct compiled *c, struct str text) {
     return c->program;
 }
 
-bool golden_holds(const char *path, struct str got) {
+bool golden_holds(const char *path, struct str got)
+{
     if (getenv("SLUICE_UPDATE_GOLDENS")) {
         FILE *f = fopen(path, "wb");
         bool ok = f && fwrite(got.p, 1, got.n, f) == got.n;
@@ -79,13 +87,15 @@ bool golden_holds(const char *path, struct str got) {
     return same;
 }
 
-void repair_checksum(char *file, size_t n) {
+void repair_checksum(char *file, size_t n)
+{
     uint8_t sum[DIGEST_SIZE];
     digest_sha256((struct str){file, n - DIGEST_SIZE}, sum);
     memcpy(file + n - DIGEST_SIZE, sum, sizeof sum);
 }
 
-struct str mutated_program(struct arena *a, struct str file, uint64_t seed, unsigned count) {
+struct str mutated_program(struct arena *a, struct str file, uint64_t seed, unsigned count)
+{
     struct dice dice = {seed};
     char *copy = arena_cstr(a, file);
     for (unsigned i = 0; i < count; i++) {

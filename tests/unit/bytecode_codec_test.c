@@ -25,7 +25,8 @@ static const char policy[] =
     "then require_tls verified min \"1.3\", prepend_subject \"[SECURE] \"\n"
     "rule \"b\" when any to where (domain is in doms or name contains \"x\") or header \"X-A\" matches /a+b/s\n"
     "then set_header \"X-B\" \"{rule}\", mark \"m\", stop\n"
-    "rule \"c\" mode audit when size is over 10 MB and any reply_to.domain is not from.domain and recipient_count is between 2 and 5\n"
+    "rule \"c\" mode audit when size is over 10 MB and any reply_to.domain is not from.domain and recipient_count is "
+    "between 2 and 5\n"
     "then quarantine reason \"x\"\n"
     "when body contains at least 2 \"foo\" and client.ip is in nets then copy to \"a@b.example\"\n";
 
@@ -34,16 +35,19 @@ struct fixture {
     struct buf file;
 };
 
-static void fixture_open(struct fixture *f) {
+static void fixture_open(struct fixture *f)
+{
     *f = (struct fixture){0};
     program_encode(compiled_program(&f->c, str_of(policy)), &f->file);
 }
-static void fixture_close(struct fixture *f) {
+static void fixture_close(struct fixture *f)
+{
     buf_free(&f->file);
     compiled_close(&f->c);
 }
 
-static void there_and_back(void **state) {
+static void there_and_back(void **state)
+{
     (void)state;
     struct fixture f;
     struct err e = {0};
@@ -66,7 +70,8 @@ static void there_and_back(void **state) {
     fixture_close(&f);
 }
 
-static void nothing_is_a_program_too(void **state) {
+static void nothing_is_a_program_too(void **state)
+{
     (void)state;
     struct compiled c;
     struct buf file = {0};
@@ -82,7 +87,8 @@ static void nothing_is_a_program_too(void **state) {
 }
 
 /* Every single byte, changed, is refused before anything is read. */
-static void a_mutated_byte_is_refused(void **state) {
+static void a_mutated_byte_is_refused(void **state)
+{
     (void)state;
     struct fixture f;
     struct err e;
@@ -98,7 +104,8 @@ static void a_mutated_byte_is_refused(void **state) {
     fixture_close(&f);
 }
 
-static void a_cut_file_is_refused(void **state) {
+static void a_cut_file_is_refused(void **state)
+{
     (void)state;
     struct fixture f;
     fixture_open(&f);
@@ -114,7 +121,8 @@ static void a_cut_file_is_refused(void **state) {
     fixture_close(&f);
 }
 
-static void another_format_or_vocabulary_says_so(void **state) {
+static void another_format_or_vocabulary_says_so(void **state)
+{
     (void)state;
     struct fixture f;
     struct err e = {0};
@@ -133,8 +141,10 @@ static void another_format_or_vocabulary_says_so(void **state) {
     fixture_close(&f);
 }
 
-/* Past the checksum: each mutation is refused with a reason, or is a program that holds all promises and can be listed. */
-static void ten_thousand_mutations(void **state) {
+/* Past the checksum: each mutation is refused with a reason, or is a program that holds all promises and can be listed.
+ */
+static void ten_thousand_mutations(void **state)
+{
     (void)state;
     struct fixture f;
     size_t damaged = 0, refused = 0, accepted = 0;
@@ -169,7 +179,8 @@ static void ten_thousand_mutations(void **state) {
 }
 
 /* A directory that promises more rows than there are bytes costs no memory. */
-static void promised_rows_are_not_believed(void **state) {
+static void promised_rows_are_not_believed(void **state)
+{
     (void)state;
     struct fixture f;
     fixture_open(&f);
@@ -186,7 +197,8 @@ static void promised_rows_are_not_believed(void **state) {
     fixture_close(&f);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(there_and_back),
         cmocka_unit_test(nothing_is_a_program_too),

@@ -1,5 +1,5 @@
-/* The verifier, check by check: for each row of the table a defect that this check refuses and all the others let pass, so
- * that taking the check away would let it in. */
+/* The verifier, check by check: for each row of the table a defect that this check refuses and all the others let pass,
+ * so that taking the check away would let it in. */
 #include "tests/support/check.h"
 
 #include <string.h>
@@ -8,53 +8,59 @@
 #include "compiler/words.h"
 #include "tests/support/compiled.h"
 
-static const char policy[] =
-    "list doms of domain = \"corp.example\", \"*.corp.example\"\n"
-    "list words of text = \"x\", \"y\"\n"
-    "list other_words of text = \"z\"\n"
-    "list nets of network = 10.0.0.0/8\n"
-    "relay hostname \"relay.corp.example\" internal doms\n"
-    "listener \"in\" address \"127.0.0.1:2525\" relay_for nets\n"
-    "listener \"in2\" address \"127.0.0.1:2526\"\n"
-    "rule \"a\" priority 10\n"
-    "when (subject contains any of words or recipient.scope is inside) and any to where (domain is in doms and not name contains \"z\")\n"
-    "then require_tls verified, stop\n"
-    "rule \"b\" priority 20 effective 2026-09-01\n"
-    "when header \"X-A\" matches /a+b/ and recipient is sender and marked \"m\"\n"
-    "then set_header \"X-B\" \"b\", mark \"m\"\n"
-    "rule \"c\" priority 30 when body contains at least 2 \"foo\" and no cc is \"a@b.example\" then quarantine reason \"r\"\n";
+static const char policy[] = "list doms of domain = \"corp.example\", \"*.corp.example\"\n"
+                             "list words of text = \"x\", \"y\"\n"
+                             "list other_words of text = \"z\"\n"
+                             "list nets of network = 10.0.0.0/8\n"
+                             "relay hostname \"relay.corp.example\" internal doms\n"
+                             "listener \"in\" address \"127.0.0.1:2525\" relay_for nets\n"
+                             "listener \"in2\" address \"127.0.0.1:2526\"\n"
+                             "rule \"a\" priority 10\n"
+                             "when (subject contains any of words or recipient.scope is inside) and any to where "
+                             "(domain is in doms and not name contains \"z\")\n"
+                             "then require_tls verified, stop\n"
+                             "rule \"b\" priority 20 effective 2026-09-01\n"
+                             "when header \"X-A\" matches /a+b/ and recipient is sender and marked \"m\"\n"
+                             "then set_header \"X-B\" \"b\", mark \"m\"\n"
+                             "rule \"c\" priority 30 when body contains at least 2 \"foo\" and no cc is "
+                             "\"a@b.example\" then quarantine reason \"r\"\n";
 
-/* --- finding rows to spoil ------------------------------------------------------------------------------------------------ */
+/* --- finding rows to spoil --- */
 
-static struct test *test_with(struct program *p, enum relation r, enum operand_kind operand) {
+static struct test *test_with(struct program *p, enum relation r, enum operand_kind operand)
+{
     for (uint32_t i = 0; i < p->tests_count; i++) {
         if (p->tests[i].relation == r && p->tests[i].operand == operand) return &p->tests[i];
     }
     fail_msg("the policy has no such test");
     return NULL;
 }
-static struct constant *constant_of(struct program *p, enum value_type type) {
+static struct constant *constant_of(struct program *p, enum value_type type)
+{
     for (uint32_t i = 0; i < p->constants_count; i++) {
         if (p->constants[i].type == type) return &p->constants[i];
     }
     fail_msg("the policy has no such constant");
     return NULL;
 }
-static struct field_ref *ref_of(struct program *p, const char *name) {
+static struct field_ref *ref_of(struct program *p, const char *name)
+{
     for (uint32_t i = 0; i < p->field_refs_count; i++) {
         if (strcmp(words_rows.fields[p->field_refs[i].field].name, name) == 0) return &p->field_refs[i];
     }
     fail_msg("the policy has no such field");
     return NULL;
 }
-static struct action *action_of(struct program *p, const char *name) {
+static struct action *action_of(struct program *p, const char *name)
+{
     for (uint32_t i = 0; i < p->actions_count; i++) {
         if (strcmp(words_rows.actions[p->actions[i].action].name, name) == 0) return &p->actions[i];
     }
     fail_msg("the policy has no such action");
     return NULL;
 }
-static uint32_t *code_of(struct program *p, enum opcode op) {
+static uint32_t *code_of(struct program *p, enum opcode op)
+{
     for (uint32_t i = 0; i < p->code_count; i++) {
         if (instruction_op(p->code[i]) == op) return &p->code[i];
     }
@@ -62,18 +68,21 @@ static uint32_t *code_of(struct program *p, enum opcode op) {
     return NULL;
 }
 
-/* --- defects ---------------------------------------------------------------------------------------------------------------- */
+/* --- defects --- */
 
 static void spoil_vocabulary(struct program *p) { p->vocabulary_hash[31] ^= 1; }
-static void spoil_constant_values(struct program *p) {
+static void spoil_constant_values(struct program *p)
+{
     struct constant *c = constant_of(p, TYPE_NETWORK);
     memset(c->low, 0xff, sizeof c->low);
 }
-static void spoil_list_ranges(struct program *p) { /* one element, and it is just past the end */
+static void spoil_list_ranges(struct program *p)
+{ /* one element, and it is just past the end */
     p->lists[0].first = p->constants_count;
     p->lists[0].count = 1;
 }
-static void spoil_list_types(struct program *p) {
+static void spoil_list_types(struct program *p)
+{
     p->lists[0].first = (uint32_t)(constant_of(p, TYPE_WORD) - p->constants);
     p->lists[0].count = 1;
 }
@@ -84,23 +93,28 @@ static void spoil_field_parts(struct program *p) { ref_of(p, "subject")->part = 
 static void spoil_field_texts(struct program *p) { ref_of(p, "header")->text = STR_NONE; }
 static void spoil_test_fields(struct program *p) { test_with(p, REL_CONTAINS, OPERAND_CONSTANT)->field = UINT32_MAX; }
 static void spoil_test_enums(struct program *p) { test_with(p, REL_EQUAL, OPERAND_FIELD)->relation = 200; }
-static void spoil_test_relations(struct program *p) { /* a mark is there or not: it is never "present" */
+static void spoil_test_relations(struct program *p)
+{ /* a mark is there or not: it is never "present" */
     test_with(p, REL_TRUE, OPERAND_NONE)->relation = REL_PRESENT;
 }
-static void spoil_test_operands(struct program *p) {
+static void spoil_test_operands(struct program *p)
+{
     struct test *t = test_with(p, REL_TRUE, OPERAND_NONE);
     t->operand = OPERAND_PATTERNS;
     t->a = 0;
     t->b = 1;
 }
 static void spoil_test_indexes(struct program *p) { test_with(p, REL_MATCHES, OPERAND_PATTERNS)->b = UINT32_MAX; }
-static void spoil_test_types(struct program *p) {
+static void spoil_test_types(struct program *p)
+{
     struct test *t = test_with(p, REL_EQUAL, OPERAND_FIELD);
     t->a = (uint32_t)(ref_of(p, "subject") - p->field_refs);
 }
-static void spoil_test_words(struct program *p) {
+static void spoil_test_words(struct program *p)
+{
     for (uint32_t i = 0; i < p->constants_count; i++) {
-        if (p->constants[i].type == TYPE_WORD && str_eq(p->constants[i].text, STR("inside"))) p->constants[i].text = STR("sideways");
+        if (p->constants[i].type == TYPE_WORD && str_eq(p->constants[i].text, STR("inside")))
+            p->constants[i].text = STR("sideways");
     }
 }
 static void spoil_test_counts(struct program *p) { test_with(p, REL_EQUAL, OPERAND_FIELD)->counted = true; }
@@ -111,26 +125,33 @@ static void spoil_action_arguments(struct program *p) { action_of(p, "stop")->ar
 static void spoil_action_params(struct program *p) { action_of(p, "mark")->argument_count = 0; }
 static void spoil_declaration_rows(struct program *p) { p->declarations[p->declarations_count - 1].declaration = 1000; }
 static void spoil_declaration_arguments(struct program *p) { p->declarations[0].first_argument = UINT32_MAX; }
-static void spoil_declaration_params(struct program *p) { p->declarations[0].argument_count--, p->declarations[0].first_argument++; }
+static void spoil_declaration_params(struct program *p)
+{
+    p->declarations[0].argument_count--, p->declarations[0].first_argument++;
+}
 static void spoil_declaration_names(struct program *p) { p->declarations[2].name = p->declarations[1].name; }
 static void spoil_rule_options(struct program *p) { p->rules[0].mode = 77; }
 static void spoil_rule_order(struct program *p) { p->rules[0].priority = 25; }
 static void spoil_rule_identities(struct program *p) { p->rules[1].identity = p->rules[0].identity; }
 static void spoil_origins(struct program *p) { p->tests[0].origin.source = 9; }
-static void spoil_rule_ranges(struct program *p) { /* the last rule is cut away and its code is nobody's */
+static void spoil_rule_ranges(struct program *p)
+{ /* the last rule is cut away and its code is nobody's */
     p->rules_count--;
 }
 static void spoil_code_operations(struct program *p) { *code_of(p, OP_NOT) = 200u << 24; }
 static void spoil_code_operands(struct program *p) { *code_of(p, OP_ACT) = instruction(OP_ACT, 0xffffff); }
-static void spoil_code_targets(struct program *p) { /* to itself: no answer changes, and it never ends */
+static void spoil_code_targets(struct program *p)
+{ /* to itself: no answer changes, and it never ends */
     uint32_t *i = code_of(p, OP_SKIP_NO);
     *i = instruction(OP_SKIP_NO, (uint32_t)(i - p->code));
 }
-static void spoil_code_ends(struct program *p) { /* the last instruction leaves the answer and falls through */
+static void spoil_code_ends(struct program *p)
+{ /* the last instruction leaves the answer and falls through */
     p->code[p->rules[0].end - 1] = instruction(OP_NOT, 0);
 }
 static void spoil_code_stack(struct program *p) { *code_of(p, OP_AND) = instruction(OP_NOT, 0); }
-static void spoil_code_domains(struct program *p) { /* a test of the whole message, asked inside the loop */
+static void spoil_code_domains(struct program *p)
+{ /* a test of the whole message, asked inside the loop */
     uint32_t *i = code_of(p, OP_EACH) + 1;
     *i = instruction(OP_TEST, (uint32_t)(test_with(p, REL_CONTAINS, OPERAND_LIST) - p->tests));
 }
@@ -144,7 +165,8 @@ static const struct {
 #undef CHECK
 };
 
-static void each_check_is_needed(void **state) {
+static void each_check_is_needed(void **state)
+{
     (void)state;
     assert_int_equal(sizeof defects / sizeof *defects, verify_check_count);
     for (size_t i = 0; i < verify_check_count; i++) {
@@ -159,21 +181,25 @@ static void each_check_is_needed(void **state) {
             struct verify_failure g = {0};
             if (verify_checks[k].holds(p, &words_rows, &g)) continue;
             refusing++;
-            if (k != i) print_error("the defect of %s is refused by %s at %s[%u]\n", defects[i].check, verify_checks[k].name, g.table, g.index);
-            else assert_string_equal(f.check, defects[i].check);
+            if (k != i)
+                print_error("the defect of %s is refused by %s at %s[%u]\n", defects[i].check, verify_checks[k].name,
+                            g.table, g.index);
+            else
+                assert_string_equal(f.check, defects[i].check);
         }
         if (refusing != 1) fail_msg("%s: %zu checks refuse its defect", defects[i].check, refusing);
         compiled_close(&c);
     }
 }
 
-/* --- code: what one pass over the stack and the domains must see ------------------------------------------------------------ */
+/* --- code: what one pass over the stack and the domains must see --- */
 
 static const char one_rule[] =
     "when subject contains \"a\" and recipient is \"a@b.example\" and any to where (domain is \"b.example\") then stop";
 
 /* Whether one_rule with this code instead of its own is refused by that very check (NULL: accepted). */
-static bool code_holds(const uint32_t *code, uint32_t n, const char *check) {
+static bool code_holds(const uint32_t *code, uint32_t n, const char *check)
+{
     struct compiled c;
     struct verify_failure f;
     struct program *p = compiled_program(&c, str_of(one_rule));
@@ -184,7 +210,8 @@ static bool code_holds(const uint32_t *code, uint32_t n, const char *check) {
     p->rules[0].first = 0;
     p->rules[0].end = n;
     bool ok = program_verify(p, &words_rows, &f);
-    if (!ok && check && strcmp(f.check, check) != 0) print_error("refused by %s at %s[%u], not %s\n", f.check, f.table, f.index, check);
+    if (!ok && check && strcmp(f.check, check) != 0)
+        print_error("refused by %s at %s[%u], not %s\n", f.check, f.table, f.index, check);
     bool as_wanted = ok == !check && (ok || strcmp(f.check, check) == 0);
     compiled_close(&c);
     return as_wanted;
@@ -192,9 +219,11 @@ static bool code_holds(const uint32_t *code, uint32_t n, const char *check) {
 /* Test 0 of one_rule is of the message. */
 enum { OF_MESSAGE };
 #define I(op, operand) instruction(OP_##op, operand)
-#define CODE(check, ...) assert_true(code_holds((const uint32_t[]){__VA_ARGS__}, sizeof((const uint32_t[]){__VA_ARGS__}) / 4, check))
+#define CODE(check, ...)                                                                                               \
+    assert_true(code_holds((const uint32_t[]){__VA_ARGS__}, sizeof((const uint32_t[]){__VA_ARGS__}) / 4, check))
 
-static void code_is_held_to_its_shape(void **state) {
+static void code_is_held_to_its_shape(void **state)
+{
     (void)state;
     CODE(NULL, I(ALWAYS, 0), I(END, 0));
     CODE(NULL, I(TEST, OF_MESSAGE), I(SKIP_NO, 3), I(ACT, 0), I(END, 0));
@@ -210,7 +239,8 @@ static void code_is_held_to_its_shape(void **state) {
     CODE("code_stack", I(ALWAYS, 0), I(SKIP_NO, 3), I(ALWAYS, 0), I(AND, 0), I(END, 0));
 }
 
-static void loops_are_held_to_their_domain(void **state) {
+static void loops_are_held_to_their_domain(void **state)
+{
     (void)state;
     uint32_t to = UINT32_MAX, element = UINT32_MAX, message = UINT32_MAX;
     struct compiled c;
@@ -239,7 +269,8 @@ static void loops_are_held_to_their_domain(void **state) {
     CODE("code_domains", I(EACH, to), I(EACH, to), I(TEST, element), I(ANY, 0), I(ANY, 0), I(END, 0));
 }
 
-static void the_stack_has_a_limit(void **state) {
+static void the_stack_has_a_limit(void **state)
+{
     (void)state;
     static uint32_t code[2 * PROGRAM_STACK_MAX + 4];
     for (unsigned most = PROGRAM_STACK_MAX; most <= PROGRAM_STACK_MAX + 1; most++) {
@@ -251,7 +282,8 @@ static void the_stack_has_a_limit(void **state) {
     }
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_check_is_needed),
         cmocka_unit_test(code_is_held_to_its_shape),

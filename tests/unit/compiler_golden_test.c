@@ -14,7 +14,8 @@
 
 #define FOLDER "tests/golden/compiler"
 
-static void goldens_hold(void **state) {
+static void goldens_hold(void **state)
+{
     (void)state;
     struct arena *a = arena_create();
     size_t n, wrong = 0;
@@ -33,7 +34,8 @@ static void goldens_hold(void **state) {
             program_disassemble(c.program, &words_rows, &got);
         }
         size_t stem = strlen(paths[i]) - strlen(".sluice");
-        const char *expected = arena_printf(a, "%.*s.expected", (int)stem, paths[i]).p; /* arena strings end with a NUL */
+        const char *expected =
+            arena_printf(a, "%.*s.expected", (int)stem, paths[i]).p; /* arena strings end with a NUL */
         wrong += !golden_holds(expected, buf_str(&got));
         buf_free(&got);
         compiled_close(&c);
@@ -43,7 +45,8 @@ static void goldens_hold(void **state) {
 }
 
 /* Every code that the compiler can raise stands in some golden, to the caret. */
-static void every_code_has_a_golden(void **state) {
+static void every_code_has_a_golden(void **state)
+{
     (void)state;
     struct arena *a = arena_create();
     struct buf all = {0};
@@ -67,7 +70,8 @@ static void every_code_has_a_golden(void **state) {
     assert_int_equal(missing, 0);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(goldens_hold),
         cmocka_unit_test(every_code_has_a_golden),

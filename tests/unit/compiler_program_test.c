@@ -9,12 +9,15 @@
 #include "compiler/words.h"
 #include "tests/support/compiled.h"
 
-static void rules_run_by_priority_then_appearance(void **state) {
+static void rules_run_by_priority_then_appearance(void **state)
+{
     (void)state;
     const struct compiler_memory_file files[] = {
-        {STR("etc/relay.sluice"), STR("rule \"a\" when always then stop\nimport \"sub/b.sluice\"\nrule \"c\" priority 5 when always then stop\n"
-                                      "import \"sub/../sub/b.sluice\"\nrule \"d\" when always then stop\n")},
-        {STR("etc/sub/b.sluice"), STR("defaults mode audit\nrule \"b\" when always then stop\nimport \"../e.sluice\"\n")},
+        {STR("etc/relay.sluice"),
+         STR("rule \"a\" when always then stop\nimport \"sub/b.sluice\"\nrule \"c\" priority 5 when always then stop\n"
+             "import \"sub/../sub/b.sluice\"\nrule \"d\" when always then stop\n")},
+        {STR("etc/sub/b.sluice"),
+         STR("defaults mode audit\nrule \"b\" when always then stop\nimport \"../e.sluice\"\n")},
         {STR("etc/sub/../e.sluice"), STR("rule \"e\" when always then stop\n")},
     };
     struct compiled c;
@@ -29,7 +32,8 @@ static void rules_run_by_priority_then_appearance(void **state) {
     compiled_close(&c);
 }
 
-static struct str setting(const struct program *p, const char *declaration, const char *name) {
+static struct str setting(const struct program *p, const char *declaration, const char *name)
+{
     uint32_t id = words_find_declaration(str_of(declaration));
     const struct declaration_row *row = &words_rows.declarations[id];
     uint32_t param = words_find_param(row->params, row->param_count, str_of(name));
@@ -43,12 +47,15 @@ static struct str setting(const struct program *p, const char *declaration, cons
     return STR_NONE;
 }
 
-static void paths_are_of_the_configuration(void **state) {
+static void paths_are_of_the_configuration(void **state)
+{
     (void)state;
     const struct compiler_memory_file files[] = {
-        {STR("/etc/sluice/relay.sluice"), STR("import \"sub/more.sluice\"\nlist l of text in file \"lists/a.txt\"\nwhen subject is in l then stop\n")},
-        {STR("/etc/sluice/sub/more.sluice"), STR("relay hostname \"x.example\" state \"run/state\" control \"/run/c.sock\"\n"
-                                                 "list m of text in file \"a.txt\"\nwhen subject is in m then stop\n")},
+        {STR("/etc/sluice/relay.sluice"),
+         STR("import \"sub/more.sluice\"\nlist l of text in file \"lists/a.txt\"\nwhen subject is in l then stop\n")},
+        {STR("/etc/sluice/sub/more.sluice"),
+         STR("relay hostname \"x.example\" state \"run/state\" control \"/run/c.sock\"\n"
+             "list m of text in file \"a.txt\"\nwhen subject is in m then stop\n")},
         {STR("/etc/sluice/lists/a.txt"), STR("x\n")},
         {STR("/etc/sluice/sub/a.txt"), STR("y\n")},
     };
@@ -66,14 +73,16 @@ static void paths_are_of_the_configuration(void **state) {
     compiled_close(&c);
 }
 
-static void equal_rows_are_kept_once(void **state) {
+static void equal_rows_are_kept_once(void **state)
+{
     (void)state;
     struct compiled c;
-    struct program *p = compiled_program(&c, STR(
-        "define d as subject contains \"x\"\n"
-        "rule \"1\" when d and sender is any of (\"a@b.example\", \"c@d.example\") then stop\n"
-        "rule \"2\" when not d or sender is any of (\"a@b.example\", \"c@d.example\") then stop\n"
-        "rule \"3\" when subject contains \"x\" or body contains \"x\" or subject matches /a/ or body matches /a/ then stop\n"));
+    struct program *p = compiled_program(
+        &c, STR("define d as subject contains \"x\"\n"
+                "rule \"1\" when d and sender is any of (\"a@b.example\", \"c@d.example\") then stop\n"
+                "rule \"2\" when not d or sender is any of (\"a@b.example\", \"c@d.example\") then stop\n"
+                "rule \"3\" when subject contains \"x\" or body contains \"x\" or subject matches /a/ or body matches "
+                "/a/ then stop\n"));
     assert_int_equal(p->tests_count, 5);
     assert_int_equal(p->lists_count, 1);
     assert_int_equal(p->patterns_count, 1);
@@ -82,11 +91,14 @@ static void equal_rows_are_kept_once(void **state) {
     compiled_close(&c);
 }
 
-static void identities_are_names_or_hashes(void **state) {
+static void identities_are_names_or_hashes(void **state)
+{
     (void)state;
     struct compiled c, d;
-    struct program *p = compiled_program(&c, STR("when subject contains \"x\" then stop\nrule \"n\" when always then stop\n"));
-    struct program *q = compiled_program(&d, STR("# moved, and laid out otherwise\n\nWHEN  Subject\n contains \"x\"\nthen stop\n"));
+    struct program *p =
+        compiled_program(&c, STR("when subject contains \"x\" then stop\nrule \"n\" when always then stop\n"));
+    struct program *q =
+        compiled_program(&d, STR("# moved, and laid out otherwise\n\nWHEN  Subject\n contains \"x\"\nthen stop\n"));
     assert_int_equal(p->rules[0].identity.n, 12);
     assert_true(str_eq(p->rules[0].identity, q->rules[0].identity));
     assert_false(p->rules[0].named);
@@ -100,7 +112,8 @@ static void identities_are_names_or_hashes(void **state) {
     compiled_close(&c);
 }
 
-static void warnings_can_be_errors(void **state) {
+static void warnings_can_be_errors(void **state)
+{
     (void)state;
     struct arena *a = arena_create();
     struct sources sources = {0};
@@ -122,19 +135,38 @@ static void warnings_can_be_errors(void **state) {
     arena_free(&a);
 }
 
-static void nothing_crashes(const char *text) {
+static void nothing_crashes(const char *text)
+{
     struct compiled c;
     compiled_open(&c, str_of(text));
     compiled_close(&c);
 }
 
-static void odd_sources(void **state) {
+static void odd_sources(void **state)
+{
     (void)state;
     static const char *const texts[] = {
-        "", "import \"\"", "import \"policy.sluice\"", "list", "list x", "list x of text in file \"\"", "define a as a\nwhen a then stop",
-        "when", "when subject", "rule \"x\" when always then", "relay", "listener", "connector \"\"", "when any recipient where () then stop",
-        "when header \"\" is present then stop", "list a of text = a\nwhen subject is in a then stop", "test \"x\" expect nothing",
-        "when subject contains any of () then stop", "defaults", "when always then reject \"\"", "when marked \"\" then stop",
+        "",
+        "import \"\"",
+        "import \"policy.sluice\"",
+        "list",
+        "list x",
+        "list x of text in file \"\"",
+        "define a as a\nwhen a then stop",
+        "when",
+        "when subject",
+        "rule \"x\" when always then",
+        "relay",
+        "listener",
+        "connector \"\"",
+        "when any recipient where () then stop",
+        "when header \"\" is present then stop",
+        "list a of text = a\nwhen subject is in a then stop",
+        "test \"x\" expect nothing",
+        "when subject contains any of () then stop",
+        "defaults",
+        "when always then reject \"\"",
+        "when marked \"\" then stop",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) nothing_crashes(texts[i]);
     struct compiled c;
@@ -144,13 +176,17 @@ static void odd_sources(void **state) {
 }
 
 /* What the machine would refuse to load is refused with a diagnostic. */
-static void what_cannot_be_loaded_is_told(void **state) {
+static void what_cannot_be_loaded_is_told(void **state)
+{
     (void)state;
     struct compiled c;
     struct buf b = {0}, list = {0};
     for (int i = 0; i < 5000; i++) buf_add_byte(&list, 'x');
-    buf_printf(&b, "list l of text in file \"1\"\nwhen subject is like any of l then stop\nwhen subject is like any of (\"a*\", l) then stop\n"
-               "when sender.domain is like any of l then stop\nwhen subject is like \"*%.*s\" then stop\n", STR_ARG(buf_str(&list)));
+    buf_printf(&b,
+               "list l of text in file \"1\"\nwhen subject is like any of l then stop\nwhen subject is like any of "
+               "(\"a*\", l) then stop\n"
+               "when sender.domain is like any of l then stop\nwhen subject is like \"*%.*s\" then stop\n",
+               STR_ARG(buf_str(&list)));
     const struct compiler_memory_file files[] = {{STR("p"), buf_str(&b)}, {STR("1"), buf_str(&list)}};
     compiled_open_files(&c, files, 2);
     assert_true(!c.program && c.diags.errors == 4 && compiled_has(&c, "E219"));
@@ -163,7 +199,8 @@ static void what_cannot_be_loaded_is_told(void **state) {
 }
 
 /* A definition that doubles at every step is refused by its size, not built; a long chain of them by its depth. */
-static void blown_up_definitions_are_refused(void **state) {
+static void blown_up_definitions_are_refused(void **state)
+{
     (void)state;
     struct buf b = {0};
     buf_printf(&b, "define d0 as authenticated\n");
@@ -183,14 +220,18 @@ static void blown_up_definitions_are_refused(void **state) {
 }
 
 /* 10,000 rules and a list of 100,000: linear, or this would take minutes. */
-static void large_sets_compile_quickly(void **state) {
+static void large_sets_compile_quickly(void **state)
+{
     (void)state;
     struct buf rules = {0}, list = {0};
     buf_printf(&rules, "list big of domain in file \"big.txt\"\n");
     for (int i = 0; i < 10000; i++) {
-        buf_printf(&rules, "rule \"rule %d\" priority %d when subject contains \"word%d\" and recipient.domain is \"d%d.example\" "
-                   "unless header \"X-%d\" is present or recipient.domain is in big then require_tls verified, add_header \"X-R\" \"%d\"\n",
-                   i, i % 100, i, i, i, i);
+        buf_printf(
+            &rules,
+            "rule \"rule %d\" priority %d when subject contains \"word%d\" and recipient.domain is \"d%d.example\" "
+            "unless header \"X-%d\" is present or recipient.domain is in big then require_tls verified, add_header "
+            "\"X-R\" \"%d\"\n",
+            i, i % 100, i, i, i, i);
     }
     for (int i = 0; i < 100000; i++) buf_printf(&list, "host%d.partner.example\n", i);
     const struct compiler_memory_file files[] = {{STR("p.sluice"), buf_str(&rules)}, {STR("big.txt"), buf_str(&list)}};
@@ -212,7 +253,8 @@ static void large_sets_compile_quickly(void **state) {
     buf_free(&list);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules_run_by_priority_then_appearance),
         cmocka_unit_test(paths_are_of_the_configuration),

@@ -1,4 +1,5 @@
-/* The vocabulary's tables: no word means two things, rows and parameters agree, enums follow the words, examples compile. */
+/* The vocabulary's tables: no word means two things, rows and parameters agree, enums follow the words, examples
+ * compile. */
 #include "tests/support/check.h"
 
 #include <stdio.h>
@@ -8,7 +9,7 @@
 #include "compiler/words.h"
 #include "tests/support/compiled.h"
 
-/* --- collisions ------------------------------------------------------------------------------------------------------------ */
+/* --- collisions --- */
 
 static const char *const keywords[] = {
 #define KEYWORD(token, spelling) spelling,
@@ -18,14 +19,16 @@ static const char *const keywords[] = {
 #undef TRIED
 };
 
-static bool is_keyword(struct str word) {
+static bool is_keyword(struct str word)
+{
     for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++) {
         if (str_eq(str_of(keywords[i]), word)) return true;
     }
     return false;
 }
 
-static void check_spelling(const char *word) {
+static void check_spelling(const char *word)
+{
     struct str rest = str_of(word), part;
     while (rest.n) {
         str_cut(rest, '.', &part, &rest);
@@ -38,7 +41,8 @@ static void check_spelling(const char *word) {
 }
 
 /* Words of enumerations are written bare when they begin with a letter, so they are no keywords either. */
-static void check_words(const char *words) {
+static void check_words(const char *words)
+{
     struct str rest = str_of(words), word;
     while (rest.n) {
         str_cut(rest, ' ', &word, &rest);
@@ -46,14 +50,16 @@ static void check_words(const char *words) {
     }
 }
 
-static void check_params(const char *of, const struct param_row *params, size_t n, size_t most) {
+static void check_params(const char *of, const struct param_row *params, size_t n, size_t most)
+{
     bool optional_place = false;
     for (size_t i = 0; i < n; i++) {
         if (!params[i].name) fail_msg("`%s` counts more parameters than it has", of);
         check_spelling(params[i].name);
         if (params[i].type == TYPE_WORD) check_words(params[i].words);
         assert_int_equal(words_find_param(params, n, str_of(params[i].name)), i);
-        assert_int_equal(words_find_action(str_of(params[i].name)) != WORDS_NONE && strcmp(params[i].name, "mark") != 0, false);
+        assert_int_equal(words_find_action(str_of(params[i].name)) != WORDS_NONE && strcmp(params[i].name, "mark") != 0,
+                         false);
         if (params[i].positional && params[i].required) assert_false(optional_place);
         if (params[i].positional && !params[i].required) optional_place = true;
     }
@@ -62,14 +68,16 @@ static void check_params(const char *of, const struct param_row *params, size_t 
     }
 }
 
-static void no_word_means_two_things(void **state) {
+static void no_word_means_two_things(void **state)
+{
     (void)state;
     const struct vocabulary_rows *r = &words_rows;
     for (uint32_t i = 0; i < r->field_count; i++) {
         struct word_field found;
         check_spelling(r->fields[i].name);
         check_words(r->fields[i].words);
-        assert_true(words_find_field(str_of(r->fields[i].name), &found) && found.field == i && found.part == PART_WHOLE);
+        assert_true(words_find_field(str_of(r->fields[i].name), &found) && found.field == i &&
+                    found.part == PART_WHOLE);
         assert_true(r->fields[i].many == (r->fields[i].of == FACT_ELEMENT));
         assert_true((r->fields[i].type == TYPE_WORD) == (r->fields[i].words[0] != 0));
         /* No part of an address hides a row of its own. */
@@ -90,7 +98,8 @@ static void no_word_means_two_things(void **state) {
     for (uint32_t i = 0; i < r->declaration_count; i++) {
         check_spelling(r->declarations[i].name);
         assert_int_equal(words_find_declaration(str_of(r->declarations[i].name)), i);
-        check_params(r->declarations[i].name, r->declarations[i].params, r->declarations[i].param_count, DECLARATION_PARAMS_MAX);
+        check_params(r->declarations[i].name, r->declarations[i].params, r->declarations[i].param_count,
+                     DECLARATION_PARAMS_MAX);
         for (uint32_t k = 0; k < r->declarations[i].param_count; k++) {
             assert_false(words_is_declaration(str_of(r->declarations[i].params[k].name)));
         }
@@ -102,19 +111,24 @@ static void no_word_means_two_things(void **state) {
     }
 }
 
-/* --- enums ------------------------------------------------------------------------------------------------------------------- */
+/* --- enums
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
-static void option_words_follow_their_enums(void **state) {
+static void option_words_follow_their_enums(void **state)
+{
     (void)state;
     assert_string_equal(words_options[OPTION_MODE].words, "enforce audit audit_and_notify off");
     assert_true(MODE_ENFORCE == 0 && MODE_AUDIT == 1 && MODE_AUDIT_AND_NOTIFY == 2 && MODE_OFF == 3);
     assert_string_equal(words_options[OPTION_ON_ERROR].words, "defer skip apply");
     assert_true(ON_ERROR_DEFER == 0 && ON_ERROR_SKIP == 1 && ON_ERROR_APPLY == 2);
     assert_string_equal(words_options[OPTION_ON_UNREADABLE].words, "protect hold apply skip");
-    assert_true(ON_UNREADABLE_PROTECT == 0 && ON_UNREADABLE_HOLD == 1 && ON_UNREADABLE_APPLY == 2 && ON_UNREADABLE_SKIP == 3);
+    assert_true(ON_UNREADABLE_PROTECT == 0 && ON_UNREADABLE_HOLD == 1 && ON_UNREADABLE_APPLY == 2 &&
+                ON_UNREADABLE_SKIP == 3);
 }
 
-static void defaults_are_what_the_table_says(void **state) {
+static void defaults_are_what_the_table_says(void **state)
+{
     (void)state;
     uint32_t retry = words_find_declaration(STR("retry"));
     assert_string_equal(words_setting_default(retry, 0), "1 minute");
@@ -123,7 +137,8 @@ static void defaults_are_what_the_table_says(void **state) {
     assert_string_equal(words_setting_default(retry, 9), "");
 }
 
-static void words_cover(void **state) {
+static void words_cover(void **state)
+{
     (void)state;
     struct word_field scope;
     size_t at = 0;
@@ -134,9 +149,10 @@ static void words_cover(void **state) {
     assert_null(words_covered(scope.field, STR("inside"), &at));
 }
 
-/* --- examples ---------------------------------------------------------------------------------------------------------------- */
+/* --- examples --- */
 
-static void must_compile(const char *before, const char *example, const char *after) {
+static void must_compile(const char *before, const char *example, const char *after)
+{
     char text[1024];
     struct compiled c;
     snprintf(text, sizeof text, "%s%s%s", before, example, after);
@@ -145,18 +161,23 @@ static void must_compile(const char *before, const char *example, const char *af
     compiled_close(&c);
 }
 
-static void every_example_compiles(void **state) {
+static void every_example_compiles(void **state)
+{
     (void)state;
-    for (size_t i = 0; i < words_rows.field_count; i++) must_compile("when ", words_rows.fields[i].example, " then stop");
-    for (size_t i = 0; i < words_rows.action_count; i++) must_compile("when always then ", words_rows.actions[i].example, "");
-    for (size_t i = 0; i < OPTION_COUNT; i++) must_compile("rule \"x\" ", words_options[i].example, " when always then stop");
+    for (size_t i = 0; i < words_rows.field_count; i++)
+        must_compile("when ", words_rows.fields[i].example, " then stop");
+    for (size_t i = 0; i < words_rows.action_count; i++)
+        must_compile("when always then ", words_rows.actions[i].example, "");
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        must_compile("rule \"x\" ", words_options[i].example, " when always then stop");
     for (size_t i = 0; i < words_rows.declaration_count; i++) {
         must_compile("list our_domains of domain = \"corp.example\"\nlist trusted_networks of network = 127.0.0.0/8\n",
                      words_rows.declarations[i].example, "");
     }
 }
 
-static void the_hash_sees_every_change(void **state) {
+static void the_hash_sees_every_change(void **state)
+{
     (void)state;
     uint8_t before[32], after[32];
     static struct field_row fields[64];
@@ -176,14 +197,12 @@ static void the_hash_sees_every_change(void **state) {
     assert_memory_not_equal(before, after, sizeof before);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(no_word_means_two_things),
-        cmocka_unit_test(option_words_follow_their_enums),
-        cmocka_unit_test(defaults_are_what_the_table_says),
-        cmocka_unit_test(words_cover),
-        cmocka_unit_test(every_example_compiles),
-        cmocka_unit_test(the_hash_sees_every_change),
+        cmocka_unit_test(no_word_means_two_things),         cmocka_unit_test(option_words_follow_their_enums),
+        cmocka_unit_test(defaults_are_what_the_table_says), cmocka_unit_test(words_cover),
+        cmocka_unit_test(every_example_compiles),           cmocka_unit_test(the_hash_sees_every_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
