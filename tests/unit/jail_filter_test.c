@@ -41,8 +41,8 @@ static long try_openat2(void) { return syscall(SYS_openat2, AT_FDCWD, "/etc/pass
 static long try_socket(void) { return syscall(SYS_socket, AF_INET, SOCK_STREAM, 0); }
 static long try_unix_socket(void) { return syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0); }
 static long try_connect(void) { return syscall(SYS_connect, pair[0], "\1\0/x", 4); }
-static long try_execve(void) { return syscall(SYS_execve, "/bin/true", (char *[]){"true", NULL}, (char *[]){NULL}); }
-static long try_execveat(void) { return syscall(SYS_execveat, AT_FDCWD, "/bin/true", (char *[]){"true", NULL}, NULL, 0); }
+static long try_execve(void) { return syscall(SYS_execve, "/bin/true", (const char *[]){"true", NULL}, (char *[]){NULL}); }
+static long try_execveat(void) { return syscall(SYS_execveat, AT_FDCWD, "/bin/true", (const char *[]){"true", NULL}, NULL, 0); }
 static long try_fork(void)
 {
     long pid = syscall(SYS_fork);
@@ -102,7 +102,7 @@ static long try_clock(void)
 }
 static long try_send(void)
 {
-    struct iovec v = {"x", 1};
+    struct iovec v = {(char[]){'x'}, 1};
     struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1};
     return sendmsg(pair[0], &m, 0);
 }
@@ -256,7 +256,7 @@ static void the_kernel_says_so(void **unused)
     assert_int_equal(pipe(go), 0);
     pid_t pid = fork();
     if (pid == 0) {
-        struct iovec v = {"y", 1};
+        struct iovec v = {(char[]){'y'}, 1};
         struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1};
         if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) || !install_line(JAIL_JUDGE)) _exit(NO_FILTER);
         close(go[1]);
