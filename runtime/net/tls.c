@@ -88,7 +88,9 @@ static SSL_CTX *context_create(const SSL_METHOD *method)
     INVARIANT(c && SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION));
     SSL_CTX_set_options(c, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_clear_mode(c, SSL_MODE_AUTO_RETRY);
+    /* Our BIO never blocks, so WANT_READ must mean that the bytes in hand are used up; without this a session ticket in
+     * front of an answer would leave the answer lying there. */
+    SSL_CTX_set_mode(c, SSL_MODE_AUTO_RETRY);
     SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
     return c;
 }

@@ -41,7 +41,7 @@ void server_reset(struct smtp_server *s, const char *why)
         s->abort_due = true;
         s->abort_why = why;
     }
-    s->mail = s->told = s->discarding = false;
+    s->mail = s->told = s->tried = s->discarding = false;
     s->recipients = 0;
     s->size = 0;
     if (s->phase == PHASE_CONTENT) s->phase = PHASE_COMMAND;

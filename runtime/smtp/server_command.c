@@ -102,6 +102,7 @@ static enum server_step run_rcpt(struct smtp_server *s, struct str args, struct 
 {
     struct reply refusal;
     if (!s->mail) return server_refuse(s, 503, STATUS(5, 5, 1), STR("Send MAIL first"));
+    s->tried = true;
     if (!str_is_ascii(args))
         return server_refuse(s, 553, STATUS(5, 6, 7), STR("Addresses beyond ASCII need SMTPUTF8, which is not offered"));
     if (!read_path(&args, STR("TO:"), ADDRESS_POSTMASTER, &ev->rcpt.forward_path))
@@ -120,6 +121,7 @@ static enum server_step run_data(struct smtp_server *s, struct str args, struct 
 {
     if (args.n) return bad_arguments(s);
     if (!s->mail) return server_refuse(s, 503, STATUS(5, 5, 1), STR("Send MAIL first"));
+    if (!s->tried) return server_refuse(s, 503, STATUS(5, 5, 1), STR("Send RCPT first")); /* RFC 5321 section 3.3 */
     if (s->recipients == 0) return server_refuse(s, 554, STATUS(5, 5, 1), STR("No valid recipients"));
     return ask(s, ev, SMTP_SERVER_DATA);
 }

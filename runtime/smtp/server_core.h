@@ -38,6 +38,7 @@ struct smtp_server {
     /* The transaction.  mail false: recipients 0 and phase not CONTENT. */
     bool mail, told;        /* told: its ABORT was given already */
     uint32_t recipients;
+    bool tried;             /* a RCPT was seen */
     enum server_content content;
     uint64_t size;
     bool discarding;

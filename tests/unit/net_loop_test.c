@@ -8,6 +8,8 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -505,6 +507,68 @@ static void nothing_in_clear_follows_tls(void **state)
     net_cert_free(&cert);
 }
 
+/* A server whose answer stands behind session tickets in one segment: all of it is read at once. */
+struct ticket_server {
+    int listening;
+    struct net_cert cert;
+};
+
+static void *answer_behind_tickets(void *arg)
+{
+    struct ticket_server *t = arg;
+    char byte;
+    int fd = accept(t->listening, NULL, NULL);
+    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    BIO *b = BIO_new_mem_buf(t->cert.certificate.p, (int)t->cert.certificate.n), *k = BIO_new_mem_buf(t->cert.key.p, (int)t->cert.key.n);
+    X509 *x = PEM_read_bio_X509(b, NULL, NULL, NULL);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(k, NULL, NULL, NULL);
+    INVARIANT(SSL_CTX_use_certificate(context, x) == 1 && SSL_CTX_use_PrivateKey(context, key) == 1);
+    SSL_CTX_set_num_tickets(context, 2);
+    SSL *ssl = SSL_new(context);
+    SSL_set_fd(ssl, fd);
+    INVARIANT(read(fd, &byte, 1) == 1 && byte == 'T' && write(fd, "G", 1) == 1);
+    const int on = 1, off = 0;
+    setsockopt(fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on); /* tickets and answer in one segment */
+    int rc = SSL_accept(ssl);
+    INVARIANT(rc == 1 && SSL_write(ssl, "answer", 6) == 6);
+    setsockopt(fd, IPPROTO_TCP, TCP_CORK, &off, sizeof off);
+    while (read(fd, &byte, 1) > 0) continue;
+    SSL_free(ssl);
+    SSL_CTX_free(context);
+    X509_free(x);
+    EVP_PKEY_free(key);
+    BIO_free(b);
+    BIO_free(k);
+    close(fd);
+    return NULL;
+}
+
+static void an_answer_behind_session_tickets_is_read(void **state)
+{
+    (void)state;
+    struct ticket_server t = {0};
+    pthread_t thread;
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof a;
+    t.listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(bind(t.listening, (struct sockaddr *)&a, n) == 0 && listen(t.listening, 4) == 0);
+    assert_int_equal(getsockname(t.listening, (struct sockaddr *)&a, &n), 0);
+    net_cert_make(&(struct net_cert_wish){.common_name = "x"}, &t.cert);
+    assert_int_equal(pthread_create(&thread, NULL, answer_behind_tickets, &t), 0);
+    struct net_tls_client how = {.trust = STR("/nonexistent/x.pem")};
+    struct end e = {.client_tls = &how, .stop_at = 6};
+    dial(&e, "127.0.0.1", ntohs(a.sin_port));
+    run_loop();
+    assert_true(str_eq(buf_str(&e.got), STR("answer")));
+    e.stop_when_closed = true;
+    port->stream_abort(loop, e.stream);
+    run_loop();
+    pthread_join(thread, NULL);
+    close(t.listening);
+    net_cert_free(&t.cert);
+    end_free(&e);
+}
+
 /* --- channels -------------------------------------------------------------------------------------------------------------- */
 
 struct mailbox {
@@ -697,6 +761,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(tls_carries_bulk_with_pauses, setup, teardown),
         cmocka_unit_test_setup_teardown(clear_text_behind_starttls_ends_the_stream, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_in_clear_follows_tls, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_answer_behind_session_tickets_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(channels_carry_datagrams_and_descriptors, setup, teardown),
         cmocka_unit_test_setup_teardown(timers_fire_in_order_and_once, setup, teardown),
         cmocka_unit_test_setup_teardown(other_threads_wake_the_loop, setup, teardown),
