@@ -93,10 +93,10 @@ $(B)/test/%: $(B)/obj/tests/unit/%.o $(SUPPORT_OBJECTS) $(LIBRARY)
 
 $(B)/oracle/%: $(B)/obj/tests/oracle/%.o $(SUPPORT_OBJECTS) $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $^ $(LDLIBS) -o $@
+	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $^ $(LDLIBS) -lcmocka -o $@
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(SUPPORT_OBJECTS) $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $^ $(LDLIBS) -o $@
+	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $^ $(LDLIBS) -lcmocka -o $@
 $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer,address,undefined $^ $(LDLIBS) -o $@
