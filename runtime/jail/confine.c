@@ -22,7 +22,7 @@ bool jail_become(const char *user, struct err *e)
     gid_t gid = p->pw_gid;
     if (setgroups(1, &gid) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
         return err_os(e, EX_OSERR, "becoming the user %.100s", user);
-    if (uid != 0 && (setuid(0) == 0 || geteuid() != uid))
+    if (uid != 0 && (setresuid(0, 0, 0) == 0 || geteuid() != uid))
         return err_set(e, EX_OSERR, "the privileges of root could not be given up");
     return true;
 }

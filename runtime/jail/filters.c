@@ -292,7 +292,7 @@ const struct call_set sanitizer_calls = {sanitizer_rules, sizeof sanitizer_rules
 
 const struct filter filters[JAIL_FILTER_COUNT] = {
     [JAIL_RELAY] = {false, {&living, &plain_memory, &relay}},
-    [JAIL_TEMPLATE_BUILD] = {true, {&living, &last_words, &code_memory, &forking, &reading}},
+    [JAIL_TEMPLATE_BUILD] = {false, {&living, &last_words, &code_memory, &forking, &reading}},
     [JAIL_TEMPLATE_SERVE] = {true, {&living, &last_words, &code_memory, &forking}},
     [JAIL_JUDGE] = {true, {&living, &last_words, &plain_memory}},
 };

@@ -19,8 +19,9 @@ enum jail_filter {
 extern const char *const jail_filter_names[JAIL_FILTER_COUNT];
 
 /* Installs the filter, no_new_privs first.  False (EX_CONFIG) when the kernel refuses: the process must then not go on,
- * unless the configuration says `sandbox off`.  What is not allowed ends the process with SIGSYS, in the relay only what
- * an attack would ask for (exec, fork, ptrace …) does, the rest answers EPERM; in sanitizer builds (SLUICE_SANITIZED)
+ * unless the configuration says `sandbox off`.  What is not allowed ends the process with SIGSYS; in the relay and in
+ * a building template, where libraries may try what they can do without (a name service daemon's socket), only what an
+ * attack would ask for (exec, ptrace …) does, and the rest answers EPERM.  In sanitizer builds (SLUICE_SANITIZED)
  * everything answers EPERM, and what the sanitizers need is allowed. */
 bool jail_install(enum jail_filter filter, struct err *e);
 
