@@ -73,6 +73,19 @@ struct program *build_decode(struct str bytes, struct err *e)
     return p;
 }
 
+bool build_check(const char *path, struct buf *diagnostics)
+{
+    struct err e = {0};
+    struct settings settings;
+    struct arena *a = arena_create();
+    struct program *p = build_compile(path, diagnostics);
+    bool ok = p && settings_from_program(a, p, &settings, &e);
+    if (p && !ok) buf_printf(diagnostics, "%s: %s\n", path, e.text);
+    program_free(&p);
+    arena_free(&a);
+    return ok;
+}
+
 /* `relay … state "PATH" …`: the words as they stand, whatever else is wrong with the file. */
 static struct str state_of(const struct ast_file *file)
 {

@@ -25,6 +25,10 @@ struct program *build_decode(struct str bytes, struct err *e);
  * listener. */
 bool settings_from_program(struct arena *a, const struct program *p, struct settings *out, struct err *e);
 
+/* What a start would make of the configuration: true when nothing stands in its way; *diagnostics holds what there is to
+ * say, warnings too. */
+bool build_check(const char *path, struct buf *diagnostics);
+
 /* The state directory that a configuration with errors still names, for starting the last accepted program: empty when
  * it does not.  Joined with the configuration's directory, as the compiler does. */
 struct str build_salvage_state(struct arena *a, const char *path);

@@ -1,11 +1,8 @@
 /* sluiced: the relay.  What people call is the supervisor; the other roles are its children. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
-#include "base/arena.h"
 #include "builder/build.h"
 #include "daemon/roles.h"
 #include "daemon/supervisor.h"
@@ -74,16 +71,9 @@ static bool parse(int argc, char **argv, struct arguments *out, int *status)
 static int check(const char *config)
 {
     struct buf diagnostics = {0};
-    struct err e = {0};
-    struct arena *a = arena_create();
-    struct settings settings;
-    struct program *p = build_compile(config, &diagnostics);
-    bool ok = p && settings_from_program(a, p, &settings, &e);
+    bool ok = build_check(config, &diagnostics);
     fwrite(diagnostics.p, 1, diagnostics.n, stderr);
-    if (p && !ok) fprintf(stderr, "%s: %s\n", config, e.text);
-    program_free(&p);
     buf_free(&diagnostics);
-    arena_free(&a);
     return ok ? EX_OK : EX_CONFIG;
 }
 
