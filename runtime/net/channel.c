@@ -16,14 +16,14 @@ enum {
 struct net_channel {
     struct loop *loop;
     struct link link;
-    struct work work;     /* closed() to be told */
+    struct work work; /* closed() to be told */
     int fd;
     struct poller *poller;
     const struct net_channel_events *ev;
     void *owner;
-    bool blocked;         /* a send answered false: writable() is owed */
+    bool blocked; /* a send answered false: writable() is owed */
     bool ended;
-    bool busy, gone;      /* gone: closed inside an event, which then frees it */
+    bool busy, gone; /* gone: closed inside an event, which then frees it */
 };
 
 union control {
@@ -42,8 +42,10 @@ static void take_fds(struct msghdr *m, int fds[CHANNEL_FDS_MAX])
         for (size_t i = 0; i < count; i++) {
             int fd;
             memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
-            if (n < CHANNEL_FDS_MAX) fds[n++] = fd;
-            else close(fd);
+            if (n < CHANNEL_FDS_MAX)
+                fds[n++] = fd;
+            else
+                close(fd);
         }
     }
 }
@@ -68,7 +70,8 @@ static bool receive(struct net_channel *c)
     union control control;
     int fds[CHANNEL_FDS_MAX];
     struct iovec part = {c->loop->buffer, DATAGRAM_MAX};
-    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room};
+    struct msghdr m = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room};
     ssize_t n = recvmsg(c->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n < 0 && errno == EINTR) return true;
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return false;
@@ -98,8 +101,10 @@ static void on_ready(void *owner, int events)
     for (int i = 0; i < DATAGRAMS_PER_TURN && !c->gone && !c->ended; i++)
         if (!receive(c)) break;
     c->busy = false;
-    if (c->gone) free(c);
-    else if (!c->ended) poller_want(c->poller, UV_READABLE | (c->blocked ? UV_WRITABLE : 0));
+    if (c->gone)
+        free(c);
+    else if (!c->ended)
+        poller_want(c->poller, UV_READABLE | (c->blocked ? UV_WRITABLE : 0));
 }
 
 static struct net_channel *port_channel_open(void *self, int fd, const struct net_channel_events *ev, void *owner)
@@ -118,7 +123,8 @@ static struct net_channel *port_channel_open(void *self, int fd, const struct ne
     return c;
 }
 
-static bool port_channel_send(void *self, struct net_channel *c, const struct str *parts, size_t n, const int *fds, size_t nfds)
+static bool port_channel_send(void *self, struct net_channel *c, const struct str *parts, size_t n, const int *fds,
+                              size_t nfds)
 {
     struct iovec v[CHANNEL_PARTS_MAX];
     union control control;
@@ -175,5 +181,6 @@ void channel_fill_port(struct net_port *p)
 
 void channel_end_all(struct loop *l)
 {
-    while (l->channels.next != &l->channels) port_channel_close(l, LINK_OWNER(l->channels.next, struct net_channel, link));
+    while (l->channels.next != &l->channels)
+        port_channel_close(l, LINK_OWNER(l->channels.next, struct net_channel, link));
 }

@@ -76,7 +76,8 @@ static void on_connection(void *owner, int events)
     if (t->gone) free(t);
 }
 
-static void *port_listen(void *self, int fd, void (*accepted)(void *owner, struct net_stream *s, struct str peer, uint16_t port),
+static void *port_listen(void *self, int fd,
+                         void (*accepted)(void *owner, struct net_stream *s, struct str peer, uint16_t port),
                          void *owner)
 {
     const int on = 1;

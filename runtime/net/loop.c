@@ -20,7 +20,8 @@ struct loop_timer {
 
 static void free_dropped(struct loop *l);
 
-/* --- the turn ------------------------------------------------------------------------------------------------------ */
+/* --- the turn ------------------------------------------------------------------------------------------------------
+ */
 
 static void on_idle(uv_idle_t *h) { (void)h; }
 
@@ -35,8 +36,10 @@ static void append(struct work **first, struct work **last, struct work *w)
     if (w->queued) return;
     w->queued = true;
     w->next = NULL;
-    if (*first) (*last)->next = w;
-    else *first = w;
+    if (*first)
+        (*last)->next = w;
+    else
+        *first = w;
     *last = w;
 }
 
@@ -57,8 +60,10 @@ static void cut_out(struct work **first, struct work **last, struct work *w)
     struct work *before = NULL;
     for (struct work *i = *first; i; before = i, i = i->next) {
         if (i != w) continue;
-        if (before) before->next = w->next;
-        else *first = w->next;
+        if (before)
+            before->next = w->next;
+        else
+            *first = w->next;
         if (*last == w) *last = before;
         w->queued = false;
         return;
@@ -125,7 +130,8 @@ void loop_stop(struct loop *l)
     kick(l);
 }
 
-/* --- time and chance ----------------------------------------------------------------------------------------------- */
+/* --- time and chance -----------------------------------------------------------------------------------------------
+ */
 
 static int64_t read_clock(clockid_t which)
 {
@@ -168,7 +174,8 @@ static void port_random(void *self, void *out, size_t n)
     }
 }
 
-/* --- timers -------------------------------------------------------------------------------------------------------- */
+/* --- timers --------------------------------------------------------------------------------------------------------
+ */
 
 static void give_back(struct loop *l, struct loop_timer *lt)
 {
@@ -221,7 +228,8 @@ static void port_timer_clear(void *self, struct net_timer *t)
     loop_timer_clear(t);
 }
 
-/* --- polled descriptors -------------------------------------------------------------------------------------------- */
+/* --- polled descriptors --------------------------------------------------------------------------------------------
+ */
 
 static void free_dropped(struct loop *l)
 {
@@ -275,7 +283,9 @@ void poller_want(struct poller *p, int events)
     struct epoll_event e = {.data.ptr = p};
     if (events & UV_READABLE) e.events |= EPOLLIN;
     if (events & UV_WRITABLE) e.events |= EPOLLOUT;
-    int how = !p->events ? EPOLL_CTL_ADD : events ? EPOLL_CTL_MOD : EPOLL_CTL_DEL; /* with no event left it would still tell errors */
+    int how = !p->events ? EPOLL_CTL_ADD
+              : events   ? EPOLL_CTL_MOD
+                         : EPOLL_CTL_DEL; /* with no event left it would still tell errors */
     INVARIANT(epoll_ctl(p->loop->epoll, how, p->fd, &e) == 0);
     if (!p->events || !events) count_polled(p->loop, events != 0);
     p->events = events;
@@ -299,7 +309,8 @@ void poller_free(struct poller **p)
     poller_forget(p);
 }
 
-/* --- wake-ups, watches, signals ------------------------------------------------------------------------------------ */
+/* --- wake-ups, watches, signals ------------------------------------------------------------------------------------
+ */
 
 struct loop_wake {
     uv_async_t handle;
@@ -393,7 +404,8 @@ void loop_signal_free(struct loop_signal **s)
     *s = NULL;
 }
 
-/* --- life ---------------------------------------------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------------------------------------------------
+ */
 
 struct loop *loop_create(struct err *e)
 {

@@ -11,11 +11,11 @@
 #include "net/tls.h"
 
 enum {
-    WRITE_NOW = 64 * 1024,     /* with this much waiting a write does not wait for the turn's end */
-    KEEP_BUFFER = 64 * 1024,   /* an empty output buffer larger than this is given back */
-    CLOSE_MS = 5000,           /* how long a close may take to write what is queued */
-    ADDRESS_MS = 20000,        /* how long one of several addresses may take to connect */
-    LINGER_MAX = 1024 * 1024   /* bytes thrown away while closing, so that our last words are not lost to a reset */
+    WRITE_NOW = 64 * 1024,   /* with this much waiting a write does not wait for the turn's end */
+    KEEP_BUFFER = 64 * 1024, /* an empty output buffer larger than this is given back */
+    CLOSE_MS = 5000,         /* how long a close may take to write what is queued */
+    ADDRESS_MS = 20000,      /* how long one of several addresses may take to connect */
+    LINGER_MAX = 1024 * 1024 /* bytes thrown away while closing, so that our last words are not lost to a reset */
 };
 
 enum stream_state {
@@ -31,29 +31,29 @@ enum { TELL_DRAINED = 1, TELL_INPUT = 2, TELL_CLOSED = 4 };
 
 struct net_stream {
     struct loop *loop;
-    struct link link;          /* loop->streams */
+    struct link link; /* loop->streams */
     struct work events, flush;
-    unsigned tell;             /* TELL_… */
+    unsigned tell; /* TELL_… */
     const struct net_stream_events *ev;
     void *owner;
-    int fd;                    /* -1: none */
+    int fd; /* -1: none */
     struct poller *poller;
     enum stream_state state;
-    bool reading;              /* the owner wants bytes */
-    bool blocked;              /* the kernel takes no more output now */
-    struct buf wire;           /* to be sent as it is, from wire_at */
+    bool reading;    /* the owner wants bytes */
+    bool blocked;    /* the kernel takes no more output now */
+    struct buf wire; /* to be sent as it is, from wire_at */
     size_t wire_at;
-    struct buf plain;          /* under TLS: not yet encrypted */
+    struct buf plain; /* under TLS: not yet encrypted */
     struct tls_session *tls;
     bool handshaking;
-    struct str in;             /* cipher text in hand */
-    struct buf held;           /* cipher text kept while the owner does not read */
+    struct str in;   /* cipher text in hand */
+    struct buf held; /* cipher text kept while the owner does not read */
     enum net_close_reason reason;
     char why[256];
-    struct net_timer timer;    /* close, or one address's connect */
+    struct net_timer timer; /* close, or one address's connect */
     struct resolve *resolve;
     struct resolved *addresses;
-    size_t address;            /* the next to try */
+    size_t address; /* the next to try */
     size_t lingered;
 };
 
@@ -68,7 +68,8 @@ static void tell(struct net_stream *s, unsigned what)
     loop_queue(s->loop, &s->events);
 }
 
-/* --- life ---------------------------------------------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------------------------------------------------
+ */
 
 static struct net_stream *stream_new(struct loop *l)
 {
@@ -129,18 +130,20 @@ static void die_errno(struct net_stream *s, const char *what, int number)
 
 static bool handshake_needs_reading(const struct net_stream *s) { return s->handshaking && s->state == STREAM_OPEN; }
 
-/* What the descriptor should be polled for.  Reading is only ever added here: that it is no longer wanted shows when the
- * next byte comes, which between a message and its reply is never, and saves two system calls each time. */
+/* What the descriptor should be polled for.  Reading is only ever added here: that it is no longer wanted shows when
+ * the next byte comes, which between a message and its reply is never, and saves two system calls each time. */
 static void poll_for(struct net_stream *s)
 {
     if (!s->poller) return;
     int want = s->poller->events & UV_READABLE;
-    if ((s->state == STREAM_OPEN && s->reading) || handshake_needs_reading(s) || s->state == STREAM_LINGERING) want |= UV_READABLE;
+    if ((s->state == STREAM_OPEN && s->reading) || handshake_needs_reading(s) || s->state == STREAM_LINGERING)
+        want |= UV_READABLE;
     if (s->blocked || s->state == STREAM_CONNECTING) want |= UV_WRITABLE;
     poller_want(s->poller, want);
 }
 
-/* --- output -------------------------------------------------------------------------------------------------------- */
+/* --- output --------------------------------------------------------------------------------------------------------
+ */
 
 static size_t waiting(const struct net_stream *s) { return s->wire.n - s->wire_at + s->plain.n; }
 
@@ -206,7 +209,8 @@ static size_t port_write(void *self, struct net_stream *s, struct str bytes)
     return waiting(s);
 }
 
-/* --- input --------------------------------------------------------------------------------------------------------- */
+/* --- input ---------------------------------------------------------------------------------------------------------
+ */
 
 static bool may_hand_out(const struct net_stream *s) { return s->state == STREAM_OPEN && s->reading; }
 
@@ -217,7 +221,9 @@ static void decrypt(struct net_stream *s)
     enum tls_progress progress = TLS_DONE;
     while (may_hand_out(s) && progress == TLS_DONE) {
         size_t n = 0, got = 0;
-        while (READ_MAX - n >= 16 * 1024 && (progress = tls_session_read(s->tls, l->plain + n, READ_MAX - n, &got)) == TLS_DONE) n += got;
+        while (READ_MAX - n >= 16 * 1024 &&
+               (progress = tls_session_read(s->tls, l->plain + n, READ_MAX - n, &got)) == TLS_DONE)
+            n += got;
         if (n) s->ev->received(s->owner, (struct str){l->plain, n});
     }
     if (s->state != STREAM_OPEN) return;
@@ -257,8 +263,10 @@ static void take_cipher(struct net_stream *s, struct str fresh)
     if (s->state == STREAM_OPEN && !s->handshaking) decrypt(s);
     if (s->state != STREAM_OPEN) return;
     size_t left = s->in.n;
-    if (s->held.n) buf_consume(&s->held, s->held.n - left);
-    else buf_add(&s->held, s->in);
+    if (s->held.n)
+        buf_consume(&s->held, s->held.n - left);
+    else
+        buf_add(&s->held, s->in);
     s->in = STR_NONE;
     if (left == 0) empty(&s->held);
     poll_for(s); /* the handshake may have ended while nobody reads */
@@ -266,8 +274,10 @@ static void take_cipher(struct net_stream *s, struct str fresh)
 
 static void on_end_of_file(struct net_stream *s)
 {
-    if (s->handshaking) die(s, NET_CLOSED_ERROR, "the other side closed the connection during the TLS handshake");
-    else die(s, NET_CLOSED_BY_PEER, "the other side closed the connection");
+    if (s->handshaking)
+        die(s, NET_CLOSED_ERROR, "the other side closed the connection during the TLS handshake");
+    else
+        die(s, NET_CLOSED_BY_PEER, "the other side closed the connection");
 }
 
 static void on_readable(struct net_stream *s)
@@ -282,9 +292,12 @@ static void on_readable(struct net_stream *s)
         if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) die_errno(s, "the connection broke", errno);
         return;
     }
-    if (n == 0) on_end_of_file(s);
-    else if (s->tls) take_cipher(s, (struct str){l->buffer, (size_t)n});
-    else s->ev->received(s->owner, (struct str){l->buffer, (size_t)n});
+    if (n == 0)
+        on_end_of_file(s);
+    else if (s->tls)
+        take_cipher(s, (struct str){l->buffer, (size_t)n});
+    else
+        s->ev->received(s->owner, (struct str){l->buffer, (size_t)n});
 }
 
 static void port_read(void *self, struct net_stream *s, bool on)
@@ -297,9 +310,11 @@ static void port_read(void *self, struct net_stream *s, bool on)
     poll_for(s);
 }
 
-/* --- closing ------------------------------------------------------------------------------------------------------- */
+/* --- closing -------------------------------------------------------------------------------------------------------
+ */
 
-/* Throws away what the peer still sends: closing a socket with unread bytes resets it, and the peer might lose our reply. */
+/* Throws away what the peer still sends: closing a socket with unread bytes resets it, and the peer might lose our
+ * reply. */
 static bool throw_away(struct net_stream *s)
 {
     while (s->lingered < LINGER_MAX) {
@@ -372,7 +387,8 @@ static void port_abort(void *self, struct net_stream *s)
     die(s, NET_CLOSED_BY_US, "aborted");
 }
 
-/* --- events -------------------------------------------------------------------------------------------------------- */
+/* --- events --------------------------------------------------------------------------------------------------------
+ */
 
 static void run_events(struct work *w)
 {
@@ -418,7 +434,8 @@ static void on_ready(void *owner, int events)
     if (s->state == STREAM_OPEN || s->state == STREAM_FLUSHING) poll_for(s);
 }
 
-/* --- connecting ---------------------------------------------------------------------------------------------------- */
+/* --- connecting ----------------------------------------------------------------------------------------------------
+ */
 
 static bool try_address(struct net_stream *s, const struct sockaddr *a, socklen_t n)
 {
@@ -465,19 +482,23 @@ static void on_resolved(void *owner, const struct resolved *r, const char *why)
     try_next_address(s);
 }
 
-static struct net_stream *port_connect(void *self, const struct net_target *target, const struct net_stream_events *ev, void *owner)
+static struct net_stream *port_connect(void *self, const struct net_target *target, const struct net_stream_events *ev,
+                                       void *owner)
 {
     struct net_stream *s = stream_new(self);
     s->ev = ev;
     s->owner = owner;
     s->addresses = mem_alloc(sizeof *s->addresses);
     s->state = STREAM_RESOLVING;
-    if (resolve_literal(target->host, target->port, s->addresses)) try_next_address(s);
-    else s->resolve = resolve_start(self, target->host, target->port, on_resolved, s);
+    if (resolve_literal(target->host, target->port, s->addresses))
+        try_next_address(s);
+    else
+        s->resolve = resolve_start(self, target->host, target->port, on_resolved, s);
     return s;
 }
 
-/* --- accepted ones ------------------------------------------------------------------------------------------------- */
+/* --- accepted ones -------------------------------------------------------------------------------------------------
+ */
 
 struct net_stream *stream_adopt(struct loop *l, int fd)
 {
@@ -509,10 +530,11 @@ static int64_t port_peer_uid(void *self, struct net_stream *s)
     return getsockopt(s->fd, SOL_SOCKET, SO_PEERCRED, &who, &n) == 0 ? (int64_t)who.uid : -1;
 }
 
-/* --- TLS ----------------------------------------------------------------------------------------------------------- */
+/* --- TLS -----------------------------------------------------------------------------------------------------------
+ */
 
-/* Every byte that came in clear was handed out already, so none can be taken for one that came inside TLS; what the owner
- * wrote in clear goes before the handshake. */
+/* Every byte that came in clear was handed out already, so none can be taken for one that came inside TLS; what the
+ * owner wrote in clear goes before the handshake. */
 static void start_tls(struct net_stream *s, struct tls_session *t)
 {
     INVARIANT(s->plain.n == 0 && s->held.n == 0);

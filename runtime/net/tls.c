@@ -21,7 +21,8 @@ struct tls_session {
     char problem[256];
 };
 
-/* --- bytes in and out of a session --------------------------------------------------------------------------------- */
+/* --- bytes in and out of a session ---------------------------------------------------------------------------------
+ */
 
 static int bio_read(BIO *b, char *out, int n)
 {
@@ -60,7 +61,8 @@ static BIO_METHOD *bio_method(void)
     static BIO_METHOD *m;
     if (m) return m;
     m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "stream");
-    INVARIANT(m && BIO_meth_set_read(m, bio_read) && BIO_meth_set_write(m, bio_write) && BIO_meth_set_ctrl(m, bio_ctrl));
+    INVARIANT(m && BIO_meth_set_read(m, bio_read) && BIO_meth_set_write(m, bio_write) &&
+              BIO_meth_set_ctrl(m, bio_ctrl));
     return m;
 }
 
@@ -80,13 +82,15 @@ static bool context_error(struct err *e, int sysexit, const char *what)
     return err_set(e, sysexit, "%s", text);
 }
 
-/* --- contexts ------------------------------------------------------------------------------------------------------ */
+/* --- contexts ------------------------------------------------------------------------------------------------------
+ */
 
 static SSL_CTX *context_create(const SSL_METHOD *method)
 {
     SSL_CTX *c = SSL_CTX_new(method);
     INVARIANT(c && SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION));
-    SSL_CTX_set_options(c, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_options(c, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
+                               SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     /* Our BIO never blocks, so WANT_READ must mean that the bytes in hand are used up; without this a session ticket in
      * front of an answer would leave the answer lying there. */
@@ -128,7 +132,8 @@ static bool use_chain(SSL_CTX *c, struct str pem, struct err *e)
     }
     BIO_free(b);
     unsigned long end = ERR_peek_last_error();
-    if (end && ERR_GET_REASON(end) != PEM_R_NO_START_LINE) return context_error(e, EX_CONFIG, "the certificate's chain cannot be read");
+    if (end && ERR_GET_REASON(end) != PEM_R_NO_START_LINE)
+        return context_error(e, EX_CONFIG, "the certificate's chain cannot be read");
     ERR_clear_error();
     return true;
 }
@@ -141,7 +146,8 @@ static bool use_key(SSL_CTX *c, struct str pem, struct err *e)
     EVP_PKEY_free(k);
     BIO_free(b);
     if (!good) return context_error(e, EX_CONFIG, "the key cannot be used");
-    if (SSL_CTX_check_private_key(c) != 1) return context_error(e, EX_CONFIG, "the key does not belong to the certificate");
+    if (SSL_CTX_check_private_key(c) != 1)
+        return context_error(e, EX_CONFIG, "the key does not belong to the certificate");
     return true;
 }
 
@@ -160,11 +166,11 @@ void *tls_server_context_create(struct str certificate, struct str key, struct e
 
 void tls_server_context_free(void *context) { SSL_CTX_free(context); }
 
-/* Client contexts, one for each file of anchors, read again when the file changed.  The system's file is named here, and
- * read whole: OpenSSL's default directory would be opened during handshakes, where a sandbox forbids it. */
+/* Client contexts, one for each file of anchors, read again when the file changed.  The system's file is named here,
+ * and read whole: OpenSSL's default directory would be opened during handshakes, where a sandbox forbids it. */
 struct trust {
     struct trust *next;
-    char *path;        /* "" is the system's */
+    char *path; /* "" is the system's */
     SSL_CTX *context;
     bool loaded;
     struct timespec changed;
@@ -175,7 +181,8 @@ static struct trust *trusts;
 
 static const char *system_anchors(void)
 {
-    static const char *const files[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"};
+    static const char *const files[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+                                        "/etc/ssl/cert.pem"};
     struct stat st;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (stat(files[i], &st) == 0) return files[i];
@@ -224,7 +231,8 @@ static struct trust *trust_of(struct str path)
     return t;
 }
 
-/* --- sessions ------------------------------------------------------------------------------------------------------ */
+/* --- sessions ------------------------------------------------------------------------------------------------------
+ */
 
 /* LDH host name (RFC 1123 section 2.1), of at least one label, the last not all digits: nothing else may reach
  * SSL_set1_host, which takes an empty name for "check no name" (reliability 0.6). */
@@ -280,14 +288,16 @@ static bool demand_name(struct tls_session *t, const char *name, bool verify, st
         return !verify || context_error(e, EX_CONFIG, "the address cannot be verified");
     }
     if (!is_host_name(str_of(name)))
-        return !verify || err_set(e, EX_CONFIG, "\"%.64s\" is no host name that a certificate could be verified for", name);
+        return !verify ||
+               err_set(e, EX_CONFIG, "\"%.64s\" is no host name that a certificate could be verified for", name);
     SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     t->by_name = SSL_set1_host(t->ssl, name) == 1;
     if (SSL_set_tlsext_host_name(t->ssl, name) == 1 && t->by_name) return true;
     return !verify || context_error(e, EX_CONFIG, "the name cannot be verified");
 }
 
-struct tls_session *tls_session_client(const struct net_tls_client *how, struct str *in, struct buf *wire, struct err *e)
+struct tls_session *tls_session_client(const struct net_tls_client *how, struct str *in, struct buf *wire,
+                                       struct err *e)
 {
     char name[256];
     bool verify = how->verify == NET_VERIFY_PKIX;
@@ -345,10 +355,14 @@ static enum tls_progress conclude(struct tls_session *t)
     X509 *peer = SSL_get1_peer_certificate(t->ssl);
     long verdict = SSL_get_verify_result(t->ssl);
     bool named = t->by_name ? SSL_get0_peername(t->ssl) != NULL : t->verify; /* by address: part of the verdict */
-    if (!peer) t->facts.peer_problem = STR("the server showed no certificate");
-    else if (verdict != X509_V_OK) t->facts.peer_problem = str_of(X509_verify_cert_error_string(verdict));
-    else if (SSL_session_reused(t->ssl)) t->facts.peer_problem = STR("the session was resumed");
-    else if (!named) t->facts.peer_problem = STR("no name was verified");
+    if (!peer)
+        t->facts.peer_problem = STR("the server showed no certificate");
+    else if (verdict != X509_V_OK)
+        t->facts.peer_problem = str_of(X509_verify_cert_error_string(verdict));
+    else if (SSL_session_reused(t->ssl))
+        t->facts.peer_problem = STR("the session was resumed");
+    else if (!named)
+        t->facts.peer_problem = STR("no name was verified");
     t->facts.peer_verified = t->facts.peer_problem.n == 0;
     X509_free(peer);
     if (!t->verify || t->facts.peer_verified) return TLS_DONE;

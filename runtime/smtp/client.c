@@ -10,27 +10,27 @@ enum body_state { BODY_LINE, BODY_TEXT, BODY_CR };
 struct smtp_client {
     char *hostname;
     struct buf out;
-    struct str in;            /* the caller's bytes, used up before next() answers false */
+    struct str in; /* the caller's bytes, used up before next() answers false */
     struct smtp_reader reader;
     enum smtp_client_stage stage;
     bool tls;
-    bool hello_only;          /* HELO instead of EHLO */
+    bool hello_only; /* HELO instead of EHLO */
     uint32_t extensions;
     uint64_t size_limit;
     struct buf greeted_by;
     /* the transaction */
-    struct buf commands;      /* its lines not yet given out: without PIPELINING one goes at a time */
+    struct buf commands; /* its lines not yet given out: without PIPELINING one goes at a time */
     bool pipelined;
-    bool reset_sent;          /* its first answer is RSET's */
-    bool reset_due;           /* the last transaction ended without a dot: RSET goes before the next */
+    bool reset_sent; /* its first answer is RSET's */
+    bool reset_due;  /* the last transaction ended without a dot: RSET goes before the next */
     size_t recipients, answered, accepted;
-    bool lone_dot;            /* 354 came though nothing was accepted: the dot ends nothing (RFC 2920 section 3.1) */
+    bool lone_dot; /* 354 came though nothing was accepted: the dot ends nothing (RFC 2920 section 3.1) */
     bool data_sent;
     enum smtp_client_stage result_stage; /* where it was decided before its end: MAIL or RCPT; else IDLE */
     struct reply result;
     struct buf result_text;
     enum body_state body;
-    size_t ahead;             /* recipients of the transaction sent ahead of this one's result; 0: none */
+    size_t ahead; /* recipients of the transaction sent ahead of this one's result; 0: none */
     /* the end */
     bool failed;
     const char *why;
@@ -43,10 +43,18 @@ static const struct {
     const char *name;
     unsigned timeout;
 } stages[] = {
-    [SMTP_STAGE_GREETING] = {"greeting", 300}, [SMTP_STAGE_EHLO] = {"EHLO", 300}, [SMTP_STAGE_STARTTLS] = {"STARTTLS", 120},
-    [SMTP_STAGE_TLS] = {"TLS handshake", 60},  [SMTP_STAGE_IDLE] = {"idle", 0},   [SMTP_STAGE_MAIL] = {"MAIL FROM", 300},
-    [SMTP_STAGE_RCPT] = {"RCPT TO", 300},      [SMTP_STAGE_DATA] = {"DATA", 120}, [SMTP_STAGE_BODY] = {"message content", 180},
-    [SMTP_STAGE_DOT] = {"end of data", 600},   [SMTP_STAGE_QUIT] = {"QUIT", 10},  [SMTP_STAGE_OVER] = {"over", 0},
+    [SMTP_STAGE_GREETING] = {"greeting", 300},
+    [SMTP_STAGE_EHLO] = {"EHLO", 300},
+    [SMTP_STAGE_STARTTLS] = {"STARTTLS", 120},
+    [SMTP_STAGE_TLS] = {"TLS handshake", 60},
+    [SMTP_STAGE_IDLE] = {"idle", 0},
+    [SMTP_STAGE_MAIL] = {"MAIL FROM", 300},
+    [SMTP_STAGE_RCPT] = {"RCPT TO", 300},
+    [SMTP_STAGE_DATA] = {"DATA", 120},
+    [SMTP_STAGE_BODY] = {"message content", 180},
+    [SMTP_STAGE_DOT] = {"end of data", 600},
+    [SMTP_STAGE_QUIT] = {"QUIT", 10},
+    [SMTP_STAGE_OVER] = {"over", 0},
 };
 
 const char *smtp_client_stage_name(enum smtp_client_stage s) { return stages[s].name; }
@@ -83,7 +91,8 @@ void smtp_client_feed(struct smtp_client *c, struct str bytes)
     c->in = bytes;
 }
 
-/* --- the end ------------------------------------------------------------------------------------------------------- */
+/* --- the end -------------------------------------------------------------------------------------------------------
+ */
 
 static void fail(struct smtp_client *c, const char *why, const struct reply *r)
 {
@@ -107,7 +116,8 @@ static bool is_in_step(struct smtp_client *c)
     return false;
 }
 
-/* --- greeting ------------------------------------------------------------------------------------------------------ */
+/* --- greeting ------------------------------------------------------------------------------------------------------
+ */
 
 static void say_hello(struct smtp_client *c)
 {
@@ -192,7 +202,8 @@ static bool on_starttls(struct smtp_client *c, const struct reply *r, struct smt
     return true;
 }
 
-/* --- orders -------------------------------------------------------------------------------------------------------- */
+/* --- orders --------------------------------------------------------------------------------------------------------
+ */
 
 void smtp_client_starttls(struct smtp_client *c)
 {
@@ -337,9 +348,11 @@ void smtp_client_send(struct smtp_client *c, const struct smtp_client_transactio
     write_next(c);
 }
 
-/* --- the transaction ----------------------------------------------------------------------------------------------- */
+/* --- the transaction -----------------------------------------------------------------------------------------------
+ */
 
-static bool finish(struct smtp_client *c, enum smtp_client_stage stage, const struct reply *r, struct smtp_client_event *ev)
+static bool finish(struct smtp_client *c, enum smtp_client_stage stage, const struct reply *r,
+                   struct smtp_client_event *ev)
 {
     c->stage = SMTP_STAGE_IDLE;
     if (c->ahead) begin(c, c->ahead);
@@ -370,8 +383,10 @@ static bool on_mail(struct smtp_client *c, const struct reply *r, struct smtp_cl
 {
     if (c->reset_sent) {
         c->reset_sent = false;
-        if (r->code >= 300) fail(c, "the server refused RSET", r);
-        else write_next(c);
+        if (r->code >= 300)
+            fail(c, "the server refused RSET", r);
+        else
+            write_next(c);
         return false;
     }
     bool refused = is_refusal(c, r);
@@ -482,7 +497,8 @@ void smtp_client_body_end(struct smtp_client *c)
     c->stage = SMTP_STAGE_DOT;
 }
 
-/* --- the loop ------------------------------------------------------------------------------------------------------ */
+/* --- the loop ------------------------------------------------------------------------------------------------------
+ */
 
 static bool on_reply(struct smtp_client *c, const struct reply *r, struct smtp_client_event *ev)
 {
@@ -492,8 +508,10 @@ static bool on_reply(struct smtp_client *c, const struct reply *r, struct smtp_c
     }
     switch (c->stage) {
     case SMTP_STAGE_GREETING:
-        if (r->code == 220) say_hello(c);
-        else fail(c, r->code >= 400 ? "the server takes no mail now" : "the server greeted with an unfit code", r);
+        if (r->code == 220)
+            say_hello(c);
+        else
+            fail(c, r->code >= 400 ? "the server takes no mail now" : "the server greeted with an unfit code", r);
         return false;
     case SMTP_STAGE_EHLO: return on_hello(c, r, ev);
     case SMTP_STAGE_STARTTLS: return on_starttls(c, r, ev);

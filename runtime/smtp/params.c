@@ -40,9 +40,12 @@ static enum verdict_of_value read_requiretls(struct str value, struct target *t)
 static enum verdict_of_value read_ret(struct str value, struct target *t)
 {
     if (!t->offer->dsn) return VALUE_NOT_OFFERED;
-    if (str_eq_nocase(value, STR("FULL"))) t->mail->ret = 'F';
-    else if (str_eq_nocase(value, STR("HDRS"))) t->mail->ret = 'H';
-    else return VALUE_BAD;
+    if (str_eq_nocase(value, STR("FULL")))
+        t->mail->ret = 'F';
+    else if (str_eq_nocase(value, STR("HDRS")))
+        t->mail->ret = 'H';
+    else
+        return VALUE_BAD;
     return VALUE_GOOD;
 }
 
@@ -146,12 +149,14 @@ static bool read_all(struct str text, const struct parameter *table, struct targ
     return true;
 }
 
-bool smtp_params_mail(struct str text, const struct smtp_params_offer *offer, struct smtp_server_mail *out, struct reply *refusal)
+bool smtp_params_mail(struct str text, const struct smtp_params_offer *offer, struct smtp_server_mail *out,
+                      struct reply *refusal)
 {
     return read_all(text, mail_parameters, &(struct target){.offer = offer, .mail = out}, refusal);
 }
 
-bool smtp_params_rcpt(struct str text, const struct smtp_params_offer *offer, struct smtp_server_rcpt *out, struct reply *refusal)
+bool smtp_params_rcpt(struct str text, const struct smtp_params_offer *offer, struct smtp_server_rcpt *out,
+                      struct reply *refusal)
 {
     return read_all(text, rcpt_parameters, &(struct target){.offer = offer, .rcpt = out}, refusal);
 }

@@ -76,7 +76,8 @@ static enum smtp_reply_progress take_line(struct smtp_reader *r, struct str line
     add_printable(&r->text, str_from(line, 4));
     if (line.n > 3 && line.p[3] == '-') return SMTP_REPLY_MORE;
     r->whole = true;
-    r->reply = (struct reply){.code = (uint16_t)code, .status = status_of(buf_str(&r->text), code), .text = buf_str(&r->text)};
+    r->reply =
+        (struct reply){.code = (uint16_t)code, .status = status_of(buf_str(&r->text), code), .text = buf_str(&r->text)};
     return SMTP_REPLY_WHOLE;
 }
 

@@ -88,7 +88,8 @@ bool smtp_server_expects_tls(const struct smtp_server *s) { return s->phase == P
 bool smtp_server_waits(const struct smtp_server *s) { return s->asking || s->phase >= PHASE_TLS; }
 bool smtp_server_is_in_data(const struct smtp_server *s) { return s->phase == PHASE_CONTENT; }
 
-/* --- input --------------------------------------------------------------------------------------------------------- */
+/* --- input ---------------------------------------------------------------------------------------------------------
+ */
 
 /* What is left of the caller's bytes moves into `held`, at the latest when the loop of next() calls ends. */
 static void keep_rest(struct smtp_server *s)
@@ -139,7 +140,8 @@ static enum server_step step_command(struct smtp_server *s, struct smtp_server_e
     return server_command(s, line, ev);
 }
 
-/* --- content ------------------------------------------------------------------------------------------------------- */
+/* --- content -------------------------------------------------------------------------------------------------------
+ */
 
 static void stop_content(struct smtp_server *s, const struct reply *r)
 {
@@ -188,8 +190,8 @@ static enum server_step end_content(struct smtp_server *s, struct smtp_server_ev
     return STEP_EVENT;
 }
 
-/* Reads content up to the next thing to tell: a run (cut where a stuffed dot is dropped), the end, or a breach.  The end
- * is CR LF "." CR LF and nothing else; the first CR LF belongs to the content (RFC 5321 section 4.1.1.4). */
+/* Reads content up to the next thing to tell: a run (cut where a stuffed dot is dropped), the end, or a breach.  The
+ * end is CR LF "." CR LF and nothing else; the first CR LF belongs to the content (RFC 5321 section 4.1.1.4). */
 static enum server_step step_content(struct smtp_server *s, struct smtp_server_event *ev)
 {
     const char *p = s->in.p, *from = p, *const end = p + s->in.n;
@@ -229,7 +231,8 @@ static enum server_step step_content(struct smtp_server *s, struct smtp_server_e
     return take_run(s, from, end, ev) ? STEP_EVENT : STEP_STARVED;
 }
 
-/* --- the loop ------------------------------------------------------------------------------------------------------ */
+/* --- the loop ------------------------------------------------------------------------------------------------------
+ */
 
 static bool tell_abort(struct smtp_server *s, struct smtp_server_event *ev)
 {
@@ -283,7 +286,8 @@ bool smtp_server_next(struct smtp_server *s, struct smtp_server_event *ev)
     }
 }
 
-/* --- answers ------------------------------------------------------------------------------------------------------- */
+/* --- answers -------------------------------------------------------------------------------------------------------
+ */
 
 /* Commands injected behind STARTTLS would be run as if they had come inside TLS: CVE-2011-0411, RFC 3207 section 6. */
 enum server_step server_refuse_injection(struct smtp_server *s)
@@ -303,8 +307,10 @@ static void answer_starttls(struct smtp_server *s, const struct reply *r, bool a
         server_refuse_injection(s);
         return;
     }
-    if (r) server_say(s, r->code, r->status, r->text);
-    else server_say(s, 220, STATUS(2, 0, 0), STR("Ready to start TLS"));
+    if (r)
+        server_say(s, r->code, r->status, r->text);
+    else
+        server_say(s, 220, STATUS(2, 0, 0), STR("Ready to start TLS"));
     server_reset(s, "STARTTLS");
     s->phase = PHASE_TLS;
 }
@@ -312,8 +318,10 @@ static void answer_starttls(struct smtp_server *s, const struct reply *r, bool a
 static void answer_rcpt(struct smtp_server *s, const struct reply *r, bool accepted)
 {
     if (accepted) s->recipients++;
-    if (r) server_say(s, r->code, r->status, r->text);
-    else server_say(s, 250, STATUS(2, 1, 5), STR("Ok"));
+    if (r)
+        server_say(s, r->code, r->status, r->text);
+    else
+        server_say(s, 250, STATUS(2, 1, 5), STR("Ok"));
     /* One bad address among good ones is daily life; nothing but bad ones is a client guessing. */
     if (!accepted && r->code >= 500 && s->recipients == 0) count_error(s);
 }
@@ -338,8 +346,10 @@ void smtp_server_answer(struct smtp_server *s, const struct reply *r)
     case SMTP_SERVER_MAIL:
         s->mail = accepted;
         s->told = false;
-        if (r) server_say(s, r->code, r->status, r->text);
-        else server_say(s, 250, STATUS(2, 1, 0), STR("Ok"));
+        if (r)
+            server_say(s, r->code, r->status, r->text);
+        else
+            server_say(s, 250, STATUS(2, 1, 0), STR("Ok"));
         if (r && r->code >= 500) count_error(s);
         break;
     case SMTP_SERVER_RCPT: answer_rcpt(s, r, accepted); break;

@@ -26,8 +26,10 @@ static void say_ehlo(struct smtp_server *s)
     buf_add(o, STR("250-"));
     buf_add(o, s->options.hostname);
     buf_add(o, STR("\r\n250-PIPELINING\r\n"));
-    if (s->options.message_size) buf_printf(o, "250-SIZE %llu\r\n", (unsigned long long)s->options.message_size);
-    else buf_add(o, STR("250-SIZE\r\n"));
+    if (s->options.message_size)
+        buf_printf(o, "250-SIZE %llu\r\n", (unsigned long long)s->options.message_size);
+    else
+        buf_add(o, STR("250-SIZE\r\n"));
     if (s->options.starttls && !s->tls) buf_add(o, STR("250-STARTTLS\r\n"));
     if (s->options.requiretls && s->tls) buf_add(o, STR("250-REQUIRETLS\r\n"));
     if (s->options.dsn) buf_add(o, STR("250-DSN\r\n"));
@@ -87,7 +89,8 @@ static enum server_step run_mail(struct smtp_server *s, struct str args, struct 
     if (!s->greeted) return server_refuse(s, 503, STATUS(5, 5, 1), STR("Send EHLO or HELO first"));
     if (s->mail) return server_refuse(s, 503, STATUS(5, 5, 1), STR("A transaction is under way already"));
     if (!str_is_ascii(args))
-        return server_refuse(s, 550, STATUS(5, 6, 7), STR("Addresses beyond ASCII need SMTPUTF8, which is not offered"));
+        return server_refuse(s, 550, STATUS(5, 6, 7),
+                             STR("Addresses beyond ASCII need SMTPUTF8, which is not offered"));
     if (!read_path(&args, STR("FROM:"), ADDRESS_NULL, &ev->mail.reverse_path))
         return server_refuse(s, 501, STATUS(5, 1, 7), STR("Expected FROM:<address>"));
     struct smtp_params_offer offer = {s->options.dsn, s->options.requiretls, s->tls};
@@ -104,7 +107,8 @@ static enum server_step run_rcpt(struct smtp_server *s, struct str args, struct 
     if (!s->mail) return server_refuse(s, 503, STATUS(5, 5, 1), STR("Send MAIL first"));
     s->tried = true;
     if (!str_is_ascii(args))
-        return server_refuse(s, 553, STATUS(5, 6, 7), STR("Addresses beyond ASCII need SMTPUTF8, which is not offered"));
+        return server_refuse(s, 553, STATUS(5, 6, 7),
+                             STR("Addresses beyond ASCII need SMTPUTF8, which is not offered"));
     if (!read_path(&args, STR("TO:"), ADDRESS_POSTMASTER, &ev->rcpt.forward_path))
         return server_refuse(s, 501, STATUS(5, 1, 3), STR("Expected TO:<address>"));
     struct smtp_params_offer offer = {s->options.dsn, s->options.requiretls, s->tls};
@@ -192,18 +196,17 @@ static const struct verb {
     verb_run run;
     bool help, junk;
 } verbs[] = {
-    {STR("MAIL"), run_mail, true, false},       {STR("RCPT"), run_rcpt, true, false},
-    {STR("DATA"), run_data, true, false},       {STR("EHLO"), run_ehlo, true, true},
-    {STR("HELO"), run_helo, true, true},        {STR("RSET"), run_rset, true, true},
-    {STR("NOOP"), run_noop, true, true},        {STR("QUIT"), run_quit, true, false},
-    {STR("VRFY"), run_vrfy, true, true},        {STR("HELP"), run_help, true, true},
-    {STR("STARTTLS"), run_starttls, true, false},
-    {STR("AUTH"), run_absent, false, false},    {STR("EXPN"), run_absent, false, false},
-    {STR("ETRN"), run_absent, false, false},    {STR("TURN"), run_absent, false, false},
-    {STR("BDAT"), run_hostile, false, false},   {STR("GET"), run_hostile, false, false},
-    {STR("POST"), run_hostile, false, false},   {STR("PUT"), run_hostile, false, false},
-    {STR("HEAD"), run_hostile, false, false},   {STR("CONNECT"), run_hostile, false, false},
-    {STR("OPTIONS"), run_hostile, false, false},
+    {STR("MAIL"), run_mail, true, false},         {STR("RCPT"), run_rcpt, true, false},
+    {STR("DATA"), run_data, true, false},         {STR("EHLO"), run_ehlo, true, true},
+    {STR("HELO"), run_helo, true, true},          {STR("RSET"), run_rset, true, true},
+    {STR("NOOP"), run_noop, true, true},          {STR("QUIT"), run_quit, true, false},
+    {STR("VRFY"), run_vrfy, true, true},          {STR("HELP"), run_help, true, true},
+    {STR("STARTTLS"), run_starttls, true, false}, {STR("AUTH"), run_absent, false, false},
+    {STR("EXPN"), run_absent, false, false},      {STR("ETRN"), run_absent, false, false},
+    {STR("TURN"), run_absent, false, false},      {STR("BDAT"), run_hostile, false, false},
+    {STR("GET"), run_hostile, false, false},      {STR("POST"), run_hostile, false, false},
+    {STR("PUT"), run_hostile, false, false},      {STR("HEAD"), run_hostile, false, false},
+    {STR("CONNECT"), run_hostile, false, false},  {STR("OPTIONS"), run_hostile, false, false},
 };
 
 static enum server_step run_help(struct smtp_server *s, struct str args, struct smtp_server_event *ev)

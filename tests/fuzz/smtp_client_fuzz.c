@@ -7,21 +7,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 struct caller {
     struct smtp_client *client;
     uint8_t ways;
-    int left;      /* transactions */
+    int left; /* transactions */
     bool ordered, tls, body, over;
 };
 
 static void order(struct caller *c, uint32_t extensions)
 {
-    struct smtp_client_recipient to[2] = {{.forward_path = STR("one@d.example")}, {.forward_path = STR("two@d.example"), .notify = 14}};
+    struct smtp_client_recipient to[2] = {{.forward_path = STR("one@d.example")},
+                                          {.forward_path = STR("two@d.example"), .notify = 14}};
     if (!c->tls && (c->ways & 1) && (extensions & SMTP_EXT_STARTTLS)) {
         smtp_client_starttls(c->client);
     } else if (c->left-- > 0 && (c->tls || !(c->ways & 2))) {
         c->ordered = true;
-        smtp_client_send(c->client, &(struct smtp_client_transaction){
-                                        .reverse_path = STR("a@b.example"), .recipients = to, .recipient_count = 2, .size = 8,
-                                        .eight_bit = true, .tls_demanded = c->ways & 2,
-                                        .requiretls = c->tls && (extensions & SMTP_EXT_REQUIRETLS)});
+        smtp_client_send(c->client,
+                         &(struct smtp_client_transaction){.reverse_path = STR("a@b.example"),
+                                                           .recipients = to,
+                                                           .recipient_count = 2,
+                                                           .size = 8,
+                                                           .eight_bit = true,
+                                                           .tls_demanded = c->ways & 2,
+                                                           .requiretls = c->tls && (extensions & SMTP_EXT_REQUIRETLS)});
     } else {
         smtp_client_quit(c->client);
     }

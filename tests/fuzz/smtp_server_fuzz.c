@@ -1,13 +1,16 @@
-/* Any bytes at all, in two segmentations, with early and late answers: the same events and replies come out, and there are
- * never more messages than there are legal ends of data.  First byte: options; second: how the input is cut. */
+/* Any bytes at all, in two segmentations, with early and late answers: the same events and replies come out, and there
+ * are never more messages than there are legal ends of data.  First byte: options; second: how the input is cut. */
 #include "tests/support/smtp_drive.c" /* the driver itself: fuzz targets link the library only */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void run(struct smtp_drive *d, uint8_t options, struct str input, uint32_t cuts, bool late)
 {
-    struct smtp_server_options o = {.hostname = STR("mx.example"), .message_size = options & 1 ? 100 : 0,
-                                    .dsn = options & 2, .starttls = options & 4, .requiretls = options & 8};
+    struct smtp_server_options o = {.hostname = STR("mx.example"),
+                                    .message_size = options & 1 ? 100 : 0,
+                                    .dsn = options & 2,
+                                    .starttls = options & 4,
+                                    .requiretls = options & 8};
     smtp_drive_init(d, &o);
     d->late = late;
     for (size_t at = 0; at < input.n;) {

@@ -41,7 +41,8 @@ static void need_authority(void)
 {
     if (authority) return;
     authority_key = EVP_EC_gen("P-256");
-    authority = make(&(struct net_cert_wish){.common_name = "Test authority"}, authority_key, NULL, authority_key, true);
+    authority =
+        make(&(struct net_cert_wish){.common_name = "Test authority"}, authority_key, NULL, authority_key, true);
 }
 
 static void drain(BIO *b, struct buf *out)

@@ -9,11 +9,11 @@
 
 struct smtp_drive {
     struct smtp_server *server;
-    bool late;              /* answers only after the engine has said that it waits */
+    bool late; /* answers only after the engine has said that it waits */
     struct buf events, replies, content;
     size_t messages;
     bool closed;
-    bool open;              /* a transaction as the events tell it: MAIL accepted, no ABORT and no MESSAGE yet */
+    bool open; /* a transaction as the events tell it: MAIL accepted, no ABORT and no MESSAGE yet */
 };
 
 void smtp_drive_init(struct smtp_drive *d, const struct smtp_server_options *o);

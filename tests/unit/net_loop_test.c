@@ -1,4 +1,5 @@
-/* net/: real sockets on loopback: streams, back-pressure, TLS in both roles, channels with descriptors, timers, wake-ups. */
+/* net/: real sockets on loopback: streams, back-pressure, TLS in both roles, channels with descriptors, timers,
+ * wake-ups. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -25,7 +26,8 @@ static struct loop *loop;
 static const struct net_port *port;
 static bool submitting; /* set around submitting calls: no event may come then */
 
-/* --- one end of a stream, which writes down what happens to it ---------------------------------------------------------- */
+/* --- one end of a stream, which writes down what happens to it
+ * ---------------------------------------------------------- */
 
 struct end {
     struct net_stream *stream;
@@ -36,10 +38,10 @@ struct end {
     bool verified;
     struct str version;
     bool echo, stop_when_closed, pause;
-    size_t stop_at;              /* bytes */
-    void *server_context;        /* answer "T" with "G" and TLS */
+    size_t stop_at;                          /* bytes */
+    void *server_context;                    /* answer "T" with "G" and TLS */
     const struct net_tls_client *client_tls; /* say "T", and start TLS at "G" */
-    struct str first;            /* written at connected, or when TLS is ready */
+    struct str first;                        /* written at connected, or when TLS is ready */
     void (*on_received)(struct end *e, struct str bytes);
 };
 
@@ -173,7 +175,8 @@ static void run_loop(void)
     port->timer_clear(loop, &deadline);
 }
 
-/* --- streams -------------------------------------------------------------------------------------------------------------- */
+/* --- streams
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static void bytes_are_echoed(void **state)
 {
@@ -300,7 +303,8 @@ static void a_stream_that_is_not_read_holds_its_peer(void **state)
     end_free(&e);
 }
 
-/* --- TLS ------------------------------------------------------------------------------------------------------------------ */
+/* --- TLS
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static const struct tls_case {
     const char *what;
@@ -312,22 +316,88 @@ static const struct tls_case {
 } cases[] = {
     {"good", {"mx.example", "DNS:mx.example", false, false}, {"mx.example", 10}, NET_VERIFY_PKIX, true, true, true},
     {"wildcard", {"x", "DNS:*.d.example", false, false}, {"mx.d.example", 12}, NET_VERIFY_PKIX, true, true, true},
-    {"partial wildcard", {"x", "DNS:m*.d.example", false, false}, {"mx.d.example", 12}, NET_VERIFY_PKIX, true, false, false},
-    {"wrong name", {"other.example", "DNS:other.example", false, false}, {"mx.example", 10}, NET_VERIFY_PKIX, true, false, false},
-    {"wrong name, observed", {"other.example", "DNS:other.example", false, false}, {"mx.example", 10}, NET_VERIFY_NONE, true, true, false},
-    {"good name, observed", {"mx.example", "DNS:mx.example", false, false}, {"mx.example", 10}, NET_VERIFY_NONE, true, true, true},
+    {"partial wildcard",
+     {"x", "DNS:m*.d.example", false, false},
+     {"mx.d.example", 12},
+     NET_VERIFY_PKIX,
+     true,
+     false,
+     false},
+    {"wrong name",
+     {"other.example", "DNS:other.example", false, false},
+     {"mx.example", 10},
+     NET_VERIFY_PKIX,
+     true,
+     false,
+     false},
+    {"wrong name, observed",
+     {"other.example", "DNS:other.example", false, false},
+     {"mx.example", 10},
+     NET_VERIFY_NONE,
+     true,
+     true,
+     false},
+    {"good name, observed",
+     {"mx.example", "DNS:mx.example", false, false},
+     {"mx.example", 10},
+     NET_VERIFY_NONE,
+     true,
+     true,
+     true},
     {"no name to verify", {"mx.example", "DNS:mx.example", false, false}, {"", 0}, NET_VERIFY_PKIX, true, false, false},
     {"no name, observed", {"mx.example", "DNS:mx.example", false, false}, {"", 0}, NET_VERIFY_NONE, true, true, false},
-    {"a leading dot is no name", {"mx.example", "DNS:mx.example", false, false}, {".example", 8}, NET_VERIFY_PKIX, true, false, false},
-    {"a NUL in the name", {"mx.example", "DNS:mx.example", false, false}, {"mx.example\0.x", 13}, NET_VERIFY_PKIX, true, false, false},
+    {"a leading dot is no name",
+     {"mx.example", "DNS:mx.example", false, false},
+     {".example", 8},
+     NET_VERIFY_PKIX,
+     true,
+     false,
+     false},
+    {"a NUL in the name",
+     {"mx.example", "DNS:mx.example", false, false},
+     {"mx.example\0.x", 13},
+     NET_VERIFY_PKIX,
+     true,
+     false,
+     false},
     {"expired", {"mx.example", "DNS:mx.example", true, false}, {"mx.example", 10}, NET_VERIFY_PKIX, true, false, false},
-    {"expired, observed", {"mx.example", "DNS:mx.example", true, false}, {"mx.example", 10}, NET_VERIFY_NONE, true, true, false},
-    {"signed by itself", {"mx.example", "DNS:mx.example", false, true}, {"mx.example", 10}, NET_VERIFY_PKIX, true, false, false},
-    {"unknown authority", {"mx.example", "DNS:mx.example", false, false}, {"mx.example", 10}, NET_VERIFY_PKIX, false, false, false},
-    {"unknown authority, observed", {"mx.example", "DNS:mx.example", false, false}, {"mx.example", 10}, NET_VERIFY_NONE, false, true, false},
+    {"expired, observed",
+     {"mx.example", "DNS:mx.example", true, false},
+     {"mx.example", 10},
+     NET_VERIFY_NONE,
+     true,
+     true,
+     false},
+    {"signed by itself",
+     {"mx.example", "DNS:mx.example", false, true},
+     {"mx.example", 10},
+     NET_VERIFY_PKIX,
+     true,
+     false,
+     false},
+    {"unknown authority",
+     {"mx.example", "DNS:mx.example", false, false},
+     {"mx.example", 10},
+     NET_VERIFY_PKIX,
+     false,
+     false,
+     false},
+    {"unknown authority, observed",
+     {"mx.example", "DNS:mx.example", false, false},
+     {"mx.example", 10},
+     NET_VERIFY_NONE,
+     false,
+     true,
+     false},
     {"an address", {"x", "IP:127.0.0.1", false, false}, {"127.0.0.1", 9}, NET_VERIFY_PKIX, true, true, true},
     {"another address", {"x", "IP:127.0.0.2", false, false}, {"127.0.0.1", 9}, NET_VERIFY_PKIX, true, false, false},
-    {"an address is not a name", {"127.0.0.1", "DNS:127.0.0.1", false, false}, {"127.0.0.1", 9}, NET_VERIFY_PKIX, true, false, false},
+    {"an address is not a name",
+     {"127.0.0.1", "DNS:127.0.0.1", false, false},
+     {"127.0.0.1", 9},
+     NET_VERIFY_PKIX,
+     true,
+     false,
+     false},
 };
 
 static void certificates_are_judged(void **state)
@@ -343,7 +413,8 @@ static void certificates_are_judged(void **state)
         net_cert_make(&c->wish, &cert);
         end_free(&server_end);
         server_end = (struct end){.echo = true};
-        server_end.server_context = port->tls_server_context(loop, buf_str(&cert.certificate), buf_str(&cert.key), &err);
+        server_end.server_context =
+            port->tls_server_context(loop, buf_str(&cert.certificate), buf_str(&cert.key), &err);
         assert_non_null(server_end.server_context);
         struct net_tls_client how = {.name = c->name, .verify = c->verify, .trust = str_of(c->trusted ? trust : none)};
         struct end e = {.client_tls = &how, .first = STR("secret"), .stop_at = 6, .stop_when_closed = true};
@@ -458,7 +529,8 @@ static void clear_text_behind_starttls_ends_the_stream(void **state)
     run_loop();
     port->stream_write(loop, e.stream, STR("MAIL FROM:<evil@b.example>\r\n"));
     run_loop();
-    assert_true(server_end.closed == 1 && server_end.reason == NET_CLOSED_ERROR && server_end.got.n == 0 && server_end.ready == 0);
+    assert_true(server_end.closed == 1 && server_end.reason == NET_CLOSED_ERROR && server_end.got.n == 0 &&
+                server_end.ready == 0);
     port->timer_clear(loop, &t);
     port->unlisten(loop, listener);
     port->tls_server_release(loop, server_end.server_context);
@@ -469,7 +541,8 @@ static void clear_text_behind_starttls_ends_the_stream(void **state)
 /* A client that ends TLS and goes on in clear (CVE-2026-45185): not one of those bytes is handed out. */
 static void *leave_tls(void *arg)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(*(uint16_t *)arg)};
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(*(uint16_t *)arg)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     char byte;
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
@@ -479,7 +552,8 @@ static void *leave_tls(void *arg)
     SSL_set_fd(ssl, fd);
     INVARIANT(SSL_connect(ssl) == 1 && SSL_write(ssl, "in TLS", 6) == 6);
     SSL_shutdown(ssl);
-    while (write(fd, "in clear", 8) == 8 && recv(fd, &byte, 1, MSG_DONTWAIT) != 0) continue; /* until the other side closes */
+    while (write(fd, "in clear", 8) == 8 && recv(fd, &byte, 1, MSG_DONTWAIT) != 0)
+        continue; /* until the other side closes */
     SSL_free(ssl);
     SSL_CTX_free(context);
     close(fd);
@@ -519,7 +593,8 @@ static void *answer_behind_tickets(void *arg)
     char byte;
     int fd = accept(t->listening, NULL, NULL);
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
-    BIO *b = BIO_new_mem_buf(t->cert.certificate.p, (int)t->cert.certificate.n), *k = BIO_new_mem_buf(t->cert.key.p, (int)t->cert.key.n);
+    BIO *b = BIO_new_mem_buf(t->cert.certificate.p, (int)t->cert.certificate.n),
+        *k = BIO_new_mem_buf(t->cert.key.p, (int)t->cert.key.n);
     X509 *x = PEM_read_bio_X509(b, NULL, NULL, NULL);
     EVP_PKEY *key = PEM_read_bio_PrivateKey(k, NULL, NULL, NULL);
     INVARIANT(SSL_CTX_use_certificate(context, x) == 1 && SSL_CTX_use_PrivateKey(context, key) == 1);
@@ -569,7 +644,8 @@ static void an_answer_behind_session_tickets_is_read(void **state)
     end_free(&e);
 }
 
-/* --- channels -------------------------------------------------------------------------------------------------------------- */
+/* --- channels
+ * -------------------------------------------------------------------------------------------------------------- */
 
 struct mailbox {
     struct net_channel *channel;
@@ -618,14 +694,16 @@ static void channels_carry_datagrams_and_descriptors(void **state)
     struct str parts[2] = {STR("hello "), STR("there")};
     assert_true(port->channel_send(loop, a.channel, parts, 2, pipe_fds, 2));
     run_loop();
-    assert_true(str_eq(buf_str(&b.got), STR("hello there")) && b.fds[0] >= 0 && b.fds[1] >= 0 && b.fds[2] == -1 && b.fds[3] == -1);
+    assert_true(str_eq(buf_str(&b.got), STR("hello there")) && b.fds[0] >= 0 && b.fds[1] >= 0 && b.fds[2] == -1 &&
+                b.fds[3] == -1);
     assert_true(fcntl(b.fds[0], F_GETFD) & FD_CLOEXEC);
     assert_int_equal(write(b.fds[1], "x", 1), 1);
     char c;
     assert_true(read(pipe_fds[0], &c, 1) == 1 && c == 'x');
     for (int i = 0; i < 2; i++) close(b.fds[i]), close(pipe_fds[i]);
 
-    /* The largest datagram of the judges' protocol goes through whole; a full socket says so, and later that it is not. */
+    /* The largest datagram of the judges' protocol goes through whole; a full socket says so, and later that it is not.
+     */
     char *big = mem_alloc(192 * 1024);
     memset(big, 'z', 192 * 1024);
     struct str whole = {big, 192 * 1024};
@@ -652,11 +730,16 @@ static void channels_carry_datagrams_and_descriptors(void **state)
     buf_free(&b.got);
 }
 
-/* --- time, wake-ups, hooks, local sockets ------------------------------------------------------------------------------------ */
+/* --- time, wake-ups, hooks, local sockets
+ * ------------------------------------------------------------------------------------ */
 
 static char order[8];
 
-static void first(void *owner) { (void)owner; strcat(order, "1"); } // NOLINT
+static void first(void *owner)
+{
+    (void)owner;
+    strcat(order, "1");
+} // NOLINT
 static void second(void *owner)
 {
     (void)owner;
@@ -664,7 +747,11 @@ static void second(void *owner)
     loop_stop(loop);
 }
 static int hooks;
-static void hook(void *owner) { (void)owner; hooks++; }
+static void hook(void *owner)
+{
+    (void)owner;
+    hooks++;
+}
 
 static void timers_fire_in_order_and_once(void **state)
 {

@@ -1,4 +1,5 @@
-/* smtp/client and smtp/reply: whole dialogues against scripted servers, in every segmentation of what the server says. */
+/* smtp/client and smtp/reply: whole dialogues against scripted servers, in every segmentation of what the server says.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,11 +24,18 @@ struct caller {
 
 static void send_one(struct caller *c)
 {
-    struct smtp_client_recipient to[3] = {{STR("one@d.example"), 0, STR_NONE}, {STR("two@d.example"), 4, STR("rfc822;x")},
+    struct smtp_client_recipient to[3] = {{STR("one@d.example"), 0, STR_NONE},
+                                          {STR("two@d.example"), 4, STR("rfc822;x")},
                                           {STR("three@d.example"), 0, STR_NONE}};
     struct smtp_client_transaction t = {
-        .reverse_path = STR("a@b.example"), .recipients = to, .recipient_count = c->recipients, .size = strlen(c->content),
-        .eight_bit = c->eight_bit, .requiretls = c->requiretls, .tls_demanded = c->demand_tls, .ret = c->dsn ? 'H' : 0,
+        .reverse_path = STR("a@b.example"),
+        .recipients = to,
+        .recipient_count = c->recipients,
+        .size = strlen(c->content),
+        .eight_bit = c->eight_bit,
+        .requiretls = c->requiretls,
+        .tls_demanded = c->demand_tls,
+        .ret = c->dsn ? 'H' : 0,
         .envid = c->dsn ? STR("id") : STR_NONE,
     };
     smtp_client_send(c->client, &t);
@@ -59,8 +67,10 @@ static void take_output(struct caller *c)
 static void order(struct caller *c)
 {
     if (smtp_client_stage(c->client) != SMTP_STAGE_IDLE) return; /* one was sent ahead */
-    if (c->transactions-- > 0) send_one(c);
-    else smtp_client_quit(c->client);
+    if (c->transactions-- > 0)
+        send_one(c);
+    else
+        smtp_client_quit(c->client);
 }
 
 static void run(struct caller *c)
@@ -70,10 +80,14 @@ static void run(struct caller *c)
         struct buf *b = &c->events;
         switch (ev.kind) {
         case SMTP_CLIENT_READY:
-            buf_printf(b, "READY %s%u by %.*s\n", ev.ready.tls ? "tls " : "", ev.ready.extensions, STR_ARG(ev.ready.greeted_by));
-            if (!c->clear && (ev.ready.extensions & SMTP_EXT_STARTTLS)) smtp_client_starttls(c->client);
-            else if (c->demand_tls && !ev.ready.tls) smtp_client_quit(c->client);
-            else order(c);
+            buf_printf(b, "READY %s%u by %.*s\n", ev.ready.tls ? "tls " : "", ev.ready.extensions,
+                       STR_ARG(ev.ready.greeted_by));
+            if (!c->clear && (ev.ready.extensions & SMTP_EXT_STARTTLS))
+                smtp_client_starttls(c->client);
+            else if (c->demand_tls && !ev.ready.tls)
+                smtp_client_quit(c->client);
+            else
+                order(c);
             break;
         case SMTP_CLIENT_STARTTLS:
             buf_add(b, STR("STARTTLS\n"));
@@ -83,18 +97,21 @@ static void run(struct caller *c)
             break;
         case SMTP_CLIENT_STARTTLS_REFUSED:
             buf_printf(b, "REFUSED %u\n", ev.reply.code);
-            if (c->demand_tls) smtp_client_quit(c->client);
-            else order(c);
+            if (c->demand_tls)
+                smtp_client_quit(c->client);
+            else
+                order(c);
             break;
         case SMTP_CLIENT_RECIPIENT: buf_printf(b, "RCPT %zu %u\n", ev.recipient, ev.reply.code); break;
         case SMTP_CLIENT_BODY: write_body(c); break;
         case SMTP_CLIENT_RESULT:
-            buf_printf(b, "RESULT %s %u %u.%u.%u %.*s\n", smtp_client_stage_name(ev.stage), ev.reply.code, ev.reply.status.class,
-                       ev.reply.status.subject, ev.reply.status.detail, STR_ARG(ev.reply.text));
+            buf_printf(b, "RESULT %s %u %u.%u.%u %.*s\n", smtp_client_stage_name(ev.stage), ev.reply.code,
+                       ev.reply.status.class, ev.reply.status.subject, ev.reply.status.detail, STR_ARG(ev.reply.text));
             order(c);
             break;
         case SMTP_CLIENT_FAILED:
-            buf_printf(b, "FAILED %s %u%s\n", smtp_client_stage_name(ev.stage), ev.reply.code, ev.may_be_delivered ? " maybe" : "");
+            buf_printf(b, "FAILED %s %u%s\n", smtp_client_stage_name(ev.stage), ev.reply.code,
+                       ev.may_be_delivered ? " maybe" : "");
             c->over = true;
             break;
         case SMTP_CLIENT_CLOSED:
@@ -111,89 +128,160 @@ static const struct dialogue {
     struct caller caller;
     const char *server[16]; /* each fed once the client has answered the one before */
     const char *sent, *events;
-    bool lost;              /* then the stream goes */
+    bool lost; /* then the stream goes */
 } dialogues[] = {
-    {"pipelined", {.transactions = 1, .recipients = 2, .content = "a\r\n.b\r\n", .eight_bit = true},
-     {"220 x\r\n", "250-mx.d.example hi\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250 8bitmime\r\n", "250 2.1.0 ok\r\n250 2.1.5 ok\r\n550 5.1.1 no\r\n354 go\r\n",
-      "250 2.0.0 queued\r\n", "221 bye\r\n"},
-     "EHLO me.example\r\nMAIL FROM:<a@b.example> SIZE=7 BODY=8BITMIME\r\nRCPT TO:<one@d.example>\r\nRCPT TO:<two@d.example>\r\nDATA\r\n"
+    {"pipelined",
+     {.transactions = 1, .recipients = 2, .content = "a\r\n.b\r\n", .eight_bit = true},
+     {"220 x\r\n", "250-mx.d.example hi\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250 8bitmime\r\n",
+      "250 2.1.0 ok\r\n250 2.1.5 ok\r\n550 5.1.1 no\r\n354 go\r\n", "250 2.0.0 queued\r\n", "221 bye\r\n"},
+     "EHLO me.example\r\nMAIL FROM:<a@b.example> SIZE=7 BODY=8BITMIME\r\nRCPT TO:<one@d.example>\r\nRCPT "
+     "TO:<two@d.example>\r\nDATA\r\n"
      "a\r\n..b\r\n.\r\nQUIT\r\n",
-     "READY 7 by mx.d.example\nRCPT 0 250\nRCPT 1 550\nRESULT end of data 250 2.0.0 2.0.0 queued\nCLOSED\n", false},
-    {"one at a time, after HELO", {.transactions = 1, .recipients = 2, .content = "x"},
-     {"220 x\r\n", "502 what\r\n", "250 mx\r\n", "250 ok\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n", "250 done\r\n", "221\r\n"},
-     "EHLO me.example\r\nHELO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nRCPT TO:<two@d.example>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n",
-     "READY 0 by mx\nRCPT 0 250\nRCPT 1 250\nRESULT end of data 250 0.0.0 done\nCLOSED\n", false},
-    {"reuse; RSET after a transaction without a dot", {.transactions = 3, .recipients = 1, .content = ""},
-     {"220 x\r\n", "250-mx\r\n250 PIPELINING\r\n", "250 ok\r\n250 ok\r\n354 go\r\n", "250 one\r\n", "451 4.7.1 later\r\n503 no\r\n503 no\r\n",
-      "250 reset\r\n250 ok\r\n250 ok\r\n354 go\r\n", "554 5.6.0 no\r\n", "221 bye\r\n"},
+     "READY 7 by mx.d.example\nRCPT 0 250\nRCPT 1 550\nRESULT end of data 250 2.0.0 2.0.0 queued\nCLOSED\n",
+     false},
+    {"one at a time, after HELO",
+     {.transactions = 1, .recipients = 2, .content = "x"},
+     {"220 x\r\n", "502 what\r\n", "250 mx\r\n", "250 ok\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n", "250 done\r\n",
+      "221\r\n"},
+     "EHLO me.example\r\nHELO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nRCPT "
+     "TO:<two@d.example>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n",
+     "READY 0 by mx\nRCPT 0 250\nRCPT 1 250\nRESULT end of data 250 0.0.0 done\nCLOSED\n",
+     false},
+    {"reuse; RSET after a transaction without a dot",
+     {.transactions = 3, .recipients = 1, .content = ""},
+     {"220 x\r\n", "250-mx\r\n250 PIPELINING\r\n", "250 ok\r\n250 ok\r\n354 go\r\n", "250 one\r\n",
+      "451 4.7.1 later\r\n503 no\r\n503 no\r\n", "250 reset\r\n250 ok\r\n250 ok\r\n354 go\r\n", "554 5.6.0 no\r\n",
+      "221 bye\r\n"},
      "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\n.\r\n"
-     "MAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\nRSET\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\n.\r\nQUIT\r\n",
+     "MAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\nRSET\r\nMAIL FROM:<a@b.example>\r\nRCPT "
+     "TO:<one@d.example>\r\nDATA\r\n.\r\nQUIT\r\n",
      "READY 1 by mx\nRCPT 0 250\nRESULT end of data 250 0.0.0 one\nRESULT MAIL FROM 451 4.7.1 4.7.1 later\nRCPT 0 250\n"
-     "RESULT end of data 554 5.6.0 5.6.0 no\nCLOSED\n", false},
-    {"sent ahead of the result", {.transactions = 3, .recipients = 1, .content = "x\r\n", .ahead = true},
-     {"220 x\r\n", "250-mx\r\n250 PIPELINING\r\n", "250 ok\r\n250 ok\r\n354 go\r\n", "250 one\r\n250 ok\r\n550 no\r\n354 go\r\n", "250 empty\r\n",
-      "250 reset\r\n250 ok\r\n250 ok\r\n354 go\r\n", "452 full\r\n", "221 x\r\n"},
+     "RESULT end of data 554 5.6.0 5.6.0 no\nCLOSED\n",
+     false},
+    {"sent ahead of the result",
+     {.transactions = 3, .recipients = 1, .content = "x\r\n", .ahead = true},
+     {"220 x\r\n", "250-mx\r\n250 PIPELINING\r\n", "250 ok\r\n250 ok\r\n354 go\r\n",
+      "250 one\r\n250 ok\r\n550 no\r\n354 go\r\n", "250 empty\r\n", "250 reset\r\n250 ok\r\n250 ok\r\n354 go\r\n",
+      "452 full\r\n", "221 x\r\n"},
      "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\nx\r\n.\r\n"
      "MAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\n.\r\n"
      "RSET\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n",
-     "READY 1 by mx\nRCPT 0 250\nRESULT end of data 250 0.0.0 one\nRCPT 0 550\nRESULT RCPT TO 550 0.0.0 no\nRCPT 0 250\n"
-     "RESULT end of data 452 0.0.0 full\nCLOSED\n", false},
-    {"sent ahead, lost before the result", {.transactions = 2, .recipients = 1, .content = "x\r\n", .ahead = true},
+     "READY 1 by mx\nRCPT 0 250\nRESULT end of data 250 0.0.0 one\nRCPT 0 550\nRESULT RCPT TO 550 0.0.0 no\nRCPT 0 "
+     "250\n"
+     "RESULT end of data 452 0.0.0 full\nCLOSED\n",
+     false},
+    {"sent ahead, lost before the result",
+     {.transactions = 2, .recipients = 1, .content = "x\r\n", .ahead = true},
      {"220 x\r\n", "250-mx\r\n250 PIPELINING\r\n", "250 ok\r\n250 ok\r\n354 go\r\n"},
      "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\nx\r\n.\r\n"
      "MAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\n",
-     "READY 1 by mx\nRCPT 0 250\nFAILED end of data 0 maybe\n", true},
-    {"no recipient, 354 all the same: a lone dot", {.transactions = 1, .recipients = 2, .content = "secret"},
-     {"220 x\r\n", "250-mx\r\n250 PIPELINING\r\n", "250 ok\r\n550 5.1.1 a\r\n450 4.2.0 b\r\n354 go\r\n", "250 fine\r\n", "221 x\r\n"},
-     "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nRCPT TO:<two@d.example>\r\nDATA\r\n.\r\nQUIT\r\n",
-     "READY 1 by mx\nRCPT 0 550\nRCPT 1 450\nRESULT RCPT TO 450 4.2.0 4.2.0 b\nCLOSED\n", false},
-    {"no recipient, one at a time: no DATA", {.transactions = 1, .recipients = 1, .content = "secret"},
+     "READY 1 by mx\nRCPT 0 250\nFAILED end of data 0 maybe\n",
+     true},
+    {"no recipient, 354 all the same: a lone dot",
+     {.transactions = 1, .recipients = 2, .content = "secret"},
+     {"220 x\r\n", "250-mx\r\n250 PIPELINING\r\n", "250 ok\r\n550 5.1.1 a\r\n450 4.2.0 b\r\n354 go\r\n", "250 fine\r\n",
+      "221 x\r\n"},
+     "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nRCPT "
+     "TO:<two@d.example>\r\nDATA\r\n.\r\nQUIT\r\n",
+     "READY 1 by mx\nRCPT 0 550\nRCPT 1 450\nRESULT RCPT TO 450 4.2.0 4.2.0 b\nCLOSED\n",
+     false},
+    {"no recipient, one at a time: no DATA",
+     {.transactions = 1, .recipients = 1, .content = "secret"},
      {"220 x\r\n", "250 mx\r\n", "250 ok\r\n", "550 5.1.1 a\r\n", "221 x\r\n"},
      "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nQUIT\r\n",
-     "READY 0 by mx\nRCPT 0 550\nRESULT RCPT TO 550 5.1.1 5.1.1 a\nCLOSED\n", false},
-    {"DATA refused", {.transactions = 1, .recipients = 1, .content = "x"},
+     "READY 0 by mx\nRCPT 0 550\nRESULT RCPT TO 550 5.1.1 5.1.1 a\nCLOSED\n",
+     false},
+    {"DATA refused",
+     {.transactions = 1, .recipients = 1, .content = "x"},
      {"220 x\r\n", "250-mx\r\n250 PIPELINING\r\n", "250 ok\r\n250 ok\r\n451 4.3.0 full\r\n", "221 x\r\n"},
      "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\nQUIT\r\n",
-     "READY 1 by mx\nRCPT 0 250\nRESULT DATA 451 4.3.0 4.3.0 full\nCLOSED\n", false},
-    {"STARTTLS, REQUIRETLS, DSN", {.transactions = 1, .recipients = 2, .content = "x\r\n", .demand_tls = true, .requiretls = true, .dsn = true},
+     "READY 1 by mx\nRCPT 0 250\nRESULT DATA 451 4.3.0 4.3.0 full\nCLOSED\n",
+     false},
+    {"STARTTLS, REQUIRETLS, DSN",
+     {.transactions = 1, .recipients = 2, .content = "x\r\n", .demand_tls = true, .requiretls = true, .dsn = true},
      {"220 x\r\n", "250-mx\r\n250-STARTTLS\r\n250-REQUIRETLS\r\n250 PIPELINING\r\n", "220 go\r\n",
-      "250-mx\r\n250-STARTTLS\r\n250-DSN\r\n250 REQUIRETLS\r\n", "250 ok\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n", "250 ok\r\n", "221 x\r\n"},
-     "EHLO me.example\r\nSTARTTLS\r\n<tls>EHLO me.example\r\nMAIL FROM:<a@b.example> REQUIRETLS RET=HDRS ENVID=id\r\nRCPT TO:<one@d.example>\r\n"
+      "250-mx\r\n250-STARTTLS\r\n250-DSN\r\n250 REQUIRETLS\r\n", "250 ok\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n",
+      "250 ok\r\n", "221 x\r\n"},
+     "EHLO me.example\r\nSTARTTLS\r\n<tls>EHLO me.example\r\nMAIL FROM:<a@b.example> REQUIRETLS RET=HDRS "
+     "ENVID=id\r\nRCPT TO:<one@d.example>\r\n"
      "RCPT TO:<two@d.example> NOTIFY=FAILURE ORCPT=rfc822;x\r\nDATA\r\nx\r\n.\r\nQUIT\r\n",
-     "READY 17 by mx\nSTARTTLS\nREADY tls 96 by mx\nRCPT 0 250\nRCPT 1 250\nRESULT end of data 250 0.0.0 ok\nCLOSED\n", false},
-    {"TLS demanded, not offered", {.transactions = 1, .recipients = 1, .content = "x", .demand_tls = true},
-     {"220 x\r\n", "250-mx\r\n250 XXXXXXXX\r\n", "221 x\r\n"}, "EHLO me.example\r\nQUIT\r\n", "READY 0 by mx\nCLOSED\n", false},
-    {"TLS demanded, refused", {.transactions = 1, .recipients = 1, .content = "x", .demand_tls = true},
-     {"220 x\r\n", "250-mx\r\n250 STARTTLS\r\n", "454 4.7.0 no\r\n", "221 x\r\n"}, "EHLO me.example\r\nSTARTTLS\r\nQUIT\r\n",
-     "READY 16 by mx\nREFUSED 454\nCLOSED\n", false},
-    {"bytes behind the 220 of STARTTLS", {.transactions = 1, .recipients = 1, .content = "x"},
-     {"220 x\r\n", "250-mx\r\n250 STARTTLS\r\n", "220 go\r\n250 injected\r\n"}, "EHLO me.example\r\nSTARTTLS\r\n", "READY 16 by mx\nFAILED STARTTLS 0\n", false},
-    {"a second greeting inside TLS", {.transactions = 1, .recipients = 1, .content = "x"},
-     {"220 x\r\n", "250-mx\r\n250 STARTTLS\r\n", "220 go\r\n", "220 mx ESMTP\r\n"}, "EHLO me.example\r\nSTARTTLS\r\n<tls>EHLO me.example\r\n",
-     "READY 16 by mx\nSTARTTLS\nFAILED EHLO 220\n", false},
-    {"an answer ahead of its command", {.transactions = 1, .recipients = 1, .content = "x"},
-     {"220 x\r\n", "250 mx\r\n250 ok\r\n"}, "EHLO me.example\r\n", "READY 0 by mx\nFAILED idle 0\n", false},
-    {"greeting refused", {.transactions = 1, .recipients = 1, .content = "x"}, {"554 5.7.1 no\r\n"}, "", "FAILED greeting 554\n", false},
-    {"greeting of many lines", {.clear = true, .transactions = 0}, {"220-a\r\n220-b\r\n220 c\r\n", "250 mx\r\n", "221 x\r\n"}, "EHLO me.example\r\nQUIT\r\n",
-     "READY 0 by mx\nCLOSED\n", false},
-    {"421 in the middle", {.transactions = 1, .recipients = 1, .content = "x"},
-     {"220 x\r\n", "250-mx\r\n250 PIPELINING\r\n", "250 ok\r\n421 4.3.2 going\r\n"}, "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\n",
-     "READY 1 by mx\nFAILED RCPT TO 421\n", false},
+     "READY 17 by mx\nSTARTTLS\nREADY tls 96 by mx\nRCPT 0 250\nRCPT 1 250\nRESULT end of data 250 0.0.0 ok\nCLOSED\n",
+     false},
+    {"TLS demanded, not offered",
+     {.transactions = 1, .recipients = 1, .content = "x", .demand_tls = true},
+     {"220 x\r\n", "250-mx\r\n250 XXXXXXXX\r\n", "221 x\r\n"},
+     "EHLO me.example\r\nQUIT\r\n",
+     "READY 0 by mx\nCLOSED\n",
+     false},
+    {"TLS demanded, refused",
+     {.transactions = 1, .recipients = 1, .content = "x", .demand_tls = true},
+     {"220 x\r\n", "250-mx\r\n250 STARTTLS\r\n", "454 4.7.0 no\r\n", "221 x\r\n"},
+     "EHLO me.example\r\nSTARTTLS\r\nQUIT\r\n",
+     "READY 16 by mx\nREFUSED 454\nCLOSED\n",
+     false},
+    {"bytes behind the 220 of STARTTLS",
+     {.transactions = 1, .recipients = 1, .content = "x"},
+     {"220 x\r\n", "250-mx\r\n250 STARTTLS\r\n", "220 go\r\n250 injected\r\n"},
+     "EHLO me.example\r\nSTARTTLS\r\n",
+     "READY 16 by mx\nFAILED STARTTLS 0\n",
+     false},
+    {"a second greeting inside TLS",
+     {.transactions = 1, .recipients = 1, .content = "x"},
+     {"220 x\r\n", "250-mx\r\n250 STARTTLS\r\n", "220 go\r\n", "220 mx ESMTP\r\n"},
+     "EHLO me.example\r\nSTARTTLS\r\n<tls>EHLO me.example\r\n",
+     "READY 16 by mx\nSTARTTLS\nFAILED EHLO 220\n",
+     false},
+    {"an answer ahead of its command",
+     {.transactions = 1, .recipients = 1, .content = "x"},
+     {"220 x\r\n", "250 mx\r\n250 ok\r\n"},
+     "EHLO me.example\r\n",
+     "READY 0 by mx\nFAILED idle 0\n",
+     false},
+    {"greeting refused",
+     {.transactions = 1, .recipients = 1, .content = "x"},
+     {"554 5.7.1 no\r\n"},
+     "",
+     "FAILED greeting 554\n",
+     false},
+    {"greeting of many lines",
+     {.clear = true, .transactions = 0},
+     {"220-a\r\n220-b\r\n220 c\r\n", "250 mx\r\n", "221 x\r\n"},
+     "EHLO me.example\r\nQUIT\r\n",
+     "READY 0 by mx\nCLOSED\n",
+     false},
+    {"421 in the middle",
+     {.transactions = 1, .recipients = 1, .content = "x"},
+     {"220 x\r\n", "250-mx\r\n250 PIPELINING\r\n", "250 ok\r\n421 4.3.2 going\r\n"},
+     "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\n",
+     "READY 1 by mx\nFAILED RCPT TO 421\n",
+     false},
     {"codes that do not agree", {.transactions = 1}, {"220-a\r\n221 b\r\n"}, "", "FAILED greeting 0\n", false},
     {"no code", {.transactions = 1}, {"hello\r\n"}, "", "FAILED greeting 0\n", false},
     {"bare LF", {.transactions = 1}, {"220 x\n"}, "", "FAILED greeting 0\n", false},
-    {"lost before the dot was answered", {.transactions = 1, .recipients = 1, .content = "x"},
+    {"lost before the dot was answered",
+     {.transactions = 1, .recipients = 1, .content = "x"},
      {"220 x\r\n", "250-mx\r\n250 PIPELINING\r\n", "250 ok\r\n250 ok\r\n354 go\r\n", "250 half"},
-     "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\nx\r\n.\r\n", "READY 1 by mx\nRCPT 0 250\nFAILED end of data 0 maybe\n", true},
-    {"lost before the content", {.transactions = 1, .recipients = 1, .content = "x"},
+     "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\nx\r\n.\r\n",
+     "READY 1 by mx\nRCPT 0 250\nFAILED end of data 0 maybe\n",
+     true},
+    {"lost before the content",
+     {.transactions = 1, .recipients = 1, .content = "x"},
      {"220 x\r\n", "250-mx\r\n250 PIPELINING\r\n", "250 ok\r\n250 ok\r\n"},
-     "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\n", "READY 1 by mx\nRCPT 0 250\nFAILED DATA 0\n", true},
-    {"content that cannot be sent: bare LF", {.transactions = 1, .recipients = 1, .content = "x\n.\r\n"},
+     "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\n",
+     "READY 1 by mx\nRCPT 0 250\nFAILED DATA 0\n",
+     true},
+    {"content that cannot be sent: bare LF",
+     {.transactions = 1, .recipients = 1, .content = "x\n.\r\n"},
      {"220 x\r\n", "250-mx\r\n250 PIPELINING\r\n", "250 ok\r\n250 ok\r\n354 go\r\n"},
-     "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\n", "READY 1 by mx\nRCPT 0 250\nFAILED message content 0\n", false},
-    {"content that cannot be sent: bare CR at the end", {.transactions = 1, .recipients = 1, .content = "xy\r"},
+     "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\n",
+     "READY 1 by mx\nRCPT 0 250\nFAILED message content 0\n",
+     false},
+    {"content that cannot be sent: bare CR at the end",
+     {.transactions = 1, .recipients = 1, .content = "xy\r"},
      {"220 x\r\n", "250-mx\r\n250 PIPELINING\r\n", "250 ok\r\n250 ok\r\n354 go\r\n"},
-     "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\nxy\r", "READY 1 by mx\nRCPT 0 250\nFAILED message content 0\n", false},
+     "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\nxy\r",
+     "READY 1 by mx\nRCPT 0 250\nFAILED message content 0\n",
+     false},
 };
 
 static void start(struct caller *c, const struct caller *from)
@@ -219,7 +307,8 @@ static void dialogues_come_out(void **state)
             start(&c, &d->caller);
             for (size_t s = 0; s < 16 && d->server[s]; s++) {
                 struct str said = str_of(d->server[s]);
-                /* What comes in clear behind STARTTLS' answer only counts as such in one segment; later it is the handshake's. */
+                /* What comes in clear behind STARTTLS' answer only counts as such in one segment; later it is the
+                 * handshake's. */
                 size_t step = strstr(d->name, "behind the 220") || strstr(d->name, "ahead of") ? 200 : piece;
                 for (size_t at = 0; at < said.n; at += step) {
                     struct buf copy = {0};
@@ -234,12 +323,14 @@ static void dialogues_come_out(void **state)
                 run(&c);
             }
             if (!c.over || !str_eq(buf_str(&c.sent), str_of(d->sent)) || !str_eq(buf_str(&c.events), str_of(d->events)))
-                fail_msg("%s, pieces of %zu: sent\n%.*s\nevents\n%.*s", d->name, piece, STR_ARG(buf_str(&c.sent)), STR_ARG(buf_str(&c.events)));
+                fail_msg("%s, pieces of %zu: sent\n%.*s\nevents\n%.*s", d->name, piece, STR_ARG(buf_str(&c.sent)),
+                         STR_ARG(buf_str(&c.events)));
             finish(&c);
         }
 }
 
-/* Whatever the content, what is written is dot-stuffed so that a strict reader gets the content back, in any cutting. */
+/* Whatever the content, what is written is dot-stuffed so that a strict reader gets the content back, in any cutting.
+ */
 static void stuffing_is_reversible(void **state)
 {
     (void)state;
@@ -327,7 +418,8 @@ static void replies_are_bounded_and_emitted_safely(void **state)
     smtp_reader_free(&r);
     in = STR("550-5.7.1 one\xff\r\n550 5.7.1 two\r\n250");
     assert_int_equal(smtp_reader_feed(&r, &in), SMTP_REPLY_WHOLE);
-    assert_true(r.reply.code == 550 && r.reply.status.class == 5 && r.reply.status.subject == 7 && r.reply.status.detail == 1);
+    assert_true(r.reply.code == 550 && r.reply.status.class == 5 && r.reply.status.subject == 7 &&
+                r.reply.status.detail == 1);
     assert_true(str_eq(r.reply.text, STR("5.7.1 one?\n5.7.1 two")) && str_eq(in, STR("250")));
     smtp_reader_free(&r);
     in = STR("250 4.0.0 no\r\n"); /* a class that is not the reply's is no enhanced code */

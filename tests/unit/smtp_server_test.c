@@ -24,7 +24,8 @@ static const struct script {
     const char *name, *input, *codes, *events;
 } scripts[] = {
     {"a whole session",
-     "EHLO c.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nSubject: x\r\n\r\nhi\r\n.\r\nQUIT\r\n",
+     "EHLO c.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nSubject: "
+     "x\r\n\r\nhi\r\n.\r\nQUIT\r\n",
      "220 250 250 250 354 250 221",
      "EHLO c.example\nMAIL <a@b.example>\nRCPT <c@d.example>\nDATA\nMESSAGE Subject: x\r\n\r\nhi\r\n\nCLOSE\n"},
     {"HELO, null reverse-path, postmaster, blanks, any case",
@@ -34,41 +35,53 @@ static const struct script {
      "EHLO c\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n1\r\n.\r\nMAIL FROM:<a@b.example>\r\n"
      "RCPT TO:<c@d.example>\r\nDATA\r\n2\r\n.\r\n",
      "220 250 250 250 354 250 250 250 354 250",
-     "EHLO c\nMAIL <a@b.example>\nRCPT <c@d.example>\nDATA\nMESSAGE 1\r\n\nMAIL <a@b.example>\nRCPT <c@d.example>\nDATA\nMESSAGE 2\r\n\n"},
+     "EHLO c\nMAIL <a@b.example>\nRCPT <c@d.example>\nDATA\nMESSAGE 1\r\n\nMAIL <a@b.example>\nRCPT "
+     "<c@d.example>\nDATA\nMESSAGE 2\r\n\n"},
     {"dots", "EHLO c\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n..\r\n...x\r\n.y\r\na.b\r\n.\r\n",
-     "220 250 250 250 354 250", "EHLO c\nMAIL <a@b.example>\nRCPT <c@d.example>\nDATA\nMESSAGE .\r\n..x\r\ny\r\na.b\r\n\n"},
-    {"source route", "EHLO c\r\nMAIL FROM:<@x.example,@y.example:a@b.example>\r\n", "220 250 250", "EHLO c\nMAIL <a@b.example>\n"},
+     "220 250 250 250 354 250",
+     "EHLO c\nMAIL <a@b.example>\nRCPT <c@d.example>\nDATA\nMESSAGE .\r\n..x\r\ny\r\na.b\r\n\n"},
+    {"source route", "EHLO c\r\nMAIL FROM:<@x.example,@y.example:a@b.example>\r\n", "220 250 250",
+     "EHLO c\nMAIL <a@b.example>\n"},
     {"order", "MAIL FROM:<a@b.example>\r\nRCPT TO:<a@b.example>\r\nDATA\r\nEHLO c\r\nRCPT TO:<a@b.example>\r\nDATA\r\n",
      "220 503 503 503 250 503 503", "EHLO c\n"},
-    {"nested MAIL, no recipients", "EHLO c\r\nMAIL FROM:<a@b.example>\r\nMAIL FROM:<a@b.example>\r\nDATA\r\n", "220 250 250 503 503",
-     "EHLO c\nMAIL <a@b.example>\n"},
+    {"nested MAIL, no recipients", "EHLO c\r\nMAIL FROM:<a@b.example>\r\nMAIL FROM:<a@b.example>\r\nDATA\r\n",
+     "220 250 250 503 503", "EHLO c\nMAIL <a@b.example>\n"},
     {"RSET and EHLO end a transaction",
-     "EHLO c\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nRSET\r\nDATA\r\nMAIL FROM:<a@b.example>\r\nEHLO d\r\nRCPT TO:<c@d.example>\r\n",
+     "EHLO c\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nRSET\r\nDATA\r\nMAIL FROM:<a@b.example>\r\nEHLO "
+     "d\r\nRCPT TO:<c@d.example>\r\n",
      "220 250 250 250 250 503 250 250 503",
      "EHLO c\nMAIL <a@b.example>\nRCPT <c@d.example>\nABORT\nMAIL <a@b.example>\nABORT\nEHLO d\n"},
     {"refusals of the caller",
-     "EHLO c\r\nMAIL FROM:<defer@b.example>\r\nRCPT TO:<x@d.example>\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<bad@d.example>\r\n"
+     "EHLO c\r\nMAIL FROM:<defer@b.example>\r\nRCPT TO:<x@d.example>\r\nMAIL FROM:<a@b.example>\r\nRCPT "
+     "TO:<bad@d.example>\r\n"
      "RCPT TO:<later@d.example>\r\nDATA\r\nRCPT TO:<good@d.example>\r\nDATA\r\nx\r\n.\r\n",
      "220 250 451 503 250 550 451 554 250 354 250",
-     "EHLO c\nMAIL <defer@b.example>\nMAIL <a@b.example>\nRCPT <bad@d.example>\nRCPT <later@d.example>\nRCPT <good@d.example>\nDATA\nMESSAGE x\r\n\n"},
+     "EHLO c\nMAIL <defer@b.example>\nMAIL <a@b.example>\nRCPT <bad@d.example>\nRCPT <later@d.example>\nRCPT "
+     "<good@d.example>\nDATA\nMESSAGE x\r\n\n"},
     {"421 ends", "EHLO c\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<close@d.example>\r\nNOOP\r\n", "220 250 250 421",
      "EHLO c\nMAIL <a@b.example>\nRCPT <close@d.example>\nABORT\nCLOSE\n"},
     {"syntax",
-     "EHLO\r\nEHLO c\r\nMAIL\r\nMAIL FROM:\r\nMAIL FROM:a@b.example\r\nMAIL FROM:<a@b.example\r\nMAIL FROM:<a@b@c>\r\nMAIL TO:<a@b.example>\r\n"
-     "MAIL FROM:<a@b.example>SIZE=1\r\nRSET x\r\nQUIT x\r\nVRFY\r\nVRFY a\r\nHELP\r\nNOOP x\r\nFOO\r\n\r\nMAIL FROM:<a>\r\n",
+     "EHLO\r\nEHLO c\r\nMAIL\r\nMAIL FROM:\r\nMAIL FROM:a@b.example\r\nMAIL FROM:<a@b.example\r\nMAIL "
+     "FROM:<a@b@c>\r\nMAIL TO:<a@b.example>\r\n"
+     "MAIL FROM:<a@b.example>SIZE=1\r\nRSET x\r\nQUIT x\r\nVRFY\r\nVRFY a\r\nHELP\r\nNOOP x\r\nFOO\r\n\r\nMAIL "
+     "FROM:<a>\r\n",
      "220 501 250 501 501 501 501 501 501 501 501 501 501 252 214 250 500 500 501", "EHLO c\n"},
     {"parameters",
      "EHLO c\r\nMAIL FROM:<a@b.example> SIZE=1001\r\nMAIL FROM:<a@b.example> SIZE=x\r\nMAIL FROM:<a@b.example> SIZE\r\n"
      "MAIL FROM:<a@b.example> SIZE=1 SIZE=1\r\nMAIL FROM:<a@b.example> FOO=1\r\nMAIL FROM:<a@b.example> SMTPUTF8\r\n"
-     "MAIL FROM:<a@b.example> AUTH=<>\r\nMAIL FROM:<a@b.example> BODY=BINARYMIME\r\nMAIL FROM:<a@b.example> REQUIRETLS\r\n"
-     "MAIL FROM:<a@b.example> RET=FULL\r\nMAIL FROM:<a@b.example>  BODY=8bitmime  size=1000 \r\nRCPT TO:<c@d.example> NOTIFY=NEVER\r\n"
+     "MAIL FROM:<a@b.example> AUTH=<>\r\nMAIL FROM:<a@b.example> BODY=BINARYMIME\r\nMAIL FROM:<a@b.example> "
+     "REQUIRETLS\r\n"
+     "MAIL FROM:<a@b.example> RET=FULL\r\nMAIL FROM:<a@b.example>  BODY=8bitmime  size=1000 \r\nRCPT TO:<c@d.example> "
+     "NOTIFY=NEVER\r\n"
      "RCPT TO:<c@d.example> SIZE=1\r\n",
      "220 250 552 501 501 501 555 555 555 501 530 555 250 555 555", "EHLO c\nMAIL <a@b.example> size=1000 8bit\n"},
-    {"beyond ASCII", "EHLO c\r\nMAIL FROM:<\xc3\xa4@b.example>\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<\xc3\xa4@b.example>\r\n",
+    {"beyond ASCII",
+     "EHLO c\r\nMAIL FROM:<\xc3\xa4@b.example>\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<\xc3\xa4@b.example>\r\n",
      "220 250 550 250 553", "EHLO c\nMAIL <a@b.example>\n"},
     {"bare LF in a command", "EHLO c\nMAIL FROM:<a@b.example>\r\n", "220 500", "CLOSE\n"},
     {"bare CR in a command", "EHLO c\rd\r\nMAIL FROM:<a@b.example>\r\n", "220 500", "CLOSE\n"},
-    {"BDAT is no way to smuggle commands", "EHLO c\r\nBDAT 20 LAST\r\nMAIL FROM:<a@b.example>\r\n", "220 250 502", "EHLO c\nCLOSE\n"},
+    {"BDAT is no way to smuggle commands", "EHLO c\r\nBDAT 20 LAST\r\nMAIL FROM:<a@b.example>\r\n", "220 250 502",
+     "EHLO c\nCLOSE\n"},
     {"a browser", "POST / HTTP/1.1\r\nHost: x\r\n\r\nEHLO c\r\n", "220 502", "CLOSE\n"},
     {"not offered", "EHLO c\r\nSTARTTLS\r\nAUTH PLAIN\r\nEXPN x\r\n", "220 250 502 502 502", "EHLO c\n"},
 };
@@ -88,7 +101,8 @@ static void scripts_give_replies_and_events(void **state)
                 smtp_drive_feed_pieces(&d, input, piece);
                 codes_of(buf_str(&d.replies), &codes);
                 if (!str_eq(buf_str(&codes), str_of(s->codes)) || !str_eq(buf_str(&d.events), str_of(s->events)))
-                    fail_msg("%s, pieces of %zu: codes %.*s, events\n%.*s", s->name, piece, STR_ARG(buf_str(&codes)), STR_ARG(buf_str(&d.events)));
+                    fail_msg("%s, pieces of %zu: codes %.*s, events\n%.*s", s->name, piece, STR_ARG(buf_str(&codes)),
+                             STR_ARG(buf_str(&d.events)));
                 buf_free(&codes);
                 smtp_drive_free(&d);
             }
@@ -115,18 +129,24 @@ static void every_reply_has_its_enhanced_code(void **state)
         rest = buf_str(&d.replies);
         while (rest.n && str_cut(rest, '\n', &line, &rest)) {
             bool bare = str_starts(line, STR("220 mx.example ESMTP")) || str_starts(line, STR("250-")) ||
-                        str_starts(line, STR("250 8BITMIME")) || str_starts(line, STR("250 mx.example\r")) || line.p[0] == '3';
+                        str_starts(line, STR("250 8BITMIME")) || str_starts(line, STR("250 mx.example\r")) ||
+                        line.p[0] == '3';
             if (!bare) assert_true(line.n > 8 && line.p[4] == line.p[0] && line.p[5] == '.');
         }
         smtp_drive_free(&d);
     }
 }
 
-/* --- smuggling: reliability T01, 335 sequences ----------------------------------------------------------------------- */
+/* --- smuggling: reliability T01, 335 sequences -----------------------------------------------------------------------
+ */
 
-#define Z(literal) {"" literal, sizeof(literal) - 1}
-static const struct str befores[] = {Z("\n"),       Z("\r"),       Z("\r\n"), Z("\r\r\n"), Z("\n\r"),     Z("\0\r\n"),
-                                     Z("\r\0\n"),   Z("\r\n\0"),   Z("\x0b"), Z("\x0c"),   Z("\xc2\x85"), Z("\xe2\x80\xa8")};
+#define Z(literal)                                                                                                     \
+    {                                                                                                                  \
+        "" literal, sizeof(literal) - 1                                                                                \
+    }
+static const struct str befores[] = {Z("\n"),   Z("\r"),     Z("\r\n"),     Z("\r\r\n"),
+                                     Z("\n\r"), Z("\0\r\n"), Z("\r\0\n"),   Z("\r\n\0"),
+                                     Z("\x0b"), Z("\x0c"),   Z("\xc2\x85"), Z("\xe2\x80\xa8")};
 static const struct str middles[] = {Z("."), Z(".."), Z(". "), Z(".\0")};
 static const struct str afters[] = {Z("\n"), Z("\r"), Z("\r\n"), Z("\r\r\n"), Z("\r\0\n"), Z("\0\r\n"), Z("\n\n")};
 
@@ -140,17 +160,20 @@ static void no_sequence_smuggles_a_second_message(void **state)
                 if (b == 2 && m == 0 && a == 2) continue; /* the legal one */
                 sequences++;
                 struct buf in = {0};
-                buf_add(&in, STR("EHLO c\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nSubject: one\r\n\r\nhello"));
+                buf_add(&in, STR("EHLO c\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nSubject: "
+                                 "one\r\n\r\nhello"));
                 size_t from = in.n;
                 buf_add(&in, befores[b]);
                 buf_add(&in, middles[m]);
                 buf_add(&in, afters[a]);
                 size_t to = in.n;
-                buf_add(&in, STR("MAIL FROM:<evil@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nSubject: two\r\n\r\n2\r\n.\r\nQUIT\r\n"));
+                buf_add(&in, STR("MAIL FROM:<evil@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nSubject: "
+                                 "two\r\n\r\n2\r\n.\r\nQUIT\r\n"));
                 bool stray = false; /* anything but text and CR LF refuses all */
                 for (size_t i = from; i < to; i++) {
                     char c = in.p[i];
-                    if (c == '\0' || (c == '\n' && in.p[i - 1] != '\r') || (c == '\r' && in.p[i + 1] != '\n')) stray = true;
+                    if (c == '\0' || (c == '\n' && in.p[i - 1] != '\r') || (c == '\r' && in.p[i + 1] != '\n'))
+                        stray = true;
                 }
                 for (size_t cut = from - 1; cut <= to + 1; cut++) {
                     struct smtp_drive d;
@@ -170,7 +193,8 @@ static void no_sequence_smuggles_a_second_message(void **state)
     assert_int_equal(sequences, 335);
 }
 
-/* --- limits ---------------------------------------------------------------------------------------------------------- */
+/* --- limits ----------------------------------------------------------------------------------------------------------
+ */
 
 static void limits_end_the_session(void **state)
 {
@@ -207,7 +231,8 @@ static void limits_end_the_session(void **state)
     smtp_drive_init(&d, &o);
     smtp_drive_feed(&d, buf_str(&in));
     assert_true(str_find(buf_str(&d.replies), STR("452 4.5.3")) != STR_NPOS && !d.closed);
-    assert_true(str_find(buf_str(&d.events), STR("u99@")) != STR_NPOS && str_find(buf_str(&d.events), STR("u100@")) == STR_NPOS);
+    assert_true(str_find(buf_str(&d.events), STR("u99@")) != STR_NPOS &&
+                str_find(buf_str(&d.events), STR("u100@")) == STR_NPOS);
     smtp_drive_free(&d);
     buf_free(&in);
 }
@@ -223,7 +248,8 @@ static void a_message_over_the_limit_is_refused_at_its_dot(void **state)
         struct smtp_drive d;
         smtp_drive_init(&d, NULL);
         smtp_drive_feed_pieces(&d, buf_str(&in), 7);
-        smtp_drive_feed(&d, over ? STR("..23456789\r\n") : STR("..234567\r\n")); /* 11 and 9: the stuffed dot is not counted */
+        smtp_drive_feed(&d, over ? STR("..23456789\r\n")
+                                 : STR("..234567\r\n")); /* 11 and 9: the stuffed dot is not counted */
         assert_int_equal(d.open, !over);
         smtp_drive_feed(&d, STR(".\r\nMAIL FROM:<a@b.example>\r\n"));
         assert_int_equal(d.messages, !over);
@@ -269,9 +295,11 @@ static void the_caller_can_discard_and_stop(void **state)
     smtp_server_free(&s);
 }
 
-/* --- STARTTLS -------------------------------------------------------------------------------------------------------- */
+/* --- STARTTLS --------------------------------------------------------------------------------------------------------
+ */
 
-static const struct smtp_server_options with_tls = {.hostname = {"mx.example", 10}, .starttls = true, .dsn = true, .requiretls = true};
+static const struct smtp_server_options with_tls = {
+    .hostname = {"mx.example", 10}, .starttls = true, .dsn = true, .requiretls = true};
 
 static void starttls_forgets_everything(void **state)
 {
@@ -284,9 +312,11 @@ static void starttls_forgets_everything(void **state)
     assert_true(str_find(buf_str(&d.replies), STR("REQUIRETLS")) == STR_NPOS);
     smtp_server_secured(d.server);
     d.replies.n = 0;
-    smtp_drive_feed(&d, STR("MAIL FROM:<a@b.example>\r\nEHLO c\r\nSTARTTLS\r\nMAIL FROM:<a@b.example> REQUIRETLS RET=HDRS ENVID=a+2Bb\r\n"
-                            "RCPT TO:<c@d.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;x+2By@z\r\n"
-                            "RCPT TO:<c@d.example> NOTIFY=NEVER,DELAY\r\nRCPT TO:<c@d.example> ORCPT=rfc822;a+0Ab\r\n"));
+    smtp_drive_feed(&d,
+                    STR("MAIL FROM:<a@b.example>\r\nEHLO c\r\nSTARTTLS\r\nMAIL FROM:<a@b.example> REQUIRETLS RET=HDRS "
+                        "ENVID=a+2Bb\r\n"
+                        "RCPT TO:<c@d.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;x+2By@z\r\n"
+                        "RCPT TO:<c@d.example> NOTIFY=NEVER,DELAY\r\nRCPT TO:<c@d.example> ORCPT=rfc822;a+0Ab\r\n"));
     struct buf codes = {0};
     codes_of(buf_str(&d.replies), &codes);
     assert_true(str_eq(buf_str(&codes), STR("503 250 503 250 250 501 501")));
@@ -301,7 +331,8 @@ static void starttls_forgets_everything(void **state)
 static void nothing_injected_behind_starttls_is_executed(void **state)
 {
     (void)state;
-    static const struct str injected[] = {Z("RSET\r\n"), Z("MAIL FROM:<evil@b.example>\r\n"), Z("EHLO evil\r\n"), Z("N"), Z("\r"), Z("\0")};
+    static const struct str injected[] = {
+        Z("RSET\r\n"), Z("MAIL FROM:<evil@b.example>\r\n"), Z("EHLO evil\r\n"), Z("N"), Z("\r"), Z("\0")};
     for (size_t i = 0; i < sizeof injected / sizeof *injected; i++)
         for (int late = 0; late < 3; late++) {
             struct smtp_drive d;
@@ -324,7 +355,8 @@ static void nothing_injected_behind_starttls_is_executed(void **state)
         }
 }
 
-/* --- a random walk beside a reference automaton: reliability T03 ------------------------------------------------------- */
+/* --- a random walk beside a reference automaton: reliability T03
+ * ------------------------------------------------------- */
 
 struct model {
     bool greeted, mail, tried, in_data, over;
@@ -332,9 +364,25 @@ struct model {
 };
 
 static const char *const walk[] = {
-    "EHLO c\r\n", "HELO c\r\n", "MAIL FROM:<a@b.example>\r\n", "MAIL FROM:<defer@b.example>\r\n", "MAIL FROM:<a@b.example> SIZE=99999\r\n",
-    "RCPT TO:<c@d.example>\r\n", "RCPT TO:<bad@d.example>\r\n", "RCPT TO:<later@d.example>\r\n", "DATA\r\n", "RSET\r\n", "NOOP\r\n",
-    "VRFY x\r\n", "FOO\r\n", "text\r\n", ".\r\n", "..\r\n", "QUIT\r\n", "MAIL FROM:<>\r\n", "STARTTLS\r\n",
+    "EHLO c\r\n",
+    "HELO c\r\n",
+    "MAIL FROM:<a@b.example>\r\n",
+    "MAIL FROM:<defer@b.example>\r\n",
+    "MAIL FROM:<a@b.example> SIZE=99999\r\n",
+    "RCPT TO:<c@d.example>\r\n",
+    "RCPT TO:<bad@d.example>\r\n",
+    "RCPT TO:<later@d.example>\r\n",
+    "DATA\r\n",
+    "RSET\r\n",
+    "NOOP\r\n",
+    "VRFY x\r\n",
+    "FOO\r\n",
+    "text\r\n",
+    ".\r\n",
+    "..\r\n",
+    "QUIT\r\n",
+    "MAIL FROM:<>\r\n",
+    "STARTTLS\r\n",
 };
 
 static void expect(struct model *m, struct buf *codes, unsigned code, bool error)
@@ -360,30 +408,60 @@ static void model_step(struct model *m, struct buf *codes, size_t line)
     if (!m->mail) m->tried = false;
     if (line == 0 || line == 1 || (line >= 9 && line <= 11)) m->junk++;
     switch (line) {
-    case 0: case 1: m->greeted = true; m->mail = false; m->recipients = 0; expect(m, codes, 250, false); break;
-    case 2: case 3: case 4: case 17:
-        if (!m->greeted || m->mail) expect(m, codes, 503, true);
-        else if (line == 4) expect(m, codes, 552, true);
-        else if (line == 3) expect(m, codes, 451, false);
-        else m->mail = true, expect(m, codes, 250, false);
+    case 0:
+    case 1:
+        m->greeted = true;
+        m->mail = false;
+        m->recipients = 0;
+        expect(m, codes, 250, false);
         break;
-    case 5: case 6: case 7:
-        if (!m->mail) expect(m, codes, 503, true);
-        else m->tried = true;
+    case 2:
+    case 3:
+    case 4:
+    case 17:
+        if (!m->greeted || m->mail)
+            expect(m, codes, 503, true);
+        else if (line == 4)
+            expect(m, codes, 552, true);
+        else if (line == 3)
+            expect(m, codes, 451, false);
+        else
+            m->mail = true, expect(m, codes, 250, false);
+        break;
+    case 5:
+    case 6:
+    case 7:
+        if (!m->mail)
+            expect(m, codes, 503, true);
+        else
+            m->tried = true;
         if (!m->mail) break;
-        if (line == 5) m->recipients++, expect(m, codes, 250, false);
-        else if (line == 6) expect(m, codes, 550, m->recipients == 0);
-        else expect(m, codes, 451, false);
+        if (line == 5)
+            m->recipients++, expect(m, codes, 250, false);
+        else if (line == 6)
+            expect(m, codes, 550, m->recipients == 0);
+        else
+            expect(m, codes, 451, false);
         break;
     case 8:
-        if (!m->mail || !m->tried) expect(m, codes, 503, true);
-        else if (!m->recipients) expect(m, codes, 554, true);
-        else m->in_data = true, expect(m, codes, 354, false);
+        if (!m->mail || !m->tried)
+            expect(m, codes, 503, true);
+        else if (!m->recipients)
+            expect(m, codes, 554, true);
+        else
+            m->in_data = true, expect(m, codes, 354, false);
         break;
-    case 9: m->mail = false; m->recipients = 0; expect(m, codes, 250, false); break;
+    case 9:
+        m->mail = false;
+        m->recipients = 0;
+        expect(m, codes, 250, false);
+        break;
     case 10: expect(m, codes, 250, false); break;
     case 11: expect(m, codes, 252, false); break;
-    case 16: expect(m, codes, 221, false); m->over = true; break;
+    case 16:
+        expect(m, codes, 221, false);
+        m->over = true;
+        break;
     case 18: expect(m, codes, 502, true); break;
     default: expect(m, codes, 500, true); break;
     }
