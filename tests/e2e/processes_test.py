@@ -39,6 +39,7 @@ def in_data(relay):
 def filters():
     """relay, template and judges run under a seccomp filter and hold no memory that is writable and executable"""
     with Sink() as sink, Relay('when body matches /sec[a-z]{2}t/ then mark "x"', sink) as relay:
+        wait_until(lambda: judges(relay), "a judge")
         children = relay.children()
         for role in ("sluiced-relay", "sluiced-templat", "sluiced-judge"):
             assert children.get(role), (role, children)
@@ -54,6 +55,7 @@ def filters():
 def supervised():
     """every process ends when the supervisor is killed"""
     with Sink() as sink, Relay(RULES, sink) as relay:
+        wait_until(lambda: judges(relay), "a judge")
         pids = [pid for group in relay.children().values() for pid in group]
         assert len(pids) >= 3, pids
         relay.process.kill()
