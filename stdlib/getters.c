@@ -186,6 +186,8 @@ static void put_addresses(struct judgement *j, const struct field_ask *ask, stru
     const struct message_addresses *all = message_addresses_edited(j->in->message, ask->edits, name);
     mind_limits(j, out, all->unreadable);
     if (all->n == 0) return;
+    /* RFC 5322 section 3.6: at most one of each; programs differ in which of several they show. */
+    out->duplicated = message_header_edited(j->in->message, ask->edits, name)->n > 1;
     out->n = (uint32_t)all->n;
     out->v = ARENA_ARRAY(j->arena, struct element, all->n);
     for (size_t i = 0; i < all->n; i++) put_address(j, &out->v[i], &all->v[i]);

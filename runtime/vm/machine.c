@@ -65,6 +65,7 @@ static void loop_over_elements(struct machine *m, const struct ready_ref *ref)
         d->members += values[c]->n;
         s->to = (uint32_t)d->members;
         s->trouble = values[c]->trouble;
+        s->duplicated = values[c]->duplicated;
     }
     d->loop = ARENA_ARRAY(j->arena, struct loop_member, d->members);
     for (uint32_t c = 0; c < classes; c++)
@@ -100,6 +101,7 @@ static enum answer_value segment_value(const struct answer *x, const struct loop
     for (uint32_t i = s->from; i < s->to; i++)
         v = every ? value_and(v, answer_get(x, i)) : value_or(v, answer_get(x, i));
     if (s->trouble != ANSWER_NO) v = every ? value_and(v, s->trouble) : value_or(v, s->trouble);
+    v = of_each_instance(s->duplicated, every, v);
     return op == OP_NONE_OF ? value_not(v) : v;
 }
 

@@ -225,7 +225,7 @@ static enum answer_value relate_field(struct judgement *j, const struct ready_te
                                                       : ANSWER_NO;
         out = value_or(out, one);
     }
-    return out;
+    return of_each_instance(right->duplicated, false, out);
 }
 
 /* --- patterns ----------------------------------------------------------------------------------------------------- */

@@ -55,7 +55,7 @@ static enum answer_value quantified(struct judgement *j, const struct ready_test
     for (uint32_t i = 0; i < values->n; i++) {
         enum answer_value one = element_answer(j, t, &values->v[i], at);
         so_far = every ? value_and(so_far, one) : value_or(so_far, one);
-        if (so_far == (every ? ANSWER_NO : ANSWER_YES)) return so_far;
+        if (so_far == (every ? ANSWER_NO : ANSWER_YES)) return of_each_instance(values->duplicated, every, so_far);
     }
     if (values->trouble == ANSWER_NO) return so_far;
     if (values->why.n) j->why = values->why;

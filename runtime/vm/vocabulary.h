@@ -57,6 +57,7 @@ struct element {
 struct values {
     struct element *v;
     uint32_t n;
+    bool duplicated; /* of several instances of a field that must be unique: each reader shows another of them */
     enum answer_value trouble; /* ANSWER_NO, or why further elements may be unknown: ANSWER_UNREADABLE, …_UNAVAILABLE */
     struct str why;            /* one phrase for explanations, with trouble or a partial view */
 };

@@ -230,6 +230,27 @@ static void undecided(void **state)
     HOLD(rows, unread, NULL);
 }
 
+static void a_forged_duplicate_earns_nothing(void **state)
+{
+    (void)state;
+    static const char forged[] =
+        "From: evil@x.example\nFrom: ceo@corp.example\nTo: a@b.example\nReply-To: ceo@corp.example\n\nx\n";
+    static const struct row rows[] = {
+        {"from is \"ceo@corp.example\"", 'A'},
+        {"from.domain is \"corp.example\"", 'A'},
+        {"any from.domain is not \"corp.example\"", 'A'},
+        {"every from.domain is \"corp.example\"", 'A'},
+        {"every from.domain ends with \"example\"", 'T'},
+        {"no from.domain is \"x.example\"", 'A'},
+        {"from is \"nobody@q.example\"", 'F'},
+        {"no from is \"nobody@q.example\"", 'T'},
+        {"any from where (from.local is \"ceo\" and from.domain is \"corp.example\")", 'A'},
+        {"any reply_to is not from", 'A'},
+        {"from is present", 'T'},
+    };
+    HOLD(rows, forged, NULL);
+}
+
 static void empty_is_absent(void **state)
 {
     (void)state;
@@ -246,7 +267,7 @@ int main(void)
         cmocka_unit_test(texts),           cmocka_unit_test(addresses),
         cmocka_unit_test(headers),         cmocka_unit_test(facts_of_the_client),
         cmocka_unit_test(scopes),          cmocka_unit_test(undecided),
-        cmocka_unit_test(empty_is_absent),
+        cmocka_unit_test(empty_is_absent), cmocka_unit_test(a_forged_duplicate_earns_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
