@@ -125,9 +125,10 @@ static bool assemble(struct house *h, const char *state, struct err *e)
 /* After a failed disk nothing more is written: closing the store would. */
 static void dismantle(struct house *h)
 {
-    relay_free(&h->relay);
+    /* The store's last answers go to a relay that still stands. */
     loop_watch_free(&h->watch);
     if (h->status != EX_IOERR) store_close(&h->store);
+    relay_free(&h->relay);
     log_free(&h->log);
     loop_free(&h->loop);
 }
