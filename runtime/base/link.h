@@ -21,7 +21,7 @@ enum link_kind {
     LINK_CONTROL,     /* fd: the listening control socket */
     LINK_STOP,        /* finish what is under way, then end */
     /* relay -> supervisor */
-    LINK_READY,       /* listening */
+    LINK_READY,       /* listening (the template's own LINK_BEGIN and LINK_REFUSED: builder/template.h) */
     LINK_RELOAD,      /* read the configuration again */
     /* relay <-> template */
     LINK_SPAWN,       /* relay -> template: one more judge */
