@@ -1,7 +1,7 @@
 /* net/core: what the files of net/ share: the loop, its work list, polled descriptors.  Private to net/.
  *
- * The rule that keeps callbacks out of submitting calls: whatever an owner must be told is queued as work (loop_queue)
- * and told in the prepare phase, right before the loop would sleep; only libuv's own callbacks call owners directly. */
+ * The rule that keeps callbacks out of submitting calls: whatever an owner must be told is queued as work (loop_queue) and
+ * told in the prepare phase, right before the loop would sleep; only libuv's own callbacks call owners directly. */
 #ifndef SLUICE_NET_CORE_H
 #define SLUICE_NET_CORE_H
 
@@ -32,7 +32,7 @@ struct loop {
     struct net_port port;
     uv_loop_t uv;
     uv_prepare_t prepare;
-    uv_idle_t idle; /* active while work waits: the loop must not sleep */
+    uv_idle_t idle;            /* active while work waits: the loop must not sleep */
     struct work *first, *last;
     struct work *dirty_first, *dirty_last; /* streams with output to flush */
     struct {
@@ -44,15 +44,15 @@ struct loop {
     struct loop_timer *timers; /* unused ones */
     struct link streams, channels, listeners;
     int epoll;
-    uv_poll_t ready;              /* libuv's view of it; keeps the loop alive while anything is polled */
-    size_t polled;                /* pollers that wait for something */
+    uv_poll_t ready;           /* libuv's view of it; keeps the loop alive while anything is polled */
+    size_t polled;             /* pollers that wait for something */
     struct link pollers, dropped; /* dropped: freed once no event in hand can name them */
     bool stopping;
-    char *buffer; /* DATAGRAM_MAX bytes: what is read */
-    char *plain;  /* READ_MAX bytes: what TLS decrypts */
+    char *buffer;              /* DATAGRAM_MAX bytes: what is read */
+    char *plain;               /* READ_MAX bytes: what TLS decrypts */
 };
 
-void loop_queue(struct loop *l, struct work *w);       /* for events */
+void loop_queue(struct loop *l, struct work *w); /* for events */
 void loop_queue_flush(struct loop *l, struct work *w); /* for output, after all events */
 void loop_unqueue(struct loop *l, struct work *w);
 
@@ -70,14 +70,14 @@ static inline void link_remove(struct link *k)
     k->next->prev = k->prev;
     link_init(k);
 }
-#define LINK_OWNER(k, type, member) ((type *)(void *)((char *)(k)-offsetof(type, member)))
+#define LINK_OWNER(k, type, member) ((type *)(void *)((char *)(k) - offsetof(type, member)))
 
 /* A polled descriptor.  All of them stand in one epoll of ours, and that one in libuv's: with uv_poll_t each connection
  * costs five system calls more.  Level-triggered. */
 struct poller {
     struct loop *loop;
-    struct link link;                       /* loop->pollers, then loop->dropped */
-    int fd, events;                         /* events 0: not in the epoll */
+    struct link link;          /* loop->pollers, then loop->dropped */
+    int fd, events;            /* events 0: not in the epoll */
     void (*ready)(void *owner, int events); /* an error shows as all events asked for */
     void *owner;
 };

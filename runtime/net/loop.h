@@ -24,7 +24,7 @@ void loop_on_turn_end(struct loop *l, void (*ended)(void *owner), void *owner);
 /* A wake-up from other threads (a writer's completions): `woken` runs in the loop, once for any number of sends. */
 struct loop_wake;
 struct loop_wake *loop_wake_create(struct loop *l, void (*woken)(void *owner), void *owner);
-void loop_wake_send(struct loop_wake *w);  /* any thread */
+void loop_wake_send(struct loop_wake *w); /* any thread */
 void loop_wake_free(struct loop_wake **w); /* no send may follow */
 
 /* A descriptor that something else owns (eventfd, signalfd): `readable` runs while it is readable. */
@@ -34,8 +34,7 @@ void loop_watch_free(struct loop_watch **w); /* the descriptor stays open */
 
 /* A signal, as an event of the loop. */
 struct loop_signal;
-struct loop_signal *loop_signal_create(struct loop *l, int signum, void (*raised)(void *owner, int signum),
-                                       void *owner);
+struct loop_signal *loop_signal_create(struct loop *l, int signum, void (*raised)(void *owner, int signum), void *owner);
 void loop_signal_free(struct loop_signal **s);
 
 #endif

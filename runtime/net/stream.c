@@ -68,8 +68,7 @@ static void tell(struct net_stream *s, unsigned what)
     loop_queue(s->loop, &s->events);
 }
 
-/* --- life ----------------------------------------------------------------------------------------------------------
- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 static struct net_stream *stream_new(struct loop *l)
 {
@@ -142,8 +141,7 @@ static void poll_for(struct net_stream *s)
     poller_want(s->poller, want);
 }
 
-/* --- output --------------------------------------------------------------------------------------------------------
- */
+/* --- output ------------------------------------------------------------------------------------------------------- */
 
 static size_t waiting(const struct net_stream *s) { return s->wire.n - s->wire_at + s->plain.n; }
 
@@ -209,8 +207,7 @@ static size_t port_write(void *self, struct net_stream *s, struct str bytes)
     return waiting(s);
 }
 
-/* --- input ---------------------------------------------------------------------------------------------------------
- */
+/* --- input -------------------------------------------------------------------------------------------------------- */
 
 static bool may_hand_out(const struct net_stream *s) { return s->state == STREAM_OPEN && s->reading; }
 
@@ -310,8 +307,7 @@ static void port_read(void *self, struct net_stream *s, bool on)
     poll_for(s);
 }
 
-/* --- closing -------------------------------------------------------------------------------------------------------
- */
+/* --- closing ------------------------------------------------------------------------------------------------------ */
 
 /* Throws away what the peer still sends: closing a socket with unread bytes resets it, and the peer might lose our
  * reply. */
@@ -387,8 +383,7 @@ static void port_abort(void *self, struct net_stream *s)
     die(s, NET_CLOSED_BY_US, "aborted");
 }
 
-/* --- events --------------------------------------------------------------------------------------------------------
- */
+/* --- events ------------------------------------------------------------------------------------------------------- */
 
 static void run_events(struct work *w)
 {
@@ -434,8 +429,7 @@ static void on_ready(void *owner, int events)
     if (s->state == STREAM_OPEN || s->state == STREAM_FLUSHING) poll_for(s);
 }
 
-/* --- connecting ----------------------------------------------------------------------------------------------------
- */
+/* --- connecting --------------------------------------------------------------------------------------------------- */
 
 static bool try_address(struct net_stream *s, const struct sockaddr *a, socklen_t n)
 {
@@ -497,8 +491,7 @@ static struct net_stream *port_connect(void *self, const struct net_target *targ
     return s;
 }
 
-/* --- accepted ones -------------------------------------------------------------------------------------------------
- */
+/* --- accepted ones ------------------------------------------------------------------------------------------------ */
 
 struct net_stream *stream_adopt(struct loop *l, int fd)
 {
@@ -530,8 +523,7 @@ static int64_t port_peer_uid(void *self, struct net_stream *s)
     return getsockopt(s->fd, SOL_SOCKET, SO_PEERCRED, &who, &n) == 0 ? (int64_t)who.uid : -1;
 }
 
-/* --- TLS -----------------------------------------------------------------------------------------------------------
- */
+/* --- TLS ---------------------------------------------------------------------------------------------------------- */
 
 /* Every byte that came in clear was handed out already, so none can be taken for one that came inside TLS; what the
  * owner wrote in clear goes before the handshake. */

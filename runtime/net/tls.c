@@ -21,8 +21,7 @@ struct tls_session {
     char problem[256];
 };
 
-/* --- bytes in and out of a session ---------------------------------------------------------------------------------
- */
+/* --- bytes in and out of a session -------------------------------------------------------------------------------- */
 
 static int bio_read(BIO *b, char *out, int n)
 {
@@ -82,8 +81,7 @@ static bool context_error(struct err *e, int sysexit, const char *what)
     return err_set(e, sysexit, "%s", text);
 }
 
-/* --- contexts ------------------------------------------------------------------------------------------------------
- */
+/* --- contexts ----------------------------------------------------------------------------------------------------- */
 
 static SSL_CTX *context_create(const SSL_METHOD *method)
 {
@@ -231,8 +229,7 @@ static struct trust *trust_of(struct str path)
     return t;
 }
 
-/* --- sessions ------------------------------------------------------------------------------------------------------
- */
+/* --- sessions ----------------------------------------------------------------------------------------------------- */
 
 /* LDH host name (RFC 1123 section 2.1), of at least one label, the last not all digits: nothing else may reach
  * SSL_set1_host, which takes an empty name for "check no name" (reliability 0.6). */

@@ -91,8 +91,7 @@ void smtp_client_feed(struct smtp_client *c, struct str bytes)
     c->in = bytes;
 }
 
-/* --- the end -------------------------------------------------------------------------------------------------------
- */
+/* --- the end ------------------------------------------------------------------------------------------------------ */
 
 static void fail(struct smtp_client *c, const char *why, const struct reply *r)
 {
@@ -116,8 +115,7 @@ static bool is_in_step(struct smtp_client *c)
     return false;
 }
 
-/* --- greeting ------------------------------------------------------------------------------------------------------
- */
+/* --- greeting ----------------------------------------------------------------------------------------------------- */
 
 static void say_hello(struct smtp_client *c)
 {
@@ -202,8 +200,7 @@ static bool on_starttls(struct smtp_client *c, const struct reply *r, struct smt
     return true;
 }
 
-/* --- orders --------------------------------------------------------------------------------------------------------
- */
+/* --- orders ------------------------------------------------------------------------------------------------------- */
 
 void smtp_client_starttls(struct smtp_client *c)
 {
@@ -348,8 +345,7 @@ void smtp_client_send(struct smtp_client *c, const struct smtp_client_transactio
     write_next(c);
 }
 
-/* --- the transaction -----------------------------------------------------------------------------------------------
- */
+/* --- the transaction ---------------------------------------------------------------------------------------------- */
 
 static bool finish(struct smtp_client *c, enum smtp_client_stage stage, const struct reply *r,
                    struct smtp_client_event *ev)
@@ -497,8 +493,7 @@ void smtp_client_body_end(struct smtp_client *c)
     c->stage = SMTP_STAGE_DOT;
 }
 
-/* --- the loop ------------------------------------------------------------------------------------------------------
- */
+/* --- the loop ----------------------------------------------------------------------------------------------------- */
 
 static bool on_reply(struct smtp_client *c, const struct reply *r, struct smtp_client_event *ev)
 {

@@ -88,8 +88,7 @@ bool smtp_server_expects_tls(const struct smtp_server *s) { return s->phase == P
 bool smtp_server_waits(const struct smtp_server *s) { return s->asking || s->phase >= PHASE_TLS; }
 bool smtp_server_is_in_data(const struct smtp_server *s) { return s->phase == PHASE_CONTENT; }
 
-/* --- input ---------------------------------------------------------------------------------------------------------
- */
+/* --- input -------------------------------------------------------------------------------------------------------- */
 
 /* What is left of the caller's bytes moves into `held`, at the latest when the loop of next() calls ends. */
 static void keep_rest(struct smtp_server *s)
@@ -140,8 +139,7 @@ static enum server_step step_command(struct smtp_server *s, struct smtp_server_e
     return server_command(s, line, ev);
 }
 
-/* --- content -------------------------------------------------------------------------------------------------------
- */
+/* --- content ------------------------------------------------------------------------------------------------------ */
 
 static void stop_content(struct smtp_server *s, const struct reply *r)
 {
@@ -231,8 +229,7 @@ static enum server_step step_content(struct smtp_server *s, struct smtp_server_e
     return take_run(s, from, end, ev) ? STEP_EVENT : STEP_STARVED;
 }
 
-/* --- the loop ------------------------------------------------------------------------------------------------------
- */
+/* --- the loop ----------------------------------------------------------------------------------------------------- */
 
 static bool tell_abort(struct smtp_server *s, struct smtp_server_event *ev)
 {
@@ -286,8 +283,7 @@ bool smtp_server_next(struct smtp_server *s, struct smtp_server_event *ev)
     }
 }
 
-/* --- answers -------------------------------------------------------------------------------------------------------
- */
+/* --- answers ------------------------------------------------------------------------------------------------------ */
 
 /* Commands injected behind STARTTLS would be run as if they had come inside TLS: CVE-2011-0411, RFC 3207 section 6. */
 enum server_step server_refuse_injection(struct smtp_server *s)

@@ -15,10 +15,10 @@ enum server_phase {
 
 /* Where in the content the next byte stands. */
 enum server_content {
-    CONTENT_LINE, /* first of a line */
+    CONTENT_LINE,   /* first of a line */
     CONTENT_TEXT,
-    CONTENT_CR,  /* behind a CR */
-    CONTENT_DOT, /* behind a dot that began a line */
+    CONTENT_CR,     /* behind a CR */
+    CONTENT_DOT,    /* behind a dot that began a line */
     CONTENT_DOT_CR
 };
 
@@ -28,7 +28,7 @@ struct smtp_server {
     struct smtp_server_options options;
     char *hostname;
     struct buf out;
-    struct str in; /* bytes not yet looked at: the caller's, or those in `held` */
+    struct str in;          /* bytes not yet looked at: the caller's, or those in `held` */
     struct buf held;
     bool in_held;
     enum server_phase phase;
@@ -36,17 +36,17 @@ struct smtp_server {
     enum smtp_server_event_kind question;
     bool greeted, esmtp, tls;
     /* The transaction.  mail false: recipients 0 and phase not CONTENT. */
-    bool mail, told; /* told: its ABORT was given already */
+    bool mail, told;        /* told: its ABORT was given already */
     uint32_t recipients;
-    bool tried; /* a RCPT was seen */
+    bool tried;             /* a RCPT was seen */
     enum server_content content;
     uint64_t size;
     bool discarding;
-    struct reply verdict; /* for the final dot while discarding; its text is in verdict_text */
+    struct reply verdict;   /* for the final dot while discarding; its text is in verdict_text */
     struct buf verdict_text;
     bool abort_due;
     const char *abort_why, *end_why;
-    bool has_later; /* an event that had to let an ABORT pass */
+    bool has_later;         /* an event that had to let an ABORT pass */
     struct smtp_server_event later;
     unsigned errors, junk;
 };

@@ -137,8 +137,7 @@ static void every_reply_has_its_enhanced_code(void **state)
     }
 }
 
-/* --- smuggling: reliability T01, 335 sequences -----------------------------------------------------------------------
- */
+/* --- smuggling: reliability T01, 335 sequences -------------------------------------------------------------------- */
 
 #define Z(literal)                                                                                                     \
     {                                                                                                                  \
@@ -193,8 +192,7 @@ static void no_sequence_smuggles_a_second_message(void **state)
     assert_int_equal(sequences, 335);
 }
 
-/* --- limits ----------------------------------------------------------------------------------------------------------
- */
+/* --- limits ------------------------------------------------------------------------------------------------------- */
 
 static void limits_end_the_session(void **state)
 {
@@ -295,8 +293,7 @@ static void the_caller_can_discard_and_stop(void **state)
     smtp_server_free(&s);
 }
 
-/* --- STARTTLS --------------------------------------------------------------------------------------------------------
- */
+/* --- STARTTLS ----------------------------------------------------------------------------------------------------- */
 
 static const struct smtp_server_options with_tls = {
     .hostname = {"mx.example", 10}, .starttls = true, .dsn = true, .requiretls = true};
