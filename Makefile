@@ -10,7 +10,7 @@ PACKAGES := libpcre2-8 openssl sqlite3 libuv jansson libidn2 libseccomp
 DEB_PACKAGES := build-essential pkg-config flex bison libpcre2-dev libssl-dev libsqlite3-dev libuv1-dev libjansson-dev \
     libutf8proc-dev libidn2-dev libseccomp-dev libcmocka-dev
 DEB_DEMO_PACKAGES := python3 python3-aiosmtpd openssl
-DEB_TEST_PACKAGES := $(DEB_DEMO_PACKAGES) swaks strace binutils
+DEB_TEST_PACKAGES := $(DEB_DEMO_PACKAGES) swaks libnet-ssleay-perl strace binutils
 DEB_FUZZ_PACKAGES := clang libclang-rt-14-dev
 DEPS := packaging/deps.sh
 

@@ -44,10 +44,9 @@ static bool check_connector(struct compiler *c, const struct bound *b)
     if (port->value && (port->constant.number < 1 || port->constant.number > 65535)) {
         return tell(c, port, "a port is a number from 1 to 65535");
     }
-    bool verified = tls->value && str_eq(tls->constant.text, STR("verified"));
-    if (b[SETTING_CONNECTOR_NAME].value && !verified) {
-        return tell(c, &b[SETTING_CONNECTOR_NAME],
-                    "`name` is held against a certificate, which only `tls verified` looks at");
+    /* Any other connector may carry mail whose rule demands a verified peer. */
+    if (b[SETTING_CONNECTOR_NAME].value && tls->value && str_eq(tls->constant.text, STR("none"))) {
+        return tell(c, &b[SETTING_CONNECTOR_NAME], "`name` is held against a certificate, which `tls none` never sees");
     }
     return true;
 }

@@ -76,7 +76,7 @@ def secret_expires():
         with Relay(TOP_SECRET, connectors=connectors, retry="retry first 1 second until 3 seconds") as relay:
             equal(relay.send("top secret", body="canary-body\r\n")[0], 250)
             notice = home.wait()[0]
-            equal(notice.sender, "")
+            equal(notice.sender, "<>", "the null reverse-path")
             equal(notice.recipients, ["a@corp.example"])
             assert b"5.7.10" in notice.content and b"multipart/report" in notice.content, notice.content
             assert b"canary-body" not in notice.content, "the body came back with the notice"
