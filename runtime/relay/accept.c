@@ -1,7 +1,7 @@
 /* From the final dot to the answer: judged, checked, written, and only then said.
  *
- * What the relay knows itself is joined to what the judge demands (REQUIRETLS of the client): a judge can raise, never lower.
- * Everything the verdict asks for is one store_write; the reply that depends on it waits for its commit. */
+ * What the relay knows itself is joined to what the judge demands (REQUIRETLS of the client): a judge can raise, never
+ * lower. Everything the verdict asks for is one store_write; the reply that depends on it waits for its commit. */
 #include <stdio.h>
 #include <sysexits.h>
 
@@ -22,7 +22,8 @@ static const struct reply not_stored = {451, {4, 3, 0}, STR_INIT("The message ca
 
 static struct str queue_id(const struct intake *in) { return str_of(in->queue_id); }
 
-/* --- ending -------------------------------------------------------------------------------------------------------- */
+/* --- ending --------------------------------------------------------------------------------------------------------
+ */
 
 /* Answers the client, if it is still there, and forgets the message. */
 static void finish(struct intake *in, const struct reply *reply)
@@ -51,7 +52,8 @@ void accept_abandon(struct intake *in)
     relay_settle(r);
 }
 
-/* --- after the commit ---------------------------------------------------------------------------------------------- */
+/* --- after the commit ----------------------------------------------------------------------------------------------
+ */
 
 static void written(void *owner, bool ok, const struct err *e)
 {
@@ -80,15 +82,16 @@ static void written(void *owner, bool ok, const struct err *e)
     relay_settle(r);
 }
 
-/* --- what is written ----------------------------------------------------------------------------------------------- */
+/* --- what is written -----------------------------------------------------------------------------------------------
+ */
 
 struct audit_rows {
     struct stored_audit *v;
     size_t n, cap;
 };
 
-static void audit(struct audit_rows *rows, const struct intake *in, struct str rule, struct str recipient, struct str what,
-                  struct str text)
+static void audit(struct audit_rows *rows, const struct intake *in, struct str rule, struct str recipient,
+                  struct str what, struct str text)
 {
     if (rows->n == rows->cap) return;
     rows->v[rows->n++] = (struct stored_audit){queue_id(in), rule, recipient, what, text};
@@ -101,15 +104,22 @@ static void write_traces(struct intake *in, const struct verdict *v, struct audi
     for (size_t i = 0; i < v->hit_count; i++) hits[i] = (struct stored_hit){v->hits[i].rule, v->hits[i].what, 1};
     for (size_t i = 0; i < v->note_count; i++) {
         const struct verdict_note *n = &v->notes[i];
-        if (n->kind == NOTE_LOG) events_rule(in->relay, queue_id(in), n->rule, n->recipient, n->text);
-        else audit(rows, in, n->rule, n->recipient, STR("audit"), n->text);
+        if (n->kind == NOTE_LOG)
+            events_rule(in->relay, queue_id(in), n->rule, n->recipient, n->text);
+        else
+            audit(rows, in, n->rule, n->recipient, STR("audit"), n->text);
     }
-    in->write = (struct store_write){.hits = hits, .hit_count = v->hit_count, .audit = rows->v, .audit_count = rows->n,
-                                     .now = in->job.request.now, .done = written, .owner = in};
+    in->write = (struct store_write){.hits = hits,
+                                     .hit_count = v->hit_count,
+                                     .audit = rows->v,
+                                     .audit_count = rows->n,
+                                     .now = in->job.request.now,
+                                     .done = written,
+                                     .owner = in};
 }
 
-static void fill_recipient(struct intake *in, const struct verdict_recipient *from, const struct intake_recipient *extra,
-                           struct stored_recipient *to)
+static void fill_recipient(struct intake *in, const struct verdict_recipient *from,
+                           const struct intake_recipient *extra, struct stored_recipient *to)
 {
     static const struct obligation promised = {.peer = TLS_PEER_VERIFIED, .onward = true};
     int64_t now = in->job.request.now;
@@ -200,7 +210,8 @@ static void answer_now(struct intake *in)
     submit(in);
 }
 
-/* --- the three answers --------------------------------------------------------------------------------------------- */
+/* --- the three answers ---------------------------------------------------------------------------------------------
+ */
 
 static struct reply reply_or(const struct reply *given, struct reply otherwise)
 {
@@ -217,8 +228,10 @@ static void carry_out_refusal(struct intake *in, const struct verdict *v, struct
     audit(rows, in, v->rule, STR_NONE, reject ? STR("rejected") : STR("deferred"), in->reply.text);
     write_traces(in, v, rows);
     /* What the rules made of a rejected message (copies, notices) still happens, and the 5xx waits for it. */
-    if (reject && build_message(in, v, true)) submit(in);
-    else answer_now(in);
+    if (reject && build_message(in, v, true))
+        submit(in);
+    else
+        answer_now(in);
 }
 
 /* Some recipients are refused, and the client hears of it in the one reply it gets: nothing of the message stays. */
@@ -266,13 +279,14 @@ static void add_dsn(struct intake *in, const struct verdict *v)
     if (!n) return;
     if (in->envelope.requiretls)
         need = obligation_join(need, (struct obligation){.peer = TLS_PEER_VERIFIED, .onward = true});
-    in->dsn = origin_dsn(in->relay, &(struct dsn){.original_id = queue_id(in),
-                                                  .reverse_path = in->envelope.reverse_path,
-                                                  .envid = in->envelope.envid,
-                                                  .header = dsn_header_section(body_view(in->body)),
-                                                  .arrived = in->job.request.now,
-                                                  .recipients = refused,
-                                                  .recipient_count = n},
+    in->dsn = origin_dsn(in->relay,
+                         &(struct dsn){.original_id = queue_id(in),
+                                       .reverse_path = in->envelope.reverse_path,
+                                       .envid = in->envelope.envid,
+                                       .header = dsn_header_section(body_view(in->body)),
+                                       .arrived = in->job.request.now,
+                                       .recipients = refused,
+                                       .recipient_count = n},
                          need);
     in->messages[in->write.message_count++] = in->dsn->message;
     in->write.messages = in->messages;
@@ -321,11 +335,14 @@ static void judged(void *owner, const struct verdict *v, const char *why)
     }
     size_t cap = v->note_count + v->recipient_count + 1;
     struct audit_rows rows = {ARENA_ARRAY(in->arena, struct stored_audit, cap), 0, cap};
-    if (v->answer == VERDICT_ACCEPT) carry_out_acceptance(in, v, &rows);
-    else carry_out_refusal(in, v, &rows);
+    if (v->answer == VERDICT_ACCEPT)
+        carry_out_acceptance(in, v, &rows);
+    else
+        carry_out_refusal(in, v, &rows);
 }
 
-/* --- the final dot ------------------------------------------------------------------------------------------------- */
+/* --- the final dot -------------------------------------------------------------------------------------------------
+ */
 
 void accept_message(struct intake *in)
 {

@@ -1,6 +1,6 @@
 /* relay/body: the content of one message while it is in memory: one heap buffer up to PROTOCOL_INLINE_MAX, above that a
- * holder behind struct content_port.  Shared by counting: a session fills it, the judge and the store read it, the first
- * delivery sends from it.  Owns the bytes, and their place in the relay's memory account. */
+ * holder behind struct content_port.  Shared by counting: a session fills it, the judge and the store read it, the
+ * first delivery sends from it.  Owns the bytes, and their place in the relay's memory account. */
 #ifndef SLUICE_RELAY_BODY_H
 #define SLUICE_RELAY_BODY_H
 
@@ -20,10 +20,10 @@ struct body *body_of_file(struct relay *r, struct content_file *f);
 
 struct str body_view(const struct body *b); /* all bytes; lives as long as the body */
 uint64_t body_size(const struct body *b);
-bool body_is_inline(const struct body *b);  /* in the heap buffer: goes to the judge inside the request */
-int body_descriptor(const struct body *b);  /* -1 when inline */
+bool body_is_inline(const struct body *b); /* in the heap buffer: goes to the judge inside the request */
+int body_descriptor(const struct body *b); /* -1 when inline */
 struct str body_spool(const struct body *b);
-void body_keep(struct body *b);             /* its transaction is committed */
+void body_keep(struct body *b); /* its transaction is committed */
 
 struct body *body_ref(struct body *b);
 void body_unref(struct body **b); /* NULL-safe; sets *b to NULL */

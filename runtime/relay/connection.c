@@ -16,27 +16,27 @@ struct connection {
     struct connection *next;
     struct destination *destination;
     struct relay *relay;
-    struct net_stream *stream;      /* NULL once closed */
+    struct net_stream *stream; /* NULL once closed */
     struct smtp_client *client;
-    struct delivery *delivery;      /* NULL: idle, or on its way out */
-    struct obligation demand;       /* what the connection was made for */
+    struct delivery *delivery; /* NULL: idle, or on its way out */
+    struct obligation demand;  /* what the connection was made for */
     uint64_t generation;
     uint8_t connector_tls;
     struct str host, tls_name, trust, label; /* in one block of text; label: "host:port" */
     char *text;
     uint16_t port;
     bool tls, verified, is_1_3, tls_spent;
-    bool ready;                     /* the engine waits for an order */
-    bool over;                      /* no order will follow: only closing is left */
-    bool shut;                      /* the stream was told to close: nothing more is written */
+    bool ready; /* the engine waits for an order */
+    bool over;  /* no order will follow: only closing is left */
+    bool shut;  /* the stream was told to close: nothing more is written */
     unsigned served;
     uint32_t extensions;
     uint64_t size_limit;
-    char had[64];                   /* "TLSv1.3 TLS_AES_…", for the log */
-    char why[200];                  /* why the stream closed */
+    char had[64];  /* "TLSv1.3 TLS_AES_…", for the log */
+    char why[200]; /* why the stream closed */
     struct net_timer timer;
-    int64_t deadline_ms, armed_ms;  /* armed_ms 0: not */
-    struct pieces_cursor cursor;    /* while the content goes out */
+    int64_t deadline_ms, armed_ms; /* armed_ms 0: not */
+    struct pieces_cursor cursor;   /* while the content goes out */
     struct str run;
     bool sending;
 };
@@ -49,7 +49,8 @@ bool connection_is_idle(const struct connection *c) { return c->ready && !c->del
 
 static struct str tls_had(const struct connection *c) { return str_of(c->had); }
 
-/* --- time ---------------------------------------------------------------------------------------------------------- */
+/* --- time ----------------------------------------------------------------------------------------------------------
+ */
 
 static void timer_fired(void *owner);
 
@@ -90,15 +91,18 @@ static void timer_fired(void *owner)
 
 static void deadline_of_stage(struct connection *c)
 {
-    if (c->over) deadline(c, QUIT_MS);
-    else if (connection_is_idle(c)) deadline(c, DELIVER_IDLE_MS);
+    if (c->over)
+        deadline(c, QUIT_MS);
+    else if (connection_is_idle(c))
+        deadline(c, DELIVER_IDLE_MS);
     else {
         unsigned seconds = smtp_client_timeout(smtp_client_stage(c->client));
         deadline(c, (seconds ? seconds : 300) * (int64_t)1000);
     }
 }
 
-/* --- ending -------------------------------------------------------------------------------------------------------- */
+/* --- ending --------------------------------------------------------------------------------------------------------
+ */
 
 static void unlink_and_free(struct connection *c)
 {
@@ -149,18 +153,22 @@ static struct delivery *detach(struct connection *c)
     return d;
 }
 
+static void name_remote(struct connection *c)
+{
+    if (!c->delivery->remote) c->delivery->remote = mem_strdup(c->label.p);
+}
+
 static void settle(struct connection *c)
 {
     struct delivery *d = detach(c);
     if (!d) return;
-    if (!d->remote && c->label.n) d->remote = mem_strdup(c->label.p);
     outcome_settle(d);
 }
 
 static void end_delivery(struct connection *c, const struct trouble *t)
 {
     if (!c->delivery) return;
-    if (!c->delivery->remote) c->delivery->remote = mem_strdup(c->label.p);
+    name_remote(c);
     delivery_result_rest(c->delivery, t, tls_had(c));
     settle(c);
 }
@@ -199,7 +207,8 @@ static void break_off(struct connection *c)
     c->shut = true;
 }
 
-/* --- policy -------------------------------------------------------------------------------------------------------- */
+/* --- policy --------------------------------------------------------------------------------------------------------
+ */
 
 static struct tls_situation situation(const struct connection *c, uint8_t moment)
 {
@@ -217,10 +226,9 @@ static struct tls_situation situation(const struct connection *c, uint8_t moment
 
 static void wait_for_policy(struct connection *c, const struct tls_decision *decision, const char *detail)
 {
-    char why[480];
-    snprintf(why, sizeof why, "%s %s%s%s", tls_policy_lack_text(decision->lack), c->label.p, *detail ? ": " : "", detail);
-    end_delivery(c, &(struct trouble){.phase = TROUBLE_TLS, .cause = TROUBLE_POLICY, .reply = {.status = decision->status},
-                                       .why = str_of(why)});
+    name_remote(c);
+    delivery_waits_for_tls(c->delivery, decision, c->label, detail, tls_had(c));
+    settle(c);
 }
 
 /* TLS did not come about, and the engine (or the stream) is no further use for it. */
@@ -241,7 +249,8 @@ static void tls_failed(struct connection *c, const char *detail)
     }
 }
 
-/* --- the message --------------------------------------------------------------------------------------------------- */
+/* --- the message ---------------------------------------------------------------------------------------------------
+ */
 
 static const struct stored_copy *copy_of(const struct delivery *d)
 {
@@ -251,16 +260,18 @@ static const struct stored_copy *copy_of(const struct delivery *d)
 /* What this server cannot carry, it will not carry tomorrow: 5.x.x, without asking it. */
 static bool unable(struct connection *c)
 {
+    static const struct reply seven_bits = {
+        554, {5, 6, 3}, STR_INIT("the message has 8-bit content and the next host takes 7 bits only")};
+    static const struct reply no_utf8 = {
+        553, {5, 6, 7}, STR_INIT("the message needs SMTPUTF8, which the next host does not offer")};
+    static const struct reply too_large = {552, {5, 3, 4}, STR_INIT("the message is larger than the next host takes")};
     const struct queued_message *m = c->delivery->message;
-    struct reply reply = {0};
-    if (m->eight_bit && !(c->extensions & SMTP_EXT_8BITMIME))
-        reply = (struct reply){554, STATUS(5, 6, 3), STR("the message has 8-bit content and the next host takes 7 bits only")};
-    else if (m->smtputf8 && !(c->extensions & SMTP_EXT_SMTPUTF8))
-        reply = (struct reply){553, STATUS(5, 6, 7), STR("the message needs SMTPUTF8, which the next host does not offer")};
-    else if (c->size_limit && copy_of(c->delivery)->length > c->size_limit)
-        reply = (struct reply){552, STATUS(5, 3, 4), STR("the message is larger than the next host takes")};
-    if (!reply.code) return false;
-    end_delivery(c, &(struct trouble){.phase = TROUBLE_MAIL, .cause = TROUBLE_UNABLE, .reply = reply});
+    const struct reply *reply = NULL;
+    if (m->eight_bit && !(c->extensions & SMTP_EXT_8BITMIME)) reply = &seven_bits;
+    if (m->smtputf8 && !(c->extensions & SMTP_EXT_SMTPUTF8)) reply = &no_utf8;
+    if (c->size_limit && copy_of(c->delivery)->length > c->size_limit) reply = &too_large;
+    if (!reply) return false;
+    end_delivery(c, &(struct trouble){.phase = TROUBLE_MAIL, .cause = TROUBLE_UNABLE, .reply = *reply});
     return true;
 }
 
@@ -278,8 +289,9 @@ static void release(struct connection *c)
 
     struct smtp_client_recipient few[8], *to = d->n <= 8 ? few : mem_array(d->n, sizeof *to);
     for (size_t i = 0; i < d->n; i++)
-        to[i] = (struct smtp_client_recipient){
-            .forward_path = d->recipients[i]->address, .notify = d->recipients[i]->notify, .orcpt = d->recipients[i]->orcpt};
+        to[i] = (struct smtp_client_recipient){.forward_path = d->recipients[i]->address,
+                                               .notify = d->recipients[i]->notify,
+                                               .orcpt = d->recipients[i]->orcpt};
     c->ready = false;
     smtp_client_send(c->client, &(struct smtp_client_transaction){
                                     .reverse_path = d->message->reverse_path,
@@ -302,8 +314,9 @@ static void content_ready(void *owner, bool ok, const char *why)
     if (ok && copy_of(c->delivery)) {
         if (c->ready) decide(c);
     } else {
-        end_delivery(c, &(struct trouble){.phase = TROUBLE_CONTENT, .cause = TROUBLE_LOST,
-                                           .why = str_of(why ? why : "the delivered form is missing")});
+        end_delivery(c, &(struct trouble){.phase = TROUBLE_CONTENT,
+                                          .cause = TROUBLE_LOST,
+                                          .why = str_of(why ? why : "the delivered form is missing")});
         if (c->ready) connection_quit(c);
     }
     turn(c);
@@ -369,7 +382,8 @@ static void pump_body(struct connection *c)
     smtp_client_body_end(c->client);
 }
 
-/* --- what the engine says ------------------------------------------------------------------------------------------ */
+/* --- what the engine says ------------------------------------------------------------------------------------------
+ */
 
 static uint8_t phase_of(enum smtp_client_stage stage)
 {
@@ -411,8 +425,10 @@ static void on_failed(struct connection *c, const struct smtp_client_event *ev)
     }
     char why[256];
     snprintf(why, sizeof why, "%s: %s", c->label.p, c->why[0] ? c->why : ev->why ? ev->why : "the connection ended");
-    struct trouble t = {.phase = phase_of(ev->stage), .cause = ev->reply.code ? TROUBLE_REPLY : TROUBLE_LOST,
-                        .reply = ev->reply, .why = str_of(why)};
+    struct trouble t = {.phase = phase_of(ev->stage),
+                        .cause = ev->reply.code ? TROUBLE_REPLY : TROUBLE_LOST,
+                        .reply = ev->reply,
+                        .why = str_of(why)};
     if (ev->may_be_delivered) t.phase = TROUBLE_DOT;
     bool host = ev->stage == SMTP_STAGE_GREETING || ev->stage == SMTP_STAGE_EHLO;
     end_delivery(c, &t);
@@ -433,18 +449,20 @@ static void handle(struct connection *c, const struct smtp_client_event *ev)
     case SMTP_CLIENT_STARTTLS: {
         bool verify = obligation_covers(c->demand, (struct obligation){.peer = TLS_PEER_VERIFIED});
         flush(c);
-        net->stream_tls_client(net->self, c->stream,
-                               &(struct net_tls_client){
-                                   .name = c->tls_name,
-                                   .verify = verify ? NET_VERIFY_PKIX : NET_VERIFY_NONE,
-                                   .floor_1_3 = obligation_covers(c->demand, (struct obligation){.floor = TLS_FLOOR_1_3}),
-                                   .trust = c->trust,
-                               });
+        net->stream_tls_client(
+            net->self, c->stream,
+            &(struct net_tls_client){
+                .name = c->tls_name,
+                .verify = verify ? NET_VERIFY_PKIX : NET_VERIFY_NONE,
+                .floor_1_3 = obligation_covers(c->demand, (struct obligation){.floor = TLS_FLOOR_1_3}),
+                .trust = c->trust,
+            });
         break;
     }
     case SMTP_CLIENT_STARTTLS_REFUSED: {
         char detail[160];
-        snprintf(detail, sizeof detail, "%u %.120s", (unsigned)ev->reply.code, ev->reply.text.n ? "STARTTLS refused" : "");
+        snprintf(detail, sizeof detail, "%u %.*s", (unsigned)ev->reply.code,
+                 STR_ARG(str_slice(ev->reply.text, 0, 120)));
         c->ready = true;
         tls_failed(c, detail);
         connection_quit(c);
@@ -452,8 +470,10 @@ static void handle(struct connection *c, const struct smtp_client_event *ev)
     }
     case SMTP_CLIENT_RECIPIENT: {
         if (ev->reply.code >= 200 && ev->reply.code < 300) break; /* the message's own reply decides */
+        name_remote(c);
         delivery_result(c->delivery, ev->recipient,
-                        &(struct trouble){.phase = TROUBLE_RCPT, .cause = TROUBLE_REPLY, .reply = ev->reply}, tls_had(c));
+                        &(struct trouble){.phase = TROUBLE_RCPT, .cause = TROUBLE_REPLY, .reply = ev->reply},
+                        tls_had(c));
         break;
     }
     case SMTP_CLIENT_BODY:
@@ -486,7 +506,8 @@ static void turn(struct connection *c)
     relay_settle(c->relay);
 }
 
-/* --- what the stream says ------------------------------------------------------------------------------------------ */
+/* --- what the stream says ------------------------------------------------------------------------------------------
+ */
 
 static void on_connected(void *owner)
 {
@@ -528,7 +549,8 @@ static void on_closed(void *owner, enum net_close_reason reason, const char *why
     struct connection *c = owner;
     struct destination *to = c->destination;
     struct relay *r = c->relay;
-    bool never_connected = reason == NET_CLOSED_ERROR && smtp_client_stage(c->client) == SMTP_STAGE_GREETING && !c->over;
+    bool never_connected =
+        reason == NET_CLOSED_ERROR && smtp_client_stage(c->client) == SMTP_STAGE_GREETING && !c->over;
     c->stream = NULL;
     if (why && *why && !c->why[0]) snprintf(c->why, sizeof c->why, "%s", why);
     if (never_connected) {
@@ -549,11 +571,13 @@ static void on_closed(void *owner, enum net_close_reason reason, const char *why
     relay_settle(r);
 }
 
-/* --- opening ------------------------------------------------------------------------------------------------------- */
+/* --- opening -------------------------------------------------------------------------------------------------------
+ */
 
 bool connection_takes(const struct connection *c, const struct delivery *d, const struct connector_settings *how)
 {
-    if (c->over || !c->stream || c->generation != c->relay->current->number || how->tls != c->connector_tls) return false;
+    if (c->over || !c->stream || c->generation != c->relay->current->number || how->tls != c->connector_tls)
+        return false;
     if (!obligation_covers(c->demand, tls_policy_demand(d->need, c->connector_tls))) return false;
     return !d->tls_spent || !c->tls || c->served; /* one that was told to go without TLS may use any that works */
 }
@@ -577,7 +601,8 @@ struct connection *connection_open(struct destination *to, struct delivery *firs
     struct relay *r = to->deliver->relay;
     struct connection *c = mem_alloc(sizeof *c);
     char label[300];
-    snprintf(label, sizeof label, "%.*s:%u", (int)(how->host.n > 255 ? 255 : how->host.n), how->host.p, (unsigned)how->port);
+    snprintf(label, sizeof label, "%.*s:%u", (int)(how->host.n > 255 ? 255 : how->host.n), how->host.p,
+             (unsigned)how->port);
     char *at = c->text = mem_alloc(how->host.n + how->tls_name.n + how->host.n + how->trust.n + sizeof label + 4);
     c->host = keep(&at, how->host);
     c->tls_name = keep(&at, how->tls_name.n ? how->tls_name : how->host);

@@ -11,22 +11,23 @@
 #include "relay/receive.h"
 #include "relay/reload.h"
 
-enum { CLIENTS_MAX = 64, LISTING_MAX = 64 * 1024 * 1024, RULE_COLUMNS = 5 };
+enum { CLIENTS_MAX = 64, COUNTED_MAX = 10000, LISTING_MAX = 64 * 1024 * 1024, RULE_COLUMNS = 5 };
 
 struct client {
     struct client *next;
     struct control *control;
     struct net_stream *stream; /* NULL once closed */
     struct buf in, out;
-    bool busy;                 /* a request waits for its answer: nothing further is read from `in` */
-    bool asked_reload;         /* `waiter` is with relay/reload */
+    bool busy;         /* a request waits for its answer: nothing further is read from `in` */
+    bool asked_reload; /* `waiter` is with relay/reload */
     bool closing, overflow;
-    struct str id;             /* of the request; own copy in `text` */
+    struct str id; /* of the request; own copy in `text` */
     struct buf text;
     struct store_query query;
     struct store_release release;
     struct reload_waiter waiter;
-    uint64_t held;             /* status: counted while the queue is read */
+    uint64_t held; /* status: counted while the queue is read */
+    bool counts_held;
 };
 
 struct control {
@@ -38,14 +39,15 @@ struct control {
 
 struct op {
     const char *name;
-    bool changes;  /* not for everybody */
+    bool changes; /* not for everybody */
     bool needs_id;
     void (*run)(struct client *c);
 };
 
 static void take_requests(struct client *c);
 
-/* --- answering ----------------------------------------------------------------------------------------------------- */
+/* --- answering -----------------------------------------------------------------------------------------------------
+ */
 
 static void client_free(struct client *c)
 {
@@ -70,7 +72,8 @@ static void send_line(struct client *c, struct js *row)
     js_print(row, &c->out);
     js_free(&row);
     buf_add_byte(&c->out, '\n');
-    if (c->stream && !c->overflow && net->stream_write(net->self, c->stream, buf_str(&c->out)) > LISTING_MAX) c->overflow = true;
+    if (c->stream && !c->overflow && net->stream_write(net->self, c->stream, buf_str(&c->out)) > LISTING_MAX)
+        c->overflow = true;
 }
 
 static void send_last(struct client *c, struct js *last)
@@ -79,8 +82,10 @@ static void send_last(struct client *c, struct js *last)
     send_line(c, last);
     c->busy = false;
     struct relay *r = c->control->relay;
-    if (!c->stream) client_free(c);
-    else take_requests(c);
+    if (!c->stream)
+        client_free(c);
+    else
+        take_requests(c);
     relay_settle(r);
 }
 
@@ -106,9 +111,12 @@ static void answer_error(struct client *c, int status, struct str text)
 static void query_done(void *owner, bool ok, const struct err *e)
 {
     struct client *c = owner;
-    if (!ok) answer_error(c, e && e->sysexit ? e->sysexit : EX_IOERR, str_of(e ? e->text : "the store does not answer"));
-    else if (c->overflow) answer_error(c, EX_TEMPFAIL, STR("the listing is too long to be read at this speed; it was cut"));
-    else answer_ok(c, STR_NONE);
+    if (!ok)
+        answer_error(c, e && e->sysexit ? e->sysexit : EX_IOERR, str_of(e ? e->text : "the store does not answer"));
+    else if (c->overflow)
+        answer_error(c, EX_TEMPFAIL, STR("the listing is too long to be read at this speed; it was cut"));
+    else
+        answer_ok(c, STR_NONE);
 }
 
 static void run_query(struct client *c, struct store_query query)
@@ -120,7 +128,8 @@ static void run_query(struct client *c, struct store_query query)
     store->query(store->self, &c->query);
 }
 
-/* --- queue --------------------------------------------------------------------------------------------------------- */
+/* --- queue ---------------------------------------------------------------------------------------------------------
+ */
 
 static const char *const state_names[RECIPIENT_STATE_COUNT] = {
     [RECIPIENT_QUEUED] = "queued", [RECIPIENT_HELD] = "held", [RECIPIENT_QUARANTINED] = "quarantined"};
@@ -172,7 +181,10 @@ static void queue_row(void *owner, const struct stored_message *m)
     send_line(c, o);
 }
 
-static void op_queue(struct client *c) { run_query(c, (struct store_query){.kind = QUERY_QUEUE, .message = queue_row}); }
+static void op_queue(struct client *c)
+{
+    run_query(c, (struct store_query){.kind = QUERY_QUEUE, .message = queue_row});
+}
 
 static void released(void *owner, bool ok, const struct err *e)
 {
@@ -199,7 +211,8 @@ static void op_release(struct client *c)
     r->store->release(r->store->self, &c->release);
 }
 
-/* --- rules --------------------------------------------------------------------------------------------------------- */
+/* --- rules ---------------------------------------------------------------------------------------------------------
+ */
 
 static void rule_row(void *owner, struct str rule, const uint64_t counts[5], int64_t last)
 {
@@ -207,21 +220,26 @@ static void rule_row(void *owner, struct str rule, const uint64_t counts[5], int
     struct js *o = js_object();
     js_put_str(o, "rule", rule);
     for (size_t i = 0; i < RULE_COLUMNS; i++) js_put_num(o, columns[i], (int64_t)counts[i]);
-    if (last) js_put_num(o, "last_hit", last);
-    else js_put_null(o, "last_hit");
+    if (last)
+        js_put_num(o, "last_hit", last);
+    else
+        js_put_null(o, "last_hit");
     send_line(owner, o);
 }
 
 static void op_rules(struct client *c) { run_query(c, (struct store_query){.kind = QUERY_RULES, .rule = rule_row}); }
 
-/* --- reload -------------------------------------------------------------------------------------------------------- */
+/* --- reload --------------------------------------------------------------------------------------------------------
+ */
 
 static void reloaded(void *owner, bool ok, struct str text)
 {
     struct client *c = owner;
     c->asked_reload = false;
-    if (ok) answer_ok(c, text);
-    else answer_error(c, EX_DATAERR, text);
+    if (ok)
+        answer_ok(c, text);
+    else
+        answer_error(c, EX_DATAERR, text);
 }
 
 static void op_reload(struct client *c)
@@ -231,7 +249,8 @@ static void op_reload(struct client *c)
     reload_ask(c->control->relay->reload, &c->waiter);
 }
 
-/* --- status -------------------------------------------------------------------------------------------------------- */
+/* --- status --------------------------------------------------------------------------------------------------------
+ */
 
 static void count_held(void *owner, const struct stored_message *m)
 {
@@ -283,7 +302,7 @@ static void status_counted(void *owner, bool ok, const struct err *e)
     js_put_num(o, "sessions", (int64_t)receive_sessions(r->receive));
     js_put_num(o, "deliveries", (int64_t)r->deliver->under_way);
     js_put_num(o, "queued", (int64_t)queue_recipients(r->queue));
-    js_put_num(o, "held", (int64_t)c->held);
+    if (c->counts_held) js_put_num(o, "held", (int64_t)c->held);
     js_put_num(o, "memory", (int64_t)r->memory_used);
     js_put_num(o, "uptime", relay_now(r) - r->started);
     put_counts(o, r);
@@ -291,16 +310,24 @@ static void status_counted(void *owner, bool ok, const struct err *e)
     answer_ok(c, STR_NONE);
 }
 
+/* Held recipients are not in memory; counting them reads every row, which a long queue is spared. */
 static void op_status(struct client *c)
 {
+    struct relay *r = c->control->relay;
     c->held = 0;
+    c->counts_held = r->store->space(r->store->self).queued_messages <= COUNTED_MAX;
+    if (!c->counts_held) {
+        status_counted(c, true, NULL);
+        return;
+    }
     run_query(c, (struct store_query){.kind = QUERY_QUEUE, .message = count_held, .done = status_counted});
 }
 
-/* --- requests ------------------------------------------------------------------------------------------------------ */
+/* --- requests ------------------------------------------------------------------------------------------------------
+ */
 
 static const struct op ops[] = {
-    {"status", false, false, op_status}, {"queue", false, false, op_queue}, {"queue release", true, true, op_release},
+    {"status", false, false, op_status}, {"queue", false, false, op_queue},  {"queue release", true, true, op_release},
     {"rules", false, false, op_rules},   {"reload", true, false, op_reload},
 };
 
@@ -337,12 +364,16 @@ static void run_request(struct client *c, struct str line)
     c->id = buf_str(&c->text);
     const struct op *op = version == 1 ? op_find(name) : NULL;
     js_free(&request);
-    if (version != 1) answer_error(c, EX_PROTOCOL, STR("this relay speaks version 1 of the control protocol"));
-    else if (!op) answer_error(c, EX_USAGE, STR("there is no such operation"));
+    if (version != 1)
+        answer_error(c, EX_PROTOCOL, STR("this relay speaks version 1 of the control protocol"));
+    else if (!op)
+        answer_error(c, EX_USAGE, STR("there is no such operation"));
     else if (op->changes && !may_change(c))
         answer_error(c, EX_NOPERM, STR("only root and the relay's own user may change things"));
-    else if (op->needs_id && !c->id.n) answer_error(c, EX_USAGE, STR("\"id\" is missing"));
-    else op->run(c);
+    else if (op->needs_id && !c->id.n)
+        answer_error(c, EX_USAGE, STR("\"id\" is missing"));
+    else
+        op->run(c);
 }
 
 static void hang_up(struct client *c)
@@ -400,8 +431,11 @@ static void on_tls(void *owner, const struct net_tls_facts *facts) { (void)owner
 
 static void on_accepted(void *owner, struct net_stream *stream, struct str peer, uint16_t port)
 {
-    static const struct net_stream_events events = {
-        .connected = on_nothing, .received = on_received, .drained = on_nothing, .tls_ready = on_tls, .closed = on_closed};
+    static const struct net_stream_events events = {.connected = on_nothing,
+                                                    .received = on_received,
+                                                    .drained = on_nothing,
+                                                    .tls_ready = on_tls,
+                                                    .closed = on_closed};
     struct control *ct = owner;
     const struct net_port *net = ct->relay->net;
     (void)peer, (void)port;
@@ -412,8 +446,10 @@ static void on_accepted(void *owner, struct net_stream *stream, struct str peer,
     ct->clients = c;
     ct->count++;
     net->stream_own(net->self, stream, &events, c);
-    if (ct->count > CLIENTS_MAX) hang_up(c);
-    else net->stream_read(net->self, stream, true);
+    if (ct->count > CLIENTS_MAX)
+        hang_up(c);
+    else
+        net->stream_read(net->self, stream, true);
 }
 
 struct control *control_create(struct relay *r)

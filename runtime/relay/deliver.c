@@ -42,7 +42,8 @@ void deliver_free(struct deliver **at)
 bool deliver_has_room(const struct deliver *d) { return d->waiting < DELIVER_LINE_MAX && !d->stopping; }
 bool deliver_is_idle(const struct deliver *d) { return d->under_way == d->waiting; }
 
-/* --- results ------------------------------------------------------------------------------------------------------- */
+/* --- results -------------------------------------------------------------------------------------------------------
+ */
 
 static void log_attempt(const struct delivery *d, const struct queued_recipient *rcpt, const struct trouble_answer *a,
                         struct str reason, struct str tls_had)
@@ -88,13 +89,27 @@ void delivery_result_rest(struct delivery *d, const struct trouble *t, struct st
         if (!d->results[i].set) delivery_result(d, i, t, tls_had);
 }
 
+void delivery_waits_for_tls(struct delivery *d, const struct tls_decision *decision, struct str where,
+                            const char *detail, struct str tls_had)
+{
+    struct buf why = {0};
+    buf_printf(&why, "%s %.*s%s%s", tls_policy_lack_text(decision->lack), STR_ARG(where), *detail ? ": " : "", detail);
+    delivery_result_rest(
+        d,
+        &(struct trouble){
+            .phase = TROUBLE_TLS, .cause = TROUBLE_POLICY, .reply = {.status = decision->status}, .why = buf_str(&why)},
+        tls_had);
+    buf_free(&why);
+}
+
 static void fail(struct delivery *d, const struct trouble *t)
 {
     delivery_result_rest(d, t, STR_NONE);
     outcome_settle(d);
 }
 
-/* --- lines --------------------------------------------------------------------------------------------------------- */
+/* --- lines ---------------------------------------------------------------------------------------------------------
+ */
 
 static struct destination *destination_of(struct deliver *d, struct str connector)
 {
@@ -112,8 +127,10 @@ static struct destination *destination_of(struct deliver *d, struct str connecto
 static void line_push(struct destination *to, struct delivery *d)
 {
     d->next = NULL;
-    if (to->last) to->last->next = d;
-    else to->first = d;
+    if (to->last)
+        to->last->next = d;
+    else
+        to->first = d;
     to->last = d;
     to->deliver->waiting++;
 }
@@ -137,7 +154,8 @@ static struct delivery *line_pop(struct destination *to)
     return d;
 }
 
-static struct delivery *gather(struct deliver *deliver, struct queued_recipient *first, const struct connector_settings *c)
+static struct delivery *gather(struct deliver *deliver, struct queued_recipient *first,
+                               const struct connector_settings *c)
 {
     struct queued_message *m = first->message;
     struct relay *r = deliver->relay;
@@ -167,7 +185,8 @@ static struct delivery *gather(struct deliver *deliver, struct queued_recipient 
 void deliver_due(struct deliver *deliver, struct queued_recipient *rcpt)
 {
     char why[ROUTE_WHY_MAX];
-    const struct connector_settings *c = route_find(relay_settings(deliver->relay), rcpt->address, rcpt->connector, why);
+    const struct connector_settings *c =
+        route_find(relay_settings(deliver->relay), rcpt->address, rcpt->connector, why);
     struct delivery *d = gather(deliver, rcpt, c);
     if (!c) {
         fail(d, &(struct trouble){.phase = TROUBLE_ROUTE, .cause = TROUBLE_LOST, .why = str_of(why)});
@@ -184,18 +203,13 @@ static bool refused_beforehand(struct delivery *d, const struct connector_settin
     struct tls_decision decision =
         tls_policy(&(struct tls_situation){.need = d->need, .connector_tls = how->tls, .moment = TLS_BEFORE});
     if (decision.step == TLS_GO) return false;
-    char text[400];
-    struct buf out = {0};
-    buf_printf(&out, "%s %.*s", tls_policy_lack_text(decision.lack), STR_ARG(how->name));
-    size_t n = out.n < sizeof text - 1 ? out.n : sizeof text - 1;
-    memcpy(text, out.p, n);
-    buf_free(&out);
-    fail(d, &(struct trouble){.phase = TROUBLE_TLS, .cause = TROUBLE_POLICY, .reply = {.status = decision.status},
-                              .why = {text, n}});
+    delivery_waits_for_tls(d, &decision, how->name, "", STR_NONE);
+    outcome_settle(d);
     return true;
 }
 
-static struct connection *idle_for(struct destination *to, const struct delivery *d, const struct connector_settings *how)
+static struct connection *idle_for(struct destination *to, const struct delivery *d,
+                                   const struct connector_settings *how)
 {
     for (struct connection *c = to->connections; c; c = connection_next(c))
         if (connection_is_idle(c) && connection_takes(c, d, how)) return c;
@@ -211,7 +225,8 @@ void deliver_pump(struct destination *to)
         struct delivery *d = to->first;
         if (!how) {
             line_pop(to);
-            fail(d, &(struct trouble){.phase = TROUBLE_ROUTE, .cause = TROUBLE_LOST,
+            fail(d, &(struct trouble){.phase = TROUBLE_ROUTE,
+                                      .cause = TROUBLE_LOST,
                                       .why = STR("the connector is no longer declared")});
             continue;
         }
@@ -227,8 +242,10 @@ void deliver_pump(struct destination *to)
         }
         line_pop(to);
         if (refused_beforehand(d, how)) continue;
-        if (c) connection_give(c, d);
-        else connection_open(to, d, how);
+        if (c)
+            connection_give(c, d);
+        else
+            connection_open(to, d, how);
     }
     if (!had_room && deliver_has_room(to->deliver)) queue_pump(r->queue);
 }

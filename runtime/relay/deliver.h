@@ -7,6 +7,7 @@
 #define SLUICE_RELAY_DELIVER_H
 
 #include "relay/queue.h"
+#include "relay/tls_policy.h"
 #include "relay/trouble.h"
 
 enum { DELIVER_PER_CONNECTOR = 20, DELIVER_LINE_MAX = 2000, DELIVER_IDLE_MS = 5000, DELIVER_CONNECT_MS = 30000 };
@@ -30,10 +31,10 @@ struct delivery {
     struct queued_message *message;
     struct obligation need;
     uint32_t copy;
-    bool tls_spent;                  /* opportunistic TLS failed: the next connection does not try it */
-    struct content_wait wait;        /* for the content, while `waiting` */
+    bool tls_spent;           /* opportunistic TLS failed: the next connection does not try it */
+    struct content_wait wait; /* for the content, while `waiting` */
     bool waiting;
-    char *remote;                    /* host that answered; heap */
+    char *remote; /* host that answered; heap */
     size_t n;
     struct result *results;
     struct queued_recipient *recipients[];
@@ -51,13 +52,14 @@ void deliver_generation_changed(struct deliver *d);
 void deliver_stop(struct deliver *d);
 bool deliver_is_idle(const struct deliver *d); /* nothing under way, no outcome unwritten */
 
-/* --- between deliver.c, connection.c and outcome.c ------------------------------------------------------------------ */
+/* --- between deliver.c, connection.c and outcome.c ------------------------------------------------------------------
+ */
 
 struct deliver {
     struct relay *relay;
     struct destination *destinations;
-    size_t waiting;      /* deliveries in lines */
-    size_t under_way;    /* deliveries made and not yet settled */
+    size_t waiting;   /* deliveries in lines */
+    size_t under_way; /* deliveries made and not yet settled */
     size_t connections;
     bool stopping;
 };
@@ -65,7 +67,7 @@ struct deliver {
 struct destination {
     struct destination *next;
     struct deliver *deliver;
-    struct str name;     /* of the connector; own copy */
+    struct str name; /* of the connector; own copy */
     struct delivery *first, *last;
     struct connection *connections;
     unsigned open;
@@ -76,12 +78,17 @@ void delivery_result(struct delivery *d, size_t recipient, const struct trouble 
 /* The same for all recipients that have no result yet. */
 void delivery_result_rest(struct delivery *d, const struct trouble *t, struct str tls_had);
 
-/* outcome.c: every recipient has its result: writes outcomes and, in the same transaction, the DSN for those returned; then
- * tells the queue.  Takes the delivery over. */
+/* The same where tls_policy keeps the mail back: the reason names what lacks, where, and in detail. */
+void delivery_waits_for_tls(struct delivery *d, const struct tls_decision *decision, struct str where,
+                            const char *detail, struct str tls_had);
+
+/* outcome.c: every recipient has its result: writes outcomes and, in the same transaction, the DSN for those returned;
+ * then tells the queue.  Takes the delivery over. */
 void outcome_settle(struct delivery *d);
 
 /* connection.c */
-struct connection *connection_open(struct destination *to, struct delivery *first, const struct connector_settings *how);
+struct connection *connection_open(struct destination *to, struct delivery *first,
+                                   const struct connector_settings *how);
 bool connection_takes(const struct connection *c, const struct delivery *d, const struct connector_settings *how);
 void connection_give(struct connection *c, struct delivery *d); /* an idle one */
 bool connection_is_idle(const struct connection *c);
@@ -90,9 +97,11 @@ void connection_abort(struct connection *c); /* for the relay's end: frees it, i
 struct connection *connection_next(const struct connection *c);
 
 /* deliver.c, for connection.c */
-void deliver_put_back(struct delivery *d);                     /* at the head of its line: not an attempt */
-struct delivery *deliver_take(struct destination *to, struct connection *c); /* the next that this connection may carry */
+void deliver_put_back(struct delivery *d); /* at the head of its line: not an attempt */
+struct delivery *deliver_take(struct destination *to,
+                              struct connection *c); /* the next that this connection may carry */
 void deliver_pump(struct destination *to);
-void deliver_host_failed(struct destination *to, const struct trouble *t); /* nobody else is connected: the line waits too */
+void deliver_host_failed(struct destination *to,
+                         const struct trouble *t); /* nobody else is connected: the line waits too */
 
 #endif

@@ -61,8 +61,9 @@ static void printable(struct buf *out, struct str s)
 static void words_for_people(const struct dsn *d, struct buf *out)
 {
     part(d, out, "Content-Type: text/plain; charset=us-ascii\r\n");
-    buf_printf(out, "This is the mail system at %.*s.\r\n\r\n"
-                    "Your message %.*s could not be delivered to:\r\n\r\n",
+    buf_printf(out,
+               "This is the mail system at %.*s.\r\n\r\n"
+               "Your message %.*s could not be delivered to:\r\n\r\n",
                STR_ARG(d->hostname), STR_ARG(d->original_id));
     for (size_t i = 0; i < d->recipient_count; i++) {
         const struct dsn_recipient *r = &d->recipients[i];
@@ -116,8 +117,9 @@ static void words_for_programs(const struct dsn *d, struct buf *out, struct buf 
 static void original_header(const struct dsn *d, struct buf *out)
 {
     bool ascii = str_is_ascii(d->header);
-    part(d, out, ascii ? "Content-Type: text/rfc822-headers\r\n"
-                       : "Content-Type: text/rfc822-headers; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n");
+    part(d, out,
+         ascii ? "Content-Type: text/rfc822-headers\r\n"
+               : "Content-Type: text/rfc822-headers; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n");
     struct str header = d->header;
     if (header.n > HEADER_MOST) {
         header.n = HEADER_MOST;

@@ -1,7 +1,7 @@
 /* relay/dsn: what a delivery status notification looks like (RFC 3464 in RFC 6522's multipart/report).
  *
- * Pure: facts in, bytes out.  Headers of the original only, never its body: right for every message and a must for obliged
- * ones (DESIGN section 6; RFC 8689 section 5).  Whether one is sent is relay/trouble's to say. */
+ * Pure: facts in, bytes out.  Headers of the original only, never its body: right for every message and a must for
+ * obliged ones (DESIGN section 6; RFC 8689 section 5).  Whether one is sent is relay/trouble's to say. */
 #ifndef SLUICE_RELAY_DSN_H
 #define SLUICE_RELAY_DSN_H
 
@@ -10,10 +10,10 @@
 
 struct dsn_recipient {
     struct str address;
-    struct str orcpt;        /* RFC 3461 "type;xtext"; empty: not given */
-    struct status status;    /* 5.x.x */
-    struct str diagnostic;   /* one line: the peer's reply, or our own reason */
-    struct str remote;       /* host that gave the reply; empty: `diagnostic` is ours */
+    struct str orcpt;      /* RFC 3461 "type;xtext"; empty: not given */
+    struct status status;  /* 5.x.x */
+    struct str diagnostic; /* one line: the peer's reply, or our own reason */
+    struct str remote;     /* host that gave the reply; empty: `diagnostic` is ours */
 };
 
 struct dsn {
@@ -26,7 +26,7 @@ struct dsn {
     int64_t arrived, now;    /* UTC seconds */
     int32_t utc_offset;
     const struct dsn_recipient *recipients;
-    size_t recipient_count;  /* at least 1 */
+    size_t recipient_count; /* at least 1 */
 };
 
 void dsn_build(const struct dsn *d, struct buf *out);

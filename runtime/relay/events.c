@@ -36,7 +36,8 @@ void events_queued(struct relay *r, const struct stored_message *m)
     }
 }
 
-void events_refused(struct relay *r, struct str queue_id, const struct envelope *env, const struct reply *reply, struct str rule)
+void events_refused(struct relay *r, struct str queue_id, const struct envelope *env, const struct reply *reply,
+                    struct str rule)
 {
     struct log *l = r->ports.log;
     char status[STATUS_TEXT_MAX];

@@ -15,12 +15,13 @@ enum { EVENT_INFO = LOG_LEVEL_INFO, EVENT_WARNING = LOG_LEVEL_WARNING, EVENT_ERR
 void events_note(struct relay *r, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 void events_queued(struct relay *r, const struct stored_message *m);
-void events_refused(struct relay *r, struct str queue_id, const struct envelope *env, const struct reply *reply, struct str rule);
+void events_refused(struct relay *r, struct str queue_id, const struct envelope *env, const struct reply *reply,
+                    struct str rule);
 void events_rule(struct relay *r, struct str queue_id, struct str rule, struct str recipient, struct str text);
 
 /* One recipient at one attempt. */
 struct event_attempt {
-    const char *what;      /* "delivered", "deferred", "returned", "held" */
+    const char *what; /* "delivered", "deferred", "returned", "held" */
     struct str queue_id, recipient, connector, relay, tls_had, reason;
     struct obligation tls_asked;
     uint32_t attempts;

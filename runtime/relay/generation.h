@@ -13,16 +13,16 @@
 struct listener {
     struct generation *generation;
     const struct listener_settings *settings;
-    int fd;              /* until it is opened; -1 after */
-    void *open;          /* the port's; NULL: not listening (yet, or any more) */
-    void *tls;           /* the port's server context; NULL: no STARTTLS */
+    int fd;     /* until it is opened; -1 after */
+    void *open; /* the port's; NULL: not listening (yet, or any more) */
+    void *tls;  /* the port's server context; NULL: no STARTTLS */
 };
 
 struct generation {
     struct relay *relay;
     struct generation *next; /* all that live: relay->generations */
     uint64_t number;
-    uint32_t flags;      /* LINK_BEGIN's: 1 = the last accepted program */
+    uint32_t flags; /* LINK_BEGIN's: 1 = the last accepted program */
     unsigned refs;
     struct arena *arena; /* settings live here */
     struct settings settings;
@@ -35,7 +35,7 @@ struct generation {
 struct generation *generation_create(struct relay *r, uint64_t number, uint32_t flags, struct str block, struct err *e);
 struct generation *generation_ref(struct generation *g);
 void generation_unref(struct generation **g); /* the last one closes everything still open, in the next turn */
-void generation_free_all(struct relay *r); /* for the relay's own end, when nothing refers to them any more */
+void generation_free_all(struct relay *r);    /* for the relay's own end, when nothing refers to them any more */
 
 struct listener *generation_listener(struct generation *g, struct str name); /* NULL: no such */
 void generation_unlisten(struct generation *g);

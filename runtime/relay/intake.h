@@ -22,36 +22,37 @@ struct intake_recipient {
 };
 
 struct intake {
-    struct intake *next;           /* in the store of unused ones */
+    struct intake *next; /* in the store of unused ones */
     struct relay *relay;
     struct session *session;       /* NULL: nobody waits for the answer any more */
     struct generation *generation; /* the one that judges it; NULL before the final dot */
     struct arena *arena;
-    uint8_t phase;                 /* enum intake_phase */
+    uint8_t phase; /* enum intake_phase */
     char queue_id[QUEUE_ID_SIZE];
-    struct envelope envelope;      /* recipients: the vec below */
+    struct envelope envelope; /* recipients: the vec below */
     VEC(struct str) recipients;
     VEC(struct intake_recipient) extras; /* same order */
-    struct map seen;               /* recipients, once there are many */
+    struct map seen;                     /* recipients, once there are many */
     size_t recipient_bytes;
-    uint64_t declared;             /* SIZE= */
+    uint64_t declared; /* SIZE= */
     struct body *body;
     struct judge_job job;
     struct store_write write;
     struct stored_message messages[2];
-    struct origin *dsn;            /* for those refused while others are accepted */
-    struct reply reply;            /* what the client is told once the write is done */
-    bool stores;                   /* messages[0] is the message */
+    struct origin *dsn; /* for those refused while others are accepted */
+    struct reply reply; /* what the client is told once the write is done */
+    bool stores;        /* messages[0] is the message */
 };
 
-/* The final dot was read: has it judged, carries out the verdict; the answer comes by session_answer.  Frees the intake in
- * the end. */
+/* The final dot was read: has it judged, carries out the verdict; the answer comes by session_answer.  Frees the intake
+ * in the end. */
 void accept_message(struct intake *in);
 /* The client is gone before its answer: what is not yet given to the store is dropped (no 250: nobody gets it). */
 void accept_abandon(struct intake *in);
 
 /* receive.c */
-void session_answer(struct session *s, const struct reply *r); /* the answer to the message; the session lets go of it */
+void session_answer(struct session *s,
+                    const struct reply *r); /* the answer to the message; the session lets go of it */
 void intake_free(struct intake *in);
 
 #endif

@@ -21,8 +21,8 @@ struct judge {
     uint64_t pid, judged;
     struct flight flights[JUDGE_IN_FLIGHT];
     unsigned in_flight;
-    bool full;  /* its socket is; writable() will come */
-    bool alone; /* holds a suspect: nothing else goes there */
+    bool full;                 /* its socket is; writable() will come */
+    bool alone;                /* holds a suspect: nothing else goes there */
     struct net_timer watchdog; /* runs for flights[0] */
 };
 
@@ -51,8 +51,10 @@ struct judges {
 static void line_push(struct line *l, struct judge_job *j)
 {
     j->next = NULL;
-    if (l->last) l->last->next = j;
-    else l->first = j;
+    if (l->last)
+        l->last->next = j;
+    else
+        l->first = j;
     l->last = j;
     l->n++;
 }
@@ -81,8 +83,10 @@ static bool line_remove(struct line *l, struct judge_job *gone)
     struct judge_job *before = NULL;
     for (struct judge_job *j = l->first; j; before = j, j = j->next) {
         if (j != gone) continue;
-        if (before) before->next = j->next;
-        else l->first = j->next;
+        if (before)
+            before->next = j->next;
+        else
+            l->first = j->next;
         if (l->last == j) l->last = before;
         l->n--;
         return true;
@@ -120,7 +124,8 @@ static void finish(struct judges *js, struct judge_job *job, const struct verdic
     job->done(job->owner, v, why);
 }
 
-/* --- one judge ----------------------------------------------------------------------------------------------------- */
+/* --- one judge -----------------------------------------------------------------------------------------------------
+ */
 
 static void watchdog_fired(void *owner)
 {
@@ -210,7 +215,8 @@ static void on_judge_writable(void *owner)
     dispatch(j->judges);
 }
 
-static bool decode_answer(struct judge *j, struct judge_job *job, struct str datagram, struct judge_answer *answer, struct err *e)
+static bool decode_answer(struct judge *j, struct judge_job *job, struct str datagram, struct judge_answer *answer,
+                          struct err *e)
 {
     struct flight *f = &j->flights[0];
     if (!protocol_decode_answer(job->arena, arena_str(job->arena, datagram), answer, e)) return false;
@@ -262,8 +268,10 @@ static void on_judge_answer(void *owner, struct str datagram, const int fds[4])
         judge_remove(j); /* it ends when its channel does */
         spawn_missing(js);
     }
-    if (answer.kind == JUDGE_VERDICT) finish(js, job, &answer.verdict, NULL);
-    else finish(js, job, NULL, arena_cstr(job->arena, answer.why));
+    if (answer.kind == JUDGE_VERDICT)
+        finish(js, job, &answer.verdict, NULL);
+    else
+        finish(js, job, NULL, arena_cstr(job->arena, answer.why));
     dispatch(js);
 }
 
@@ -281,7 +289,8 @@ static void judge_add(struct judges *js, uint64_t pid, int fd)
     if (js->starting) js->starting--;
 }
 
-/* --- handing out --------------------------------------------------------------------------------------------------- */
+/* --- handing out ---------------------------------------------------------------------------------------------------
+ */
 
 static bool judge_is_free(const struct judge *j)
 {
@@ -405,7 +414,8 @@ void judges_withdraw(struct judges *js, struct judge_job *job)
     job->judge = NULL;
 }
 
-/* --- the template -------------------------------------------------------------------------------------------------- */
+/* --- the template --------------------------------------------------------------------------------------------------
+ */
 
 static void template_said(struct judges *js, const struct link_message *m, int *fd)
 {
@@ -442,8 +452,10 @@ static void on_template(void *owner, struct str datagram, const int fds[4])
     struct link_message m;
     struct err e = {0};
     int mine[4] = {fds[0], fds[1], fds[2], fds[3]};
-    if (link_decode(datagram, &m, &e)) template_said(js, &m, &mine[0]);
-    else events_note(r, EVENT_ERROR, "the template sent nonsense: %s", e.text);
+    if (link_decode(datagram, &m, &e))
+        template_said(js, &m, &mine[0]);
+    else
+        events_note(r, EVENT_ERROR, "the template sent nonsense: %s", e.text);
     for (int i = 0; i < 4; i++)
         if (mine[i] >= 0) r->content->discard(r->content->self, mine[i]);
 }

@@ -1,11 +1,11 @@
 /* relay/judges: the judges of one generation and the work given to them.
  *
- * A job is one message to be judged.  At most 4 are with a judge, answered in order.  When a judge dies, its oldest
- * unanswered job is the suspect: it goes alone to a fresh judge, the others go back to the head of the line; when that one
- * dies too, or a job overruns its time (2 s + 0.2 s per MiB), the job is answered *unavailable*.  A judge that answers what
- * is not sound is killed.  After 10,000 messages a judge is replaced.
+ * A job is one message to be judged.  At most 4 are with a judge, answered in order.  When a judge dies, or overruns the
+ * time of its oldest job (2 s + 0.2 s per MiB: then it is killed), that job is the suspect: it goes alone to a fresh judge,
+ * the others go back to the head of the line; a second time, and the job is answered *unavailable*.  A judge that answers
+ * what is not sound is killed, and its job unavailable at once.  After 10,000 messages a judge is replaced.
  *
- * Owns the template's channel and the judges'.  Jobs are the submitter's and live until they are answered or withdrawn. */
+ * Owns the template's channel and the judges'.  Jobs are the submitter's and live until answered or withdrawn. */
 #ifndef SLUICE_RELAY_JUDGES_H
 #define SLUICE_RELAY_JUDGES_H
 

@@ -18,8 +18,8 @@ struct origin {
     char *text;
 };
 
-/* Fills in what the relay knows (host name, ids, times) and builds it.  `need` is what the returned recipients demanded: it
- * travels on. */
+/* Fills in what the relay knows (host name, ids, times) and builds it.  `need` is what the returned recipients
+ * demanded: it travels on. */
 struct origin *origin_dsn(struct relay *r, const struct dsn *facts, struct obligation need);
 void origin_free(struct origin **o); /* NULL-safe */
 

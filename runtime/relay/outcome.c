@@ -1,6 +1,6 @@
-/* What became of a delivery is written down: outcomes, and the DSN for what is returned, in one transaction; only then does
- * the queue in memory change.  A write that fails is tried again: until it succeeds the recipients stay busy, so nothing
- * that was delivered goes out twice while this process lives. */
+/* What became of a delivery is written down: outcomes, and the DSN for what is returned, in one transaction; only then
+ * does the queue in memory change.  A write that fails is tried again: until it succeeds the recipients stay busy, so
+ * nothing that was delivered goes out twice while this process lives. */
 #include <stdlib.h>
 
 #include "relay/deliver.h"
@@ -18,7 +18,7 @@ struct settling {
     struct origin *dsn;
     struct content_wait wait;
     struct net_timer timer;
-    struct reply *returned;     /* per recipient: with which reply; code 0: not returned */
+    struct reply *returned; /* per recipient: with which reply; code 0: not returned */
     struct outcome outcomes[];
 };
 
@@ -58,19 +58,23 @@ static void written(void *owner, bool ok, const struct err *e)
     for (size_t i = 0; i < d->n; i++) {
         struct queued_recipient *rcpt = d->recipients[i];
         rcpt->attempts = s->outcomes[i].attempts;
-        if (s->outcomes[i].kind == OUTCOME_RETRY) queue_again(r->queue, rcpt, s->outcomes[i].next_try);
-        else queue_gone(r->queue, rcpt);
+        if (s->outcomes[i].kind == OUTCOME_RETRY)
+            queue_again(r->queue, rcpt, s->outcomes[i].next_try);
+        else
+            queue_gone(r->queue, rcpt);
     }
     settling_free(s);
     relay_settle(r);
 }
 
-/* --- what is returned ---------------------------------------------------------------------------------------------- */
+/* --- what is returned ----------------------------------------------------------------------------------------------
+ */
 
 static bool is_reported(const struct settling *s, size_t i)
 {
     const struct queued_message *m = s->delivery->message;
-    return s->returned[i].code && trouble_may_report(m->reverse_path, m->relay_made, s->delivery->recipients[i]->notify);
+    return s->returned[i].code &&
+           trouble_may_report(m->reverse_path, m->relay_made, s->delivery->recipients[i]->notify);
 }
 
 static void log_return(const struct settling *s, size_t i)
@@ -138,7 +142,8 @@ static void header_ready(void *owner, bool ok, const char *why)
     submit(owner);
 }
 
-/* --- from results to outcomes -------------------------------------------------------------------------------------- */
+/* --- from results to outcomes --------------------------------------------------------------------------------------
+ */
 
 static void decide(struct settling *s, size_t i, int64_t now)
 {
@@ -153,9 +158,7 @@ static void decide(struct settling *s, size_t i, int64_t now)
     switch ((enum trouble_fate)result->answer.fate) {
     case FATE_DONE: return;
     case FATE_HOLD: o->kind = OUTCOME_HOLD; return;
-    case FATE_RETURN:
-        s->returned[i] = (struct reply){550, result->answer.status, STR("refused")};
-        return;
+    case FATE_RETURN: s->returned[i] = (struct reply){550, result->answer.status, STR("refused")}; return;
     case FATE_RETRY: break;
     }
     struct next_try next = schedule_next(&retry, o->attempts, now, rcpt->expires, relay_chance(s->relay));
@@ -182,8 +185,8 @@ void outcome_settle(struct delivery *d)
         log_return(s, i);
         report = report || is_reported(s, i);
     }
-    s->write = (struct store_write){.outcomes = s->outcomes, .outcome_count = d->n, .now = now, .may_wait = true,
-                                    .done = written, .owner = s};
+    s->write = (struct store_write){
+        .outcomes = s->outcomes, .outcome_count = d->n, .now = now, .may_wait = true, .done = written, .owner = s};
     s->wait = (struct content_wait){.ready = header_ready, .owner = s};
     if (report && !queue_content(r->queue, d->message, &s->wait)) return;
     if (report) make_dsn(s);

@@ -21,7 +21,8 @@ struct queue {
     void (*loaded)(struct relay *r, const char *failure);
 };
 
-/* --- blocks -------------------------------------------------------------------------------------------------------- */
+/* --- blocks --------------------------------------------------------------------------------------------------------
+ */
 
 static struct str put(char **at, struct str s)
 {
@@ -98,7 +99,8 @@ static struct queued_message *message_copy(const struct stored_message *m, const
     return q;
 }
 
-/* --- heap ---------------------------------------------------------------------------------------------------------- */
+/* --- heap ----------------------------------------------------------------------------------------------------------
+ */
 
 static void heap_set(struct queue *q, size_t at, struct queued_recipient *rcpt)
 {
@@ -142,11 +144,14 @@ static void heap_remove(struct queue *q, struct queued_recipient *rcpt)
     rcpt->heap = 0;
     struct queued_recipient *last = q->heap[--q->n];
     if (last == rcpt) return;
-    if (at && q->heap[(at - 1) / 2]->next_try > last->next_try) heap_up(q, at, last);
-    else heap_down(q, at, last);
+    if (at && q->heap[(at - 1) / 2]->next_try > last->next_try)
+        heap_up(q, at, last);
+    else
+        heap_down(q, at, last);
 }
 
-/* --- messages ------------------------------------------------------------------------------------------------------ */
+/* --- messages ------------------------------------------------------------------------------------------------------
+ */
 
 static void take_in(struct queue *q, struct queued_message *m)
 {
@@ -168,8 +173,10 @@ static void drop_content(struct queued_message *m)
 static void message_free(struct queue *q, struct queued_message *m)
 {
     INVARIANT(!m->waits && !m->loading);
-    if (m->before) m->before->next = m->next;
-    else q->first = m->next;
+    if (m->before)
+        m->before->next = m->next;
+    else
+        q->first = m->next;
     if (m->next) m->next->before = m->before;
     q->messages--;
     drop_content(m);
@@ -233,7 +240,8 @@ void queue_gone(struct queue *q, struct queued_recipient *rcpt)
 size_t queue_recipients(const struct queue *q) { return q->recipients; }
 size_t queue_messages(const struct queue *q) { return q->messages; }
 
-/* --- time ---------------------------------------------------------------------------------------------------------- */
+/* --- time ----------------------------------------------------------------------------------------------------------
+ */
 
 static void timer_fired(void *owner) { queue_pump(owner); }
 
@@ -256,7 +264,17 @@ void queue_pump(struct queue *q)
     r->net->timer_set(r->net->self, &q->timer, wait);
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------- */
+void queue_clamp(struct queue *q)
+{
+    const struct settings *settings = relay_settings(q->relay);
+    const struct retry retry = {settings->retry_first, settings->retry_most};
+    int64_t now = relay_now(q->relay);
+    /* The same ceiling for all leaves the heap a heap. */
+    for (size_t i = 0; i < q->n; i++) q->heap[i]->next_try = schedule_clamp(&retry, q->heap[i]->next_try, now);
+}
+
+/* --- reading -------------------------------------------------------------------------------------------------------
+ */
 
 static void due_message(void *owner, const struct stored_message *m)
 {
@@ -321,8 +339,10 @@ static void content_message(void *owner, const struct stored_message *m)
     drop_content(g->message);
     if (m->spool.n && !m->content.n) {
         struct content_file *f = r->content->open(r->content->self, m->spool, &e);
-        if (f) g->message->body = body_of_file(r, f);
-        else g->failure = "the spool file cannot be opened";
+        if (f)
+            g->message->body = body_of_file(r, f);
+        else
+            g->failure = "the spool file cannot be opened";
     } else {
         g->message->body = body_of_bytes(r, m->content);
     }
@@ -416,7 +436,8 @@ static void refresh_message(void *owner, const struct stored_message *m)
 static void refresh_done(void *owner, bool ok, const struct err *e)
 {
     struct reading *g = owner;
-    if (!ok) events_note(g->queue->relay, EVENT_ERROR, "after a release: %s", e ? e->text : "the store does not answer");
+    if (!ok)
+        events_note(g->queue->relay, EVENT_ERROR, "after a release: %s", e ? e->text : "the store does not answer");
     queue_pump(g->queue);
     free(g);
 }

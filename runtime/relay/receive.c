@@ -14,24 +14,24 @@
 
 enum {
     IDLE_MS = SMTP_SERVER_IDLE_SECONDS * 1000,
-    ROOM_PATIENCE_MS = 30000,          /* how long DATA waits for memory before it is 452 */
-    RECIPIENT_BYTES_MAX = 96 * 1024,   /* so that envelope and inline content fit one datagram to the judge */
+    ROOM_PATIENCE_MS = 30000,        /* how long DATA waits for memory before it is 452 */
+    RECIPIENT_BYTES_MAX = 96 * 1024, /* so that envelope and inline content fit one datagram to the judge */
     INTAKES_KEPT = 64,
     SEEN_FROM = 16
 };
 
 struct session {
     struct session *next, *before;
-    struct session *room_next;      /* in the line for memory */
+    struct session *room_next; /* in the line for memory */
     struct relay *relay;
     struct net_stream *stream;
     struct smtp_server *server;
     struct generation *generation;
-    struct listener *listener;      /* of that generation */
+    struct listener *listener; /* of that generation */
     struct intake *intake;
     struct net_timer timer;
     int64_t active_ms;
-    struct client_facts client;     /* ip and helo: copies below; listener: the generation's */
+    struct client_facts client; /* ip and helo: copies below; listener: the generation's */
     struct buf helo;
     char ip[48];
     struct net_tls_facts tls;
@@ -53,7 +53,8 @@ static const struct reply shutting_down = {421, {4, 3, 2}, STR_INIT("Service shu
 
 static void session_run(struct session *s);
 
-/* --- intakes ------------------------------------------------------------------------------------------------------- */
+/* --- intakes -------------------------------------------------------------------------------------------------------
+ */
 
 static struct intake *intake_create(struct session *s)
 {
@@ -109,7 +110,8 @@ static struct intake *release_intake(struct session *s)
     return in;
 }
 
-/* --- room in memory ------------------------------------------------------------------------------------------------ */
+/* --- room in memory ------------------------------------------------------------------------------------------------
+ */
 
 static void room_leave(struct session *s)
 {
@@ -119,8 +121,10 @@ static void room_leave(struct session *s)
     struct session *before = NULL;
     for (struct session *at = rc->room_first; at; before = at, at = at->room_next) {
         if (at != s) continue;
-        if (before) before->room_next = s->room_next;
-        else rc->room_first = s->room_next;
+        if (before)
+            before->room_next = s->room_next;
+        else
+            rc->room_first = s->room_next;
         if (rc->room_last == s) rc->room_last = before;
         break;
     }
@@ -132,12 +136,15 @@ static void room_wait(struct session *s)
     struct receive *rc = s->relay->receive;
     s->wants_room = true;
     s->room_next = NULL;
-    if (rc->room_last) rc->room_last->room_next = s;
-    else rc->room_first = s;
+    if (rc->room_last)
+        rc->room_last->room_next = s;
+    else
+        rc->room_first = s;
     rc->room_last = s;
 }
 
-/* --- content ------------------------------------------------------------------------------------------------------- */
+/* --- content -------------------------------------------------------------------------------------------------------
+ */
 
 static void begin_content(struct session *s)
 {
@@ -196,7 +203,8 @@ void receive_memory_came_back(struct receive *rc)
     }
 }
 
-/* --- envelope ------------------------------------------------------------------------------------------------------ */
+/* --- envelope ------------------------------------------------------------------------------------------------------
+ */
 
 /* From now on the session lives by the running generation's listener of its name; without one by its old rules. */
 static void adopt_generation(struct session *s)
@@ -252,8 +260,8 @@ static bool may_send_to(const struct session *s, struct str path)
     if (s->client.trusted) return true;
     struct str domain = address_domain(path);
     struct buf canonical = {0};
-    bool served = domain_canonical(domain, &canonical) &&
-                  domains_contain(&s->listener->settings->domains, buf_str(&canonical));
+    bool served =
+        domain_canonical(domain, &canonical) && domains_contain(&s->listener->settings->domains, buf_str(&canonical));
     buf_free(&canonical);
     return served && !is_a_detour(address_local(path));
 }
@@ -294,7 +302,8 @@ static void on_rcpt(struct session *s, const struct smtp_server_rcpt *rcpt)
     path = arena_str(in->arena, path);
     in->recipient_bytes += path.n + 8;
     VEC_PUSH(&in->recipients, path);
-    VEC_PUSH(&in->extras, (struct intake_recipient){.orcpt = arena_str(in->arena, rcpt->orcpt), .notify = rcpt->notify});
+    VEC_PUSH(&in->extras,
+             (struct intake_recipient){.orcpt = arena_str(in->arena, rcpt->orcpt), .notify = rcpt->notify});
     if (in->seen.n) map_put(&in->seen, path, in);
     smtp_server_answer(s->server, NULL);
 }
@@ -325,14 +334,17 @@ static void on_abort(struct session *s)
     }
 }
 
-/* --- sessions ------------------------------------------------------------------------------------------------------ */
+/* --- sessions ------------------------------------------------------------------------------------------------------
+ */
 
 static void session_free(struct session *s)
 {
     struct relay *r = s->relay;
     struct receive *rc = r->receive;
-    if (s->before) s->before->next = s->next;
-    else rc->first = s->next;
+    if (s->before)
+        s->before->next = s->next;
+    else
+        rc->first = s->next;
     if (s->next) s->next->before = s->before;
     rc->sessions--;
     room_leave(s);
@@ -532,7 +544,8 @@ void receive_open(struct listener *l)
     l->fd = -1;
 }
 
-/* --- the whole ----------------------------------------------------------------------------------------------------- */
+/* --- the whole -----------------------------------------------------------------------------------------------------
+ */
 
 struct receive *receive_create(struct relay *r)
 {

@@ -7,12 +7,12 @@
 
 struct received {
     const struct client_facts *client;
-    struct str tls_cipher;   /* with client->tls_version */
-    struct str hostname;     /* ours */
+    struct str tls_cipher; /* with client->tls_version */
+    struct str hostname;   /* ours */
     struct str queue_id;
-    struct str recipient;    /* the only one; empty when there are several: they must not learn of each other */
-    bool esmtp;              /* EHLO, not HELO */
-    int64_t now;             /* UTC seconds */
+    struct str recipient; /* the only one; empty when there are several: they must not learn of each other */
+    bool esmtp;           /* EHLO, not HELO */
+    int64_t now;          /* UTC seconds */
     int32_t utc_offset;
 };
 

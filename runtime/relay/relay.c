@@ -24,7 +24,8 @@ const struct settings *relay_settings(const struct relay *r)
     return &r->current->settings;
 }
 
-/* --- message memory ------------------------------------------------------------------------------------------------ */
+/* --- message memory ------------------------------------------------------------------------------------------------
+ */
 
 void relay_memory_take(struct relay *r, uint64_t bytes) { r->memory_used += bytes; }
 
@@ -42,7 +43,8 @@ bool relay_memory_is_full(const struct relay *r, uint64_t more)
     return r->memory_used > budget || more > budget - r->memory_used;
 }
 
-/* --- life ---------------------------------------------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------------------------------------------------
+ */
 
 struct relay *relay_create(const struct relay_ports *ports)
 {
@@ -62,8 +64,8 @@ struct relay *relay_create(const struct relay_ports *ports)
 static void loaded(struct relay *r, const char *failure)
 {
     if (!failure)
-        events_note(r, EVENT_INFO, "the queue holds %zu recipients of %zu messages that are due or wait", queue_recipients(r->queue),
-                    queue_messages(r->queue));
+        events_note(r, EVENT_INFO, "the queue holds %zu recipients of %zu messages that are due or wait",
+                    queue_recipients(r->queue), queue_messages(r->queue));
     reload_queue_loaded(r->reload, failure);
 }
 

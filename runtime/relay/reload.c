@@ -9,6 +9,7 @@
 #include "relay/deliver.h"
 #include "relay/events.h"
 #include "relay/generation.h"
+#include "relay/queue.h"
 #include "relay/receive.h"
 
 enum { KEY_MAX = 1024 * 1024 };
@@ -16,10 +17,10 @@ enum { KEY_MAX = 1024 * 1024 };
 struct reload {
     struct relay *relay;
     struct net_channel *channel;
-    struct generation *making;  /* between BEGIN and COMMIT */
-    int template;               /* of it; -1: not yet */
-    struct err failure;         /* why it cannot be taken; sysexit 0: nothing is wrong so far */
-    struct buf text;            /* COMMIT's, while the first commit waits for the queue */
+    struct generation *making; /* between BEGIN and COMMIT */
+    int template;              /* of it; -1: not yet */
+    struct err failure;        /* why it cannot be taken; sysexit 0: nothing is wrong so far */
+    struct buf text;           /* COMMIT's, while the first commit waits for the queue */
     bool queue_loaded, commit_waits;
     struct reload_waiter *asked, *next_round;
     struct buf out;
@@ -36,7 +37,8 @@ static void tell(struct reload *rl, const struct link_message *m)
         events_note(r, EVENT_ERROR, "the supervisor does not take messages");
 }
 
-/* --- those who asked ----------------------------------------------------------------------------------------------- */
+/* --- those who asked -----------------------------------------------------------------------------------------------
+ */
 
 void reload_ask(struct reload *rl, struct reload_waiter *w)
 {
@@ -72,7 +74,8 @@ static void answer_all(struct reload *rl, bool ok, struct str text)
     if (rl->asked) tell(rl, &(struct link_message){.kind = LINK_RELOAD});
 }
 
-/* --- a generation in the making ------------------------------------------------------------------------------------ */
+/* --- a generation in the making ------------------------------------------------------------------------------------
+ */
 
 static void discard_making(struct reload *rl)
 {
@@ -125,7 +128,8 @@ static void listener(struct reload *rl, const struct link_message *m, int fds[4]
     if (!rl->making) return;
     struct listener *l = generation_listener(rl->making, m->name);
     if (!l || l->fd >= 0 || fds[0] < 0) {
-        err_set(&rl->failure, EX_SOFTWARE, "the supervisor's listener %.*s does not fit the settings", STR_ARG(m->name));
+        err_set(&rl->failure, EX_SOFTWARE, "the supervisor's listener %.*s does not fit the settings",
+                STR_ARG(m->name));
         return;
     }
     l->fd = fds[0];
@@ -146,8 +150,8 @@ static bool needs_restart(const struct settings *old, const struct settings *new
                 {"judge_user", old->judge_user, new->judge_user}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (str_eq(rows[i].was, rows[i].is)) continue;
-        err_set(e, EX_CONFIG, "relay %s \"%.*s\" was \"%.*s\": this change needs a restart", rows[i].name, STR_ARG(rows[i].is),
-                STR_ARG(rows[i].was));
+        err_set(e, EX_CONFIG, "relay %s \"%.*s\" was \"%.*s\": this change needs a restart", rows[i].name,
+                STR_ARG(rows[i].is), STR_ARG(rows[i].was));
         return true;
     }
     return false;
@@ -156,7 +160,7 @@ static bool needs_restart(const struct settings *old, const struct settings *new
 static bool is_whole(struct reload *rl, uint64_t number)
 {
     if (rl->failure.sysexit) return false;
-    if (!rl->making || rl->making->number != number || rl->template < 0)
+    if (!rl->making || rl->making->number != number || rl->template <0)
         return err_set(&rl->failure, EX_SOFTWARE, "the supervisor committed what it did not send");
     for (size_t i = 0; i < rl->making->settings.listener_count; i++) {
         const struct listener *l = &rl->making->listeners[i];
@@ -202,6 +206,7 @@ static void swap(struct reload *rl, struct str text)
     }
     events_note(r, EVENT_INFO, "generation %llu is in force", (unsigned long long)new->number);
     answer_all(rl, true, text);
+    queue_clamp(r->queue);
     queue_pump(r->queue);
 }
 
@@ -237,7 +242,8 @@ void reload_queue_loaded(struct reload *rl, const char *failure)
     swap(rl, buf_str(&rl->text));
 }
 
-/* --- the channel --------------------------------------------------------------------------------------------------- */
+/* --- the channel ---------------------------------------------------------------------------------------------------
+ */
 
 static void said(struct reload *rl, const struct link_message *m, int fds[4])
 {
@@ -249,7 +255,7 @@ static void said(struct reload *rl, const struct link_message *m, int fds[4])
     case LINK_BEGIN: begin(rl, m, &fds[0]); break;
     case LINK_LISTENER: listener(rl, m, fds); break;
     case LINK_TEMPLATE:
-        if (rl->making && rl->template < 0) {
+        if (rl->making && rl->template <0) {
             rl->template = fds[0];
             fds[0] = -1;
         }
@@ -264,7 +270,9 @@ static void said(struct reload *rl, const struct link_message *m, int fds[4])
         fds[0] = -1;
         break;
     case LINK_STOP: relay_stop(r); break;
-    default: events_note(r, EVENT_ERROR, "the supervisor sent a message of kind %u, which is not for a relay", (unsigned)m->kind);
+    default:
+        events_note(r, EVENT_ERROR, "the supervisor sent a message of kind %u, which is not for a relay",
+                    (unsigned)m->kind);
     }
 }
 
@@ -275,8 +283,10 @@ static void on_datagram(void *owner, struct str datagram, const int given[4])
     struct link_message m;
     struct err e = {0};
     int fds[4] = {given[0], given[1], given[2], given[3]};
-    if (link_decode(datagram, &m, &e)) said(rl, &m, fds);
-    else events_note(r, EVENT_ERROR, "the supervisor sent nonsense: %s", e.text);
+    if (link_decode(datagram, &m, &e))
+        said(rl, &m, fds);
+    else
+        events_note(r, EVENT_ERROR, "the supervisor sent nonsense: %s", e.text);
     for (int i = 0; i < 4; i++)
         if (fds[i] >= 0) r->content->discard(r->content->self, fds[i]);
 }
@@ -294,7 +304,8 @@ static void on_closed(void *owner)
 
 struct reload *reload_create(struct relay *r, int supervisor)
 {
-    static const struct net_channel_events events = {.received = on_datagram, .writable = on_writable, .closed = on_closed};
+    static const struct net_channel_events events = {
+        .received = on_datagram, .writable = on_writable, .closed = on_closed};
     struct reload *rl = mem_alloc(sizeof *rl);
     rl->relay = r;
     rl->template = -1;

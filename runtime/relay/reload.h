@@ -1,8 +1,8 @@
 /* relay/reload: what the supervisor says: generations, the control socket, the end (base/link.h).
  *
- * A generation is BEGIN, LISTENER…, TEMPLATE, COMMIT; nothing changes before COMMIT, and one that cannot be taken changes
- * nothing at all.  Messages whose final dot came before the swap finish in the old one.
- * Owns the supervisor's channel and the generation in the making. */
+ * A generation is BEGIN, LISTENER…, TEMPLATE, COMMIT; nothing changes before COMMIT, and one that cannot be taken
+ * changes nothing at all.  Messages whose final dot came before the swap finish in the old one. Owns the supervisor's
+ * channel and the generation in the making. */
 #ifndef SLUICE_RELAY_RELOAD_H
 #define SLUICE_RELAY_RELOAD_H
 

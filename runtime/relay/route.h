@@ -6,8 +6,8 @@
 
 enum { ROUTE_WHY_MAX = 320 };
 
-/* By name where a rule chose one, else by the recipient's domain.  NULL: it waits, and `why` says for what: the name is no
- * longer declared, or no connector takes the domain. */
+/* By name where a rule chose one, else by the recipient's domain.  NULL: it waits, and `why` says for what: the name is
+ * no longer declared, or no connector takes the domain. */
 const struct connector_settings *route_find(const struct settings *s, struct str address, struct str connector,
                                             char why[ROUTE_WHY_MAX]);
 

@@ -16,8 +16,8 @@ struct next_try {
 
 /* After the `attempts`-th failed attempt (from 1) at `now`.  The delay doubles from `first` up to `most`, plus up to an
  * eighth by chance (`chance` is any random number), so that what failed together does not come back together; the last
- * attempt falls on `expires`.  Expired: `expires` is reached and there were at least two attempts, so a clock that jumped
- * ahead cannot return mail that was tried but once.  RFC 5321 section 4.5.4.1. */
+ * attempt falls on `expires`.  Expired: `expires` is reached and there were at least two attempts, so a clock that
+ * jumped ahead cannot return mail that was tried but once.  RFC 5321 section 4.5.4.1. */
 struct next_try schedule_next(const struct retry *r, uint32_t attempts, int64_t now, int64_t expires, uint32_t chance);
 
 /* A due time read from the store, held to what the schedule could have meant: never later than the longest delay from

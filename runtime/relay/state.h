@@ -8,7 +8,10 @@
 #include "relay/relay.h"
 
 /* STR for static tables. */
-#define STR_INIT(literal) {literal, sizeof(literal) - 1}
+#define STR_INIT(literal)                                                                                              \
+    {                                                                                                                  \
+        literal, sizeof(literal) - 1                                                                                   \
+    }
 
 struct generation;
 struct receive;
@@ -22,19 +25,19 @@ struct relay {
     const struct net_port *net;
     struct store_port *store;
     struct content_port *content;
-    struct generation *current; /* NULL before the first commit */
+    struct generation *current;     /* NULL before the first commit */
     struct generation *generations; /* all that are still referred to */
     struct receive *receive;
     struct queue *queue;
     struct deliver *deliver;
     struct reload *reload;
     struct control *control;
-    uint64_t memory_used;       /* message bytes held, DESIGN section 2 */
-    int64_t started;            /* UTC seconds */
+    uint64_t memory_used; /* message bytes held, DESIGN section 2 */
+    int64_t started;      /* UTC seconds */
     bool stopping, stopped;
     struct {
         uint64_t received, delivered, deferred, returned, refused;
-    } counts;                   /* since the start; messages in, recipients out */
+    } counts; /* since the start; messages in, recipients out */
 };
 
 static inline int64_t relay_now(const struct relay *r) { return r->net->now(r->net->self) / 1000000; }

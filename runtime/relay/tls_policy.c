@@ -22,8 +22,8 @@ static struct tls_decision go(void) { return (struct tls_decision){.step = TLS_G
 static struct tls_decision lacking(const struct tls_situation *s, enum tls_lack lack)
 {
     static const struct status codes[TLS_LACK_COUNT] = {
-        [TLS_LACK_OFFER] = {4, 7, 4},      [TLS_LACK_CONNECTOR] = {4, 7, 4}, [TLS_LACK_HANDSHAKE] = {4, 7, 5},
-        [TLS_LACK_CERTIFICATE] = {4, 7, 5}, [TLS_LACK_VERSION] = {4, 7, 5},  [TLS_LACK_REQUIRETLS] = {4, 7, 30},
+        [TLS_LACK_OFFER] = {4, 7, 4},       [TLS_LACK_CONNECTOR] = {4, 7, 4}, [TLS_LACK_HANDSHAKE] = {4, 7, 5},
+        [TLS_LACK_CERTIFICATE] = {4, 7, 5}, [TLS_LACK_VERSION] = {4, 7, 5},   [TLS_LACK_REQUIRETLS] = {4, 7, 30},
         [TLS_LACK_DANE] = {4, 7, 4},
     };
     return (struct tls_decision){.step = s->more_hosts ? TLS_NEXT : TLS_DEFER, .lack = lack, .status = codes[lack]};

@@ -1,9 +1,9 @@
 /* relay/tls_policy: may this mail go out on this connection, now?  The only place that answers that.
  *
- * A pure function, asked three times in a connection's life: before connecting, after EHLO in clear, after the handshake
- * (and once more right before MAIL is released, as a guard).  DESIGN section 6: there is no path from "TLS required" to
- * clear text; every answer but GO, for mail that demands TLS, keeps it here.  Owns nothing; texts of decisions live as
- * long as the situation's. */
+ * A pure function, asked three times in a connection's life: before connecting, after EHLO in clear, after the
+ * handshake (and once more right before MAIL is released, as a guard).  DESIGN section 6: there is no path from "TLS
+ * required" to clear text; every answer but GO, for mail that demands TLS, keeps it here.  Owns nothing; texts of
+ * decisions live as long as the situation's. */
 #ifndef SLUICE_RELAY_TLS_POLICY_H
 #define SLUICE_RELAY_TLS_POLICY_H
 
@@ -20,11 +20,11 @@ enum tls_moment {
 };
 
 enum tls_step {
-    TLS_GO,       /* connect, or send the mail */
-    TLS_START,    /* STARTTLS */
-    TLS_PLAIN,    /* opportunistic only: connect again and do not try TLS */
-    TLS_NEXT,     /* this host will not do; another may */
-    TLS_DEFER,    /* the mail waits, with `status` and `lack` as the reason */
+    TLS_GO,    /* connect, or send the mail */
+    TLS_START, /* STARTTLS */
+    TLS_PLAIN, /* opportunistic only: connect again and do not try TLS */
+    TLS_NEXT,  /* this host will not do; another may */
+    TLS_DEFER, /* the mail waits, with `status` and `lack` as the reason */
     TLS_STEP_COUNT
 };
 
@@ -42,14 +42,14 @@ enum tls_lack {
 };
 
 struct tls_situation {
-    struct obligation need;   /* of the mail */
-    uint8_t connector_tls;    /* enum connector_tls */
-    uint8_t moment;           /* enum tls_moment */
-    bool offered;             /* IN_CLEAR: STARTTLS is in the EHLO reply */
-    bool tls_spent;           /* IN_CLEAR: TLS was tried on the connection before this one and failed */
-    bool verified;            /* DONE: chain and name are good */
-    bool is_1_3;              /* DONE: TLS 1.3 or later */
-    bool requiretls_offered;  /* DONE: REQUIRETLS is in the EHLO reply */
+    struct obligation need;  /* of the mail */
+    uint8_t connector_tls;   /* enum connector_tls */
+    uint8_t moment;          /* enum tls_moment */
+    bool offered;            /* IN_CLEAR: STARTTLS is in the EHLO reply */
+    bool tls_spent;          /* IN_CLEAR: TLS was tried on the connection before this one and failed */
+    bool verified;           /* DONE: chain and name are good */
+    bool is_1_3;             /* DONE: TLS 1.3 or later */
+    bool requiretls_offered; /* DONE: REQUIRETLS is in the EHLO reply */
     bool more_hosts;
 };
 
@@ -61,8 +61,8 @@ struct tls_decision {
 
 struct tls_decision tls_policy(const struct tls_situation *s);
 
-/* What a connection for this mail over this connector must be: the mail's demand joined with the connector's own policy.
- * `onward` implies `verified` (RFC 8689 section 4.2.1).  Connections are pooled by this. */
+/* What a connection for this mail over this connector must be: the mail's demand joined with the connector's own
+ * policy. `onward` implies `verified` (RFC 8689 section 4.2.1).  Connections are pooled by this. */
 struct obligation tls_policy_demand(struct obligation need, uint8_t connector_tls);
 
 /* "TLS required but not offered by", and so on: the beginning of the reason, to which the host's name is added. */

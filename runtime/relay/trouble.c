@@ -9,12 +9,14 @@ enum { NOTIFY_FAILURE = 4 };
 /* What is said when the connection itself failed in a phase: RFC 3463 section 3.5 (X.4.1 no answer, X.4.2 bad
  * connection), X.7.5 for the handshake, X.3.0 for our own fault. */
 static const struct status lost_status[TROUBLE_PHASE_COUNT] = {
-    [TROUBLE_ROUTE] = {4, 4, 4}, [TROUBLE_CONNECT] = {4, 4, 1}, [TROUBLE_GREETING] = {4, 4, 2}, [TROUBLE_EHLO] = {4, 4, 2},
-    [TROUBLE_TLS] = {4, 7, 5},   [TROUBLE_MAIL] = {4, 4, 2},    [TROUBLE_RCPT] = {4, 4, 2},     [TROUBLE_DATA] = {4, 4, 2},
-    [TROUBLE_DOT] = {4, 4, 2},   [TROUBLE_CONTENT] = {4, 3, 0},
+    [TROUBLE_ROUTE] = {4, 4, 4},   [TROUBLE_CONNECT] = {4, 4, 1}, [TROUBLE_GREETING] = {4, 4, 2},
+    [TROUBLE_EHLO] = {4, 4, 2},    [TROUBLE_TLS] = {4, 7, 5},     [TROUBLE_MAIL] = {4, 4, 2},
+    [TROUBLE_RCPT] = {4, 4, 2},    [TROUBLE_DATA] = {4, 4, 2},    [TROUBLE_DOT] = {4, 4, 2},
+    [TROUBLE_CONTENT] = {4, 3, 0},
 };
 
-/* The enhanced code, made to agree with the class that was decided (RFC 2034 section 4: the code of the reply rules). */
+/* The enhanced code, made to agree with the class that was decided (RFC 2034 section 4: the code of the reply rules).
+ */
 static struct status status_of(const struct reply *r, uint8_t class)
 {
     if (r->status.class == class) return r->status;
@@ -107,7 +109,8 @@ struct reply trouble_expiry(struct str reason)
     /* Only our own reasons begin with an enhanced code: a peer's 4.7.x is not the policy's. */
     bool policy = status_parse(first, &s) && s.class == 4 && s.subject == 7;
     if (policy && s.detail == 30)
-        return (struct reply){550, STATUS(5, 7, 30), STR("REQUIRETLS support required, and the next host does not offer it")};
+        return (struct reply){550, STATUS(5, 7, 30),
+                              STR("REQUIRETLS support required, and the next host does not offer it")};
     if (policy && (s.detail == 4 || s.detail == 5))
         return (struct reply){550, STATUS(5, 7, 10), STR("Encryption needed, and it could not be had in time")};
     return (struct reply){550, STATUS(5, 4, 7), STR("Delivery time expired")};

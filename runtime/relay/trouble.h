@@ -1,7 +1,7 @@
 /* relay/trouble: owns every "what now?" of a delivery.
  *
- * A failure goes in (where it happened, the reply or what broke), the fate of the recipients comes out: done, tried again
- * with a reason, or returned to the sender.  Also what a return says, and whether one is sent at all.  Pure; owns
+ * A failure goes in (where it happened, the reply or what broke), the fate of the recipients comes out: done, tried
+ * again with a reason, or returned to the sender.  Also what a return says, and whether one is sent at all.  Pure; owns
  * nothing: texts point into what was given. */
 #ifndef SLUICE_RELAY_TROUBLE_H
 #define SLUICE_RELAY_TROUBLE_H
@@ -9,26 +9,26 @@
 #include "mail/status.h"
 
 enum trouble_phase {
-    TROUBLE_ROUTE,    /* no connector */
+    TROUBLE_ROUTE, /* no connector */
     TROUBLE_CONNECT,
     TROUBLE_GREETING,
     TROUBLE_EHLO,
     TROUBLE_TLS,
     TROUBLE_MAIL,
     TROUBLE_RCPT,
-    TROUBLE_DATA,     /* the command */
-    TROUBLE_DOT,      /* the reply to the content */
-    TROUBLE_CONTENT,  /* our own copy cannot be read or is damaged */
+    TROUBLE_DATA,    /* the command */
+    TROUBLE_DOT,     /* the reply to the content */
+    TROUBLE_CONTENT, /* our own copy cannot be read or is damaged */
     TROUBLE_PHASE_COUNT
 };
 
 enum trouble_cause {
-    TROUBLE_REPLY,    /* the peer answered: `reply` */
-    TROUBLE_LOST,     /* the connection broke or could not be made: `why` */
+    TROUBLE_REPLY, /* the peer answered: `reply` */
+    TROUBLE_LOST,  /* the connection broke or could not be made: `why` */
     TROUBLE_TIMEOUT,
-    TROUBLE_GARBLED,  /* what came is no SMTP reply */
-    TROUBLE_UNABLE,   /* the peer lacks an extension that this message needs: `reply` holds our own 5.x.x words */
-    TROUBLE_POLICY,   /* tls_policy: `reply.status` is its code, `why` its words */
+    TROUBLE_GARBLED, /* what came is no SMTP reply */
+    TROUBLE_UNABLE,  /* the peer lacks an extension that this message needs: `reply` holds our own 5.x.x words */
+    TROUBLE_POLICY,  /* tls_policy: `reply.status` is its code, `why` its words */
     TROUBLE_CAUSE_COUNT
 };
 
@@ -49,12 +49,14 @@ struct trouble_answer {
 
 struct trouble_answer trouble_decide(const struct trouble *t);
 
-/* The reason as it stands in the queue: a peer's reply as it came, "450 4.2.1 mailbox busy", or an enhanced code and our own
- * words, "4.7.4 TLS required but not offered by …"; one printable line of at most `room` - 1 bytes.  Returns its length. */
+/* The reason as it stands in the queue: a peer's reply as it came, "450 4.2.1 mailbox busy", or an enhanced code and
+ * our own words, "4.7.4 TLS required but not offered by …"; one printable line of at most `room` - 1 bytes.  Returns
+ * its length. */
 size_t trouble_reason(const struct trouble *t, const struct trouble_answer *a, char *out, size_t room);
 
-/* What an expired recipient is returned with.  `reason` is its last one, as written by trouble_reason: mail that waited for
- * TLS, its own demand or the connector's, comes back as 5.7.10, or 5.7.30 where only REQUIRETLS lacked; all else 5.4.7. */
+/* What an expired recipient is returned with.  `reason` is its last one, as written by trouble_reason: mail that waited
+ * for TLS, its own demand or the connector's, comes back as 5.7.10, or 5.7.30 where only REQUIRETLS lacked; all
+ * else 5.4.7. */
 struct reply trouble_expiry(struct str reason);
 
 /* Whether a failure is reported to the reverse-path: never for <> (no bounce of a bounce, RFC 5321 section 4.5.5),

@@ -65,7 +65,8 @@ void memory_link(struct memory *m, const struct link_message *message, const int
         if (p->role == PEER_SUPERVISOR) post_link(p, message, fds, fds ? 4 : 0);
 }
 
-/* --- the port ------------------------------------------------------------------------------------------------------ */
+/* --- the port ------------------------------------------------------------------------------------------------------
+ */
 
 static struct net_channel *port_open(void *self, int fd, const struct net_channel_events *ev, void *owner)
 {
@@ -104,7 +105,8 @@ void memory_channels_init(struct memory *m)
     m->impl->parcels_end = &m->impl->parcels;
 }
 
-/* --- who plays there ----------------------------------------------------------------------------------------------- */
+/* --- who plays there -----------------------------------------------------------------------------------------------
+ */
 
 static void supervisor_reads(struct peer *p, const struct link_message *message)
 {
@@ -146,7 +148,8 @@ static void accept_all(const struct judge_request *request, struct arena *a, str
     v->copies->pieces.n = 1;
     v->copies->pieces.v[0] = (struct piece){.from = 0, .to = request->size};
     v->copies->length = request->size;
-    for (size_t i = 0; i < n; i++) v->recipients[i] = (struct verdict_recipient){.address = request->envelope.recipients[i]};
+    for (size_t i = 0; i < n; i++)
+        v->recipients[i] = (struct verdict_recipient){.address = request->envelope.recipients[i]};
 }
 
 static void judge_reads(struct peer *p, struct str datagram)
@@ -175,7 +178,8 @@ static void deliver(struct memory *m, struct parcel *parcel)
     struct peer *p = parcel->peer;
     struct str bytes = {parcel->bytes, parcel->n};
     if (parcel->to_relay) {
-        if (p->channel && !(p->role == PEER_JUDGE && p->told)) p->channel->events->received(p->channel->owner, bytes, parcel->fds);
+        if (p->channel && !(p->role == PEER_JUDGE && p->told))
+            p->channel->events->received(p->channel->owner, bytes, parcel->fds);
         return;
     }
     if (p->role == PEER_JUDGE) {
@@ -186,8 +190,10 @@ static void deliver(struct memory *m, struct parcel *parcel)
     struct err e = {0};
     bool good = link_decode(bytes, &message, &e);
     INVARIANT(good);
-    if (p->role == PEER_SUPERVISOR) supervisor_reads(p, &message);
-    else template_reads(p, &message);
+    if (p->role == PEER_SUPERVISOR)
+        supervisor_reads(p, &message);
+    else
+        template_reads(p, &message);
     (void)m;
 }
 
@@ -207,7 +213,9 @@ bool memory_channels_step(struct memory *m)
         p->told = true;
         if (p->channel) p->channel->events->closed(p->channel->owner);
         if (p->template->channel)
-            post_link(p->template, &(struct link_message){.kind = LINK_DIED, .generation = p->pid, .text = STR("signal 9")}, NULL, 0);
+            post_link(p->template,
+                      &(struct link_message){.kind = LINK_DIED, .generation = p->pid, .text = STR("signal 9")}, NULL,
+                      0);
         return true;
     }
     return false;

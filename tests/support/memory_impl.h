@@ -21,10 +21,10 @@ struct net_stream {
     void *owner;
     struct memory_server *server; /* on the other side; NULL: the test */
     unsigned number;
-    struct buf in, out;           /* as the relay sees it */
+    struct buf in, out; /* as the relay sees it */
     bool dialled, connecting, reading, tls_wanted, tls_verify, tls_floor_1_3, tls;
     bool closing, aborted, hung_up, closed;
-    bool in_data;                 /* the server's state */
+    bool in_data; /* the server's state */
     size_t mails;
 };
 
@@ -50,7 +50,7 @@ struct peer {
     struct net_channel *channel; /* the relay's end; NULL before it is opened and after */
     struct peer *template;       /* a judge's */
     uint64_t pid;
-    bool died, told;             /* … and the relay was told so */
+    bool died, told; /* … and the relay was told so */
 };
 
 struct net_channel {

@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- streams ------------------------------------------------------------------------------------------------------- */
+/* --- streams -------------------------------------------------------------------------------------------------------
+ */
 
 static struct net_stream *stream_new(struct memory *m)
 {
@@ -14,7 +15,8 @@ static struct net_stream *stream_new(struct memory *m)
     return s;
 }
 
-static struct net_stream *port_connect(void *self, const struct net_target *target, const struct net_stream_events *ev, void *owner)
+static struct net_stream *port_connect(void *self, const struct net_target *target, const struct net_stream_events *ev,
+                                       void *owner)
 {
     struct memory *m = self;
     struct net_stream *s = stream_new(m);
@@ -75,7 +77,8 @@ static void port_close(void *self, struct net_stream *s)
     s->closing = true;
 }
 
-static void *port_listen(void *self, int fd, void (*accepted)(void *, struct net_stream *, struct str, uint16_t), void *owner)
+static void *port_listen(void *self, int fd, void (*accepted)(void *, struct net_stream *, struct str, uint16_t),
+                         void *owner)
 {
     struct memory *m = self;
     struct mem_listener *l = mem_alloc(sizeof *l);
@@ -210,7 +213,8 @@ static void port_abort(void *self, struct net_stream *s)
     s->aborted = s->closing = true;
 }
 
-/* --- time ---------------------------------------------------------------------------------------------------------- */
+/* --- time ----------------------------------------------------------------------------------------------------------
+ */
 
 static int64_t port_now(void *self) { return ((struct memory *)self)->utc_us; }
 static int64_t port_monotonic(void *self) { return ((struct memory *)self)->mono_us; }

@@ -1,8 +1,8 @@
-/* tests/support/memory_ports: net, store and content in memory, a clock that only tests move, scripted SMTP servers, and a
- * judge in the same process: a whole message runs through relay/ with no loop, no database and no socket.
+/* tests/support/memory_ports: net, store and content in memory, a clock that only tests move, scripted SMTP servers,
+ * and a judge in the same process: a whole message runs through relay/ with no loop, no database and no socket.
  *
- * Everything happens in memory_run, in a fixed order, until nothing is left to do; timers fire in memory_advance.  Owns all
- * of it until memory_free. */
+ * Everything happens in memory_run, in a fixed order, until nothing is left to do; timers fire in memory_advance.  Owns
+ * all of it until memory_free. */
 #ifndef TESTS_MEMORY_PORTS_H
 #define TESTS_MEMORY_PORTS_H
 
@@ -15,27 +15,29 @@
 
 struct memory;
 
-/* --- the judge: what a test makes of a request ---------------------------------------------------------------------- */
+/* --- the judge: what a test makes of a request ----------------------------------------------------------------------
+ */
 enum judge_behaviour { JUDGE_ANSWERS, JUDGE_DIES, JUDGE_HANGS, JUDGE_LIES };
 /* Fills *answer (id and an accepting verdict stand there already: everybody gets the content untouched). */
 typedef enum judge_behaviour judge_script(void *owner, const struct judge_request *request, struct arena *a,
                                           struct judge_answer *answer);
 
-/* --- the SMTP servers mail is sent to ------------------------------------------------------------------------------- */
+/* --- the SMTP servers mail is sent to -------------------------------------------------------------------------------
+ */
 struct memory_mail {
     struct buf from, to, data; /* whole command lines "MAIL FROM:<…>…"; to: one per line; data as sent, with dots */
     bool tls;
-    unsigned connection;       /* which one, from 1 */
+    unsigned connection; /* which one, from 1 */
 };
 struct memory_server {
     uint16_t port;
-    bool refuses;              /* connections */
+    bool refuses; /* connections */
     bool starttls, starttls_breaks, certificate_good, tls_1_2, requiretls, no_8bit;
     const char *greeting, *mail_reply, *rcpt_reply, *data_reply, *dot_reply; /* NULL: a good one */
-    const char *rcpt_refused;  /* recipients that contain this get rcpt_reply; NULL: all */
-    bool drops_idle;           /* hangs up when the next MAIL comes on a used connection */
+    const char *rcpt_refused; /* recipients that contain this get rcpt_reply; NULL: all */
+    bool drops_idle;          /* hangs up when the next MAIL comes on a used connection */
     unsigned connections;
-    struct buf clear;          /* every byte that came before TLS */
+    struct buf clear; /* every byte that came before TLS */
     struct memory_mail mail[64];
     size_t mail_count;
 };
@@ -44,14 +46,14 @@ struct memory {
     struct net_port net;
     struct store_port store;
     struct content_port content;
-    int64_t utc_us, mono_us;   /* moved by memory_advance */
+    int64_t utc_us, mono_us; /* moved by memory_advance */
     judge_script *script;
     void *script_owner;
     unsigned spawned, killed, retired; /* judges; templates that closed */
     struct memory_server servers[4];
-    struct buf supervisor;     /* kinds of what the relay told the supervisor, one byte each */
-    struct buf said;           /* … and the text of the last LINK_REFUSED */
-    bool store_fails;          /* every write is answered not-ok while set */
+    struct buf supervisor; /* kinds of what the relay told the supervisor, one byte each */
+    struct buf said;       /* … and the text of the last LINK_REFUSED */
+    bool store_fails;      /* every write is answered not-ok while set */
     unsigned writes;
     uint64_t free_bytes;
     int64_t peer_uid;
@@ -66,20 +68,20 @@ void memory_run(struct memory *m);
 void memory_advance(struct memory *m, int64_t ms); /* stepwise: every timer at its time */
 int memory_supervisor(struct memory *m);           /* the relay's end, for relay_begin */
 void memory_link(struct memory *m, const struct link_message *message, const int fds[4]);
-int memory_file(struct memory *m, struct str bytes); /* a descriptor that `fetch` reads */
+int memory_file(struct memory *m, struct str bytes);   /* a descriptor that `fetch` reads */
 int memory_socket(struct memory *m, const char *name); /* a listening one; `name` is for memory_dial */
-int memory_template(struct memory *m);             /* a channel whose other end spawns judges */
+int memory_template(struct memory *m);                 /* a channel whose other end spawns judges */
 
 /* A client of the relay's. */
 struct net_stream *memory_dial(struct memory *m, const char *name, const char *ip);
 void memory_say(struct memory *m, struct net_stream *s, const char *text);
-struct str memory_heard(struct net_stream *s);     /* since the last memory_forget */
+struct str memory_heard(struct net_stream *s); /* since the last memory_forget */
 void memory_forget(struct net_stream *s);
 void memory_hang_up(struct memory *m, struct net_stream *s);
-bool memory_is_open(const struct net_stream *s);   /* the relay has not closed it */
+bool memory_is_open(const struct net_stream *s); /* the relay has not closed it */
 
 /* The store's rows. */
-size_t memory_stored(const struct memory *m);      /* messages */
+size_t memory_stored(const struct memory *m); /* messages */
 const struct stored_message *memory_message(const struct memory *m, size_t i);
 uint64_t memory_hits(const struct memory *m, const char *rule, unsigned column);
 size_t memory_audited(const struct memory *m, const char *what);

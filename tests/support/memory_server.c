@@ -52,20 +52,29 @@ static void rcpt(struct net_stream *s, struct str line)
 static void command(struct net_stream *s, struct str line)
 {
     struct memory_server *v = s->server;
-    if (str_starts_nocase(line, STR("EHLO "))) ehlo(s);
-    else if (str_starts_nocase(line, STR("STARTTLS"))) reply(s, v->starttls ? "220 go ahead" : "502 no");
-    else if (str_starts_nocase(line, STR("MAIL FROM:"))) mail(s, line);
-    else if (str_starts_nocase(line, STR("RCPT TO:"))) rcpt(s, line);
+    if (str_starts_nocase(line, STR("EHLO ")))
+        ehlo(s);
+    else if (str_starts_nocase(line, STR("STARTTLS")))
+        reply(s, v->starttls ? "220 go ahead" : "502 no");
+    else if (str_starts_nocase(line, STR("MAIL FROM:")))
+        mail(s, line);
+    else if (str_starts_nocase(line, STR("RCPT TO:")))
+        rcpt(s, line);
     else if (str_starts_nocase(line, STR("DATA"))) {
-        if (v->data_reply) reply(s, v->data_reply);
-        else if (!current(s)->to.n) reply(s, "554 5.5.1 no valid recipients");
+        if (v->data_reply)
+            reply(s, v->data_reply);
+        else if (!current(s)->to.n)
+            reply(s, "554 5.5.1 no valid recipients");
         else {
             s->in_data = true;
             reply(s, "354 go");
         }
-    } else if (str_starts_nocase(line, STR("QUIT"))) reply(s, "221 2.0.0 bye");
-    else if (str_starts_nocase(line, STR("RSET"))) reply(s, "250 2.0.0 ok");
-    else reply(s, "500 5.5.2 what");
+    } else if (str_starts_nocase(line, STR("QUIT")))
+        reply(s, "221 2.0.0 bye");
+    else if (str_starts_nocase(line, STR("RSET")))
+        reply(s, "250 2.0.0 ok");
+    else
+        reply(s, "500 5.5.2 what");
 }
 
 void memory_server_feed(struct net_stream *s)

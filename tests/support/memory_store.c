@@ -26,7 +26,8 @@ static struct store_space port_space(void *self)
     return (struct store_space){.free_bytes = m->free_bytes, .queued_messages = m->impl->messages.n};
 }
 
-/* --- rows ---------------------------------------------------------------------------------------------------------- */
+/* --- rows ----------------------------------------------------------------------------------------------------------
+ */
 
 static struct stored_message *copy_message(struct memory *m, const struct stored_message *from)
 {
@@ -46,7 +47,8 @@ static struct stored_message *copy_message(struct memory *m, const struct stored
         copies[i].pieces.v = ARENA_ARRAY(a, struct piece, copies[i].pieces.n);
         for (size_t k = 0; k < copies[i].pieces.n; k++) {
             copies[i].pieces.v[k] = from->copies[i].pieces.v[k];
-            if (copies[i].pieces.v[k].insert.p) copies[i].pieces.v[k].insert = arena_str(a, copies[i].pieces.v[k].insert);
+            if (copies[i].pieces.v[k].insert.p)
+                copies[i].pieces.v[k].insert = arena_str(a, copies[i].pieces.v[k].insert);
         }
     }
     to->copies = copies;
@@ -120,7 +122,8 @@ static void run_write(struct memory *m, struct store_write *w)
     for (size_t i = 0; i < w->hit_count; i++)
         for (unsigned bit = 0; bit < 5; bit++)
             if (w->hits[i].what & (1u << bit)) rule_of(m, w->hits[i].rule)->counts[bit] += w->hits[i].count;
-    for (size_t i = 0; i < w->audit_count; i++) VEC_PUSH(&m->impl->audits, arena_cstr(m->impl->arena, w->audit[i].what));
+    for (size_t i = 0; i < w->audit_count; i++)
+        VEC_PUSH(&m->impl->audits, arena_cstr(m->impl->arena, w->audit[i].what));
     w->done(w->owner, true, NULL);
 }
 
@@ -163,9 +166,12 @@ bool memory_store_step(struct memory *m)
     struct request *r = m->impl->requests.v[0];
     for (size_t i = 1; i < m->impl->requests.n; i++) m->impl->requests.v[i - 1] = m->impl->requests.v[i];
     m->impl->requests.n--;
-    if (r->kind == REQUEST_WRITE) run_write(m, r->what);
-    else if (r->kind == REQUEST_QUERY) run_query(m, r->what);
-    else run_release(m, r->what);
+    if (r->kind == REQUEST_WRITE)
+        run_write(m, r->what);
+    else if (r->kind == REQUEST_QUERY)
+        run_query(m, r->what);
+    else
+        run_release(m, r->what);
     free(r);
     return true;
 }
@@ -187,7 +193,8 @@ size_t memory_audited(const struct memory *m, const char *what)
     return n;
 }
 
-/* --- content ------------------------------------------------------------------------------------------------------- */
+/* --- content -------------------------------------------------------------------------------------------------------
+ */
 
 struct content_file {
     struct buf bytes;
@@ -262,13 +269,18 @@ int memory_file(struct memory *m, struct str bytes)
     return memory_fd_new(m, fd);
 }
 
-int memory_socket(struct memory *m, const char *name) { return memory_fd_new(m, (struct mem_fd){.kind = FD_SOCKET, .name = name}); }
+int memory_socket(struct memory *m, const char *name)
+{
+    return memory_fd_new(m, (struct mem_fd){.kind = FD_SOCKET, .name = name});
+}
 
-/* --- the whole ----------------------------------------------------------------------------------------------------- */
+/* --- the whole -----------------------------------------------------------------------------------------------------
+ */
 
 void memory_store_init(struct memory *m)
 {
-    m->store = (struct store_port){.self = m, .write = port_write, .query = port_query, .release = port_release, .space = port_space};
+    m->store = (struct store_port){
+        .self = m, .write = port_write, .query = port_query, .release = port_release, .space = port_space};
     m->content = (struct content_port){.self = m,
                                        .create = content_create,
                                        .append = content_append,

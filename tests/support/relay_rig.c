@@ -6,7 +6,8 @@
 #include "base/ip.h"
 #include "base/log.h"
 
-const char rig_mail[] = "From: a@corp.example\r\nTo: b@partner.example\r\nSubject: hello\r\n\r\nFirst line\r\n..dots\r\nlast\r\n";
+const char rig_mail[] =
+    "From: a@corp.example\r\nTo: b@partner.example\r\nSubject: hello\r\n\r\nFirst line\r\n..dots\r\nlast\r\n";
 
 static void on_stopped(void *owner, int status) { ((struct rig *)owner)->stopped = status; }
 
@@ -25,8 +26,10 @@ void rig_setup(struct rig *g)
     g->our_domain = STR("corp.example");
     g->side_domain = STR("side.example");
     g->listener = (struct listener_settings){.name = STR("inbound"), .ip = STR("127.0.0.1"), .port = 2525};
-    g->connectors[0] = (struct connector_settings){.name = STR("default"), .host = STR("mx.partner.example"), .port = RIG_PORT};
-    g->connectors[1] = (struct connector_settings){.name = STR("side"), .host = STR("mx.side.example"), .port = RIG_SIDE_PORT};
+    g->connectors[0] =
+        (struct connector_settings){.name = STR("default"), .host = STR("mx.partner.example"), .port = RIG_PORT};
+    g->connectors[1] =
+        (struct connector_settings){.name = STR("side"), .host = STR("mx.side.example"), .port = RIG_SIDE_PORT};
     g->settings = (struct settings){.hostname = STR("relay.corp.example"),
                                     .state = STR("/state"),
                                     .control = STR("/control"),
@@ -59,7 +62,8 @@ void rig_generation(struct rig *g, const char *certificate)
     if (certificate) g->listener.certificate = g->listener.key = STR("tls/x.pem");
     settings_encode(&g->settings, &block);
     uint64_t n = ++g->generation;
-    memory_link(m, &(struct link_message){.kind = LINK_BEGIN, .generation = n}, (int[4]){memory_file(m, buf_str(&block)), -1, -1, -1});
+    memory_link(m, &(struct link_message){.kind = LINK_BEGIN, .generation = n},
+                (int[4]){memory_file(m, buf_str(&block)), -1, -1, -1});
     buf_free(&block);
     int fds[4] = {memory_socket(m, "inbound"), -1, -1, -1};
     if (certificate) {
@@ -67,7 +71,8 @@ void rig_generation(struct rig *g, const char *certificate)
         fds[2] = memory_file(m, STR("key"));
     }
     memory_link(m, &(struct link_message){.kind = LINK_LISTENER, .generation = n, .name = STR("inbound")}, fds);
-    memory_link(m, &(struct link_message){.kind = LINK_TEMPLATE, .generation = n}, (int[4]){memory_template(m), -1, -1, -1});
+    memory_link(m, &(struct link_message){.kind = LINK_TEMPLATE, .generation = n},
+                (int[4]){memory_template(m), -1, -1, -1});
     memory_link(m, &(struct link_message){.kind = LINK_COMMIT, .generation = n}, (int[4]){-1, -1, -1, -1});
     memory_run(m);
 }

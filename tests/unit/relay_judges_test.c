@@ -12,7 +12,8 @@ struct plan {
     void (*edit)(struct judge_answer *answer, const struct judge_request *request, struct arena *a);
 };
 
-static enum judge_behaviour follow(void *owner, const struct judge_request *request, struct arena *a, struct judge_answer *answer)
+static enum judge_behaviour follow(void *owner, const struct judge_request *request, struct arena *a,
+                                   struct judge_answer *answer)
 {
     struct plan *p = owner;
     unsigned at = p->at < p->n ? p->at : p->n - 1;
@@ -63,8 +64,10 @@ static void two_deaths(void **state)
     rig_teardown(&g);
 }
 
-/* Four with one judge that dies over the oldest: that one alone is the suspect, the other three are judged elsewhere. */
-static enum judge_behaviour dies_over_poison(void *owner, const struct judge_request *request, struct arena *a, struct judge_answer *answer)
+/* Four with one judge that dies over the oldest: that one alone is the suspect, the other three are judged elsewhere.
+ */
+static enum judge_behaviour dies_over_poison(void *owner, const struct judge_request *request, struct arena *a,
+                                             struct judge_answer *answer)
 {
     (void)owner, (void)a, (void)answer;
     return str_find(request->content, STR("Subject: poison")) != STR_NPOS ? JUDGE_DIES : JUDGE_ANSWERS;
@@ -186,7 +189,8 @@ static void unsound(void **state)
     }
 }
 
-/* --- verdicts carried out ------------------------------------------------------------------------------------------- */
+/* --- verdicts carried out -------------------------------------------------------------------------------------------
+ */
 
 static void hit(struct verdict *v, struct arena *a, const char *rule, uint32_t what)
 {
@@ -292,7 +296,8 @@ static void edits(void **state)
     rig_restart(&g);
     memory_advance(g.memory, 100 * 1000);
     assert_int_equal(rig_mails(&g, 0), 2);
-    assert_true(str_find(buf_str(&g.memory->servers[0].mail[1].data), STR("\r\nSubject: [SECURE] hello\r\n")) != STR_NPOS);
+    assert_true(str_find(buf_str(&g.memory->servers[0].mail[1].data), STR("\r\nSubject: [SECURE] hello\r\n")) !=
+                STR_NPOS);
     rig_teardown(&g);
 }
 
@@ -308,7 +313,8 @@ static void hold_and_release(void **state)
     assert_int_equal(memory_message(g.memory, 0)->recipients[0].state, RECIPIENT_HELD);
     struct net_stream *c = memory_dial(g.memory, "control", "");
     char line[200];
-    snprintf(line, sizeof line, "{\"v\":1,\"op\":\"queue release\",\"id\":\"%.*s\"}\n", STR_ARG(memory_message(g.memory, 0)->queue_id));
+    snprintf(line, sizeof line, "{\"v\":1,\"op\":\"queue release\",\"id\":\"%.*s\"}\n",
+             STR_ARG(memory_message(g.memory, 0)->queue_id));
     memory_say(g.memory, c, line);
     memory_run(g.memory);
     assert_non_null(strstr(memory_heard(c).p, "\"ok\":true"));
@@ -342,7 +348,8 @@ static void partial(void **state)
     assert_int_equal(rig_mails(&g, 0), 1);
     check_buf(&g.memory->servers[0].mail[0].to, "RCPT TO:<a@partner.example>\n");
     assert_int_equal(rig_mails(&g, 1), 1);
-    assert_true(str_find(buf_str(&g.memory->servers[1].mail[0].data), STR("Final-Recipient: rfc822; b@partner.example")) != STR_NPOS);
+    assert_true(str_find(buf_str(&g.memory->servers[1].mail[0].data),
+                         STR("Final-Recipient: rfc822; b@partner.example")) != STR_NPOS);
     /* Never to <>. */
     got = rig_send(&g, ours, "", "a@partner.example,b@partner.example", rig_mail);
     assert_memory_equal(got, "250", 3);
@@ -394,10 +401,18 @@ static void client_gone_while_judged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_death), cmocka_unit_test(two_deaths),       cmocka_unit_test(innocent_bystanders),
-        cmocka_unit_test(overrun),   cmocka_unit_test(nonsense),         cmocka_unit_test(unsound),
-        cmocka_unit_test(refusals),  cmocka_unit_test(edits),            cmocka_unit_test(hold_and_release),
-        cmocka_unit_test(partial),   cmocka_unit_test(rejected_but_copied), cmocka_unit_test(client_gone_while_judged),
+        cmocka_unit_test(one_death),
+        cmocka_unit_test(two_deaths),
+        cmocka_unit_test(innocent_bystanders),
+        cmocka_unit_test(overrun),
+        cmocka_unit_test(nonsense),
+        cmocka_unit_test(unsound),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(edits),
+        cmocka_unit_test(hold_and_release),
+        cmocka_unit_test(partial),
+        cmocka_unit_test(rejected_but_copied),
+        cmocka_unit_test(client_gone_while_judged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,7 +28,8 @@ static bool has_unfolded(const struct memory_mail *m, const char *text)
 {
     struct buf flat = {0};
     for (size_t i = 0; i < m->data.n; i++)
-        if (m->data.p[i] != '\r' && m->data.p[i] != '\n') buf_add_byte(&flat, m->data.p[i] == '\t' ? ' ' : m->data.p[i]);
+        if (m->data.p[i] != '\r' && m->data.p[i] != '\n')
+            buf_add_byte(&flat, m->data.p[i] == '\t' ? ' ' : m->data.p[i]);
     bool found = str_find(buf_str(&flat), str_of(text)) != STR_NPOS;
     buf_free(&flat);
     return found;
@@ -50,7 +51,9 @@ static void whole_message(void **state)
     check_buf(&m->to, "RCPT TO:<b@partner.example>\n");
     struct str got = after_received(m);
     /* As on the wire: the leading dot is stuffed once more. */
-    check_str(got, "From: a@corp.example\r\nTo: b@partner.example\r\nSubject: hello\r\n\r\nFirst line\r\n...dots\r\nlast\r\n");
+    check_str(
+        got,
+        "From: a@corp.example\r\nTo: b@partner.example\r\nSubject: hello\r\n\r\nFirst line\r\n...dots\r\nlast\r\n");
     assert_true(has_unfolded(m, "by relay.corp.example with ESMTP id "));
     assert_true(has_unfolded(m, " for <b@partner.example>; "));
     assert_true(has_unfolded(m, "+0100"));
@@ -67,7 +70,8 @@ static void several_recipients(void **state)
     rig_setup(&g);
     rig_start(&g);
     struct net_stream *s = rig_session(&g, "10.0.0.1");
-    expect_starts(rig_send(&g, s, "a@corp.example", "b@partner.example,c@partner.example,b@partner.example,d@side.example", rig_mail),
+    expect_starts(rig_send(&g, s, "a@corp.example",
+                           "b@partner.example,c@partner.example,b@partner.example,d@side.example", rig_mail),
                   "250");
     assert_int_equal(rig_mails(&g, 0), 1);
     assert_int_equal(rig_mails(&g, 1), 1);
@@ -123,11 +127,19 @@ static void who_may_relay(void **state)
     static const struct {
         const char *to, *code;
     } cases[] = {
-        {"x@corp.example", "250"},         {"x@CORP.Example", "250"},           {"postmaster", "250"},
-        {"PostMaster", "250"},             {"postmaster@corp.example", "250"},  {"x@partner.example", "550"},
-        {"x%partner.example@corp.example", "550"}, {"partner.example!x@corp.example", "550"},
-        {"\"x@partner.example\"@corp.example", "550"}, {"@corp.example:x@partner.example", "550"},
-        {"x@sub.corp.example", "550"},     {"x@[127.0.0.1]", "550"},            {"x@corp.example.evil.example", "550"},
+        {"x@corp.example", "250"},
+        {"x@CORP.Example", "250"},
+        {"postmaster", "250"},
+        {"PostMaster", "250"},
+        {"postmaster@corp.example", "250"},
+        {"x@partner.example", "550"},
+        {"x%partner.example@corp.example", "550"},
+        {"partner.example!x@corp.example", "550"},
+        {"\"x@partner.example\"@corp.example", "550"},
+        {"@corp.example:x@partner.example", "550"},
+        {"x@sub.corp.example", "550"},
+        {"x@[127.0.0.1]", "550"},
+        {"x@corp.example.evil.example", "550"},
     };
     struct rig g;
     rig_setup(&g);
@@ -157,7 +169,8 @@ static void loops_and_room(void **state)
     rig_setup(&g);
     rig_start(&g);
     struct buf looped = {0};
-    for (int i = 0; i < 100; i++) buf_printf(&looped, "Received: from x by y; Mon, 1 Jan 2026 00:00:%02d +0000\r\n", i % 60);
+    for (int i = 0; i < 100; i++)
+        buf_printf(&looped, "Received: from x by y; Mon, 1 Jan 2026 00:00:%02d +0000\r\n", i % 60);
     buf_add(&looped, STR("Subject: round\r\n\r\nReceived: in the body does not count\r\n"));
     buf_add_byte(&looped, '\0');
     struct net_stream *s = rig_session(&g, "10.0.0.1");
@@ -286,8 +299,9 @@ static void restart(void **state)
     memory_advance(g.memory, 100 * 1000);
     assert_int_equal(memory_stored(g.memory), 0);
     assert_int_equal(rig_mails(&g, 0), 2);
-    check_str(after_received(&g.memory->servers[0].mail[0]),
-              "From: a@corp.example\r\nTo: b@partner.example\r\nSubject: hello\r\n\r\nFirst line\r\n...dots\r\nlast\r\n");
+    check_str(
+        after_received(&g.memory->servers[0].mail[0]),
+        "From: a@corp.example\r\nTo: b@partner.example\r\nSubject: hello\r\n\r\nFirst line\r\n...dots\r\nlast\r\n");
     rig_teardown(&g);
 }
 
@@ -337,7 +351,8 @@ static void client_leaves(void **state)
     rig_setup(&g);
     rig_start(&g);
     struct net_stream *s = rig_session(&g, "10.0.0.1");
-    memory_say(g.memory, s, "MAIL FROM:<a@corp.example>\r\nRCPT TO:<b@partner.example>\r\nDATA\r\nSubject: x\r\n\r\nhalf");
+    memory_say(g.memory, s,
+               "MAIL FROM:<a@corp.example>\r\nRCPT TO:<b@partner.example>\r\nDATA\r\nSubject: x\r\n\r\nhalf");
     memory_run(g.memory);
     memory_hang_up(g.memory, s);
     memory_advance(g.memory, 1000);
@@ -373,13 +388,13 @@ static void stop_is_graceful(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole_message),          cmocka_unit_test(several_recipients),
-        cmocka_unit_test(large_message),          cmocka_unit_test(commit_failure),
-        cmocka_unit_test(who_may_relay),          cmocka_unit_test(loops_and_room),
-        cmocka_unit_test(memory_budget),          cmocka_unit_test(retries_and_returns),
+        cmocka_unit_test(whole_message),           cmocka_unit_test(several_recipients),
+        cmocka_unit_test(large_message),           cmocka_unit_test(commit_failure),
+        cmocka_unit_test(who_may_relay),           cmocka_unit_test(loops_and_room),
+        cmocka_unit_test(memory_budget),           cmocka_unit_test(retries_and_returns),
         cmocka_unit_test(unreachable_and_expired), cmocka_unit_test(restart),
-        cmocka_unit_test(outcome_not_written),    cmocka_unit_test(pooled_connection_gone),
-        cmocka_unit_test(client_leaves),          cmocka_unit_test(stop_is_graceful),
+        cmocka_unit_test(outcome_not_written),     cmocka_unit_test(pooled_connection_gone),
+        cmocka_unit_test(client_leaves),           cmocka_unit_test(stop_is_graceful),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,8 +68,9 @@ static void trouble(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct trouble_answer a = trouble_decide(&cases[i].t);
-        if (a.fate != cases[i].fate || a.status.class != cases[i].status.class || a.status.subject != cases[i].status.subject ||
-            a.status.detail != cases[i].status.detail || a.maybe_delivered != cases[i].twice)
+        if (a.fate != cases[i].fate || a.status.class != cases[i].status.class ||
+            a.status.subject != cases[i].status.subject || a.status.detail != cases[i].status.detail ||
+            a.maybe_delivered != cases[i].twice)
             fail_msg("case %zu: fate %u, %u.%u.%u", i, a.fate, a.status.class, a.status.subject, a.status.detail);
         if (a.fate == FATE_RETRY && a.host != cases[i].host) fail_msg("case %zu: host %d", i, a.host);
     }
@@ -79,7 +80,8 @@ static void reasons(void **state)
 {
     (void)state;
     char out[40];
-    struct trouble t = {.phase = TROUBLE_RCPT, .cause = TROUBLE_REPLY, .reply = {450, {4, 2, 1}, STR("4.2.1 busy\nsecond\x01\xff")}};
+    struct trouble t = {
+        .phase = TROUBLE_RCPT, .cause = TROUBLE_REPLY, .reply = {450, {4, 2, 1}, STR("4.2.1 busy\nsecond\x01\xff")}};
     struct trouble_answer a = trouble_decide(&t);
     size_t n = trouble_reason(&t, &a, out, sizeof out);
     check_str(((struct str){out, n}), "450 4.2.1 busy second??");
@@ -110,9 +112,14 @@ static void dsn(void **state)
 {
     (void)state;
     const struct dsn_recipient recipients[] = {
-        {.address = STR("b@partner.example"), .orcpt = STR("rfc822;B+2Bx@Partner.example"), .status = {5, 1, 1},
-         .diagnostic = STR("550 5.1.1 no such\r\nX-Injected: user"), .remote = STR("mx.partner.example:25")},
-        {.address = STR("c@partner.example"), .status = {5, 7, 10}, .diagnostic = STR("4.7.4 TLS required but not offered by x")},
+        {.address = STR("b@partner.example"),
+         .orcpt = STR("rfc822;B+2Bx@Partner.example"),
+         .status = {5, 1, 1},
+         .diagnostic = STR("550 5.1.1 no such\r\nX-Injected: user"),
+         .remote = STR("mx.partner.example:25")},
+        {.address = STR("c@partner.example"),
+         .status = {5, 7, 10},
+         .diagnostic = STR("4.7.4 TLS required but not offered by x")},
     };
     struct dsn d = {.hostname = STR("relay.corp.example"),
                     .queue_id = STR("0DSN"),
@@ -135,7 +142,8 @@ static void dsn(void **state)
         "Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"=_0DSN\"\r\n",
         "Reporting-MTA: dns; relay.corp.example\r\n",
         "Original-Envelope-Id: QQ314159\r\n",
-        "\r\n\r\nOriginal-Recipient: rfc822;B+x@Partner.example\r\nFinal-Recipient: rfc822; b@partner.example\r\nAction: failed\r\nStatus: 5.1.1\r\n",
+        "\r\n\r\nOriginal-Recipient: rfc822;B+x@Partner.example\r\nFinal-Recipient: rfc822; "
+        "b@partner.example\r\nAction: failed\r\nStatus: 5.1.1\r\n",
         "Remote-MTA: dns; mx.partner.example:25\r\n",
         "\r\n\r\nFinal-Recipient: rfc822; c@partner.example\r\nAction: failed\r\nStatus: 5.7.10\r\n",
         "Diagnostic-Code: x-sluice; 4.7.4 TLS required but not offered by x\r\n",
@@ -165,9 +173,15 @@ static void dsn(void **state)
 static void received(void **state)
 {
     (void)state;
-    struct client_facts client = {.ip = STR("2001:db8::1"), .helo = STR("evil\r\nX: (y) <z>; helo"), .tls_version = STR("TLSv1.3")};
-    struct received r = {.client = &client, .tls_cipher = STR("TLS_AES_128_GCM_SHA256"), .hostname = STR("relay.corp.example"),
-                         .queue_id = STR("0ID"), .esmtp = true, .now = 1795474800, .utc_offset = -5400};
+    struct client_facts client = {
+        .ip = STR("2001:db8::1"), .helo = STR("evil\r\nX: (y) <z>; helo"), .tls_version = STR("TLSv1.3")};
+    struct received r = {.client = &client,
+                         .tls_cipher = STR("TLS_AES_128_GCM_SHA256"),
+                         .hostname = STR("relay.corp.example"),
+                         .queue_id = STR("0ID"),
+                         .esmtp = true,
+                         .now = 1795474800,
+                         .utc_offset = -5400};
     struct buf out = {0};
     received_emit(&r, &out);
     struct str s = buf_str(&out);
@@ -180,8 +194,11 @@ static void received(void **state)
     static const struct {
         bool esmtp, tls;
         const char *user, *with;
-    } protocols[] = {{false, false, "", "SMTP"}, {true, false, "", "ESMTP"}, {true, true, "", "ESMTPS"},
-                     {true, false, "u", "ESMTPA"}, {true, true, "u", "ESMTPSA"}};
+    } protocols[] = {{false, false, "", "SMTP"},
+                     {true, false, "", "ESMTP"},
+                     {true, true, "", "ESMTPS"},
+                     {true, false, "u", "ESMTPA"},
+                     {true, true, "u", "ESMTPSA"}};
     for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++) {
         out.n = 0;
         r.esmtp = protocols[i].esmtp;
@@ -197,7 +214,9 @@ static void received(void **state)
         buf_free(&word);
     }
     buf_free(&out);
-    assert_int_equal(received_count(STR("RECEIVED: a\r\nreceived\t: b\r\nReceived-SPF: c\r\n Received: d\r\n\r\nReceived: e\r\n")), 2);
+    assert_int_equal(
+        received_count(STR("RECEIVED: a\r\nreceived\t: b\r\nReceived-SPF: c\r\n Received: d\r\n\r\nReceived: e\r\n")),
+        2);
     assert_int_equal(received_count(STR("")), 0);
 }
 
@@ -206,7 +225,8 @@ static void route(void **state)
     (void)state;
     char why[ROUTE_WHY_MAX];
     struct str partner[] = {STR("partner.example"), STR("*.partner.example")};
-    struct connector_settings connectors[] = {{.name = STR("partner"), .domains = {partner, 2}}, {.name = STR("other")}};
+    struct connector_settings connectors[] = {{.name = STR("partner"), .domains = {partner, 2}},
+                                              {.name = STR("other")}};
     struct settings s = {.connectors = connectors, .connector_count = 2};
     assert_ptr_equal(route_find(&s, STR("a@partner.example"), STR_NONE, why), &connectors[0]);
     assert_ptr_equal(route_find(&s, STR("a@x.Partner.example"), STR_NONE, why), &connectors[0]);

@@ -6,7 +6,8 @@
 #include "tests/support/relay_rig.h"
 
 /* Stamps the generation's number, as two rules would that must never disagree: at the judge of which template? */
-static enum judge_behaviour stamp(void *owner, const struct judge_request *request, struct arena *a, struct judge_answer *answer)
+static enum judge_behaviour stamp(void *owner, const struct judge_request *request, struct arena *a,
+                                  struct judge_answer *answer)
 {
     const unsigned *generation = owner;
     struct piece *pieces = ARENA_ARRAY(a, struct piece, 2);
@@ -28,7 +29,8 @@ static void sessions_open(void **state)
     rig_start(&g);
     struct net_stream *in_mail = rig_session(&g, "10.0.0.1"), *in_data = rig_session(&g, "10.0.0.1");
     memory_say(g.memory, in_mail, "MAIL FROM:<a@corp.example>\r\n");
-    memory_say(g.memory, in_data, "MAIL FROM:<a@corp.example>\r\nRCPT TO:<b@partner.example>\r\nDATA\r\nSubject: x\r\n");
+    memory_say(g.memory, in_data,
+               "MAIL FROM:<a@corp.example>\r\nRCPT TO:<b@partner.example>\r\nDATA\r\nSubject: x\r\n");
     memory_run(g.memory);
     for (unsigned i = 0; i < 20; i++) {
         rig_generation(&g, NULL);
@@ -52,7 +54,8 @@ static void sessions_open(void **state)
 }
 
 /* After the dot a message stays with the generation that has it, and that one's template stays until then. */
-static enum judge_behaviour slow(void *owner, const struct judge_request *request, struct arena *a, struct judge_answer *answer)
+static enum judge_behaviour slow(void *owner, const struct judge_request *request, struct arena *a,
+                                 struct judge_answer *answer)
 {
     (void)request, (void)a, (void)answer;
     return *(bool *)owner ? JUDGE_HANGS : JUDGE_ANSWERS;
@@ -108,7 +111,8 @@ static void refused(void **state)
 
     /* A block that does not decode; a commit of what was never sent. */
     struct memory *m = g.memory;
-    memory_link(m, &(struct link_message){.kind = LINK_BEGIN, .generation = 90}, (int[4]){memory_file(m, STR("junk")), -1, -1, -1});
+    memory_link(m, &(struct link_message){.kind = LINK_BEGIN, .generation = 90},
+                (int[4]){memory_file(m, STR("junk")), -1, -1, -1});
     memory_link(m, &(struct link_message){.kind = LINK_COMMIT, .generation = 90}, NULL);
     memory_run(m);
     assert_true(was_refused(&g, ""));
@@ -152,7 +156,8 @@ static void certificates(void **state)
 }
 
 /* A queued recipient keeps its connector's name: gone it waits and says so, back it goes. */
-static enum judge_behaviour via_side(void *owner, const struct judge_request *request, struct arena *a, struct judge_answer *answer)
+static enum judge_behaviour via_side(void *owner, const struct judge_request *request, struct arena *a,
+                                     struct judge_answer *answer)
 {
     (void)owner, (void)request, (void)a;
     answer->verdict.recipients[0].connector = STR("side");
@@ -179,7 +184,8 @@ static void connector_vanishes(void **state)
     rig_teardown(&g);
 }
 
-/* --- control -------------------------------------------------------------------------------------------------------- */
+/* --- control --------------------------------------------------------------------------------------------------------
+ */
 
 static const char *ask(struct rig *g, struct net_stream *c, const char *request)
 {
@@ -263,7 +269,10 @@ static void reload_is_answered(void **state)
     /* Who came later is answered by another. */
     check_str(memory_heard(d), "");
     assert_int_equal(g.memory->supervisor.n, 2);
-    memory_link(g.memory, &(struct link_message){.kind = LINK_REFUSED, .generation = 3, .text = STR("rules.sluice:1:6: error E201: no")}, NULL);
+    memory_link(
+        g.memory,
+        &(struct link_message){.kind = LINK_REFUSED, .generation = 3, .text = STR("rules.sluice:1:6: error E201: no")},
+        NULL);
     memory_run(g.memory);
     assert_non_null(strstr(memory_heard(d).p, "rules.sluice:1:6"));
     assert_non_null(strstr(memory_heard(d).p, "\"ok\":false"));
@@ -278,8 +287,8 @@ static void reload_is_answered(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sessions_open), cmocka_unit_test(after_the_dot),      cmocka_unit_test(refused),
-        cmocka_unit_test(certificates),  cmocka_unit_test(connector_vanishes), cmocka_unit_test(control),
+        cmocka_unit_test(sessions_open),      cmocka_unit_test(after_the_dot),      cmocka_unit_test(refused),
+        cmocka_unit_test(certificates),       cmocka_unit_test(connector_vanishes), cmocka_unit_test(control),
         cmocka_unit_test(reload_is_answered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,8 @@
 #include "tests/support/check.h"
 #include "tests/support/relay_rig.h"
 
-/* --- the pure function over all it can be asked --------------------------------------------------------------------- */
+/* --- the pure function over all it can be asked ---------------------------------------------------------------------
+ */
 
 /* Said anew, from DESIGN section 6, not by calling what is tested: what must never, and what must always happen. */
 static void check_one(const struct tls_situation *s)
@@ -84,12 +85,14 @@ static void every_situation(void **state)
     assert_int_equal(checked, 24576);
 }
 
-/* --- on the wire ---------------------------------------------------------------------------------------------------- */
+/* --- on the wire ----------------------------------------------------------------------------------------------------
+ */
 
 static const char canary_mail[] = "Subject: canary\r\nFrom: canary@corp.example\r\n\r\ncanary\r\n";
 
 /* A judge that demands what the test says of everybody. */
-static enum judge_behaviour demand(void *owner, const struct judge_request *request, struct arena *a, struct judge_answer *answer)
+static enum judge_behaviour demand(void *owner, const struct judge_request *request, struct arena *a,
+                                   struct judge_answer *answer)
 {
     (void)request, (void)a;
     const struct obligation *need = owner;
@@ -108,7 +111,10 @@ static struct net_stream *begin(struct rig *g, struct obligation *need)
     return rig_session(g, "10.0.0.1");
 }
 
-static bool canary_in_clear(const struct rig *g) { return str_find(buf_str(&g->memory->servers[0].clear), STR("canary")) != STR_NPOS; }
+static bool canary_in_clear(const struct rig *g)
+{
+    return str_find(buf_str(&g->memory->servers[0].clear), STR("canary")) != STR_NPOS;
+}
 
 static const struct row {
     const char *name;
@@ -119,18 +125,78 @@ static const struct row {
     const char *code;   /* at expiry */
     bool tls;
 } rows[] = {
-    {"no STARTTLS", {.peer = TLS_PEER_ENCRYPT}, CONNECTOR_TLS_OPPORTUNISTIC, .reason = "4.7.4 TLS required but not offered by mx.partner.example:2600", .code = "5.7.10"},
+    {"no STARTTLS",
+     {.peer = TLS_PEER_ENCRYPT},
+     CONNECTOR_TLS_OPPORTUNISTIC,
+     .reason = "4.7.4 TLS required but not offered by mx.partner.example:2600",
+     .code = "5.7.10"},
     {"any certificate will do", {.peer = TLS_PEER_ENCRYPT}, CONNECTOR_TLS_OPPORTUNISTIC, .starttls = true, .tls = true},
-    {"broken handshake", {.peer = TLS_PEER_ENCRYPT}, CONNECTOR_TLS_OPPORTUNISTIC, .starttls = true, .breaks = true, .reason = "4.7.5 TLS required but the handshake failed with mx.partner.example:2600: the handshake failed", .code = "5.7.10"},
-    {"bad certificate", {.peer = TLS_PEER_VERIFIED}, CONNECTOR_TLS_OPPORTUNISTIC, .starttls = true, .reason = "4.7.5 TLS required but the handshake failed with mx.partner.example:2600: the certificate is not good", .code = "5.7.10"},
-    {"good certificate", {.peer = TLS_PEER_VERIFIED}, CONNECTOR_TLS_OPPORTUNISTIC, .starttls = true, .good = true, .tls = true},
-    {"1.3 demanded, 1.2 had", {.peer = TLS_PEER_ENCRYPT, .floor = TLS_FLOOR_1_3}, CONNECTOR_TLS_OPPORTUNISTIC, .starttls = true, .good = true, .tls_1_2 = true, .reason = "4.7.5 ", .code = "5.7.10"},
-    {"onward, not offered", {.onward = true}, CONNECTOR_TLS_OPPORTUNISTIC, .starttls = true, .good = true, .reason = "4.7.30 REQUIRETLS required but not offered by", .code = "5.7.30"},
-    {"onward, offered", {.onward = true}, CONNECTOR_TLS_OPPORTUNISTIC, .starttls = true, .good = true, .requiretls = true, .tls = true},
-    {"DANE", {.peer = TLS_PEER_DANE}, CONNECTOR_TLS_VERIFIED, .starttls = true, .good = true, .reason = "4.7.4 DANE required, which this relay cannot check yet, for default", .code = "5.7.10"},
-    {"connector without TLS", {.peer = TLS_PEER_ENCRYPT}, CONNECTOR_TLS_NONE, .starttls = true, .good = true, .reason = "4.7.4 TLS required but turned off (tls none) for default", .code = "5.7.10"},
-    {"connector demands", {0}, CONNECTOR_TLS_ENCRYPT, .reason = "4.7.4 TLS required but not offered by", .code = "5.7.10"},
-    {"connector demands a name", {0}, CONNECTOR_TLS_VERIFIED, .starttls = true, .reason = "4.7.5 TLS required but the handshake failed", .code = "5.7.10"},
+    {"broken handshake",
+     {.peer = TLS_PEER_ENCRYPT},
+     CONNECTOR_TLS_OPPORTUNISTIC,
+     .starttls = true,
+     .breaks = true,
+     .reason = "4.7.5 TLS required but the handshake failed with mx.partner.example:2600: the handshake failed",
+     .code = "5.7.10"},
+    {"bad certificate",
+     {.peer = TLS_PEER_VERIFIED},
+     CONNECTOR_TLS_OPPORTUNISTIC,
+     .starttls = true,
+     .reason = "4.7.5 TLS required but the handshake failed with mx.partner.example:2600: the certificate is not good",
+     .code = "5.7.10"},
+    {"good certificate",
+     {.peer = TLS_PEER_VERIFIED},
+     CONNECTOR_TLS_OPPORTUNISTIC,
+     .starttls = true,
+     .good = true,
+     .tls = true},
+    {"1.3 demanded, 1.2 had",
+     {.peer = TLS_PEER_ENCRYPT, .floor = TLS_FLOOR_1_3},
+     CONNECTOR_TLS_OPPORTUNISTIC,
+     .starttls = true,
+     .good = true,
+     .tls_1_2 = true,
+     .reason = "4.7.5 ",
+     .code = "5.7.10"},
+    {"onward, not offered",
+     {.onward = true},
+     CONNECTOR_TLS_OPPORTUNISTIC,
+     .starttls = true,
+     .good = true,
+     .reason = "4.7.30 REQUIRETLS required but not offered by",
+     .code = "5.7.30"},
+    {"onward, offered",
+     {.onward = true},
+     CONNECTOR_TLS_OPPORTUNISTIC,
+     .starttls = true,
+     .good = true,
+     .requiretls = true,
+     .tls = true},
+    {"DANE",
+     {.peer = TLS_PEER_DANE},
+     CONNECTOR_TLS_VERIFIED,
+     .starttls = true,
+     .good = true,
+     .reason = "4.7.4 DANE required, which this relay cannot check yet, for default",
+     .code = "5.7.10"},
+    {"connector without TLS",
+     {.peer = TLS_PEER_ENCRYPT},
+     CONNECTOR_TLS_NONE,
+     .starttls = true,
+     .good = true,
+     .reason = "4.7.4 TLS required but turned off (tls none) for default",
+     .code = "5.7.10"},
+    {"connector demands",
+     {0},
+     CONNECTOR_TLS_ENCRYPT,
+     .reason = "4.7.4 TLS required but not offered by",
+     .code = "5.7.10"},
+    {"connector demands a name",
+     {0},
+     CONNECTOR_TLS_VERIFIED,
+     .starttls = true,
+     .reason = "4.7.5 TLS required but the handshake failed",
+     .code = "5.7.10"},
     {"nothing demanded, none offered", {0}, CONNECTOR_TLS_OPPORTUNISTIC, .starttls = false},
     {"nothing demanded, offered", {0}, CONNECTOR_TLS_OPPORTUNISTIC, .starttls = true, .tls = true},
     {"nothing demanded, broken", {0}, CONNECTOR_TLS_OPPORTUNISTIC, .starttls = true, .breaks = true},
@@ -151,7 +217,8 @@ static void check_wire(const struct row *row)
     const char *answer = rig_send(&g, s, "canary@side.example", "b@partner.example", canary_mail);
     assert_memory_equal(answer, "250", 3);
     memory_advance(g.memory, 1);
-    bool demands = obligation_demands_tls(need) || row->connector == CONNECTOR_TLS_ENCRYPT || row->connector == CONNECTOR_TLS_VERIFIED;
+    bool demands = obligation_demands_tls(need) || row->connector == CONNECTOR_TLS_ENCRYPT ||
+                   row->connector == CONNECTOR_TLS_VERIFIED;
     if (!row->reason) {
         if (rig_mails(&g, 0) != 1 || v->mail[0].tls != row->tls) fail_msg("%s: %s", row->name, rig_reason(&g));
         if (demands) assert_false(canary_in_clear(&g));
@@ -177,7 +244,8 @@ static void check_wire(const struct row *row)
     assert_int_equal(rig_mails(&g, 1), 1);
     char line[40];
     snprintf(line, sizeof line, "Status: %s\r\n", row->code);
-    if (str_find(buf_str(&home->mail[0].data), str_of(line)) == STR_NPOS) fail_msg("%s: %.*s", row->name, STR_ARG(buf_str(&home->mail[0].data)));
+    if (str_find(buf_str(&home->mail[0].data), str_of(line)) == STR_NPOS)
+        fail_msg("%s: %.*s", row->name, STR_ARG(buf_str(&home->mail[0].data)));
     assert_true(home->mail[0].tls);
     assert_true(str_find(buf_str(&home->mail[0].data), STR("\r\n\r\ncanary")) == STR_NPOS);
     assert_int_equal(memory_stored(g.memory), 0);
@@ -203,8 +271,8 @@ static void reuse(void **state)
     static const struct {
         uint8_t peer;
         unsigned connection;
-    } steps[] = {{TLS_PEER_ANY_CHANNEL, 1}, {TLS_PEER_ANY_CHANNEL, 1}, {TLS_PEER_ENCRYPT, 2}, {TLS_PEER_VERIFIED, 3},
-                 {TLS_PEER_VERIFIED, 3},    {TLS_PEER_ENCRYPT, 3}};
+    } steps[] = {{TLS_PEER_ANY_CHANNEL, 1}, {TLS_PEER_ANY_CHANNEL, 1}, {TLS_PEER_ENCRYPT, 2},
+                 {TLS_PEER_VERIFIED, 3},    {TLS_PEER_VERIFIED, 3},    {TLS_PEER_ENCRYPT, 3}};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         need.peer = steps[i].peer;
         rig_send(&g, s, "a@corp.example", "b@partner.example", rig_mail);
@@ -222,7 +290,8 @@ static void reuse(void **state)
 }
 
 /* Recipients of one message with different demands never share a transaction. */
-static enum judge_behaviour demand_for_some(void *owner, const struct judge_request *request, struct arena *a, struct judge_answer *answer)
+static enum judge_behaviour demand_for_some(void *owner, const struct judge_request *request, struct arena *a,
+                                            struct judge_answer *answer)
 {
     (void)owner, (void)request, (void)a;
     answer->verdict.recipients[0].need.peer = TLS_PEER_ENCRYPT;
@@ -279,15 +348,18 @@ static void requiretls_of_the_client(void **state)
     memory_advance(g.memory, 100 * 1000);
     assert_int_equal(rig_mails(&g, 0), 1);
     assert_true(str_find(buf_str(&g.memory->servers[0].mail[0].data), STR("ESMTPS")) != STR_NPOS);
-    assert_true(str_find(buf_str(&g.memory->servers[0].mail[0].data), STR("TLSv1.3 TLS_AES_256_GCM_SHA384")) != STR_NPOS);
+    assert_true(str_find(buf_str(&g.memory->servers[0].mail[0].data), STR("TLSv1.3 TLS_AES_256_GCM_SHA384")) !=
+                STR_NPOS);
     rig_teardown(&g);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_situation), cmocka_unit_test(on_the_wire),
-        cmocka_unit_test(reuse),           cmocka_unit_test(split),
+        cmocka_unit_test(every_situation),
+        cmocka_unit_test(on_the_wire),
+        cmocka_unit_test(reuse),
+        cmocka_unit_test(split),
         cmocka_unit_test(requiretls_of_the_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
