@@ -82,6 +82,9 @@ int main(int argc, char **argv)
     static const char role_option[] = "--role=";
     struct arguments arguments = {0};
     int status;
+    /* One write a line: the processes share this stream, and a line in two halves could take another's between them. */
+    static char line[4096];
+    setvbuf(stderr, line, _IOLBF, sizeof line);
     if (argc > 1 && !strncmp(argv[1], role_option, sizeof role_option - 1)) {
         const struct role *role = role_find(argv[1] + sizeof role_option - 1);
         return role ? role->run(argc - 2, argv + 2) : usage_error("no such role: ", argv[1]);
