@@ -419,5 +419,8 @@ bool tls_warm(struct err *e)
     unsigned char some[16];
     if (RAND_bytes(some, sizeof some) != 1) return context_error(e, EX_OSERR, "OpenSSL has no random numbers");
     bio_method();
-    return trust_refresh(trust_of(STR_NONE), e);
+    /* A machine may have no anchors: mail that demands a verified peer then waits and names the file that is missing. */
+    trust_refresh(trust_of(STR_NONE), NULL);
+    ERR_clear_error();
+    return true;
 }
