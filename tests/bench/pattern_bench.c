@@ -3,8 +3,8 @@
  *     build/release/bench/pattern_bench
  *
  * For each pattern, size and mode: nanoseconds of the plain call, of ours, and their ratio (the least of alternating
- * rounds); at the end the worst ratio.  Every pattern is one that somebody might write, and matches nowhere, so that all
- * of the text is searched. */
+ * rounds); at the end the worst ratio.  Every pattern is one that somebody might write, and matches nowhere, so that
+ * all of the text is searched. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,8 +53,8 @@ static double nanoseconds(void)
 static void write_mail(char *text)
 {
     static const char *const words[] = {"the ",     "please ", "meeting ", "agenda ",     "report ", "invoice ", "is ",
-                                        "attached", "for ",    "your ",    "reference.\n", "Tue, ",   "12:30 ",   "order ",
-                                        "no. ",     "and ",    "secretary ", "quick "};
+                                        "attached", "for ",    "your ",    "reference.\n", "Tue, ",   "12:30 ",
+                                        "order ",                                           "no. ",     "and ",    "secretary ", "quick "};
     uint32_t random = 1;
     for (size_t n = 0; n < BIG;) {
         random = random * 1103515245 + 12345;

@@ -167,7 +167,8 @@ static void windows_keep_the_meaning(void **state)
             if (cases[i / 2].source[1] == 'B' && k % 4 == 3) continue;
             enum pattern_answer answer = pattern_match(p, m, &s, 0, &b, &at);
             if (answer != PATTERN_YES || at.from != from || at.to != to)
-                fail_msg("/%s/ behind %zu of filler %zu: answer %d, %zu-%zu", cases[i / 2].source, least, k % 4, answer, at.from, at.to);
+                fail_msg("/%s/ behind %zu of filler %zu: answer %d, %zu-%zu", cases[i / 2].source, least, k % 4, answer,
+                         at.from, at.to);
         }
         pattern_free(&p);
     }
@@ -208,8 +209,8 @@ static void match_hostile(const struct hostile *h, size_t count)
         struct pattern_budget b = {.clock = watched, .self = &w, .deadline = begin + BUDGET};
         enum pattern_answer answer = pattern_match(p, m, &s, 0, &b, NULL);
         uint64_t took = watched(&w) - begin;
-        print_message("%-28s %7zu bytes jit %d: answer %d error %d after %llu us, longest window %llu us\n", one->source,
-                      one->text.n, i >= count, answer, pattern_matcher_error(m), (unsigned long long)took,
+        print_message("%-28s %7zu bytes jit %d: answer %d error %d after %llu us, longest window %llu us\n",
+                      one->source, one->text.n, i >= count, answer, pattern_matcher_error(m), (unsigned long long)took,
                       (unsigned long long)w.longest);
         assert_int_not_equal(answer, PATTERN_YES);
         if (one->undecided) assert_int_equal(answer, PATTERN_UNREADABLE);
