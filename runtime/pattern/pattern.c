@@ -128,8 +128,8 @@ static pcre2_code *compile(struct str source, uint32_t options, struct pattern_f
 static uint32_t options_of(unsigned flags)
 {
     return PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT |
-           (flags & PATTERN_C ? 0 : PCRE2_CASELESS) | (flags & PATTERN_S ? PCRE2_DOTALL : 0) | (flags & PATTERN_M ? PCRE2_MULTILINE : 0) |
-           (flags & PATTERN_X ? PCRE2_EXTENDED : 0);
+           (flags & PATTERN_C ? 0 : PCRE2_CASELESS) | (flags & PATTERN_S ? PCRE2_DOTALL : 0) |
+           (flags & PATTERN_M ? PCRE2_MULTILINE : 0) | (flags & PATTERN_X ? PCRE2_EXTENDED : 0);
 }
 
 static uint32_t info(const pcre2_code *code, uint32_t what)

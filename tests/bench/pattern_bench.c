@@ -54,7 +54,7 @@ static void write_mail(char *text)
 {
     static const char *const words[] = {"the ",     "please ", "meeting ", "agenda ",     "report ", "invoice ", "is ",
                                         "attached", "for ",    "your ",    "reference.\n", "Tue, ",   "12:30 ",
-                                        "order ",                                           "no. ",     "and ",    "secretary ", "quick "};
+                                        "order ",  "no. ",     "and ",    "secretary ", "quick "};
     uint32_t random = 1;
     for (size_t n = 0; n < BIG;) {
         random = random * 1103515245 + 12345;
