@@ -826,13 +826,13 @@ static void a_local_peer_has_a_uid(void **state)
     unlink(a.sun_path);
 }
 
-static void warming_reads_the_anchors(void **state)
+/* Whether this machine has trust anchors or not: a fresh Debian has none, and the relay must start there. */
+static void warming_needs_no_anchors(void **state)
 {
     (void)state;
     struct err e = {0};
-    bool have = access("/etc/ssl/certs/ca-certificates.crt", R_OK) == 0;
-    assert_int_equal(net_warm(&e), have);
-    assert_true(have || e.text[0]);
+    assert_true(net_warm(&e));
+    assert_int_equal(e.text[0], '\0');
 }
 
 int main(void)
@@ -853,7 +853,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(timers_fire_in_order_and_once, setup, teardown),
         cmocka_unit_test_setup_teardown(other_threads_wake_the_loop, setup, teardown),
         cmocka_unit_test_setup_teardown(a_local_peer_has_a_uid, setup, teardown),
-        cmocka_unit_test_setup_teardown(warming_reads_the_anchors, setup, teardown),
+        cmocka_unit_test_setup_teardown(warming_needs_no_anchors, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
