@@ -207,6 +207,13 @@ static void break_off(struct connection *c)
     c->shut = true;
 }
 
+struct delivery *connection_give_up(struct connection *c)
+{
+    struct delivery *d = detach(c);
+    break_off(c);
+    return d;
+}
+
 /* --- policy --------------------------------------------------------------------------------------------------------
  */
 

@@ -297,3 +297,18 @@ void deliver_stop(struct deliver *deliver)
         }
     }
 }
+
+void deliver_give_up(struct deliver *deliver)
+{
+    INVARIANT(deliver->stopping);
+    for (struct destination *to = deliver->destinations; to; to = to->next) {
+        for (struct connection *c = to->connections; c; c = connection_next(c)) {
+            struct delivery *d = connection_give_up(c);
+            if (!d) continue;
+            events_note(deliver->relay, EVENT_WARNING, "delivery of %.*s to %.*s is broken off: this process ends",
+                        STR_ARG(d->message->queue_id), STR_ARG(to->name));
+            deliver->under_way--;
+            delivery_free(d);
+        }
+    }
+}

@@ -50,6 +50,9 @@ void deliver_due(struct deliver *d, struct queued_recipient *rcpt);
 void deliver_generation_changed(struct deliver *d);
 /* No new connections; idle ones end.  What is under way goes on. */
 void deliver_stop(struct deliver *d);
+/* After deliver_stop: what is under way is broken off.  Its recipients stay as the store has them, to be tried by the next
+ * process. */
+void deliver_give_up(struct deliver *d);
 bool deliver_is_idle(const struct deliver *d); /* nothing under way, no outcome unwritten */
 
 /* --- between deliver.c, connection.c and outcome.c ------------------------------------------------------------------
@@ -93,6 +96,7 @@ bool connection_takes(const struct connection *c, const struct delivery *d, cons
 void connection_give(struct connection *c, struct delivery *d); /* an idle one */
 bool connection_is_idle(const struct connection *c);
 void connection_quit(struct connection *c);  /* an idle one */
+struct delivery *connection_give_up(struct connection *c); /* closes it at once; its delivery, if any, without results */
 void connection_abort(struct connection *c); /* for the relay's end: frees it, its delivery is dropped */
 struct connection *connection_next(const struct connection *c);
 

@@ -11,6 +11,10 @@
 #include "relay/receive.h"
 #include "relay/reload.h"
 
+/* A stop waits so long for what is under way; then deliveries are given up, then all the rest.  The supervisor kills after
+ * 30 s, which no stop should come to. */
+enum { STOP_DELIVERIES_MS = 10000, STOP_ALL_MS = 10000 };
+
 uint32_t relay_chance(const struct relay *r)
 {
     uint32_t n;
@@ -91,10 +95,30 @@ void relay_settle(struct relay *r)
     end(r, EX_OK);
 }
 
+/* Clients that still wait have no 250, and what was accepted is in the store: nothing is lost by ending here. */
+static void end_anyway(void *owner)
+{
+    struct relay *r = owner;
+    events_note(r, EVENT_WARNING, "stopped with %zu sessions open", receive_sessions(r->receive));
+    end(r, EX_OK);
+}
+
+static void stop_waiting(void *owner)
+{
+    struct relay *r = owner;
+    r->patience.fired = end_anyway;
+    r->net->timer_set(r->net->self, &r->patience, STOP_ALL_MS);
+    deliver_give_up(r->deliver);
+    relay_settle(r);
+}
+
 void relay_stop(struct relay *r)
 {
     if (r->stopping) return;
     r->stopping = true;
+    r->patience.fired = stop_waiting;
+    r->patience.owner = r;
+    r->net->timer_set(r->net->self, &r->patience, STOP_DELIVERIES_MS);
     if (r->current) generation_unlisten(r->current);
     control_stop(r->control);
     deliver_stop(r->deliver);
@@ -114,6 +138,7 @@ void relay_free(struct relay **at)
     *at = NULL;
     if (!r) return;
     r->stopping = r->stopped = true; /* nothing that ends below starts anything, or tells anybody */
+    r->net->timer_clear(r->net->self, &r->patience);
     control_free(&r->control);
     reload_free(&r->reload);
     receive_free(&r->receive);

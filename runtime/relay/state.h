@@ -35,6 +35,7 @@ struct relay {
     uint64_t memory_used; /* message bytes held, DESIGN section 2 */
     int64_t started;      /* UTC seconds */
     bool stopping, stopped;
+    struct net_timer patience; /* while stopping */
     struct {
         uint64_t received, delivered, deferred, returned, refused;
     } counts; /* since the start; messages in, recipients out */

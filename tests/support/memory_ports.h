@@ -33,7 +33,7 @@ struct memory_server {
     uint16_t port;
     bool refuses; /* connections */
     bool starttls, starttls_breaks, certificate_good, tls_1_2, requiretls, no_8bit;
-    const char *greeting, *mail_reply, *rcpt_reply, *data_reply, *dot_reply; /* NULL: a good one */
+    const char *greeting, *mail_reply, *rcpt_reply, *data_reply, *dot_reply; /* NULL: a good one; dot: "" is none */
     const char *rcpt_refused; /* recipients that contain this get rcpt_reply; NULL: all */
     bool drops_idle;          /* hangs up when the next MAIL comes on a used connection */
     unsigned connections;

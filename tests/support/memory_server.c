@@ -100,7 +100,7 @@ void memory_server_feed(struct net_stream *s)
             command(s, line);
         } else if (str_eq(line, STR("."))) {
             s->in_data = false;
-            reply(s, v->dot_reply ? v->dot_reply : "250 2.0.0 stored");
+            if (!v->dot_reply || *v->dot_reply) reply(s, v->dot_reply ? v->dot_reply : "250 2.0.0 stored");
         } else {
             buf_add(&current(s)->data, line);
             buf_add(&current(s)->data, STR("\r\n"));
