@@ -14,8 +14,7 @@
 #include "relay/received.h"
 #include "relay/trouble.h"
 
-enum partial { PARTIAL_WHOLE_FOR_STRANGERS, PARTIAL_WHOLE, PARTIAL_DSN, PARTIAL_DROP };
-enum { REFUSED_NAMED = 5 };
+enum { REQUEST_FIXED_BYTES = 256 }; /* more than all numbers and lengths of an encoded request */
 
 static const struct reply unavailable = {451, {4, 3, 0}, STR_INIT("The message cannot be judged now, try again later")};
 static const struct reply not_stored = {451, {4, 3, 0}, STR_INIT("The message cannot be stored now, try again later")};
@@ -234,31 +233,8 @@ static void carry_out_refusal(struct intake *in, const struct verdict *v, struct
         answer_now(in);
 }
 
-/* Some recipients are refused, and the client hears of it in the one reply it gets: nothing of the message stays. */
-static void refuse_whole(struct intake *in, const struct verdict *v, const struct verdict_recipient *first,
-                         struct audit_rows *rows)
-{
-    struct buf text = {0};
-    in->reply = reply_or(&first->reply, (struct reply){550, STATUS(5, 7, 1), STR("Refused by policy")});
-    buf_add(&text, in->reply.text);
-    buf_add(&text, STR(" (refused:"));
-    unsigned named = 0;
-    for (size_t i = 0; i < v->recipient_count; i++) {
-        const struct verdict_recipient *r = &v->recipients[i];
-        if (r->disposition != DISPOSITION_REJECT || r->added) continue;
-        if (named++ < REFUSED_NAMED) buf_printf(&text, " <%.*s>", STR_ARG(r->address));
-    }
-    if (named > REFUSED_NAMED) buf_printf(&text, " and %u more", named - REFUSED_NAMED);
-    buf_add_byte(&text, ')');
-    in->reply.text = arena_str(in->arena, buf_str(&text));
-    buf_free(&text);
-    in->relay->counts.refused++;
-    events_refused(in->relay, queue_id(in), &in->envelope, &in->reply, first->rule);
-    audit(rows, in, first->rule, STR_NONE, STR("rejected"), in->reply.text);
-    write_traces(in, v, rows);
-    answer_now(in);
-}
-
+/* Whom an accepted message is refused for hears of it in a DSN.  Whether it may come to that is `partial_reject`, which
+ * the judge applies: elsewhere its verdict refuses the whole, or drops. */
 static void add_dsn(struct intake *in, const struct verdict *v)
 {
     struct dsn_recipient *refused = ARENA_ARRAY(in->arena, struct dsn_recipient, v->recipient_count);
@@ -292,26 +268,8 @@ static void add_dsn(struct intake *in, const struct verdict *v)
     in->write.messages = in->messages;
 }
 
-static const struct verdict_recipient *first_refused(const struct verdict *v)
-{
-    for (size_t i = 0; i < v->recipient_count; i++)
-        if (v->recipients[i].disposition == DISPOSITION_REJECT && !v->recipients[i].added) return &v->recipients[i];
-    return NULL;
-}
-
-static bool client_is_ours(const struct intake *in)
-{
-    return in->envelope.client.trusted || client_is_authenticated(&in->envelope.client);
-}
-
 static void carry_out_acceptance(struct intake *in, const struct verdict *v, struct audit_rows *rows)
 {
-    const struct verdict_recipient *refused = first_refused(v);
-    uint8_t partial = in->generation->settings.partial_reject;
-    if (refused && (partial == PARTIAL_WHOLE || (partial == PARTIAL_WHOLE_FOR_STRANGERS && !client_is_ours(in)))) {
-        refuse_whole(in, v, refused, rows);
-        return;
-    }
     for (size_t i = 0; i < v->recipient_count; i++) {
         const struct verdict_recipient *r = &v->recipients[i];
         if (r->disposition == DISPOSITION_DROP) audit(rows, in, r->rule, r->address, STR("dropped"), r->reason);
@@ -319,7 +277,7 @@ static void carry_out_acceptance(struct intake *in, const struct verdict *v, str
     }
     write_traces(in, v, rows);
     build_message(in, v, false);
-    if (refused && partial != PARTIAL_DROP) add_dsn(in, v);
+    add_dsn(in, v);
     in->reply = (struct reply){250, STATUS(2, 0, 0), arena_printf(in->arena, "Ok: queued as %s", in->queue_id)};
     submit(in);
 }
@@ -344,6 +302,16 @@ static void judged(void *owner, const struct verdict *v, const char *why)
 /* --- the final dot -------------------------------------------------------------------------------------------------
  */
 
+/* What the envelope leaves of a request's datagram for content. */
+static size_t inline_room(const struct intake *in)
+{
+    const struct envelope *env = &in->envelope;
+    size_t facts = REQUEST_FIXED_BYTES + env->client.ip.n + env->client.helo.n + env->client.user.n +
+                   env->client.tls_version.n + env->client.listener.n + env->reverse_path.n + env->envid.n +
+                   in->recipient_bytes;
+    return facts < PROTOCOL_DATAGRAM_MAX ? PROTOCOL_DATAGRAM_MAX - facts : 0;
+}
+
 void accept_message(struct intake *in)
 {
     static const struct reply too_far = {554, {5, 4, 6}, STR_INIT("Too many hops, this looks like a loop")};
@@ -352,7 +320,7 @@ void accept_message(struct intake *in)
     struct err e = {0};
     in->phase = INTAKE_JUDGING;
     in->generation = generation_ref(r->current);
-    if (!body_seal(in->body, &e)) {
+    if (!body_seal(in->body, inline_room(in), &e)) {
         events_note(r, EVENT_ERROR, "content of %s cannot be kept: %s", in->queue_id, e.text);
         refuse(in, &disk, STR_NONE);
         return;

@@ -63,9 +63,10 @@ bool body_append(struct body *b, struct str bytes, struct err *e)
     return true;
 }
 
-bool body_seal(struct body *b, struct err *e)
+bool body_seal(struct body *b, size_t inline_most, struct err *e)
 {
     const struct content_port *port = b->relay->content;
+    if (!b->file && b->bytes.n > inline_most && !move_to_file(b, e)) return false;
     b->sealed = true;
     if (!b->file) {
         b->view = buf_str(&b->bytes);

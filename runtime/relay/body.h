@@ -12,7 +12,8 @@ struct body;
 /* `expected` is the declared size, 0 when unknown; only a hint.  `queue_id` must outlive the body's filling. */
 struct body *body_create(struct relay *r, struct str queue_id, uint64_t expected);
 bool body_append(struct body *b, struct str bytes, struct err *e);
-bool body_seal(struct body *b, struct err *e); /* no more appending; the view may be used from here on */
+/* No more appending; the view may be used from here on.  Content of more than `inline_most` bytes leaves the buffer. */
+bool body_seal(struct body *b, size_t inline_most, struct err *e);
 
 /* Of what came back from the store: a copy of the bytes, or an opened spool file (ownership of `f` passes). */
 struct body *body_of_bytes(struct relay *r, struct str bytes);

@@ -15,7 +15,7 @@
 enum {
     IDLE_MS = SMTP_SERVER_IDLE_SECONDS * 1000,
     ROOM_PATIENCE_MS = 30000,        /* how long DATA waits for memory before it is 452 */
-    RECIPIENT_BYTES_MAX = 96 * 1024, /* so that envelope and inline content fit one datagram to the judge */
+    RECIPIENT_BYTES_MAX = 128 * 1024, /* so that the envelope, and the verdict on it, fit one datagram */
     INTAKES_KEPT = 64,
     SEEN_FROM = 16
 };
