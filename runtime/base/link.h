@@ -16,12 +16,13 @@ enum link_kind {
     LINK_BEGIN,       /* generation, flags; fd: memfd with the encoded settings */
     LINK_LISTENER,    /* generation, name; fds: listening socket, certificate memfd or -1, key memfd or -1 */
     LINK_TEMPLATE,    /* generation; fd: the channel to the template */
-    LINK_COMMIT,      /* generation, text: what to tell whoever asked ("") */
+    LINK_COMMIT,      /* generation, flags: how many rules it has, text: what to tell whoever asked ("") */
     LINK_REFUSED,     /* generation, text: the diagnostics; the running set stays */
     LINK_CONTROL,     /* fd: the listening control socket */
     LINK_STOP,        /* finish what is under way, then end */
     /* relay -> supervisor */
-    LINK_READY,       /* listening (the template's own LINK_BEGIN and LINK_REFUSED: builder/template.h) */
+    LINK_READY,       /* generation: in force, listening (the template's own LINK_BEGIN and LINK_REFUSED:
+                       * builder/template.h).  LINK_LISTENER too: this one keeps its former certificate */
     LINK_RELOAD,      /* read the configuration again */
     /* relay <-> template */
     LINK_SPAWN,       /* relay -> template: one more judge */
@@ -34,7 +35,7 @@ enum link_kind {
 struct link_message {
     enum link_kind kind;
     uint64_t generation;   /* or pid */
-    uint32_t flags;        /* BEGIN: 1 = running on the last accepted program */
+    uint32_t flags;        /* BEGIN: 1 = running on the last accepted program; a template's, and COMMIT: rules */
     struct str name, text; /* listener name; diagnostics, build id */
 };
 

@@ -114,7 +114,10 @@ static bool load(struct making *m)
 static bool announce(struct making *m)
 {
     struct err e = {0};
-    struct link_message begin = {.kind = LINK_BEGIN, .generation = m->o->generation, .text = buf_str(&m->warnings)};
+    struct link_message begin = {.kind = LINK_BEGIN,
+                                 .generation = m->o->generation,
+                                 .flags = m->program->rules_count,
+                                 .text = buf_str(&m->warnings)};
     bool ok = link_send(m->o->supervisor, &begin, (int[]){m->settings_fd, m->program_fd}, 2, &e);
     close(m->settings_fd);
     close(m->program_fd);

@@ -26,7 +26,7 @@ struct template_options {
 
 /* Runs to the end of the process and answers its exit status.  To the supervisor it says one of
  *   LINK_BEGIN    the filters stand, the program is loaded, judges can be forked.  fds: two sealed memfds, the encoded
- *                 settings and the compiled program.  text: warnings
+ *                 settings and the compiled program.  flags: how many rules; text: warnings
  *   LINK_REFUSED  text: the diagnostics; name: the state directory, if the configuration still names one */
 int template_run(const struct template_options *o);
 

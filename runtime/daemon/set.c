@@ -124,6 +124,17 @@ static const struct binding *find_address(const struct set *old, const struct li
 
 static int share(int fd) { return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0); }
 
+void set_keep_keys(struct set *s, const struct set *before, struct str name)
+{
+    const struct binding *had = find_name(before, name);
+    struct binding *now = (struct binding *)(uintptr_t)find_name(s, name);
+    if (!had || !now || had->key < 0) return;
+    drop(&now->certificate);
+    drop(&now->key);
+    now->certificate = share(had->certificate);
+    now->key = share(had->key);
+}
+
 /* A certificate or key that cannot be read leaves the listener with those it has, and is told; without any the set is
  * refused: a listener that was to offer STARTTLS must not come up without. */
 static bool read_keys(struct set *s, const struct listener_settings *l, const struct binding *had, struct binding *out,
@@ -132,6 +143,11 @@ static bool read_keys(struct set *s, const struct listener_settings *l, const st
     struct err why = {0};
     char what[160];
     if (!l->certificate.n) return true;
+    if (s->source == SET_PROGRAM && had && had->key >= 0) { /* what was in force, once more */
+        out->certificate = share(had->certificate);
+        out->key = share(had->key);
+        return true;
+    }
     snprintf(what, sizeof what, "listener \"%.*s\"", (int)(l->name.n > 100 ? 100 : l->name.n), l->name.p);
     out->certificate = file_to_memfd(arena_cstr(s->arena, l->certificate), what, &why);
     out->key = out->certificate < 0 ? -1 : file_to_memfd(arena_cstr(s->arena, l->key), what, &why);
@@ -174,6 +190,7 @@ bool set_send(struct set *s, int relay, struct err *e)
     m.kind = LINK_TEMPLATE;
     if (ok) ok = link_send(relay, &m, &s->relay_end, 1, e);
     m.kind = LINK_COMMIT;
+    m.flags = s->rules;
     m.text = buf_str(&s->text);
     if (ok) ok = link_send(relay, &m, NULL, 0, e);
     drop(&s->relay_end);

@@ -30,6 +30,7 @@ struct set {
     struct settings settings;
     struct binding *bindings; /* settings.listener_count */
     struct buf text;      /* the template's warnings */
+    uint32_t rules;       /* how many it has */
 };
 
 /* Starts a template.  `path` for SET_CONFIG and SET_ACCEPTED, `program` for SET_PROGRAM.  NULL with *e. */
@@ -40,6 +41,8 @@ void set_free(struct set **s); /* its template reads end of file and ends */
 bool set_take(struct set *s, struct str text, int fds[4], struct err *e);
 /* Sockets and keys; what `old` (may be NULL) has already is shared with it. */
 bool set_bind(struct set *s, const struct set *old, struct err *e);
+/* The relay could not use the certificate or key of the listener `name`: it keeps those of `before`, and so does this. */
+void set_keep_keys(struct set *s, const struct set *before, struct str name);
 /* Whether the change from `old` needs a restart (DESIGN section 7): true with *e. */
 bool set_needs_restart(const struct set *old, const struct set *new, struct err *e);
 /* Sends it all to the relay, from LINK_BEGIN to LINK_COMMIT. */

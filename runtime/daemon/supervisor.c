@@ -196,7 +196,7 @@ static bool open_house(struct supervisor *s, struct set *set, struct err *e)
 static void keep_program(const struct set *set)
 {
     struct err e = {0};
-    if (set->source != SET_CONFIG) return;
+    if (set->last_accepted) return;
     if (!file_keep_program(arena_cstr(set->arena, set->settings.state), set->program, &e))
         say("the accepted program could not be kept for --last-good: %s", e.text);
 }
@@ -215,7 +215,6 @@ static bool adopt(struct supervisor *s, struct set *set, struct err *e)
     s->making = NULL;
     if (set->text.n) say_diagnostics(buf_str(&set->text));
     if (!set_send(set, s->channel, e)) say("%s", e->text); /* the relay died under it: it is made again */
-    keep_program(set);
     return true;
 }
 
@@ -268,6 +267,7 @@ static void template_said(struct supervisor *s, struct set *set, const struct li
     if (m->kind == LINK_REFUSED) {
         refuse(s, set, m->text, m->name, EX_CONFIG);
     } else if (m->kind == LINK_BEGIN) {
+        set->rules = m->flags;
         if (!set_take(set, m->text, fds, &e) || !adopt(s, set, &e))
             refuse_err(s, set, &e);
         else
@@ -317,6 +317,13 @@ static void relay_is_ready(struct supervisor *s)
     socket_notify("READY=1");
 }
 
+/* Only a generation that the relay took is one to start with another day. */
+static void relay_took(struct supervisor *s, uint64_t number)
+{
+    if (!s->ready) relay_is_ready(s);
+    if (s->current && s->current->number == number) keep_program(s->current);
+}
+
 /* The relay kept the generation before: so does the supervisor. */
 static void relay_refused(struct supervisor *s, uint64_t number, struct str text)
 {
@@ -350,7 +357,8 @@ static void hear_relay(struct supervisor *s)
         return;
     }
     link_close_all(fds);
-    if (m.kind == LINK_READY) relay_is_ready(s);
+    if (m.kind == LINK_READY) relay_took(s, m.generation);
+    if (m.kind == LINK_LISTENER && s->current) set_keep_keys(s->current, s->current->next, m.name);
     if (m.kind == LINK_RELOAD) reload(s);
     if (m.kind == LINK_REFUSED) relay_refused(s, m.generation, m.text);
 }

@@ -16,6 +16,7 @@ struct listener {
     int fd;     /* until it is opened; -1 after */
     void *open; /* the port's; NULL: not listening (yet, or any more) */
     void *tls;  /* the port's server context; NULL: no STARTTLS */
+    struct str tls_problem; /* why there is none, where there should be */
 };
 
 struct generation {

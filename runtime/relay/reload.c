@@ -20,7 +20,8 @@ struct reload {
     struct generation *making; /* between BEGIN and COMMIT */
     int template;              /* of it; -1: not yet */
     struct err failure;        /* why it cannot be taken; sysexit 0: nothing is wrong so far */
-    struct buf text;           /* COMMIT's, while the first commit waits for the queue */
+    struct buf text;           /* what is to be answered: COMMIT's text, and what the relay has to add */
+    uint32_t rules;            /* COMMIT's */
     bool queue_loaded, commit_waits;
     struct reload_waiter *asked, *next_round;
     struct buf out;
@@ -103,7 +104,7 @@ static void begin(struct reload *rl, const struct link_message *m, int *fd)
     buf_free(&block);
 }
 
-static void *make_tls(struct reload *rl, int fds[4])
+static void *make_tls(struct reload *rl, int fds[4], struct str *problem)
 {
     struct relay *r = rl->relay;
     struct buf certificate = {0}, key = {0};
@@ -116,7 +117,7 @@ static void *make_tls(struct reload *rl, int fds[4])
         fds[2] = -1;
     }
     if (good) context = r->net->tls_server_context(r->net->self, buf_str(&certificate), buf_str(&key), &e);
-    if (!context) events_note(r, EVENT_ERROR, "certificate: %s; the one in use stays", e.text);
+    if (!context) *problem = arena_str(rl->making->arena, str_of(e.text));
     for (size_t i = 0; i < key.n; i++) ((volatile char *)key.p)[i] = 0;
     buf_free(&certificate);
     buf_free(&key);
@@ -134,7 +135,7 @@ static void listener(struct reload *rl, const struct link_message *m, int fds[4]
     }
     l->fd = fds[0];
     fds[0] = -1;
-    if (fds[1] >= 0 && fds[2] >= 0) l->tls = make_tls(rl, fds);
+    if (fds[1] >= 0 && fds[2] >= 0) l->tls = make_tls(rl, fds, &l->tls_problem);
 }
 
 /* What only a restart can change (DESIGN section 7). */
@@ -157,6 +158,14 @@ static bool needs_restart(const struct settings *old, const struct settings *new
     return false;
 }
 
+/* A listener that is to offer STARTTLS never comes up without: it has a context, or the one before keeps its own. */
+static bool has_its_tls(struct generation *old, const struct listener *l)
+{
+    if (l->tls || !l->settings->certificate.n) return true;
+    struct listener *before = old ? generation_listener(old, l->settings->name) : NULL;
+    return before && before->tls;
+}
+
 static bool is_whole(struct reload *rl, uint64_t number)
 {
     if (rl->failure.sysexit) return false;
@@ -166,25 +175,35 @@ static bool is_whole(struct reload *rl, uint64_t number)
         const struct listener *l = &rl->making->listeners[i];
         if (l->fd < 0)
             return err_set(&rl->failure, EX_SOFTWARE, "listener %.*s has no socket", STR_ARG(l->settings->name));
+        if (!has_its_tls(rl->relay->current, l))
+            return err_set(&rl->failure, EX_CONFIG, "listener \"%.*s\": certificate: %.*s", STR_ARG(l->settings->name),
+                           STR_ARG(l->tls_problem));
     }
     if (rl->relay->current) return !needs_restart(&rl->relay->current->settings, &rl->making->settings, &rl->failure);
     return true;
 }
 
-/* A certificate that could not be used leaves its listener with the one it had. */
-static void keep_old_certificates(struct generation *old, struct generation *new)
+/* A certificate that could not be used leaves its listener with the one it had; whoever asked is told, and so is the
+ * supervisor, lest the next process be given the bad one. */
+static void keep_old_certificates(struct reload *rl, struct generation *old, struct generation *new)
 {
     for (size_t i = 0; i < new->settings.listener_count; i++) {
         struct listener *l = &new->listeners[i];
         if (l->tls || !l->settings->certificate.n) continue;
         struct listener *before = generation_listener(old, l->settings->name);
-        if (!before) continue;
+        INVARIANT(before && before->tls);
         l->tls = before->tls;
         before->tls = NULL;
+        events_note(rl->relay, EVENT_ERROR, "listener %.*s: certificate: %.*s; the one in use stays",
+                    STR_ARG(l->settings->name), STR_ARG(l->tls_problem));
+        buf_printf(&rl->text, "listener \"%.*s\": certificate: %.*s; the one in use stays\n", STR_ARG(l->settings->name),
+                   STR_ARG(l->tls_problem));
+        tell(rl, &(struct link_message){
+                     .kind = LINK_LISTENER, .generation = new->number, .name = l->settings->name});
     }
 }
 
-static void swap(struct reload *rl, struct str text)
+static void swap(struct reload *rl)
 {
     struct relay *r = rl->relay;
     struct generation *old = r->current, *new = rl->making;
@@ -192,7 +211,7 @@ static void swap(struct reload *rl, struct str text)
     rl->making = NULL;
     new->judges = judges_create(r, rl->template, wanted);
     rl->template = -1;
-    if (old) keep_old_certificates(old, new);
+    if (old) keep_old_certificates(rl, old, new);
     r->current = new;
     for (size_t i = 0; i < new->settings.listener_count; i++) receive_open(&new->listeners[i]);
     if (old) {
@@ -201,18 +220,24 @@ static void swap(struct reload *rl, struct str text)
         judges_retire(old->judges);
         generation_unref(&old);
         deliver_generation_changed(r->deliver);
-    } else {
-        tell(rl, &(struct link_message){.kind = LINK_READY});
     }
-    events_note(r, EVENT_INFO, "generation %llu is in force", (unsigned long long)new->number);
-    answer_all(rl, true, text);
+    tell(rl, &(struct link_message){.kind = LINK_READY, .generation = new->number});
+    events_note(r, EVENT_INFO, "generation %llu is in force: %u rules", (unsigned long long)new->number,
+                (unsigned)rl->rules);
+    buf_printf(&rl->text, "generation %llu is in force: %u rule%s", (unsigned long long)new->number,
+               (unsigned)rl->rules, rl->rules == 1 ? "" : "s");
+    answer_all(rl, true, buf_str(&rl->text));
     queue_clamp(r->queue);
     queue_pump(r->queue);
 }
 
-static void commit(struct reload *rl, uint64_t number, struct str text)
+static void commit(struct reload *rl, uint64_t number, uint32_t rules, struct str text)
 {
     struct relay *r = rl->relay;
+    rl->rules = rules;
+    rl->text.n = 0;
+    buf_add(&rl->text, text);
+    if (text.n && text.p[text.n - 1] != '\n') buf_add_byte(&rl->text, '\n');
     if (!is_whole(rl, number)) {
         struct str why = str_of(rl->failure.text);
         events_note(r, EVENT_ERROR, "generation %llu is refused: %s", (unsigned long long)number, rl->failure.text);
@@ -223,11 +248,9 @@ static void commit(struct reload *rl, uint64_t number, struct str text)
     }
     if (!rl->queue_loaded) {
         rl->commit_waits = true;
-        rl->text.n = 0;
-        buf_add(&rl->text, text);
         return;
     }
-    swap(rl, text);
+    swap(rl);
 }
 
 void reload_queue_loaded(struct reload *rl, const char *failure)
@@ -239,7 +262,7 @@ void reload_queue_loaded(struct reload *rl, const char *failure)
     rl->queue_loaded = true;
     if (!rl->commit_waits) return;
     rl->commit_waits = false;
-    swap(rl, buf_str(&rl->text));
+    swap(rl);
 }
 
 /* --- the channel ---------------------------------------------------------------------------------------------------
@@ -260,7 +283,7 @@ static void said(struct reload *rl, const struct link_message *m, int fds[4])
             fds[0] = -1;
         }
         break;
-    case LINK_COMMIT: commit(rl, m->generation, m->text); break;
+    case LINK_COMMIT: commit(rl, m->generation, m->flags, m->text); break;
     case LINK_REFUSED:
         discard_making(rl);
         answer_all(rl, false, m->text);

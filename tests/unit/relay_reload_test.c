@@ -126,7 +126,8 @@ static void refused(void **state)
     struct net_stream *another = rig_session(&g, "10.0.0.1");
     assert_true(memory_is_open(another));
     rig_generation(&g, NULL);
-    assert_int_equal(m->supervisor.n, 0);
+    assert_int_equal(m->supervisor.n, 1);
+    assert_int_equal(m->supervisor.p[0], LINK_READY);
     rig_teardown(&g);
 }
 
@@ -139,8 +140,17 @@ static void certificates(void **state)
     rig_start(&g);
     rig_generation(&g, "good");
     struct net_stream *old = rig_session(&g, "10.0.0.1");
+    struct net_stream *c = memory_dial(g.memory, "control", "");
+    g.memory->peer_uid = 0;
+    memory_say(g.memory, c, "{\"v\":1,\"op\":\"reload\"}\n");
+    memory_run(g.memory);
+    g.memory->supervisor.n = 0;
     rig_generation(&g, "bad");
     assert_true(rig_log_has(&g, "the one in use stays"));
+    /* Whoever asked is told, and the supervisor, who keeps the good one for the next process. */
+    assert_non_null(strstr(memory_heard(c).p, "the one in use stays"));
+    assert_non_null(strstr(memory_heard(c).p, "generation 3 is in force"));
+    assert_int_equal(g.memory->supervisor.p[0], LINK_LISTENER);
     struct net_stream *sessions[] = {old, rig_session(&g, "10.0.0.1")};
     for (int i = 0; i < 2; i++) {
         memory_forget(sessions[i]);
@@ -152,6 +162,69 @@ static void certificates(void **state)
         memory_run(g.memory);
         assert_memory_equal(memory_heard(sessions[i]).p, "250", 3);
     }
+    rig_teardown(&g);
+}
+
+/* Without a good one before it, a bad certificate refuses the generation: never a listener without its STARTTLS. */
+static void certificate_at_the_start(void **state)
+{
+    (void)state;
+    struct rig g;
+    rig_setup(&g);
+    rig_start(&g);
+    g.memory->supervisor.n = 0;
+    rig_generation(&g, "bad"); /* the one in force has none */
+    assert_true(was_refused(&g, "listener \"inbound\": certificate: "));
+    struct net_stream *s = rig_session(&g, "10.0.0.1");
+    const char *got = rig_send(&g, s, "a@corp.example", "b@partner.example", rig_mail);
+    assert_memory_equal(got, "250", 3);
+    rig_teardown(&g);
+}
+
+/* A stop ends within 20 s whatever deliveries and clients do; what was accepted stays queued and goes out later. */
+static void stop_is_bounded(void **state)
+{
+    (void)state;
+    struct rig g;
+    rig_setup(&g);
+    rig_start(&g);
+    g.memory->servers[0].dot_reply = ""; /* never answers */
+    struct net_stream *s = rig_session(&g, "10.0.0.1");
+    assert_memory_equal(rig_send(&g, s, "a@corp.example", "b@partner.example", rig_mail), "250", 3);
+    assert_int_equal(memory_stored(g.memory), 1);
+    memory_link(g.memory, &(struct link_message){.kind = LINK_STOP}, NULL);
+    memory_run(g.memory);
+    assert_int_equal(g.stopped, -1);
+    memory_advance(g.memory, 9000);
+    assert_int_equal(g.stopped, -1); /* it is given its time */
+    memory_advance(g.memory, 2000);
+    assert_int_equal(g.stopped, 0);
+    assert_int_equal(memory_stored(g.memory), 1);
+    size_t before = rig_mails(&g, 0);
+    g.memory->servers[0].dot_reply = NULL;
+    rig_restart(&g);
+    memory_advance(g.memory, 1000);
+    assert_int_equal(rig_mails(&g, 0), before + 1);
+    assert_int_equal(memory_stored(g.memory), 0);
+    rig_teardown(&g);
+}
+
+/* A judge that hangs holds its client's answer, but no stop. */
+static void stop_with_a_hanging_judge(void **state)
+{
+    (void)state;
+    struct rig g;
+    bool hang = true;
+    rig_setup(&g);
+    g.memory->script = slow;
+    g.memory->script_owner = &hang;
+    rig_start(&g);
+    struct net_stream *s = rig_session(&g, "10.0.0.1");
+    rig_send(&g, s, "a@corp.example", "b@partner.example", rig_mail);
+    memory_link(g.memory, &(struct link_message){.kind = LINK_STOP}, NULL);
+    memory_advance(g.memory, 21000);
+    assert_int_equal(g.stopped, 0);
+    assert_int_equal(memory_stored(g.memory), 0);
     rig_teardown(&g);
 }
 
@@ -265,10 +338,12 @@ static void reload_is_answered(void **state)
     assert_int_equal(g.memory->supervisor.p[0], LINK_RELOAD);
     assert_string_equal(ask(&g, d, "{\"v\":1,\"op\":\"reload\"}"), "");
     rig_generation(&g, NULL);
-    check_str(memory_heard(c), "{\"v\":1,\"ok\":true}\n");
+    check_str(memory_heard(c), "{\"v\":1,\"ok\":true,\"text\":\"generation 2 is in force: 0 rules\"}\n");
     /* Who came later is answered by another. */
     check_str(memory_heard(d), "");
-    assert_int_equal(g.memory->supervisor.n, 2);
+    assert_int_equal(g.memory->supervisor.n, 3);
+    assert_int_equal(g.memory->supervisor.p[1], LINK_READY);
+    assert_int_equal(g.memory->supervisor.p[2], LINK_RELOAD);
     memory_link(
         g.memory,
         &(struct link_message){.kind = LINK_REFUSED, .generation = 3, .text = STR("rules.sluice:1:6: error E201: no")},
@@ -289,7 +364,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sessions_open),      cmocka_unit_test(after_the_dot),      cmocka_unit_test(refused),
         cmocka_unit_test(certificates),       cmocka_unit_test(connector_vanishes), cmocka_unit_test(control),
-        cmocka_unit_test(reload_is_answered),
+        cmocka_unit_test(reload_is_answered), cmocka_unit_test(certificate_at_the_start),
+        cmocka_unit_test(stop_is_bounded), cmocka_unit_test(stop_with_a_hanging_judge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
