@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/ip.h"
+#include "mail/address.h"
 #include "mail/domain.h"
 #include "mail/header_emit.h"
 #include "mail/status.h"
@@ -197,7 +198,12 @@ static bool convert(struct compiler *c, const struct param_row *p, const struct 
     if (p->type == TYPE_ADDRESS) {
         bool whole = a->literal->kind == LITERAL_TEXT && !value_parse(c, TYPE_ADDRESS, a->literal->text, out) &&
                      out->text.p[0] != '@';
-        return whole || tell_kind(c, p, a->span, "one whole address in quotes: \"a@b.example\"");
+        if (!whole) return tell_kind(c, p, a->span, "one whole address in quotes: \"a@b.example\"");
+        /* Mail goes to the local part as written: what case means there is the receiving host's affair (RFC 5321 section
+         * 2.4).  The domain is in its compared form, which every host can read. */
+        out->text = arena_printf(c->a, "%.*s@%.*s", STR_ARG(address_local(a->literal->text)),
+                                 STR_ARG(address_domain(out->text)));
+        return true;
     }
     if (!value_literal(c, a->literal, p->type, of, out)) return false;
     if ((p->type == TYPE_SIZE || p->type == TYPE_DURATION || p->type == TYPE_NUMBER) && out->number < 0) {
@@ -239,6 +245,16 @@ static size_t next_place(const struct argument_rows *rows, const struct bound *o
     return rows->n;
 }
 
+/* `require_tls verified encrypt`: a word of a place that another word has taken. */
+static const struct bound *taken_place(const struct argument_rows *rows, struct str word, const struct bound *out)
+{
+    for (size_t i = 0; i < rows->n; i++) {
+        const struct param_row *p = &rows->params[i];
+        if (p->positional && p->type == TYPE_WORD && out[i].value && vocabulary_has_word(p->words, word)) return &out[i];
+    }
+    return NULL;
+}
+
 static bool place_unnamed(struct compiler *c, const struct argument_rows *rows, const struct ast_argument *a,
                           struct bound *out)
 {
@@ -249,6 +265,12 @@ static bool place_unnamed(struct compiler *c, const struct argument_rows *rows, 
         if (rows->action && words_find_action(a->name) != WORDS_NONE) return tell_unknown(c, rows, a);
         struct diag *d = diag_add(c->d, DIAG_E206, a->span, "%s knows no `%.*s`", rows->what, STR_ARG(a->name));
         diag_fix(c->d, d, "it knows:", "%s", rows->params[i].words);
+        return false;
+    }
+    const struct bound *taken = name ? taken_place(rows, a->name, out) : NULL;
+    if (taken) {
+        struct diag *d = diag_add(c->d, DIAG_E220, a->span, "`%s` is given twice", rows->params[taken - out].name);
+        diag_note(c->d, d, taken->span, "it is here already");
         return false;
     }
     if (name && (i == rows->n || (rows->params[i].type != TYPE_WORD && rows->params[i].type != TYPE_NAME))) {

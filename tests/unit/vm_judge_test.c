@@ -101,6 +101,14 @@ static void redirects(void **state)
     assert_int_equal(j.verdict->recipient_count, 2); /* joined, not doubled */
     assert_int_equal(fate(&j, C), DISPOSITION_REDIRECT);
     judged_free(&j);
+    /* Delivered to as written, compared in the canonical form. */
+    run(&j,
+        "when recipient is \"c@corp.example\" then redirect to \"Desk.One@Other.Example\"\n"
+        "when recipient is \"desk.one@other.example\" then copy to \"DESK.one@other.example\", require_tls verified",
+        SECRET);
+    assert_int_equal(j.verdict->recipient_count, 3);
+    assert_int_equal(peer(&j, "Desk.One@other.example"), TLS_PEER_VERIFIED);
+    judged_free(&j);
 }
 
 static void copies_get_earlier_protection(void **state)
