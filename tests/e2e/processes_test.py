@@ -5,6 +5,8 @@ import pathlib
 import re
 import signal
 import socket
+import tempfile
+import time
 
 from relay import SANITIZED, Relay, Sink, Skip, equal, main, test, wait_until
 
@@ -128,6 +130,27 @@ def relay_killed():
         wait_until(again, "mail is taken again")
         wait_until(lambda: {m.headers.split(b"Subject: ")[1].split(b"\r\n")[0] for m in sink.messages}
                    >= {b"n%d" % n for n in range(20)} | {b"after"}, "every message")
+
+
+@test
+def stuck_next_host():
+    """SIGTERM while a next host says nothing: sluiced ends in time by itself, and the mail goes out after the next start"""
+    with socket.create_server(("127.0.0.1", 0)) as silent, tempfile.TemporaryDirectory(prefix="sluice-e2e-") as folder:
+        port = silent.getsockname()[1]
+        connectors = {"default": f'host "127.0.0.1" port {port} tls opportunistic'}
+        with Relay(RULES, connectors=connectors, folder=folder) as relay:
+            equal(relay.send("stuck")[0], 250)
+            held, _ = silent.accept()
+            began = time.monotonic()
+            relay.process.send_signal(signal.SIGTERM)
+            equal(relay.process.wait(25), 0, "exit status")
+            assert time.monotonic() - began > 5, "it is given some time"
+            assert not any("did not end in time" in line for line in relay.log), relay.log[-5:]
+            held.close()
+        with Sink() as sink:
+            connectors = {"default": f'host "127.0.0.1" port {sink.port} tls opportunistic'}
+            with Relay(RULES, connectors=connectors, folder=folder):
+                assert b"Subject: stuck" in sink.wait()[0].content
 
 
 @test

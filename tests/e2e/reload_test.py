@@ -1,8 +1,12 @@
 #!/usr/bin/python3
 """Hot reload: a message is judged by one generation, sessions survive, a bad set changes nothing."""
+import os
+import pathlib
 import signal
+import ssl
+import tempfile
 
-from relay import SANITIZED, Relay, Sink, equal, main, test, wait_until
+from relay import SANITIZED, Certificates, Relay, Sink, equal, main, test, wait_until
 
 RELOADS = 40 if SANITIZED else 200
 
@@ -11,6 +15,23 @@ def stamped(generation, letter):
     """A set whose two rules stamp the same thing: seen apart, the two headers would differ."""
     return (f'rule "first" when always then set_header "X-First" "{letter}{generation}"\n'
             f'rule "second" when always then set_header "X-Second" "{letter}{generation}"\n')
+
+
+def taken(relay):
+    try:
+        return relay.send("again")[0] == 250
+    except OSError:
+        return False
+
+
+def offered(relay):
+    """STARTTLS works."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    client = relay.smtp()
+    client.ehlo("client.test")
+    equal(client.starttls(context=context)[0], 220)
+    client.quit()
 
 
 def begin(relay, upto):
@@ -107,6 +128,37 @@ def bad_start():
             raise AssertionError("it started")
         finally:
             relay.stop()
+
+
+@test
+def bad_certificate():
+    """a certificate that does not parse: exit 78 at the start; at a reload the good one stays and the answer says so"""
+    with Sink() as sink, tempfile.TemporaryDirectory(prefix="sluice-e2e-") as folder:
+        certificate, key = Certificates(folder).issue("relay.test")
+        good = pathlib.Path(certificate).read_text()
+        listener = f'certificate "{certificate}" key "{key}"'
+        with Relay("", sink, listener=listener) as relay:
+            pathlib.Path(certificate).write_text("no certificate\n")
+            answer = relay.sluice("reload").stdout
+            assert "the one in use stays" in answer and "generation 2 is in force: 0 rules" in answer, answer
+            offered(relay)
+            # The next relay process is given the good one too.
+            os.kill(relay.children()["sluiced-relay"][0], signal.SIGKILL)
+            wait_until(lambda: taken(relay), "mail is taken again")
+            offered(relay)
+        relay = Relay("", sink, listener=listener)
+        try:
+            relay.start()
+        except AssertionError as said:
+            assert "certificate" in str(said), said
+            equal(relay.process.wait(10), 78, "exit status")
+        else:
+            raise AssertionError("it started")
+        finally:
+            relay.stop()
+        pathlib.Path(certificate).write_text(good)
+        with Relay("", sink, listener=listener) as relay:
+            offered(relay)
 
 
 if __name__ == "__main__":
