@@ -77,6 +77,27 @@ static bool right_field(struct compiler *c, const struct field_use *f, const str
     return true;
 }
 
+/* A name that is neither field, list nor definition: a mistyped one, or a text whose quotes were forgotten. */
+static bool tell_unknown_value(struct compiler *c, enum value_type type, const char *wanted, const struct ast_value *v,
+                               const char *open, const char *close)
+{
+    struct str name = v->field->name;
+    struct diag *d = diag_add(c->d, DIAG_E200, v->span, "there is no %s `%.*s`", wanted, STR_ARG(name));
+    struct str near = names_suggest(c, name);
+    if (near.n) diag_fix(c->d, d, "did you mean:", "%.*s", STR_ARG(near));
+    bool address = type == TYPE_ADDRESS && str_find_byte(name, '.') != STR_NPOS;
+    if (type == TYPE_TEXT || type == TYPE_DOMAIN || address) {
+        diag_fix(c->d, d, "a text stands in quotes:", "%s\"%s%.*s\"%s", open, address ? "@" : "", STR_ARG(name), close);
+    }
+    return false;
+}
+
+static bool is_unknown(struct compiler *c, const struct ast_value *v)
+{
+    struct word_field word;
+    return v->field && !v->field->text && !words_find_field(v->field->name, &word) && !names_find(c, v->field->name);
+}
+
 /* A name on the right side that is neither a word nor a list is a field, or a mistake. */
 static bool is_list_name(struct compiler *c, const struct ast_value *v)
 {
@@ -160,16 +181,8 @@ static bool add_value(struct compiler *c, const struct field_use *f, enum relati
         return ok;
     }
     if (!is_list_name(c, v)) {
-        struct word_field word;
-        struct diag *d;
-        if (words_find_field(v->field->name, &word)) {
-            d = diag_add(c->d, DIAG_E203, v->span,
-                         "a field cannot stand among the values of a set: write a test of its own");
-        } else {
-            d = diag_add(c->d, DIAG_E200, v->span, "there is no list `%.*s`", STR_ARG(v->field->name));
-            if (type == TYPE_TEXT || type == TYPE_DOMAIN)
-                diag_fix(c->d, d, "a text stands in quotes:", "\"%.*s\"", STR_ARG(v->field->name));
-        }
+        if (is_unknown(c, v)) return tell_unknown_value(c, type, "list", v, "", "");
+        diag_add(c->d, DIAG_E203, v->span, "a field cannot stand among the values of a set: write a test of its own");
         return false;
     }
     struct name *n = names_list(c, v->field->name, v->span);
@@ -194,7 +207,8 @@ static bool set_operand(struct compiler *c, const struct field_use *f, enum rela
         if (!is_list_name(c, only)) {
             struct word_field word;
             if (r == REL_EQUAL && words_find_field(only->field->name, &word)) return right_field(c, f, only, t);
-            return names_list(c, only->field->name, only->span) != NULL; /* which tells that there is none */
+            if (is_unknown(c, only)) return tell_unknown_value(c, type, "list", only, "(", ")");
+            return names_list(c, only->field->name, only->span) != NULL; /* which tells what else it is */
         }
         struct name *n = names_list(c, only->field->name, only->span);
         if (!n) return false;
@@ -259,6 +273,7 @@ static bool value_operand(struct compiler *c, const struct field_use *f, enum re
         names_find(c, v->field->name)->used = true;
         return false;
     }
+    if (is_unknown(c, v)) return tell_unknown_value(c, type, "field or definition", v, "", "");
     return right_field(c, f, v, t);
 }
 

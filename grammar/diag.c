@@ -44,13 +44,16 @@ static struct str format_text(struct arena *a, const char *format, va_list args)
     return arena_str(a, (struct str){text, length});
 }
 
-static struct diag *find_same(struct diags *d, enum diag_code code, struct span at)
+/* Said already: the same of this place; or another error, of a place that could not be read in the first place. */
+static bool is_told(const struct diags *d, enum diag_code code, struct span at)
 {
     for (size_t i = d->list.n; i-- > 0;) {
-        struct diag *e = d->list.v[i];
-        if (e->code == code && e->span.source == at.source && e->span.from == at.from && e->span.to == at.to) return e;
+        const struct diag *e = d->list.v[i];
+        if (e->span.source != at.source || e->span.from != at.from || e->span.to != at.to) continue;
+        bool unread = codes[e->code].id[1] == '1' && codes[code].severity == SEVERITY_ERROR; /* E1xx: syntax */
+        if (e->code == code || unread) return true;
     }
-    return NULL;
+    return false;
 }
 
 /* A record that nobody reads: what follows a full list, or a repetition, may write into it. */
@@ -66,7 +69,7 @@ struct diag *diag_add(struct diags *d, enum diag_code code, struct span at, cons
 {
     bool is_error = codes[code].severity == SEVERITY_ERROR;
     size_t *count = is_error ? &d->errors : &d->warnings;
-    if (find_same(d, code, at)) return spare(d);
+    if (is_told(d, code, at)) return spare(d);
     if (*count >= (is_error ? ERRORS_KEPT : WARNINGS_KEPT)) return ++*count, spare(d);
     struct diag *e = ARENA_NEW(d->arena, struct diag);
     e->code = code;
