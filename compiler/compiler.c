@@ -55,6 +55,7 @@ struct program *compiler_compile(const struct compile_input *in, struct diags *d
     map_free(&c.names);
     map_free(&c.connectors);
     map_free(&c.rule_names);
+    map_free(&c.rule_copies);
     VEC_FREE(&c.lines);
     VEC_FREE(&c.units);
     VEC_FREE(&c.items);

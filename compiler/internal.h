@@ -34,6 +34,7 @@ struct unit {
 struct line_index {
     uint32_t *starts;
     uint32_t n;
+    uint32_t *characters; /* before each CHARACTER_STRIDE-th byte, so that a place on a long line is found at once */
 };
 
 /* --- pool.c: the program's tables under construction, equal rows kept once --- */
@@ -124,6 +125,7 @@ struct compiler {
     struct map names;           /* -> struct name */
     struct map connectors;      /* name -> struct ast_item */
     struct map rule_names;      /* name or identity -> struct ast_item */
+    struct map rule_copies;     /* identity of a nameless rule written twice -> the number of its last copy */
     struct str *candidates;     /* for suggestions, made when first asked for */
     size_t candidate_count;
     uint32_t depth; /* of check_condition */

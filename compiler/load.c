@@ -119,6 +119,23 @@ struct source *load_source(struct compiler *c, struct str path, struct span at)
     return s;
 }
 
+enum { CHARACTER_STRIDE = 1024 };
+
+/* The characters of s that begin at from … to - 1. */
+static uint32_t characters_in(struct str s, size_t from, size_t to)
+{
+    uint32_t n = 0;
+    for (size_t k = from; k < to && k < s.n; k++) n += ((unsigned char)s.p[k] & 0xc0) != 0x80;
+    return n;
+}
+
+static uint32_t characters_before(const struct line_index *x, struct str s, size_t at)
+{
+    if (at > s.n) at = s.n;
+    size_t mark = at / CHARACTER_STRIDE;
+    return x->characters[mark] + characters_in(s, mark * CHARACTER_STRIDE, at);
+}
+
 static const struct line_index *lines_of(struct compiler *c, const struct source *s)
 {
     size_t i = s->number - c->first_source;
@@ -132,6 +149,12 @@ static const struct line_index *lines_of(struct compiler *c, const struct source
         if (s->text.p[k] == '\n') x->starts[line++] = (uint32_t)(k + 1);
     }
     x->n = (uint32_t)n;
+    size_t marks = s->text.n / CHARACTER_STRIDE + 1;
+    x->characters = ARENA_ARRAY(c->a, uint32_t, marks);
+    for (size_t k = 1; k < marks; k++) {
+        size_t from = (k - 1) * CHARACTER_STRIDE;
+        x->characters[k] = x->characters[k - 1] + characters_in(s->text, from, from + CHARACTER_STRIDE);
+    }
     return x;
 }
 
@@ -171,10 +194,7 @@ struct origin load_origin(struct compiler *c, struct span at)
         else
             high = middle;
     }
-    uint32_t column = 1;
-    for (uint32_t k = x->starts[low]; k < at.from && k < s->text.n; k++) {
-        column += ((unsigned char)s->text.p[k] & 0xc0) != 0x80;
-    }
+    uint32_t column = 1 + characters_before(x, s->text, at.from) - characters_before(x, s->text, x->starts[low]);
     return (struct origin){s->number - c->first_source, low + 1, column,
                            one_line(c, str_slice(s->text, at.from, at.to))};
 }

@@ -146,9 +146,11 @@ static bool take_identity(struct compiler *c, const struct ast_item *item, struc
     struct diag *d = diag_add(c->d, DIAG_W305, heading(item), "the same rule is written twice");
     diag_note(c->d, d, heading(other), "it is here already");
     struct str base = out->identity;
-    for (unsigned n = 2; map_has(&c->rule_names, out->identity); n++) {
-        out->identity = arena_printf(c->a, "%.*s-%u", STR_ARG(base), n);
+    uintptr_t copy = (uintptr_t)map_get(&c->rule_copies, base);
+    for (copy = copy ? copy : 1; map_has(&c->rule_names, out->identity);) {
+        out->identity = arena_printf(c->a, "%.*s-%u", STR_ARG(base), (unsigned)++copy);
     }
+    map_put(&c->rule_copies, base, (void *)copy); /* the next one need not try them all */
     map_put(&c->rule_names, out->identity, (void *)item);
     return true;
 }

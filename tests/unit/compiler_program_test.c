@@ -253,6 +253,47 @@ static void large_sets_compile_quickly(void **state)
     buf_free(&list);
 }
 
+static double seconds_of(struct compiled *c, struct str text)
+{
+    struct timespec from, to;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+    compiled_open(c, text);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+    return (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
+}
+
+/* The same nameless rule again and again, and one line of many tests: each place and name is found at once. */
+static void odd_shapes_compile_quickly(void **state)
+{
+    (void)state;
+    struct buf copies = {0}, line = {0};
+    for (int i = 0; i < 5000; i++) buf_printf(&copies, "when authenticated then stop\n");
+    buf_printf(&line, "when subject contains \"\u00fc\"");
+    size_t last = 0; /* where the last test begins */
+    for (int i = 0; i < 20000; i++) {
+        last = line.n + 4;
+        buf_printf(&line, " or subject contains \"a%d\"", i);
+    }
+    buf_printf(&line, " then stop");
+    struct compiled c;
+    double seconds = seconds_of(&c, buf_str(&copies));
+    assert_non_null(c.program);
+    assert_int_equal(c.program->rules_count, 5000);
+    assert_true(str_ends(c.program->rules[4999].identity, STR("-5000")));
+    compiled_close(&c);
+    seconds += seconds_of(&c, buf_str(&line));
+    assert_non_null(c.program);
+    /* Columns count characters from 1, and the line begins with one of two bytes. */
+    assert_int_equal(c.program->tests[c.program->tests_count - 1].origin.column, last);
+    compiled_close(&c);
+    print_message("5,000 copies and 20,000 tests on a line: %.2f s of CPU\n", seconds);
+#ifndef SLUICE_SANITIZED
+    assert_true(seconds < 1.5);
+#endif
+    buf_free(&copies);
+    buf_free(&line);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +306,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_loaded_is_told),
         cmocka_unit_test(blown_up_definitions_are_refused),
         cmocka_unit_test(large_sets_compile_quickly),
+        cmocka_unit_test(odd_shapes_compile_quickly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
