@@ -1,5 +1,6 @@
 #include "compiler/internal.h"
 
+#include "mail/header_emit.h"
 #include "mail/status.h"
 
 /* The rows that have rules of their own. */
@@ -21,23 +22,11 @@ enum {
     PARAMS_END = 255
 };
 
-/* LANGUAGE section 4: what a rule may not touch. */
-static bool header_is_forbidden(struct str name)
-{
-    static const char *const names[] = {
-        "received", "return-path", "dkim-signature", "content-type", "content-transfer-encoding", "mime-version"};
-    if (str_starts_nocase(name, STR("arc-"))) return true;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (str_eq_nocase(name, str_of(names[i]))) return true;
-    }
-    return false;
-}
-
 static bool check_headers(struct compiler *c, const struct action_row *row, const struct bound *b)
 {
     for (size_t i = 0; i < row->param_count; i++) {
         if (row->params[i].type != TYPE_TEXT || !str_eq(str_of(row->params[i].words), STR("header"))) continue;
-        if (!b[i].value || !header_is_forbidden(b[i].constant.text)) continue;
+        if (!b[i].value || !header_name_is_protected(b[i].constant.text)) continue;
         diag_add(c->d, DIAG_E226, b[i].value->span, "a rule may not touch `%.*s`", STR_ARG(b[i].constant.text));
         return false;
     }

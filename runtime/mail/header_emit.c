@@ -23,6 +23,15 @@ bool header_name_is_valid(struct str name)
     return true;
 }
 
+bool header_name_is_protected(struct str name)
+{
+    static const char *const names[] = {"Received", "Return-Path", "DKIM-Signature", "Content-Type",
+                                        "Content-Transfer-Encoding", "MIME-Version"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (str_eq_nocase(name, str_of(names[i]))) return true;
+    return str_starts_nocase(name, STR("ARC-"));
+}
+
 /* --- the value, before it is written ---------------------------------------------------------------------------- */
 
 /* Ends a line, or begins one, for somebody: C0 and C1 controls, DEL, line and paragraph separator. */

@@ -17,6 +17,9 @@ enum {
 };
 
 bool header_name_is_valid(struct str name); /* ftext, 1 to 76 octets: RFC 5322 section 3.6.8 */
+/* Fields no rule may touch (LANGUAGE section 4): Received, Return-Path, DKIM-Signature, ARC-*, Content-Type,
+ * Content-Transfer-Encoding, MIME-Version.  The compiler refuses them, and message/edits makes no edit of them. */
+bool header_name_is_protected(struct str name);
 
 /* Appends "Name: value CR LF".  The value is UTF-8 text; what is not becomes U+FFFD; blanks at its ends are dropped.
  * False, and nothing appended, for an invalid name, and for a structured value that has a token over 900 octets or

@@ -101,23 +101,11 @@ static size_t row_find(struct str label)
 
 bool charset_is_known(struct str label) { return row_find(label) != ROWS; }
 
-size_t charset_ascii_prefix(struct str s)
-{
-    size_t i = 0;
-    for (; i + 8 <= s.n; i += 8) {
-        uint64_t word;
-        memcpy(&word, s.p + i, 8);
-        if (word & UINT64_C(0x8080808080808080)) break;
-    }
-    while (i < s.n && (unsigned char)s.p[i] < 0x80) i++;
-    return i;
-}
-
 bool charset_is_plain(struct str label, struct str bytes)
 {
     size_t row = row_find(label);
     if (row == ROWS || !rows[row].plain) return false;
-    size_t ascii = charset_ascii_prefix(bytes);
+    size_t ascii = str_ascii_prefix(bytes);
     return ascii == bytes.n || ((row == CHARSET_UTF8 || row == CHARSET_ASCII) && str_is_utf8(str_from(bytes, ascii)));
 }
 
@@ -165,7 +153,7 @@ static uint32_t add_utf8(struct str s, struct buf *out)
 {
     uint32_t flags = 0;
     while (s.n) {
-        size_t ok = charset_ascii_prefix(s);
+        size_t ok = str_ascii_prefix(s);
         int step = 0;
         while (ok < s.n && (step = utf8_step((const unsigned char *)s.p + ok, s.n - ok)) > 0) ok += (size_t)step;
         buf_add(out, str_slice(s, 0, ok));
@@ -186,7 +174,7 @@ static void add_1252(struct str s, struct buf *out)
                                       0x90,   0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
                                       0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0x9d,   0x017e, 0x0178};
     while (s.n) {
-        size_t ascii = charset_ascii_prefix(s);
+        size_t ascii = str_ascii_prefix(s);
         buf_add(out, str_slice(s, 0, ascii));
         s = str_from(s, ascii);
         for (; s.n && (unsigned char)s.p[0] >= 0x80; s.p++, s.n--) {
@@ -198,7 +186,7 @@ static void add_1252(struct str s, struct buf *out)
 
 static void add_guessed(struct str s, struct buf *out)
 {
-    size_t ascii = charset_ascii_prefix(s);
+    size_t ascii = str_ascii_prefix(s);
     if (ascii == s.n || str_is_utf8(str_from(s, ascii)))
         buf_add(out, s);
     else
@@ -270,6 +258,6 @@ uint32_t charset_decode(struct str label, struct str bytes, struct buf *out)
         add_guessed(bytes, out);
         return row == CHARSET_ASCII ? 0 : UNREADABLE_CHARSET;
     }
-    if (rows[row].plain && charset_ascii_prefix(bytes) == bytes.n) return buf_add(out, bytes), 0;
+    if (rows[row].plain && str_ascii_prefix(bytes) == bytes.n) return buf_add(out, bytes), 0;
     return add_with_iconv(row, bytes, out);
 }

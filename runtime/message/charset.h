@@ -26,9 +26,6 @@ uint32_t charset_decode(struct str label, struct str bytes, struct buf *out);
  * the caller may use them in place. */
 bool charset_is_plain(struct str label, struct str bytes);
 
-/* The length of the longest prefix of `s` that is ASCII. */
-size_t charset_ascii_prefix(struct str s);
-
 /* Appends the code point as UTF-8; U+FFFD for surrogates and what lies beyond U+10FFFF. */
 void utf8_add(struct buf *out, uint32_t code_point);
 /* The largest n <= most that ends no sequence in its middle, for valid UTF-8. */

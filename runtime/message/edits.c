@@ -47,15 +47,6 @@ struct edits {
 
 /* --- lists ------------------------------------------------------------------------------------------------------- */
 
-bool edits_name_is_protected(struct str name)
-{
-    static const char *const names[] = {"Received", "Return-Path", "DKIM-Signature", "Content-Type",
-                                        "Content-Transfer-Encoding", "MIME-Version"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (str_eq_nocase(name, str_of(names[i]))) return true;
-    return str_starts_nocase(name, STR("ARC-"));
-}
-
 /* Fields whose value is tokens, not text: encoded-words may not stand just anywhere in them (RFC 2047 section 5). */
 static bool is_structured(struct str name)
 {
@@ -88,7 +79,7 @@ const struct edits *edits_add(struct arena *a, const struct edits *before, enum 
                               struct str value)
 {
     if (kind == EDIT_PREPEND_SUBJECT) name = STR("Subject");
-    if (edits_count(before) >= EDITS_MAX || !header_name_is_valid(name) || edits_name_is_protected(name)) return NULL;
+    if (edits_count(before) >= EDITS_MAX || !header_name_is_valid(name) || header_name_is_protected(name)) return NULL;
     struct edits *e = ARENA_NEW(a, struct edits);
     e->before = before;
     e->kind = (uint8_t)kind;

@@ -25,15 +25,11 @@ struct edits; /* a list; NULL is empty */
 enum { EDITS_MAX = 1000 };
 
 /* The list with one edit more.  `name` and `value` (UTF-8) are copied into the arena.  NULL when the edit may not be
- * made: the list is full, the name is no field name (header_name_is_valid), or the name is protected (below). */
+ * made: the list is full, the name is no field name (header_name_is_valid), or it is protected (header_name_is_protected). */
 const struct edits *edits_add(struct arena *a, const struct edits *before, enum edit_kind kind, struct str name,
                               struct str value);
 size_t edits_count(const struct edits *e);
 bool edits_equal(const struct edits *a, const struct edits *b); /* the same edits in the same order */
-
-/* Fields no rule may touch (LANGUAGE section 4): Received, Return-Path, DKIM-Signature, ARC-*, Content-Type,
- * Content-Transfer-Encoding, MIME-Version. */
-bool edits_name_is_protected(struct str name);
 
 /* The header as it looks after the edits: as the functions of message/message.h without `_edited`, with which they
  * agree for NULL.  A value that an edit wrote is seen as a parser of the written message will see it. */
