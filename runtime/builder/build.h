@@ -21,8 +21,9 @@ struct program *build_compile(const char *path, struct buf *diagnostics);
 struct program *build_decode(struct str bytes, struct err *e);
 
 /* The relay's settings from a program's declarations, the defaults of stdlib/declarations.def applied.  Views live in `a`
- * and in the program.  False with *e (EX_CONFIG) when a declaration that must be there is missing: it needs a relay and a
- * listener. */
+ * and in the program.  False with *e (EX_CONFIG) when a declaration cannot be used; settings_declared is content with
+ * what there is, which may be nothing, and settings_from_program demands a relay and a listener. */
+bool settings_declared(struct arena *a, const struct program *p, struct settings *out, struct err *e);
 bool settings_from_program(struct arena *a, const struct program *p, struct settings *out, struct err *e);
 
 /* What a start would make of the configuration: true when nothing stands in its way; *diagnostics holds what there is to

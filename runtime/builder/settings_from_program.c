@@ -203,22 +203,26 @@ static bool read_declaration(struct reading *r, struct settings *out)
     }
 }
 
-bool settings_from_program(struct arena *a, const struct program *p, struct settings *out, struct err *e)
+bool settings_declared(struct arena *a, const struct program *p, struct settings *out, struct err *e)
 {
-    uint32_t count[DECLARATION_COUNT] = {0};
     memset(out, 0, sizeof *out);
-    for (uint32_t i = 0; i < p->declarations_count; i++)
-        if (p->declarations[i].declaration < DECLARATION_COUNT) count[p->declarations[i].declaration]++;
-    if (!count[DECLARATION_RELAY])
-        return err_set(e, EX_CONFIG, "the configuration declares no relay: relay hostname \"…\"");
-    if (!count[DECLARATION_LISTENER])
-        return err_set(e, EX_CONFIG, "the configuration declares no listener: listener \"inbound\" address \"…\"");
-    out->listeners = ARENA_ARRAY(a, struct listener_settings, count[DECLARATION_LISTENER]);
-    out->connectors = ARENA_ARRAY(a, struct connector_settings, count[DECLARATION_CONNECTOR] + 1u);
+    out->listeners = ARENA_ARRAY(a, struct listener_settings, p->declarations_count + 1u);
+    out->connectors = ARENA_ARRAY(a, struct connector_settings, p->declarations_count + 1u);
     read_retry(&(struct reading){a, p, NULL, DECLARATION_RETRY, e}, out);
     for (uint32_t i = 0; i < p->declarations_count; i++) {
         struct reading r = {a, p, &p->declarations[i], p->declarations[i].declaration, e};
         if (!read_declaration(&r, out)) return false;
     }
+    return true;
+}
+
+bool settings_from_program(struct arena *a, const struct program *p, struct settings *out, struct err *e)
+{
+    bool relay = false;
+    for (uint32_t i = 0; i < p->declarations_count; i++) relay |= p->declarations[i].declaration == DECLARATION_RELAY;
+    if (!relay) return err_set(e, EX_CONFIG, "the configuration declares no relay: relay hostname \"…\"");
+    if (!settings_declared(a, p, out, e)) return false;
+    if (!out->listener_count)
+        return err_set(e, EX_CONFIG, "the configuration declares no listener: listener \"inbound\" address \"…\"");
     return true;
 }

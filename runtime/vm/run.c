@@ -170,8 +170,8 @@ static void audit(struct pass *s, const struct rule *r)
         uint8_t role = j->program->vocabulary->audit_roles[x->action->action];
         bool tells = role == AUDIT_TELLS && r->mode == MODE_AUDIT_AND_NOTIFY;
         if (role == AUDIT_SHADOWS || tells) apply_action(j, a, s->who);
+        if (j->trace) record_actions(j, j->rule_index, a, s->who, !tells);
         if (role == AUDIT_SHADOWS) continue;
-        if (j->trace) record_actions(j, j->rule_index, a, s->who, true);
         if (!tells)
             plan_note(j, NOTE_AUDIT, s->who, x->action->origin.text.n ? x->action->origin.text : str_of(x->row->name));
     }

@@ -37,7 +37,7 @@ struct trace_rule {
 struct trace_action {
     uint32_t rule, action; /* indexes into program.rules, program.actions */
     uint32_t recipient;
-    bool audit;
+    bool audit; /* not carried out; a mark is then seen by audit rules only */
 };
 /* One fact of the message. */
 struct trace_fact {

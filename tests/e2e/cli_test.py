@@ -111,6 +111,26 @@ def judge_verdicts():
 
 
 @test
+def judge_without_a_listener():
+    """judge: what a file of rules declares counts, though no relay could start from it"""
+    rules = write("inside.sluice", 'list ours of domain = "corp.example"\nrelay hostname "r.example" internal ours\n'
+                  'rule "out" when recipient.scope is outside then mark "out"\n')
+    got = judge(rules, EXAMPLES / "mail" / "secret.eml", "--to", "bob@clear.example", "--to", "dave@corp.example")
+    equal(got["rules"][0]["answer"], {"bob@clear.example": "yes", "dave@corp.example": "no"})
+
+
+@test
+def judge_audit():
+    """judge: audit tells every action as not done, the mark too; audit_and_notify does log"""
+    rules = write("audit.sluice", 'rule "a" mode audit when always then mark "m", drop\n'
+                  'rule "n" mode audit_and_notify when marked "m" then log "seen", drop\n')
+    bob = judge(rules, EXAMPLES / "mail" / "secret.eml", "--to", "bob@clear.example")["recipients"]["bob@clear.example"]
+    equal(bob["verdict"], "deliver")
+    equal([(a["action"], a.get("audit", False)) for a in bob["actions"]],
+          [("mark", True), ("drop", True), ("log", False), ("drop", True)])
+
+
+@test
 def judge_text():
     """judge for people: rule, test, value and verdict can be read"""
     done = sluice("judge", EXAMPLES / "relay.sluice", EXAMPLES / "mail" / "secret.eml", "--from", "alice@corp.example", "--to",
