@@ -126,7 +126,7 @@ int judge_main(int argc, char **argv)
     struct arena *a = arena_create();
     struct settings s = {0};
     struct err e = {0};
-    /* A file of rules need not declare a whole relay: what it does declare counts; without `internal` nobody is inside. */
+    /* A file of rules need not declare a whole relay.  What it declares counts; without `internal` nobody is inside. */
     struct judge *j = settings_declared(a, p, &s, &e) ? judge_create(p, &s, &e) : NULL;
     status = j ? judge_one(j, p, &s, argv[2], &o) : fail(&e);
     judge_free(&j);

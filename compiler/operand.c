@@ -85,8 +85,9 @@ static bool tell_unknown_value(struct compiler *c, enum value_type type, const c
     struct diag *d = diag_add(c->d, DIAG_E200, v->span, "there is no %s `%.*s`", wanted, STR_ARG(name));
     struct str near = names_suggest(c, name);
     if (near.n) diag_fix(c->d, d, "did you mean:", "%.*s", STR_ARG(near));
-    bool address = type == TYPE_ADDRESS && str_find_byte(name, '.') != STR_NPOS;
-    if (type == TYPE_TEXT || type == TYPE_DOMAIN || address) {
+    /* A name alone behind `in` is a list's rather than a text, unless it looks like a domain. */
+    bool dotted = str_find_byte(name, '.') != STR_NPOS, address = type == TYPE_ADDRESS && dotted;
+    if (((type == TYPE_TEXT || type == TYPE_DOMAIN) && (dotted || !*open)) || address) {
         diag_fix(c->d, d, "a text stands in quotes:", "%s\"%s%.*s\"%s", open, address ? "@" : "", STR_ARG(name), close);
     }
     return false;

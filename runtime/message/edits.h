@@ -25,7 +25,8 @@ struct edits; /* a list; NULL is empty */
 enum { EDITS_MAX = 1000 };
 
 /* The list with one edit more.  `name` and `value` (UTF-8) are copied into the arena.  NULL when the edit may not be
- * made: the list is full, the name is no field name (header_name_is_valid), or it is protected (header_name_is_protected). */
+ * made: the list is full, the name is no field name (header_name_is_valid), or no rule may touch it
+ * (header_name_is_protected). */
 const struct edits *edits_add(struct arena *a, const struct edits *before, enum edit_kind kind, struct str name,
                               struct str value);
 size_t edits_count(const struct edits *e);
