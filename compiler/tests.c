@@ -82,7 +82,9 @@ static void tell_verb(struct compiler *c, const struct field_use *f, const struc
     struct diag *d;
     if (type == TYPE_YESNO) {
         d = diag_add(c->d, DIAG_E212, v->span, "`%.*s` says yes or no by itself and takes no verb", STR_ARG(name));
-        diag_fix(c->d, d, "", "%s%.*s", v->negated ? "not " : "", STR_ARG(name));
+        const struct ast_literal *text = f->ast->text;
+        diag_fix(c->d, d, "", text ? "%s%.*s \"%.*s\"" : "%s%.*s", v->negated ? "not " : "", STR_ARG(name),
+                 STR_ARG(text ? text->text : STR_NONE));
         return;
     }
     d = diag_add(c->d, DIAG_E202, v->span, "`%.*s` is %s, which `%s` cannot be asked of", STR_ARG(name),
