@@ -199,8 +199,8 @@ static bool convert(struct compiler *c, const struct param_row *p, const struct 
         bool whole = a->literal->kind == LITERAL_TEXT && !value_parse(c, TYPE_ADDRESS, a->literal->text, out) &&
                      out->text.p[0] != '@';
         if (!whole) return tell_kind(c, p, a->span, "one whole address in quotes: \"a@b.example\"");
-        /* Mail goes to the local part as written: what case means there is the receiving host's affair (RFC 5321 section
-         * 2.4).  The domain is in its compared form, which every host can read. */
+        /* Mail goes to the local part as written: what case means there is the receiving host's affair (RFC 5321
+         * section 2.4).  The domain is in its compared form, which every host can read. */
         out->text = arena_printf(c->a, "%.*s@%.*s", STR_ARG(address_local(a->literal->text)),
                                  STR_ARG(address_domain(out->text)));
         return true;
@@ -250,7 +250,8 @@ static const struct bound *taken_place(const struct argument_rows *rows, struct 
 {
     for (size_t i = 0; i < rows->n; i++) {
         const struct param_row *p = &rows->params[i];
-        if (p->positional && p->type == TYPE_WORD && out[i].value && vocabulary_has_word(p->words, word)) return &out[i];
+        if (p->positional && p->type == TYPE_WORD && out[i].value && vocabulary_has_word(p->words, word))
+            return &out[i];
     }
     return NULL;
 }
