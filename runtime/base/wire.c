@@ -1,15 +1,19 @@
 #include "base/wire.h"
 
+#include <endian.h>
 #include <string.h>
 
-static void put_le(struct buf *b, uint64_t v, size_t n)
+/* The low n bytes of v, least first; n is a constant where this is called, so each copy becomes one store. */
+static inline void put_le(struct buf *b, uint64_t v, size_t n)
 {
-    buf_reserve(b, n);
-    for (size_t i = 0; i < n; i++) b->p[b->n++] = (char)(v >> (8 * i));
+    uint64_t le = htole64(v);
+    if (b->cap - b->n < n) buf_reserve(b, n);
+    memcpy(b->p + b->n, &le, n);
+    b->n += n;
 }
 
-void wire_put_u8(struct buf *b, uint8_t v) { buf_add_byte(b, (char)v); }
-void wire_put_bool(struct buf *b, bool v) { buf_add_byte(b, v ? 1 : 0); }
+void wire_put_u8(struct buf *b, uint8_t v) { put_le(b, v, 1); }
+void wire_put_bool(struct buf *b, bool v) { put_le(b, v, 1); }
 void wire_put_u16(struct buf *b, uint16_t v) { put_le(b, v, 2); }
 void wire_put_u32(struct buf *b, uint32_t v) { put_le(b, v, 4); }
 void wire_put_u64(struct buf *b, uint64_t v) { put_le(b, v, 8); }
@@ -43,7 +47,7 @@ void wire_fail(struct wire *w) { w->failed = true; }
 bool wire_done(const struct wire *w) { return !w->failed && w->p == w->end; }
 
 /* The next n bytes, or NULL after latching the failure. */
-static const unsigned char *take(struct wire *w, size_t n)
+static inline const unsigned char *take(struct wire *w, size_t n)
 {
     if (w->failed || (size_t)(w->end - w->p) < n) {
         w->failed = true;
@@ -54,12 +58,12 @@ static const unsigned char *take(struct wire *w, size_t n)
     return at;
 }
 
-static uint64_t get_le(struct wire *w, size_t n)
+static inline uint64_t get_le(struct wire *w, size_t n)
 {
     const unsigned char *p = take(w, n);
-    uint64_t v = 0;
-    for (size_t i = 0; p && i < n; i++) v |= (uint64_t)p[i] << (8 * i);
-    return v;
+    uint64_t le = 0;
+    if (p) memcpy(&le, p, n);
+    return le64toh(le);
 }
 
 uint8_t wire_u8(struct wire *w) { return (uint8_t)get_le(w, 1); }

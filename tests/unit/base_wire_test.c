@@ -79,6 +79,92 @@ static void failure_latches(void **state)
     assert_true(wire_done(&w));
 }
 
+/* A record with one of everything, described once for both ways. */
+enum tone { TONE_LOW, TONE_HIGH, TONE_COUNT };
+struct note {
+    struct str text;
+    enum tone tone;
+};
+struct sheet {
+    bool loud;
+    uint8_t kind;
+    uint16_t page;
+    int32_t shift;
+    int64_t when;
+    char mark[3];
+    struct note *notes;
+    size_t note_count;
+};
+
+static void io_note(struct wire_io *io, struct note *n)
+{
+    io_str(io, &n->text);
+    IO_ENUM(io, n->tone, TONE_COUNT);
+}
+
+static void io_sheet(struct wire_io *io, struct sheet *s)
+{
+    io_tag(io, 'S');
+    io_bool(io, &s->loud);
+    io_enum(io, &s->kind, 3);
+    io_u16(io, &s->page);
+    io_i32(io, &s->shift);
+    io_i64(io, &s->when);
+    io_bytes(io, s->mark, sizeof s->mark);
+    io_demand(io, s->mark[0] == 'm');
+    IO_TABLE(io, s->notes, s->note_count, 4 + 1, io_note);
+}
+
+static bool read_sheet(struct arena *a, struct str bytes, struct sheet *out)
+{
+    struct wire w = wire_of(bytes);
+    *out = (struct sheet){0};
+    io_sheet(&(struct wire_io){.in = &w, .arena = a}, out);
+    return wire_done(&w);
+}
+
+static void one_description_serves_both_ways(void **state)
+{
+    (void)state;
+    /* Writing stores nothing: these could not be stored to. */
+    static const struct note notes[] = {{{"do", 2}, TONE_HIGH}, {{"", 0}, TONE_LOW}};
+    static const struct sheet sheet = {true, 2, 513, -2, INT64_MIN, {'m', 0, 'x'}, (struct note *)(uintptr_t)notes, 2};
+    static const char form[] = "S\1\2\1\2\xfe\xff\xff\xff\0\0\0\0\0\0\0\x80m\0x\2\0\0\0\2\0\0\0do\1\0\0\0\0";
+    struct arena *a = arena_create();
+    struct buf b = {0};
+    struct sheet got;
+    io_sheet(&(struct wire_io){.out = &b}, (struct sheet *)(uintptr_t)&sheet);
+    assert_int_equal(b.n, sizeof form);
+    assert_memory_equal(b.p, form, sizeof form);
+    assert_true(read_sheet(a, buf_str(&b), &got));
+    assert_true(got.loud && got.kind == 2 && got.page == 513 && got.shift == -2 && got.when == INT64_MIN);
+    assert_memory_equal(got.mark, "m\0x", 3);
+    assert_int_equal(got.note_count, 2);
+    check_str(got.notes[0].text, "do");
+    assert_int_equal(got.notes[0].tone, TONE_HIGH);
+    check_str(got.notes[1].text, "");
+    for (size_t n = 0; n < b.n; n++) assert_false(read_sheet(a, str_slice(buf_str(&b), 0, n), &got));
+
+    static const struct {
+        size_t at;
+        char byte;
+    } refused[] = {{0, 'T'}, {1, 2}, {2, 3}, {17, 'n'}, {20, 3}, {30, TONE_COUNT}};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        char was = b.p[refused[i].at];
+        b.p[refused[i].at] = refused[i].byte;
+        assert_false(read_sheet(a, buf_str(&b), &got));
+        b.p[refused[i].at] = was;
+    }
+    /* A count that cannot follow is refused before there is a table for it. */
+    size_t used = arena_used(a);
+    memset(b.p + 20, 0xff, 4);
+    assert_false(read_sheet(a, buf_str(&b), &got));
+    assert_int_equal(got.note_count, 0);
+    assert_true(arena_used(a) - used < 64);
+    buf_free(&b);
+    arena_free(&a);
+}
+
 static void link_comes_back_or_is_refused(void **state)
 {
     (void)state;
@@ -140,6 +226,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_come_back),
         cmocka_unit_test(failure_latches),
+        cmocka_unit_test(one_description_serves_both_ways),
         cmocka_unit_test(link_comes_back_or_is_refused),
         cmocka_unit_test(pieces_are_read_and_judged),
     };
