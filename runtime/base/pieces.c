@@ -1,6 +1,7 @@
 #include "base/pieces.h"
 
 #include "base/err.h"
+#include "base/wire.h"
 
 static uint64_t piece_length(const struct piece *p) { return p->insert.p ? p->insert.n : p->to - p->from; }
 
@@ -23,6 +24,24 @@ bool pieces_are_sound(const struct pieces *p, uint64_t size)
         if (piece_length(q) == 0 || __builtin_add_overflow(sum, piece_length(q), &sum)) return false;
     }
     return true;
+}
+
+static void io_piece(struct wire_io *io, struct piece *p)
+{
+    bool inserted = p->insert.p != NULL;
+    io_bool(io, &inserted);
+    if (inserted) {
+        io_str(io, &p->insert);
+    } else {
+        io_u64(io, &p->from);
+        io_u64(io, &p->to);
+    }
+}
+
+void io_pieces(struct wire_io *io, struct pieces *p)
+{
+    enum { LEAST = 1 + 4 }; /* bytes of a piece: the flag and an empty text */
+    IO_TABLE(io, p->v, p->n, LEAST, io_piece);
 }
 
 bool pieces_are_identity(const struct pieces *p, uint64_t size)

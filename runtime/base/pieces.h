@@ -7,6 +7,8 @@
 
 #include "base/str.h"
 
+struct wire_io;
+
 struct piece {
     uint64_t from, to; /* bytes [from, to) of the original, when `insert` is STR_NONE */
     struct str insert; /* otherwise these bytes; insert.p != NULL marks an insertion */
@@ -22,6 +24,10 @@ uint64_t pieces_length(const struct pieces *p);
  * What a judge answers is held to this before it is used. */
 bool pieces_are_sound(const struct pieces *p, uint64_t size);
 bool pieces_are_identity(const struct pieces *p, uint64_t size);
+
+/* Written, or read: then inserted text is a view into what is read, and the table is in the cursor's arena.  Whether
+ * what was read is sound is for pieces_are_sound to say. */
+void io_pieces(struct wire_io *io, struct pieces *p);
 
 /* A reader over the result, in order; `original` may be NULL when the caller reads ranges itself. */
 struct pieces_cursor {

@@ -20,31 +20,13 @@ bool rows_take_flags(uint32_t flags, struct stored_message *m)
 
 void rows_encode_pieces(const struct pieces *p, struct buf *out)
 {
-    wire_put_count(out, p->n);
-    for (size_t i = 0; i < p->n; i++) {
-        const struct piece *piece = &p->v[i];
-        wire_put_bool(out, piece->insert.p != NULL);
-        if (piece->insert.p) {
-            wire_put_str(out, piece->insert);
-        } else {
-            wire_put_u64(out, piece->from);
-            wire_put_u64(out, piece->to);
-        }
-    }
+    struct pieces same = *p; /* writing stores nothing: base/wire.h */
+    io_pieces(&(struct wire_io){.out = out}, &same);
 }
 
 bool rows_decode_pieces(struct arena *a, struct str blob, uint64_t size, struct pieces *out)
 {
     struct wire w = wire_of(blob);
-    out->n = wire_count(&w, 5);
-    out->v = ARENA_ARRAY(a, struct piece, out->n ? out->n : 1);
-    for (size_t i = 0; i < out->n; i++) {
-        if (wire_bool(&w)) {
-            out->v[i].insert = wire_str(&w);
-        } else {
-            out->v[i].from = wire_u64(&w);
-            out->v[i].to = wire_u64(&w);
-        }
-    }
+    io_pieces(&(struct wire_io){.in = &w, .arena = a}, out);
     return wire_done(&w) && pieces_are_sound(out, size);
 }
