@@ -10,133 +10,81 @@
 /* The block begins with these; another layout gets another number, and is refused by a process of another build. */
 static const struct str magic = {"sluice-settings-1", 17};
 
-/* One walk over the fields serves writing and reading: a field is named once, in `settings_walk` and its parts, so the
- * two cannot differ.  Exactly one of `out` and `in` is set. */
-struct codec {
-    struct buf *out;
-    struct wire *in;
-    struct arena *arena; /* when reading */
-};
-
-#define WALK_NUMBER(name, type)                        \
-    static void walk_##name(struct codec *c, type *v)  \
-    {                                                  \
-        if (c->out)                                    \
-            wire_put_##name(c->out, *v);               \
-        else                                           \
-            *v = wire_##name(c->in);                   \
-    }
-WALK_NUMBER(u16, uint16_t)
-WALK_NUMBER(u32, uint32_t)
-WALK_NUMBER(u64, uint64_t)
-WALK_NUMBER(bool, bool)
-WALK_NUMBER(str, struct str)
-#undef WALK_NUMBER
-
-static void walk_enum(struct codec *c, uint8_t *v, unsigned n)
-{
-    if (c->out)
-        wire_put_u8(c->out, *v);
-    else
-        *v = wire_enum(c->in, n);
-}
-
 /* A path or name: what goes to the system as a C string may hold no NUL. */
-static void walk_name(struct codec *c, struct str *s)
+static void io_name(struct wire_io *io, struct str *s)
 {
-    walk_str(c, s);
-    if (c->in && str_find_byte(*s, '\0') != STR_NPOS) wire_fail(c->in);
+    io_str(io, s);
+    io_demand(io, str_find_byte(*s, '\0') == STR_NPOS);
 }
 
-/* The number of records of at least `each` bytes; when reading, the table for them. */
-static void *walk_table(struct codec *c, void *table, size_t *n, size_t each, size_t size)
+static void io_range(struct wire_io *io, struct address_range *r)
 {
-    if (c->out) {
-        wire_put_count(c->out, *n);
-        return table;
-    }
-    *n = wire_count(c->in, each);
-    return *n ? arena_array(c->arena, *n, size) : NULL;
+    io_bytes(io, r->low, IP_SIZE);
+    io_bytes(io, r->high, IP_SIZE);
+    io_demand(io, ip_compare(r->low, r->high) <= 0);
 }
 
-static void walk_ranges(struct codec *c, struct address_ranges *r)
+static void io_ranges(struct wire_io *io, struct address_ranges *r) { IO_TABLE(io, r->v, r->n, 2 * IP_SIZE, io_range); }
+
+static void io_domain(struct wire_io *io, struct str *d)
 {
-    r->v = walk_table(c, r->v, &r->n, 2 * IP_SIZE, sizeof *r->v);
-    for (size_t i = 0; i < r->n; i++) {
-        if (c->out) {
-            wire_put_bytes(c->out, r->v[i].low, IP_SIZE);
-            wire_put_bytes(c->out, r->v[i].high, IP_SIZE);
-            continue;
-        }
-        wire_copy(c->in, r->v[i].low, IP_SIZE);
-        wire_copy(c->in, r->v[i].high, IP_SIZE);
-        if (ip_compare(r->v[i].low, r->v[i].high) > 0) wire_fail(c->in);
-    }
+    io_str(io, d);
+    struct str name = str_starts(*d, STR("*.")) ? str_from(*d, 2) : *d;
+    io_demand(io, domain_is_valid(name, false));
 }
 
-static void walk_domains(struct codec *c, struct domain_set *d)
+static void io_domains(struct wire_io *io, struct domain_set *d) { IO_TABLE(io, d->v, d->n, 4, io_domain); }
+
+static void io_listener(struct wire_io *io, struct listener_settings *l)
 {
-    d->v = walk_table(c, d->v, &d->n, 4, sizeof *d->v);
-    for (size_t i = 0; i < d->n; i++) {
-        walk_str(c, &d->v[i]);
-        struct str name = str_starts(d->v[i], STR("*.")) ? str_from(d->v[i], 2) : d->v[i];
-        if (c->in && !domain_is_valid(name, false)) wire_fail(c->in);
-    }
+    io_name(io, &l->name);
+    io_name(io, &l->ip);
+    io_u16(io, &l->port);
+    io_name(io, &l->certificate);
+    io_name(io, &l->key);
+    io_ranges(io, &l->relay_for);
+    io_domains(io, &l->domains);
 }
 
-static void walk_listener(struct codec *c, struct listener_settings *l)
+static void io_connector(struct wire_io *io, struct connector_settings *k)
 {
-    walk_name(c, &l->name);
-    walk_name(c, &l->ip);
-    walk_u16(c, &l->port);
-    walk_name(c, &l->certificate);
-    walk_name(c, &l->key);
-    walk_ranges(c, &l->relay_for);
-    walk_domains(c, &l->domains);
-}
-
-static void walk_connector(struct codec *c, struct connector_settings *k)
-{
-    walk_name(c, &k->name);
-    walk_name(c, &k->host);
-    walk_u16(c, &k->port);
-    walk_enum(c, &k->tls, CONNECTOR_TLS_VERIFIED + 1);
-    walk_name(c, &k->tls_name);
-    walk_name(c, &k->trust);
-    walk_domains(c, &k->domains);
+    io_name(io, &k->name);
+    io_name(io, &k->host);
+    io_u16(io, &k->port);
+    io_enum(io, &k->tls, CONNECTOR_TLS_VERIFIED + 1);
+    io_name(io, &k->tls_name);
+    io_name(io, &k->trust);
+    io_domains(io, &k->domains);
 }
 
 enum { LISTENER_LEAST = 4 * 6 + 2, CONNECTOR_LEAST = 4 * 5 + 3 }; /* bytes of an empty one */
 
-static void settings_walk(struct codec *c, struct settings *s)
+static void io_settings(struct wire_io *io, struct settings *s)
 {
-    walk_name(c, &s->hostname);
-    walk_name(c, &s->state);
-    walk_name(c, &s->control);
-    walk_name(c, &s->user);
-    walk_name(c, &s->judge_user);
-    walk_domains(c, &s->internal);
-    walk_bool(c, &s->sandbox);
-    walk_u64(c, &s->memory);
-    walk_u64(c, &s->free_space);
-    walk_u64(c, &s->message_size);
-    walk_u32(c, &s->judges);
-    walk_enum(c, &s->partial_reject, 4);
-    walk_u32(c, &s->retry_first);
-    walk_u32(c, &s->retry_most);
-    walk_u32(c, &s->retry_until);
-    s->listeners = walk_table(c, s->listeners, &s->listener_count, LISTENER_LEAST, sizeof *s->listeners);
-    for (size_t i = 0; i < s->listener_count; i++) walk_listener(c, &s->listeners[i]);
-    s->connectors = walk_table(c, s->connectors, &s->connector_count, CONNECTOR_LEAST, sizeof *s->connectors);
-    for (size_t i = 0; i < s->connector_count; i++) walk_connector(c, &s->connectors[i]);
+    io_name(io, &s->hostname);
+    io_name(io, &s->state);
+    io_name(io, &s->control);
+    io_name(io, &s->user);
+    io_name(io, &s->judge_user);
+    io_domains(io, &s->internal);
+    io_bool(io, &s->sandbox);
+    io_u64(io, &s->memory);
+    io_u64(io, &s->free_space);
+    io_u64(io, &s->message_size);
+    io_u32(io, &s->judges);
+    io_enum(io, &s->partial_reject, 4);
+    io_u32(io, &s->retry_first);
+    io_u32(io, &s->retry_most);
+    io_u32(io, &s->retry_until);
+    IO_TABLE(io, s->listeners, s->listener_count, LISTENER_LEAST, io_listener);
+    IO_TABLE(io, s->connectors, s->connector_count, CONNECTOR_LEAST, io_connector);
 }
 
 void settings_encode(const struct settings *s, struct buf *out)
 {
-    struct settings same = *s; /* writing changes nothing: every walk_… only reads when `out` is set */
-    struct codec c = {.out = out};
+    struct settings same = *s; /* writing stores nothing: base/wire.h */
     buf_add(out, magic);
-    settings_walk(&c, &same);
+    io_settings(&(struct wire_io){.out = out}, &same);
 }
 
 bool settings_decode(struct arena *a, struct str block, struct settings *out, struct err *e)
@@ -144,9 +92,8 @@ bool settings_decode(struct arena *a, struct str block, struct settings *out, st
     if (block.n > LIMIT_SETTINGS_BLOCK) return err_set(e, EX_DATAERR, "a settings block of %zu bytes", block.n);
     if (!str_starts(block, magic)) return err_set(e, EX_DATAERR, "the settings are of another build");
     struct wire w = wire_of(arena_str(a, str_from(block, magic.n)));
-    struct codec c = {.in = &w, .arena = a};
     *out = (struct settings){0};
-    settings_walk(&c, out);
+    io_settings(&(struct wire_io){.in = &w, .arena = a}, out);
     if (wire_done(&w)) return true;
     *out = (struct settings){0};
     return err_set(e, EX_DATAERR, "the settings block is damaged");
