@@ -8,47 +8,35 @@
 
 static const struct str magic = {"SLUICEC\n", 8};
 
-/* --- rows: put_<table> and get_<table>, least bytes of a row beside them --- */
+/* --- rows: io_<table>, both ways --- */
 
-static void put_origin(struct buf *b, const struct origin *o)
+static void io_origin(struct wire_io *io, struct origin *o)
 {
-    wire_put_u32(b, o->source);
-    wire_put_u32(b, o->line);
-    wire_put_u32(b, o->column);
-    wire_put_str(b, o->text);
-}
-static void get_origin(struct wire *w, struct origin *o)
-{
-    o->source = wire_u32(w);
-    o->line = wire_u32(w);
-    o->column = wire_u32(w);
-    o->text = wire_str(w);
+    io_u32(io, &o->source);
+    io_u32(io, &o->line);
+    io_u32(io, &o->column);
+    io_str(io, &o->text);
 }
 
-static void put_sources(struct buf *b, const struct program_source *s)
+static void io_sources(struct wire_io *io, struct program_source *s)
 {
-    wire_put_str(b, s->name);
-    wire_put_bytes(b, s->sha256, sizeof s->sha256);
-}
-static void get_sources(struct wire *w, struct program_source *s)
-{
-    s->name = wire_str(w);
-    wire_copy(w, s->sha256, sizeof s->sha256);
+    io_str(io, &s->name);
+    io_bytes(io, s->sha256, sizeof s->sha256);
 }
 
 /* Only what the type uses is written; the rest is zero again after decoding. */
-static void put_constants(struct buf *b, const struct constant *c)
+static void io_constants(struct wire_io *io, struct constant *c)
 {
-    wire_put_u8(b, (uint8_t)c->type);
+    IO_ENUM(io, c->type, TYPE_NAME + 1);
     switch (c->type) {
     case TYPE_TEXT:
     case TYPE_ADDRESS:
     case TYPE_DOMAIN:
     case TYPE_WORD:
-    case TYPE_NAME: wire_put_str(b, c->text); break;
+    case TYPE_NAME: io_str(io, &c->text); break;
     case TYPE_NETWORK:
-        wire_put_bytes(b, c->low, sizeof c->low);
-        wire_put_bytes(b, c->high, sizeof c->high);
+        io_bytes(io, c->low, sizeof c->low);
+        io_bytes(io, c->high, sizeof c->high);
         break;
     case TYPE_NUMBER:
     case TYPE_SIZE:
@@ -56,204 +44,101 @@ static void put_constants(struct buf *b, const struct constant *c)
     case TYPE_DATE:
     case TYPE_CLOCK:
     case TYPE_YESNO:
-        wire_put_i64(b, c->number);
-        wire_put_bool(b, c->date_only);
-        wire_put_bool(b, c->date_zoned);
-        break;
-    }
-}
-static void get_constants(struct wire *w, struct constant *c)
-{
-    c->type = (enum value_type)wire_enum(w, TYPE_NAME + 1);
-    switch (c->type) {
-    case TYPE_TEXT:
-    case TYPE_ADDRESS:
-    case TYPE_DOMAIN:
-    case TYPE_WORD:
-    case TYPE_NAME: c->text = wire_str(w); break;
-    case TYPE_NETWORK:
-        wire_copy(w, c->low, sizeof c->low);
-        wire_copy(w, c->high, sizeof c->high);
-        break;
-    case TYPE_NUMBER:
-    case TYPE_SIZE:
-    case TYPE_DURATION:
-    case TYPE_DATE:
-    case TYPE_CLOCK:
-    case TYPE_YESNO:
-        c->number = wire_i64(w);
-        c->date_only = wire_bool(w);
-        c->date_zoned = wire_bool(w);
+        io_i64(io, &c->number);
+        io_bool(io, &c->date_only);
+        io_bool(io, &c->date_zoned);
         break;
     }
 }
 
-static void put_lists(struct buf *b, const struct program_list *l)
+static void io_lists(struct wire_io *io, struct program_list *l)
 {
-    wire_put_str(b, l->name);
-    wire_put_u8(b, (uint8_t)l->type);
-    wire_put_u32(b, l->first);
-    wire_put_u32(b, l->count);
-}
-static void get_lists(struct wire *w, struct program_list *l)
-{
-    l->name = wire_str(w);
-    l->type = (enum value_type)wire_enum(w, TYPE_NAME + 1);
-    l->first = wire_u32(w);
-    l->count = wire_u32(w);
+    io_str(io, &l->name);
+    IO_ENUM(io, l->type, TYPE_NAME + 1);
+    io_u32(io, &l->first);
+    io_u32(io, &l->count);
 }
 
-static void put_patterns(struct buf *b, const struct pattern_source *p)
+static void io_patterns(struct wire_io *io, struct pattern_source *p)
 {
-    wire_put_str(b, p->text);
-    wire_put_u8(b, p->flags);
-}
-static void get_patterns(struct wire *w, struct pattern_source *p)
-{
-    p->text = wire_str(w);
-    p->flags = wire_u8(w);
+    io_str(io, &p->text);
+    io_u8(io, &p->flags);
 }
 
-static void put_field_refs(struct buf *b, const struct field_ref *f)
+static void io_field_refs(struct wire_io *io, struct field_ref *f)
 {
-    wire_put_u32(b, f->field);
-    wire_put_str(b, f->text);
-    wire_put_u8(b, f->part);
-}
-static void get_field_refs(struct wire *w, struct field_ref *f)
-{
-    f->field = wire_u32(w);
-    f->text = wire_str(w);
-    f->part = wire_u8(w);
+    io_u32(io, &f->field);
+    io_str(io, &f->text);
+    io_u8(io, &f->part);
 }
 
-static void put_tests(struct buf *b, const struct test *t)
+static void io_tests(struct wire_io *io, struct test *t)
 {
-    wire_put_u32(b, t->field);
-    wire_put_u8(b, t->quantifier);
-    wire_put_u8(b, t->relation);
-    wire_put_bool(b, t->negated);
-    wire_put_bool(b, t->word);
-    wire_put_bool(b, t->all);
-    wire_put_bool(b, t->counted);
-    wire_put_i64(b, t->least);
-    wire_put_i64(b, t->most);
-    wire_put_u8(b, t->operand);
-    wire_put_u32(b, t->a);
-    wire_put_u32(b, t->b);
-    put_origin(b, &t->origin);
-}
-static void get_tests(struct wire *w, struct test *t)
-{
-    t->field = wire_u32(w);
-    t->quantifier = wire_u8(w);
-    t->relation = wire_u8(w);
-    t->negated = wire_bool(w);
-    t->word = wire_bool(w);
-    t->all = wire_bool(w);
-    t->counted = wire_bool(w);
-    t->least = wire_i64(w);
-    t->most = wire_i64(w);
-    t->operand = wire_u8(w);
-    t->a = wire_u32(w);
-    t->b = wire_u32(w);
-    get_origin(w, &t->origin);
+    io_u32(io, &t->field);
+    io_u8(io, &t->quantifier);
+    io_u8(io, &t->relation);
+    io_bool(io, &t->negated);
+    io_bool(io, &t->word);
+    io_bool(io, &t->all);
+    io_bool(io, &t->counted);
+    io_i64(io, &t->least);
+    io_i64(io, &t->most);
+    io_u8(io, &t->operand);
+    io_u32(io, &t->a);
+    io_u32(io, &t->b);
+    io_origin(io, &t->origin);
 }
 
-static void put_arguments(struct buf *b, const struct argument *a)
+static void io_arguments(struct wire_io *io, struct argument *a)
 {
-    wire_put_u8(b, a->param);
-    wire_put_u8(b, a->operand);
-    wire_put_u32(b, a->index);
-}
-static void get_arguments(struct wire *w, struct argument *a)
-{
-    a->param = wire_u8(w);
-    a->operand = wire_u8(w);
-    a->index = wire_u32(w);
+    io_u8(io, &a->param);
+    io_u8(io, &a->operand);
+    io_u32(io, &a->index);
 }
 
-static void put_actions(struct buf *b, const struct action *a)
+static void io_actions(struct wire_io *io, struct action *a)
 {
-    wire_put_u32(b, a->action);
-    wire_put_u32(b, a->first_argument);
-    wire_put_u32(b, a->argument_count);
-    put_origin(b, &a->origin);
-}
-static void get_actions(struct wire *w, struct action *a)
-{
-    a->action = wire_u32(w);
-    a->first_argument = wire_u32(w);
-    a->argument_count = wire_u32(w);
-    get_origin(w, &a->origin);
+    io_u32(io, &a->action);
+    io_u32(io, &a->first_argument);
+    io_u32(io, &a->argument_count);
+    io_origin(io, &a->origin);
 }
 
-static void put_moment(struct buf *b, bool has, const struct constant *c)
+static void io_moment(struct wire_io *io, bool *has, struct constant *c)
 {
-    wire_put_bool(b, has);
-    if (has) put_constants(b, c);
-}
-static void get_moment(struct wire *w, bool *has, struct constant *c)
-{
-    *has = wire_bool(w);
-    if (*has) get_constants(w, c);
-}
-static void put_rules(struct buf *b, const struct rule *r)
-{
-    wire_put_str(b, r->identity);
-    wire_put_bool(b, r->named);
-    wire_put_u32(b, r->first);
-    wire_put_u32(b, r->end);
-    wire_put_u16(b, r->priority);
-    wire_put_u8(b, r->mode);
-    wire_put_u8(b, r->on_error);
-    wire_put_u8(b, r->on_unreadable);
-    put_moment(b, r->has_effective, &r->effective);
-    put_moment(b, r->has_expires, &r->expires);
-    wire_put_str(b, r->owner);
-    wire_put_str(b, r->ticket);
-    wire_put_str(b, r->comment);
-    wire_put_str(b, r->severity);
-    put_origin(b, &r->origin);
-}
-static void get_rules(struct wire *w, struct rule *r)
-{
-    r->identity = wire_str(w);
-    r->named = wire_bool(w);
-    r->first = wire_u32(w);
-    r->end = wire_u32(w);
-    r->priority = wire_u16(w);
-    r->mode = wire_u8(w);
-    r->on_error = wire_u8(w);
-    r->on_unreadable = wire_u8(w);
-    get_moment(w, &r->has_effective, &r->effective);
-    get_moment(w, &r->has_expires, &r->expires);
-    r->owner = wire_str(w);
-    r->ticket = wire_str(w);
-    r->comment = wire_str(w);
-    r->severity = wire_str(w);
-    get_origin(w, &r->origin);
+    io_bool(io, has);
+    if (*has) io_constants(io, c);
 }
 
-static void put_declarations(struct buf *b, const struct declaration *d)
+static void io_rules(struct wire_io *io, struct rule *r)
 {
-    wire_put_u32(b, d->declaration);
-    wire_put_str(b, d->name);
-    wire_put_u32(b, d->first_argument);
-    wire_put_u32(b, d->argument_count);
-    put_origin(b, &d->origin);
-}
-static void get_declarations(struct wire *w, struct declaration *d)
-{
-    d->declaration = wire_u32(w);
-    d->name = wire_str(w);
-    d->first_argument = wire_u32(w);
-    d->argument_count = wire_u32(w);
-    get_origin(w, &d->origin);
+    io_str(io, &r->identity);
+    io_bool(io, &r->named);
+    io_u32(io, &r->first);
+    io_u32(io, &r->end);
+    io_u16(io, &r->priority);
+    io_u8(io, &r->mode);
+    io_u8(io, &r->on_error);
+    io_u8(io, &r->on_unreadable);
+    io_moment(io, &r->has_effective, &r->effective);
+    io_moment(io, &r->has_expires, &r->expires);
+    io_str(io, &r->owner);
+    io_str(io, &r->ticket);
+    io_str(io, &r->comment);
+    io_str(io, &r->severity);
+    io_origin(io, &r->origin);
 }
 
-static void put_code(struct buf *b, const uint32_t *i) { wire_put_u32(b, *i); }
-static void get_code(struct wire *w, uint32_t *i) { *i = wire_u32(w); }
+static void io_declarations(struct wire_io *io, struct declaration *d)
+{
+    io_u32(io, &d->declaration);
+    io_str(io, &d->name);
+    io_u32(io, &d->first_argument);
+    io_u32(io, &d->argument_count);
+    io_origin(io, &d->origin);
+}
+
+static void io_code(struct wire_io *io, uint32_t *i) { io_u32(io, i); }
 
 /* Every table is one section, in this order; its number is its place here.  SECTION(table, least bytes of a row) */
 #define SECTIONS                                                                                                       \
@@ -287,10 +172,11 @@ void program_encode(const struct program *p, struct buf *out)
     wire_put_bytes(out, p->vocabulary_hash, sizeof p->vocabulary_hash);
     wire_put_u32(out, SECTION_COUNT);
     struct buf body = {0}, head = {0};
+    struct wire_io io = {.out = &body};
 #define SECTION(table, least)                                                                                          \
     {                                                                                                                  \
         size_t before = body.n;                                                                                        \
-        for (uint32_t i = 0; i < p->table##_count; i++) put_##table(&body, &p->table[i]);                              \
+        for (uint32_t i = 0; i < p->table##_count; i++) io_##table(&io, &p->table[i]); /* stores nothing: wire.h */    \
         wire_put_u32(&head, SECTION_##table);                                                                          \
         wire_put_u32(&head, p->table##_count);                                                                         \
         wire_put_u64(&head, body.n - before);                                                                          \
@@ -338,10 +224,11 @@ static bool read_directory(struct wire *w, struct section sections[SECTION_COUNT
     static bool decode_##table(struct program *p, const struct section *s)                                             \
     {                                                                                                                  \
         struct wire w = wire_of(s->bytes);                                                                             \
+        struct wire_io io = {.in = &w};                                                                                \
         if (s->rows > s->bytes.n / (least) || s->rows > PROGRAM_ROWS_MAX) return false;                                \
         p->table##_count = s->rows;                                                                                    \
         p->table = arena_array(p->arena, s->rows ? s->rows : 1, sizeof *p->table);                                     \
-        for (uint32_t i = 0; i < s->rows && !w.failed; i++) get_##table(&w, &p->table[i]);                             \
+        for (uint32_t i = 0; i < s->rows && !w.failed; i++) io_##table(&io, &p->table[i]);                             \
         return wire_done(&w);                                                                                          \
     }
 SECTIONS
