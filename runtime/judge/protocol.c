@@ -16,280 +16,196 @@ static bool malformed(struct err *e, const char *what)
 
 /* --- request ------------------------------------------------------------------------------------------------------ */
 
-void protocol_encode_request(const struct judge_request *r, struct buf *out)
+static void io_client(struct wire_io *io, struct client_facts *c)
 {
-    const struct envelope *env = &r->envelope;
-    wire_put_u8(out, PROTOCOL_REQUEST);
-    wire_put_u64(out, r->id);
-    wire_put_str(out, r->queue_id);
-    wire_put_i64(out, r->now);
-    wire_put_i32(out, r->utc_offset);
-    wire_put_str(out, env->client.ip);
-    wire_put_str(out, env->client.helo);
-    wire_put_str(out, env->client.user);
-    wire_put_str(out, env->client.tls_version);
-    wire_put_str(out, env->client.listener);
-    wire_put_bool(out, env->client.trusted);
-    wire_put_str(out, env->reverse_path);
-    wire_put_count(out, env->recipient_count);
-    for (size_t i = 0; i < env->recipient_count; i++) wire_put_str(out, env->recipients[i]);
-    wire_put_bool(out, env->smtputf8);
-    wire_put_bool(out, env->requiretls);
-    wire_put_bool(out, env->eight_bit);
-    wire_put_str(out, env->envid);
-    wire_put_u8(out, env->ret);
-    wire_put_u64(out, r->size);
-    wire_put_bool(out, r->content_inline);
-    if (r->content_inline) wire_put_str(out, r->content);
+    io_str(io, &c->ip);
+    io_str(io, &c->helo);
+    io_str(io, &c->user);
+    io_str(io, &c->tls_version);
+    io_str(io, &c->listener);
+    io_bool(io, &c->trusted);
 }
 
-static void read_envelope(struct wire *w, struct arena *a, struct envelope *env)
+static void io_envelope(struct wire_io *io, struct envelope *env)
 {
-    env->client.ip = wire_str(w);
-    env->client.helo = wire_str(w);
-    env->client.user = wire_str(w);
-    env->client.tls_version = wire_str(w);
-    env->client.listener = wire_str(w);
-    env->client.trusted = wire_bool(w);
-    env->reverse_path = wire_str(w);
-    env->recipient_count = wire_count(w, 4);
-    env->recipients = ARENA_ARRAY(a, struct str, env->recipient_count);
-    for (size_t i = 0; i < env->recipient_count; i++) env->recipients[i] = wire_str(w);
-    env->smtputf8 = wire_bool(w);
-    env->requiretls = wire_bool(w);
-    env->eight_bit = wire_bool(w);
-    env->envid = wire_str(w);
-    env->ret = wire_u8(w);
-    if (env->ret != 0 && env->ret != 'H' && env->ret != 'F') wire_fail(w);
+    io_client(io, &env->client);
+    io_str(io, &env->reverse_path);
+    IO_TABLE(io, env->recipients, env->recipient_count, 4, io_str);
+    io_bool(io, &env->smtputf8);
+    io_bool(io, &env->requiretls);
+    io_bool(io, &env->eight_bit);
+    io_str(io, &env->envid);
+    io_u8(io, &env->ret);
+    io_demand(io, env->ret == 0 || env->ret == 'H' || env->ret == 'F');
+}
+
+static void io_request(struct wire_io *io, struct judge_request *r)
+{
+    io_tag(io, PROTOCOL_REQUEST);
+    io_u64(io, &r->id);
+    io_str(io, &r->queue_id);
+    io_i64(io, &r->now);
+    io_i32(io, &r->utc_offset);
+    io_demand(io, r->utc_offset >= -86400 && r->utc_offset <= 86400);
+    io_envelope(io, &r->envelope);
+    io_u64(io, &r->size);
+    io_bool(io, &r->content_inline);
+    if (!r->content_inline) return;
+    io_str(io, &r->content);
+    io_demand(io, r->content.n == r->size && r->content.n <= PROTOCOL_INLINE_MAX);
+}
+
+void protocol_encode_request(const struct judge_request *r, struct buf *out)
+{
+    struct judge_request same = *r; /* writing stores nothing: base/wire.h */
+    io_request(&(struct wire_io){.out = out}, &same);
 }
 
 bool protocol_decode_request(struct arena *a, struct str datagram, struct judge_request *out, struct err *e)
 {
     struct wire w = wire_of(datagram);
     *out = (struct judge_request){0};
-    if (wire_u8(&w) != PROTOCOL_REQUEST) wire_fail(&w);
-    out->id = wire_u64(&w);
-    out->queue_id = wire_str(&w);
-    out->now = wire_i64(&w);
-    out->utc_offset = wire_i32(&w);
-    if (out->utc_offset < -86400 || out->utc_offset > 86400) wire_fail(&w);
-    read_envelope(&w, a, &out->envelope);
-    out->size = wire_u64(&w);
-    out->content_inline = wire_bool(&w);
-    if (out->content_inline) {
-        out->content = wire_str(&w);
-        if (out->content.n != out->size || out->content.n > PROTOCOL_INLINE_MAX) wire_fail(&w);
-    }
+    io_request(&(struct wire_io){.in = &w, .arena = a}, out);
     return wire_done(&w) || malformed(e, "a request");
 }
 
 /* --- answer: texts once in a table, then numbers ------------------------------------------------------------------ */
 
-/* Rule names, reasons and addresses come again and again: each is carried once. */
-struct texts {
-    struct map index; /* text to index + 1 */
-    size_t n;
+/* Rule names, reasons and addresses come again and again: each is carried once, and named by its index + 1. */
+struct answer_io {
+    struct wire_io io; /* first: io_text finds the texts from it */
+    struct map index;  /* writing: text to index + 1 */
+    struct str *texts; /* reading */
+    size_t text_count;
 };
 
-static uint32_t text_index(struct texts *t, struct str s)
+static uint32_t text_index(struct answer_io *x, struct str s)
 {
     if (s.n == 0) return 0; /* absent and empty are one */
-    uintptr_t known = (uintptr_t)map_get(&t->index, s);
+    uintptr_t known = (uintptr_t)map_get(&x->index, s);
     if (known) return (uint32_t)known;
-    map_put(&t->index, s, (void *)(uintptr_t)++t->n);
-    return (uint32_t)t->n;
+    map_put(&x->index, s, (void *)(uintptr_t)++x->text_count);
+    return (uint32_t)x->text_count;
 }
 
-static void put_reply(struct texts *t, const struct reply *r, struct buf *out)
+static struct str text_at(struct answer_io *x, uint32_t i)
 {
-    wire_put_u16(out, r->code);
-    wire_put_u8(out, r->status.class);
-    wire_put_u16(out, r->status.subject);
-    wire_put_u16(out, r->status.detail);
-    wire_put_u32(out, text_index(t, r->text));
+    if (i > x->text_count) wire_fail(x->io.in);
+    return i == 0 || i > x->text_count ? STR("") : x->texts[i - 1];
+}
+
+/* Only from within an answer_io. */
+static void io_text(struct wire_io *io, struct str *s)
+{
+    struct answer_io *x = (struct answer_io *)io;
+    uint32_t i = io->out ? text_index(x, *s) : 0;
+    io_u32(io, &i);
+    if (io->in) *s = text_at(x, i);
+}
+
+static void io_reply(struct wire_io *io, struct reply *r)
+{
+    io_u16(io, &r->code);
+    io_u8(io, &r->status.class);
+    io_u16(io, &r->status.subject);
+    io_u16(io, &r->status.detail);
+    io_text(io, &r->text);
 }
 
 enum {
     REPLY_BYTES = 2 + 1 + 2 + 2 + 4,
     RECIPIENT_BYTES = 4 + 1 + 1 + 3 + 4 + 4 * 4 + REPLY_BYTES,
-    PIECE_BYTES = 1 + 4,
     COPY_BYTES = 4 + 8 + 32,
     HIT_BYTES = 4 + 4,
     NOTE_BYTES = 1 + 3 * 4
 };
 
-static void put_recipient(struct texts *t, const struct verdict_recipient *r, struct buf *out)
+static void io_recipient(struct wire_io *io, struct verdict_recipient *r)
 {
-    wire_put_u32(out, text_index(t, r->address));
-    wire_put_bool(out, r->added);
-    wire_put_u8(out, r->disposition);
-    wire_put_u8(out, r->need.peer);
-    wire_put_u8(out, r->need.floor);
-    wire_put_bool(out, r->need.onward);
-    wire_put_u32(out, r->copy);
-    wire_put_u32(out, text_index(t, r->connector));
-    wire_put_u32(out, text_index(t, r->rule));
-    wire_put_u32(out, text_index(t, r->tls_rule));
-    wire_put_u32(out, text_index(t, r->reason));
-    put_reply(t, &r->reply, out);
+    io_text(io, &r->address);
+    io_bool(io, &r->added);
+    io_enum(io, &r->disposition, DISPOSITION_COUNT);
+    io_enum(io, &r->need.peer, TLS_PEER_DANE + 1);
+    io_enum(io, &r->need.floor, TLS_FLOOR_1_3 + 1);
+    io_bool(io, &r->need.onward);
+    io_u32(io, &r->copy);
+    io_text(io, &r->connector);
+    io_text(io, &r->rule);
+    io_text(io, &r->tls_rule);
+    io_text(io, &r->reason);
+    io_reply(io, &r->reply);
 }
 
-static void put_copy(const struct verdict_copy *c, struct buf *out)
+static void io_copy(struct wire_io *io, struct verdict_copy *c)
 {
-    wire_put_count(out, c->pieces.n);
-    for (size_t i = 0; i < c->pieces.n; i++) {
-        const struct piece *p = &c->pieces.v[i];
-        wire_put_bool(out, p->insert.p != NULL);
-        if (p->insert.p) {
-            wire_put_str(out, p->insert);
-        } else {
-            wire_put_u64(out, p->from);
-            wire_put_u64(out, p->to);
-        }
-    }
-    wire_put_u64(out, c->length);
-    wire_put_bytes(out, c->sha256, sizeof c->sha256);
+    io_pieces(io, &c->pieces);
+    io_u64(io, &c->length);
+    io_bytes(io, c->sha256, sizeof c->sha256);
 }
 
-static void put_verdict(struct texts *t, const struct verdict *v, struct buf *out)
+static void io_hit(struct wire_io *io, struct verdict_hit *h)
 {
-    wire_put_u8(out, v->answer);
-    put_reply(t, &v->reply, out);
-    wire_put_u32(out, text_index(t, v->rule));
-    wire_put_count(out, v->recipient_count);
-    for (size_t i = 0; i < v->recipient_count; i++) put_recipient(t, &v->recipients[i], out);
-    wire_put_count(out, v->copy_count);
-    for (size_t i = 0; i < v->copy_count; i++) put_copy(&v->copies[i], out);
-    wire_put_count(out, v->hit_count);
-    for (size_t i = 0; i < v->hit_count; i++) {
-        wire_put_u32(out, text_index(t, v->hits[i].rule));
-        wire_put_u32(out, v->hits[i].what);
-    }
-    wire_put_count(out, v->note_count);
-    for (size_t i = 0; i < v->note_count; i++) {
-        wire_put_u8(out, v->notes[i].kind);
-        wire_put_u32(out, text_index(t, v->notes[i].rule));
-        wire_put_u32(out, text_index(t, v->notes[i].recipient));
-        wire_put_u32(out, text_index(t, v->notes[i].text));
-    }
+    io_text(io, &h->rule);
+    io_u32(io, &h->what);
 }
 
+static void io_note(struct wire_io *io, struct verdict_note *n)
+{
+    io_enum(io, &n->kind, NOTE_AUDIT + 1);
+    io_text(io, &n->rule);
+    io_text(io, &n->recipient);
+    io_text(io, &n->text);
+}
+
+static void io_verdict(struct wire_io *io, struct verdict *v)
+{
+    io_enum(io, &v->answer, VERDICT_DEFER + 1);
+    io_reply(io, &v->reply);
+    io_text(io, &v->rule);
+    IO_TABLE(io, v->recipients, v->recipient_count, RECIPIENT_BYTES, io_recipient);
+    IO_TABLE(io, v->copies, v->copy_count, COPY_BYTES, io_copy);
+    IO_TABLE(io, v->hits, v->hit_count, HIT_BYTES, io_hit);
+    IO_TABLE(io, v->notes, v->note_count, NOTE_BYTES, io_note);
+}
+
+static void io_head(struct wire_io *io, struct judge_answer *r)
+{
+    io_tag(io, PROTOCOL_ANSWER);
+    io_u64(io, &r->id);
+    io_enum(io, &r->kind, JUDGE_FAILED + 1);
+}
+
+static void io_body(struct wire_io *io, struct judge_answer *r)
+{
+    if (r->kind == JUDGE_VERDICT)
+        io_verdict(io, &r->verdict);
+    else
+        io_text(io, &r->why);
+}
+
+/* The texts stand before the body that collects them, so the body is written first, aside. */
 void protocol_encode_answer(const struct judge_answer *r, struct buf *out)
 {
-    struct texts t = {0};
+    struct judge_answer same = *r; /* writing stores nothing: base/wire.h */
     struct buf body = {0};
-    if (r->kind == JUDGE_VERDICT)
-        put_verdict(&t, &r->verdict, &body);
-    else
-        wire_put_u32(&body, text_index(&t, r->why));
-    wire_put_u8(out, PROTOCOL_ANSWER);
-    wire_put_u64(out, r->id);
-    wire_put_u8(out, r->kind);
-    wire_put_count(out, t.n);
-    for (size_t i = 0; i < t.n; i++) wire_put_str(out, t.index.entries[i].key);
-    wire_put_bytes(out, body.p, body.n);
-    map_free(&t.index);
+    struct answer_io x = {.io = {.out = &body}};
+    io_body(&x.io, &same);
+    x.io.out = out;
+    io_head(&x.io, &same);
+    wire_put_count(out, x.text_count);
+    for (size_t i = 0; i < x.text_count; i++) wire_put_str(out, x.index.entries[i].key);
+    buf_add(out, buf_str(&body));
+    map_free(&x.index);
     buf_free(&body);
-}
-
-struct text_table {
-    struct str *v;
-    size_t n;
-};
-
-static struct str read_text(struct wire *w, const struct text_table *t)
-{
-    uint32_t i = wire_u32(w);
-    if (i == 0) return STR("");
-    if (i > t->n) {
-        wire_fail(w);
-        return STR("");
-    }
-    return t->v[i - 1];
-}
-
-static void read_reply(struct wire *w, const struct text_table *t, struct reply *out)
-{
-    out->code = wire_u16(w);
-    out->status.class = wire_u8(w);
-    out->status.subject = wire_u16(w);
-    out->status.detail = wire_u16(w);
-    out->text = read_text(w, t);
-}
-
-static void read_recipient(struct wire *w, const struct text_table *t, struct verdict_recipient *out)
-{
-    out->address = read_text(w, t);
-    out->added = wire_bool(w);
-    out->disposition = wire_enum(w, DISPOSITION_COUNT);
-    out->need.peer = wire_enum(w, TLS_PEER_DANE + 1);
-    out->need.floor = wire_enum(w, TLS_FLOOR_1_3 + 1);
-    out->need.onward = wire_bool(w);
-    out->copy = wire_u32(w);
-    out->connector = read_text(w, t);
-    out->rule = read_text(w, t);
-    out->tls_rule = read_text(w, t);
-    out->reason = read_text(w, t);
-    read_reply(w, t, &out->reply);
-}
-
-static void read_copy(struct wire *w, struct arena *a, struct verdict_copy *out)
-{
-    out->pieces.n = wire_count(w, PIECE_BYTES);
-    out->pieces.v = ARENA_ARRAY(a, struct piece, out->pieces.n);
-    for (size_t i = 0; i < out->pieces.n && !w->failed; i++) {
-        struct piece *p = &out->pieces.v[i];
-        if (wire_bool(w)) {
-            p->insert = wire_str(w);
-        } else {
-            p->from = wire_u64(w);
-            p->to = wire_u64(w);
-        }
-    }
-    out->length = wire_u64(w);
-    wire_copy(w, out->sha256, sizeof out->sha256);
-}
-
-static void read_verdict(struct wire *w, struct arena *a, const struct text_table *t, struct verdict *out)
-{
-    out->answer = wire_enum(w, VERDICT_DEFER + 1);
-    read_reply(w, t, &out->reply);
-    out->rule = read_text(w, t);
-    out->recipient_count = wire_count(w, RECIPIENT_BYTES);
-    out->recipients = ARENA_ARRAY(a, struct verdict_recipient, out->recipient_count);
-    for (size_t i = 0; i < out->recipient_count && !w->failed; i++) read_recipient(w, t, &out->recipients[i]);
-    out->copy_count = wire_count(w, COPY_BYTES);
-    out->copies = ARENA_ARRAY(a, struct verdict_copy, out->copy_count);
-    for (size_t i = 0; i < out->copy_count && !w->failed; i++) read_copy(w, a, &out->copies[i]);
-    out->hit_count = wire_count(w, HIT_BYTES);
-    out->hits = ARENA_ARRAY(a, struct verdict_hit, out->hit_count);
-    for (size_t i = 0; i < out->hit_count && !w->failed; i++) {
-        out->hits[i].rule = read_text(w, t);
-        out->hits[i].what = wire_u32(w);
-    }
-    out->note_count = wire_count(w, NOTE_BYTES);
-    out->notes = ARENA_ARRAY(a, struct verdict_note, out->note_count);
-    for (size_t i = 0; i < out->note_count && !w->failed; i++) {
-        out->notes[i].kind = wire_enum(w, NOTE_AUDIT + 1);
-        out->notes[i].rule = read_text(w, t);
-        out->notes[i].recipient = read_text(w, t);
-        out->notes[i].text = read_text(w, t);
-    }
 }
 
 bool protocol_decode_answer(struct arena *a, struct str datagram, struct judge_answer *out, struct err *e)
 {
     struct wire w = wire_of(datagram);
+    struct answer_io x = {.io = {.in = &w, .arena = a}};
     *out = (struct judge_answer){0};
-    if (wire_u8(&w) != PROTOCOL_ANSWER) wire_fail(&w);
-    out->id = wire_u64(&w);
-    out->kind = wire_enum(&w, JUDGE_FAILED + 1);
-    struct text_table t = {.n = wire_count(&w, 4)};
-    t.v = ARENA_ARRAY(a, struct str, t.n);
-    for (size_t i = 0; i < t.n && !w.failed; i++) t.v[i] = wire_str(&w);
-    if (out->kind == JUDGE_VERDICT)
-        read_verdict(&w, a, &t, &out->verdict);
-    else
-        out->why = read_text(&w, &t);
+    io_head(&x.io, out);
+    IO_TABLE(&x.io, x.texts, x.text_count, 4, io_str);
+    io_body(&x.io, out);
     return wire_done(&w) || malformed(e, "an answer");
 }
