@@ -22,7 +22,7 @@ struct content_file {
     int read_fd; /* of a spool file: read only; -1 for a memfd */
     uint64_t size;
     bool sealed, stays;              /* stays: a spool file that free leaves */
-    struct str view;                 /* mapped once sealed */
+    struct str view;                 /* once sealed: a mapped memfd, or a spool file's bytes in memory of its own */
     char queue_path[SPOOL_PATH_MAX]; /* what it will be called if it must become a file */
     bool spooled;
 };
@@ -117,13 +117,23 @@ static bool port_append(void *self, struct content_file *f, struct str bytes, st
     return true;
 }
 
-static bool map_view(struct content_file *f, int fd, struct err *e)
+/* A sealed memfd is mapped: it cannot shrink.  A spool file is read: under a mapping, a disk that fails or a file cut
+ * short would end this process by SIGBUS; so they are an error, told. */
+static bool make_view(struct content_file *f, struct err *e)
 {
     f->view = STR("");
     if (!f->size) return true;
-    void *map = mmap(NULL, f->size, PROT_READ, MAP_SHARED, fd, 0);
+    void *map = f->spooled ? mmap(NULL, f->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                           : mmap(NULL, f->size, PROT_READ, MAP_SHARED, f->fd, 0);
     if (map == MAP_FAILED) return err_os(e, EX_TEMPFAIL, "mapping a message");
     f->view = (struct str){map, f->size};
+    for (size_t at = 0; f->spooled && at < f->size;) {
+        ssize_t n = pread(f->read_fd, (char *)map + at, f->size - at, (off_t)at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return err_os(e, EX_IOERR, "%s", f->queue_path);
+        if (n == 0) return err_set(e, EX_IOERR, "%s ends early", f->queue_path);
+        at += (size_t)n;
+    }
     return true;
 }
 
@@ -140,7 +150,7 @@ static bool port_seal(void *self, struct content_file *f, struct err *e)
         return err_os(e, EX_OSERR, "sealing a message");
     }
     f->sealed = true;
-    return map_view(f, f->spooled ? f->read_fd : f->fd, e);
+    return make_view(f, e);
 }
 
 static struct content_file *port_open(void *self, struct str spool, struct err *e)
@@ -155,7 +165,7 @@ static struct content_file *port_open(void *self, struct str spool, struct err *
             err_set(e, EX_IOERR, "%s is no regular file", f->queue_path);
         } else {
             f->size = (uint64_t)st.st_size;
-            if (map_view(f, f->read_fd, e)) return f;
+            if (make_view(f, e)) return f;
         }
     }
     port_free(self, f);

@@ -137,7 +137,7 @@ struct content_port {
     bool (*seal)(void *self, struct content_file *f, struct err *e); /* ends appending; a memfd is sealed against all */
     /* An existing spool file, sealed already: what QUERY_MESSAGE named. */
     struct content_file *(*open)(void *self, struct str spool, struct err *e);
-    /* Of a sealed one: all bytes (mapped), a read-only descriptor for SCM_RIGHTS that stays the port's, and the spool
+    /* Of a sealed one: all bytes (in memory, whatever becomes of a spool file), a read-only descriptor for SCM_RIGHTS that stays the port's, and the spool
      * path (empty for a memfd).  Valid until free. */
     struct str (*view)(void *self, struct content_file *f);
     int (*descriptor)(void *self, struct content_file *f);

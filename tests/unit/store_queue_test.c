@@ -340,13 +340,42 @@ static void damage_is_told(void **unused)
     read_back_free(&back);
 }
 
+/* What happens to a spool file behind the relay's back is an error at the next opening, never a signal. */
+static void spool_file_cut_short(void **unused)
+{
+    (void)unused;
+    struct err e = {0};
+    struct buf bytes = {0};
+    char path[4200];
+    for (unsigned i = 0; i < 20000; i++) buf_printf(&bytes, "line %u\r\n", i);
+    reopen(&(struct store_options){.spool_over = 1000});
+    struct content_port *port = &driver.content;
+    struct content_file *f = port->create(port->self, STR("cut"), &e);
+    assert_non_null(f);
+    assert_true(port->append(port->self, f, buf_str(&bytes), &e));
+    assert_true(port->seal(port->self, f, &e));
+    assert_true(str_eq(port->spool(port->self, f), STR("spool/cut")));
+    snprintf(path, sizeof path, "%s/spool/cut", state);
+    assert_int_equal(truncate(path, 100), 0);
+    assert_true(str_eq(port->view(port->self, f), buf_str(&bytes))); /* every byte, none from the file */
+    port->keep(port->self, f);
+    port->free(port->self, f);
+    f = port->open(port->self, STR("spool/cut"), &e);
+    assert_non_null(f);
+    assert_int_equal(port->view(port->self, f).n, 100); /* another length: the relay holds such a message */
+    assert_int_equal(truncate(path, 0), 0);
+    assert_memory_equal(port->view(port->self, f).p, bytes.p, 100);
+    port->free(port->self, f);
+    buf_free(&bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
         TEST(everything_comes_back), TEST(outcomes_take_it_away), TEST(hits_are_summed),
         TEST(one_bad_request_spoils_nothing), TEST(requests_share_commits), TEST(audit_is_bounded_in_age),
-        TEST(damage_is_told),
+        TEST(damage_is_told), TEST(spool_file_cut_short),
     };
     return cmocka_run_group_tests_name("store: the queue", tests, NULL, NULL);
 }
