@@ -318,16 +318,20 @@ static void content_ready(void *owner, bool ok, const char *why)
 {
     struct connection *c = owner;
     c->delivery->waiting = false;
-    if (ok && copy_of(c->delivery)) {
+    if (ok) {
         if (c->ready) decide(c);
     } else {
         end_delivery(c, &(struct trouble){.phase = TROUBLE_CONTENT,
                                           .cause = TROUBLE_LOST,
-                                          .why = str_of(why ? why : "the delivered form is missing")});
+                                          .why = str_of(why ? why : "the content cannot be read")});
         if (c->ready) connection_quit(c);
     }
     turn(c);
 }
+
+/* A row that names a form which was not stored: damage, and no reason to follow a pointer to nowhere. */
+static const struct trouble no_form = {
+    .phase = TROUBLE_CONTENT, .cause = TROUBLE_LOST, .why = STR_INIT("the delivered form is missing")};
 
 /* In order IDLE with a delivery at hand: what may happen now? */
 static void decide(struct connection *c)
@@ -346,7 +350,9 @@ static void decide(struct connection *c)
             return;
         }
         if (c->delivery->waiting) return; /* content_ready comes back here */
-        if (!unable(c)) {
+        if (!copy_of(c->delivery)) {
+            end_delivery(c, &no_form);
+        } else if (!unable(c)) {
             release(c);
             return;
         }

@@ -21,6 +21,7 @@ struct client {
     bool busy;         /* a request waits for its answer: nothing further is read from `in` */
     bool asked_reload; /* `waiter` is with relay/reload */
     bool closing, overflow;
+    bool taking;   /* take_requests runs */
     struct str id; /* of the request; own copy in `text` */
     struct buf text;
     struct store_query query;
@@ -64,6 +65,13 @@ static void client_free(struct client *c)
     free(c);
 }
 
+static void hang_up(struct client *c)
+{
+    if (!c->stream || c->closing) return;
+    c->closing = true;
+    c->control->relay->net->stream_close(c->control->relay->net->self, c->stream);
+}
+
 /* Prints and frees the object; answers to nobody vanish. */
 static void send_line(struct client *c, struct js *row)
 {
@@ -80,6 +88,8 @@ static void send_last(struct client *c, struct js *last)
 {
     c->overflow = false;
     send_line(c, last);
+    if (c->overflow) hang_up(c); /* it asks on and reads nothing */
+    c->overflow = false;
     c->busy = false;
     struct relay *r = c->control->relay;
     if (!c->stream)
@@ -376,29 +386,25 @@ static void run_request(struct client *c, struct str line)
         op->run(c);
 }
 
-static void hang_up(struct client *c)
-{
-    if (!c->stream || c->closing) return;
-    c->closing = true;
-    c->control->relay->net->stream_close(c->control->relay->net->self, c->stream);
-}
-
-/* One request at a time; the next line waits in `in`.  The answer may come at once and calls this again: then there is
- * nothing left to do here. */
+/* One request at a time; the next line waits in `in`.  What is answered at once calls this again from inside: then the
+ * loop that stands further up goes on, and a thousand requests in one read are no thousand frames. */
 static void take_requests(struct client *c)
 {
-    if (c->busy || !c->stream || c->closing) return;
-    size_t end = str_find_byte(buf_str(&c->in), '\n');
-    if (end == STR_NPOS) {
-        if (c->in.n <= LIMIT_CONTROL_REQUEST) return;
-        hang_up(c);
-        return;
+    size_t at = 0;
+    if (c->taking) return;
+    c->taking = true;
+    while (!c->busy && c->stream && !c->closing) {
+        struct str rest = str_from(buf_str(&c->in), at);
+        size_t end = str_find_byte(rest, '\n');
+        if (end == STR_NPOS) {
+            if (rest.n > LIMIT_CONTROL_REQUEST) hang_up(c);
+            break;
+        }
+        at += end + 1;
+        run_request(c, str_slice(rest, 0, end));
     }
-    struct buf line = {0};
-    buf_add(&line, str_slice(buf_str(&c->in), 0, end));
-    buf_consume(&c->in, end + 1);
-    run_request(c, buf_str(&line)); /* may free c */
-    buf_free(&line);
+    buf_consume(&c->in, at);
+    c->taking = false;
 }
 
 static void on_received(void *owner, struct str bytes)

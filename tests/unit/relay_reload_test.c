@@ -304,6 +304,17 @@ static void control(void **state)
     got = ask(&g, c, "{\"v\":1,\"op\":\"queue\"}\n{\"v\":1,\"op\":\"rules\"}");
     assert_non_null(strstr(strstr(got, "\"ok\":true") + 1, "\"ok\":true"));
 
+    /* As many as fit one read: each is answered, none on the other's stack. */
+    struct buf many = {0};
+    for (int i = 0; i < 60000; i++) buf_printf(&many, "x\n");
+    buf_printf(&many, "{\"v\":1,\"op\":\"rules\"}");
+    buf_add_byte(&many, '\0');
+    got = ask(&g, c, many.p);
+    unsigned answers = 0;
+    for (const char *at = got; (at = strstr(at, "\"ok\":")); at++) answers++;
+    assert_int_equal(answers, 60001);
+    buf_free(&many);
+
     /* Reading is for all, changing is not. */
     g.memory->peer_uid = 1000;
     got = ask(&g, c, "{\"v\":1,\"op\":\"reload\"}");
@@ -362,10 +373,16 @@ static void reload_is_answered(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sessions_open),      cmocka_unit_test(after_the_dot),      cmocka_unit_test(refused),
-        cmocka_unit_test(certificates),       cmocka_unit_test(connector_vanishes), cmocka_unit_test(control),
-        cmocka_unit_test(reload_is_answered), cmocka_unit_test(certificate_at_the_start),
-        cmocka_unit_test(stop_is_bounded), cmocka_unit_test(stop_with_a_hanging_judge),
+        cmocka_unit_test(sessions_open),
+        cmocka_unit_test(after_the_dot),
+        cmocka_unit_test(refused),
+        cmocka_unit_test(certificates),
+        cmocka_unit_test(connector_vanishes),
+        cmocka_unit_test(control),
+        cmocka_unit_test(reload_is_answered),
+        cmocka_unit_test(certificate_at_the_start),
+        cmocka_unit_test(stop_is_bounded),
+        cmocka_unit_test(stop_with_a_hanging_judge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
