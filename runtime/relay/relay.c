@@ -11,8 +11,8 @@
 #include "relay/receive.h"
 #include "relay/reload.h"
 
-/* A stop waits so long for what is under way; then deliveries are given up, then all the rest.  The supervisor kills after
- * 30 s, which no stop should come to. */
+/* A stop waits so long for what is under way; then deliveries are given up, then all the rest.  The supervisor kills
+ * after 30 s, which no stop should come to. */
 enum { STOP_DELIVERIES_MS = 10000, STOP_ALL_MS = 10000 };
 
 uint32_t relay_chance(const struct relay *r)

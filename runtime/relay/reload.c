@@ -196,10 +196,9 @@ static void keep_old_certificates(struct reload *rl, struct generation *old, str
         before->tls = NULL;
         events_note(rl->relay, EVENT_ERROR, "listener %.*s: certificate: %.*s; the one in use stays",
                     STR_ARG(l->settings->name), STR_ARG(l->tls_problem));
-        buf_printf(&rl->text, "listener \"%.*s\": certificate: %.*s; the one in use stays\n", STR_ARG(l->settings->name),
-                   STR_ARG(l->tls_problem));
-        tell(rl, &(struct link_message){
-                     .kind = LINK_LISTENER, .generation = new->number, .name = l->settings->name});
+        buf_printf(&rl->text, "listener \"%.*s\": certificate: %.*s; the one in use stays\n",
+                   STR_ARG(l->settings->name), STR_ARG(l->tls_problem));
+        tell(rl, &(struct link_message){.kind = LINK_LISTENER, .generation = new->number, .name = l->settings->name});
     }
 }
 

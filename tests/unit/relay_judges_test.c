@@ -323,8 +323,8 @@ static void hold_and_release(void **state)
     rig_teardown(&g);
 }
 
-/* One of two recipients refused, in a verdict that accepts: whoever sent it, the refused one is told of in a DSN.  When it
- * may come to that is the judge's: partial_reject is applied there and nowhere else. */
+/* One of two recipients refused, in a verdict that accepts: whoever sent it, the refused one is told of in a DSN.  When
+ * it may come to that is the judge's: partial_reject is applied there and nowhere else. */
 static void refuse_second(struct judge_answer *answer, const struct judge_request *request, struct arena *a)
 {
     (void)request, (void)a;
