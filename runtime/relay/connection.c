@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "relay/deliver.h"
 #include "relay/events.h"
@@ -314,16 +315,17 @@ static void release(struct connection *c)
     if (to != few) free(to);
 }
 
-static void content_ready(void *owner, bool ok, const char *why)
+static void content_ready(void *owner, const struct err *failure)
 {
     struct connection *c = owner;
     c->delivery->waiting = false;
-    if (ok) {
+    if (!failure) {
         if (c->ready) decide(c);
     } else {
+        bool damaged = failure->sysexit == EX_DATAERR || failure->sysexit == EX_NOINPUT;
         end_delivery(c, &(struct trouble){.phase = TROUBLE_CONTENT,
-                                          .cause = TROUBLE_LOST,
-                                          .why = str_of(why ? why : "the content cannot be read")});
+                                          .cause = damaged ? TROUBLE_DAMAGED : TROUBLE_LOST,
+                                          .why = str_of(failure->text)});
         if (c->ready) connection_quit(c);
     }
     turn(c);
@@ -331,7 +333,7 @@ static void content_ready(void *owner, bool ok, const char *why)
 
 /* A row that names a form which was not stored: damage, and no reason to follow a pointer to nowhere. */
 static const struct trouble no_form = {
-    .phase = TROUBLE_CONTENT, .cause = TROUBLE_LOST, .why = STR_INIT("the delivered form is missing")};
+    .phase = TROUBLE_CONTENT, .cause = TROUBLE_DAMAGED, .why = STR_INIT("the delivered form is missing")};
 
 /* In order IDLE with a delivery at hand: what may happen now? */
 static void decide(struct connection *c)

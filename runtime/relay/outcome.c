@@ -135,9 +135,9 @@ static void make_dsn(struct settling *s)
     free(rows);
 }
 
-static void header_ready(void *owner, bool ok, const char *why)
+static void header_ready(void *owner, const struct err *failure)
 {
-    (void)ok, (void)why; /* without its content the DSN goes without the header */
+    (void)failure; /* without its content the DSN goes without the header */
     make_dsn(owner);
     submit(owner);
 }

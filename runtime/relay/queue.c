@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "relay/deliver.h"
 #include "relay/events.h"
@@ -328,7 +329,7 @@ struct reading {
     struct queue *queue;
     struct queued_message *message; /* content: for it */
     struct str queue_id;            /* refresh: own copy behind the struct */
-    const char *failure;
+    struct err failure; /* sysexit 0: none */
 };
 
 static void content_message(void *owner, const struct stored_message *m)
@@ -342,13 +343,13 @@ static void content_message(void *owner, const struct stored_message *m)
         if (f)
             g->message->body = body_of_file(r, f);
         else
-            g->failure = "the spool file cannot be opened";
+            g->failure = e;
     } else {
         g->message->body = body_of_bytes(r, m->content);
     }
     if (g->message->body && body_size(g->message->body) != m->size) {
         body_unref(&g->message->body);
-        g->failure = "the content has another length than was stored";
+        err_set(&g->failure, EX_DATAERR, "the content has another length than was stored");
     }
     g->message->forms = forms_copy(m->copies, m->copy_count);
 }
@@ -358,10 +359,15 @@ static void content_done(void *owner, bool ok, const struct err *e)
     struct reading *g = owner;
     struct queued_message *m = g->message;
     m->loading = NULL;
-    const char *failure = !ok ? e && e->text[0] ? e->text : "the content cannot be read" : g->failure;
-    if (!failure && !m->body) failure = "the message is not in the store";
-    if (failure) {
-        events_note(g->queue->relay, EVENT_ERROR, "message %.*s: %s", STR_ARG(m->queue_id), failure);
+    struct err *failure = &g->failure;
+    if (!ok && e)
+        *failure = *e;
+    else if (!ok)
+        err_set(failure, EX_TEMPFAIL, "the content cannot be read");
+    else if (!failure->sysexit && !m->body)
+        err_set(failure, EX_NOINPUT, "the message is not in the store");
+    if (failure->sysexit) {
+        events_note(g->queue->relay, EVENT_ERROR, "message %.*s: %s", STR_ARG(m->queue_id), failure->text);
         drop_content(m);
     }
     /* Held while the waiters are told: each may end its recipients. */
@@ -370,7 +376,7 @@ static void content_done(void *owner, bool ok, const struct err *e)
     while (m->waits) {
         struct content_wait *w = m->waits;
         m->waits = w->next;
-        w->ready(w->owner, failure == NULL, failure);
+        w->ready(w->owner, failure->sysexit ? failure : NULL);
     }
     no_longer_busy(g->queue, m);
     if (--m->left == 0) message_free(g->queue, m);

@@ -32,7 +32,9 @@ struct queued_recipient {
 
 struct content_wait {
     struct content_wait *next;
-    void (*ready)(void *owner, bool ok, const char *why); /* ok: message->body and ->forms are there */
+    /* NULL: message->body and ->forms are there.  EX_DATAERR, EX_NOINPUT: what was stored is damaged or gone; any other
+     * failure may pass. */
+    void (*ready)(void *owner, const struct err *failure);
     void *owner;
 };
 

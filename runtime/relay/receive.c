@@ -45,6 +45,7 @@ struct receive {
     struct session *room_first, *room_last;
     struct intake *unused;
     unsigned unused_count;
+    bool giving_room; /* receive_memory_came_back is on the stack */
 };
 
 static const struct reply busy_memory = {452, {4, 3, 1}, STR_INIT("Insufficient memory, try again later")};
@@ -195,12 +196,16 @@ static void on_content(struct session *s, struct str bytes)
 
 void receive_memory_came_back(struct receive *rc)
 {
+    /* A session that goes on may give memory back itself: the loop below sees it, so the stack need not grow. */
+    if (rc->giving_room) return;
+    rc->giving_room = true;
     while (rc->room_first && relay_memory_has_room(rc->relay)) {
         struct session *s = rc->room_first;
         room_leave(s);
         begin_content(s);
         if (!s->running) session_run(s);
     }
+    rc->giving_room = false;
 }
 
 /* --- envelope ------------------------------------------------------------------------------------------------------

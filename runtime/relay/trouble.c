@@ -61,15 +61,12 @@ struct trouble_answer trouble_decide(const struct trouble *t)
         retry.host = false; /* other mail may be allowed what this one is not */
         return retry;
     case TROUBLE_GARBLED: retry.status = STATUS(4, 5, 0); break;
+    case TROUBLE_DAMAGED: return (struct trouble_answer){.fate = FATE_HOLD, .status = STATUS(4, 3, 0)}; /* DESIGN section 4 */
     case TROUBLE_LOST:
     case TROUBLE_TIMEOUT:
     default: break;
     }
-    if (t->phase == TROUBLE_CONTENT) {
-        /* Damaged content is set aside and told, never delivered (DESIGN section 4). */
-        return (struct trouble_answer){.fate = FATE_HOLD, .status = STATUS(4, 3, 0)};
-    }
-    if (t->phase == TROUBLE_ROUTE) retry.host = false;
+    if (t->phase == TROUBLE_ROUTE || t->phase == TROUBLE_CONTENT) retry.host = false; /* no fault of the host's */
     retry.maybe_delivered = t->phase == TROUBLE_DOT;
     return retry;
 }

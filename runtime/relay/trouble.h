@@ -29,6 +29,7 @@ enum trouble_cause {
     TROUBLE_GARBLED, /* what came is no SMTP reply */
     TROUBLE_UNABLE,  /* the peer lacks an extension that this message needs: `reply` holds our own 5.x.x words */
     TROUBLE_POLICY,  /* tls_policy: `reply.status` is its code, `why` its words */
+    TROUBLE_DAMAGED,  /* our own copy is not what was stored, or is gone: set aside, never delivered */
     TROUBLE_CAUSE_COUNT
 };
 

@@ -64,7 +64,8 @@ static void trouble(void **state)
         {{TROUBLE_ROUTE, TROUBLE_LOST, {0}, {0}}, FATE_RETRY, {4, 4, 4}, false, false},
         {{TROUBLE_MAIL, TROUBLE_UNABLE, {554, {5, 6, 3}, {0}}, {0}}, FATE_RETURN, {5, 6, 3}, false, false},
         {{TROUBLE_TLS, TROUBLE_POLICY, {0, {4, 7, 4}, {0}}, {0}}, FATE_RETRY, {4, 7, 4}, false, false},
-        {{TROUBLE_CONTENT, TROUBLE_LOST, {0}, {0}}, FATE_HOLD, {4, 3, 0}, true, false},
+        {{TROUBLE_CONTENT, TROUBLE_DAMAGED, {0}, {0}}, FATE_HOLD, {4, 3, 0}, false, false},
+        {{TROUBLE_CONTENT, TROUBLE_LOST, {0}, {0}}, FATE_RETRY, {4, 3, 0}, false, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct trouble_answer a = trouble_decide(&cases[i].t);
