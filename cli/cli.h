@@ -25,6 +25,7 @@ int judge_main(int argc, char **argv);
 int explain_main(int argc, char **argv);
 int fields_main(int argc, char **argv);
 int actions_main(int argc, char **argv);
+int settings_main(int argc, char **argv);
 int status_main(int argc, char **argv);
 int reload_main(int argc, char **argv);
 int queue_main(int argc, char **argv);

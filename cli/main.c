@@ -14,10 +14,11 @@ static const struct command commands[] = {
     {"explain", explain_main, "CODE", "what a diagnostic means and how to mend it"},
     {"fields", fields_main, "[--json]", "what conditions can ask about"},
     {"actions", actions_main, "[--json]", "what rules can do"},
+    {"settings", settings_main, "[--json]", "what a configuration can declare"},
     {"status", status_main, "[--json] [--socket PATH]", "whether the relay runs, and on which rule set"},
     {"reload", reload_main, "[--socket PATH]", "take the changed rules into the running relay"},
     {"queue", queue_main, "[--json] [--socket PATH]  |  release ID", "what waits, and why; let held mail go"},
-    {"rules", rules_main, "[--json] [--socket PATH]", "each rule with its counters"},
+    {"rules", rules_main, "[--json] [--socket PATH]", "the rules that have worked, with their counters"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -53,6 +54,10 @@ int main(int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : NULL;
     if (name && (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)) {
         help(stdout);
+        return EX_OK;
+    }
+    if (name && strcmp(name, "--version") == 0) {
+        puts("sluice 0.1.0");
         return EX_OK;
     }
     const struct command *c = name ? command_find(name) : NULL;

@@ -1,4 +1,4 @@
-/* `sluice fields` and `sluice actions`: the vocabulary, from its tables. */
+/* `sluice fields`, `sluice actions` and `sluice settings`: the vocabulary, from its tables. */
 #include <sysexits.h>
 
 #include "base/json.h"
@@ -109,6 +109,58 @@ int actions_main(int argc, char **argv)
             buf_printf(&out, a->params[k].required ? " %s" : " [%s]", a->params[k].name);
         buf_printf(&out, "\n    joins: %s%s%s\n    %s\n    e.g. %s\n", join_names[a->join], a->guard ? ", " : "",
                    guard_names[a->guard], a->doc, a->example);
+    }
+    put(&out, stdout);
+    buf_free(&out);
+    return EX_OK;
+}
+
+/* --- settings -------------------------------------------------------------------------------------------------------- */
+/* The rows of the table as it is written, with the words that a compiled program does not carry. */
+static const struct setting_row {
+    const char *declaration, *name; /* one of the two: a declaration, or a setting of the one before it */
+    enum value_type type;
+    const char *words, *value, *doc;
+    bool required;
+} setting_rows[] = {
+#define DECLARATION(id, name, named, once, settings, doc, example) {name, NULL, TYPE_TEXT, "", example, doc, false},
+#define SETTING(declaration, id, index, name, type, words, positional, required, many, value, doc) \
+    {NULL, name, type, words, value, doc, required},
+#include "stdlib/declarations.def"
+#undef DECLARATION
+#undef SETTING
+};
+
+static void setting_json(const struct setting_row *r, const char *declaration, struct buf *out)
+{
+    struct js *o = js_object();
+    js_put_cstr(o, "declaration", declaration);
+    js_put_cstr(o, "setting", r->name);
+    js_put_cstr(o, "type", type_names[r->type]);
+    if (r->type == TYPE_WORD) js_put_cstr(o, "words", r->words);
+    js_put_bool(o, "required", r->required);
+    if (*r->value) js_put_cstr(o, "default", r->value);
+    js_put_cstr(o, "doc", r->doc);
+    print_line(o, out);
+}
+
+int settings_main(int argc, char **argv)
+{
+    bool json = wants_json("settings", argc, argv);
+    struct buf out = {0};
+    const char *declaration = "";
+    for (size_t i = 0; i < sizeof setting_rows / sizeof *setting_rows; i++) {
+        const struct setting_row *r = &setting_rows[i];
+        if (!r->name) {
+            declaration = r->declaration;
+            if (!json) buf_printf(&out, "%s%s: %s\n    e.g. %s\n", i ? "\n" : "", declaration, r->doc, r->value);
+        } else if (json) {
+            setting_json(r, declaration, &out);
+        } else {
+            buf_printf(&out, "  %-15s %s%s%s%s\n", r->name, r->doc, r->required ? " (required)" : "",
+                       *r->value ? "; default " : "", r->value);
+            if (r->type == TYPE_WORD) buf_printf(&out, "  %-15s   one of: %s\n", "", r->words);
+        }
     }
     put(&out, stdout);
     buf_free(&out);

@@ -59,7 +59,8 @@ static bool parse(int argc, char **argv, struct arguments *out, int *status)
         } else if ((!strcmp(a, "-c") || !strcmp(a, "--config")) && i + 1 < argc) {
             out->config = argv[++i];
         } else {
-            *status = usage_error("unknown or incomplete: ", a);
+            bool lacks = !strcmp(a, "-c") || !strcmp(a, "--config") || !strcmp(a, "--config=");
+            *status = lacks ? usage_error("which file? It is missing after ", a) : usage_error("there is no option ", a);
             return true;
         }
     }

@@ -103,10 +103,8 @@ static void write_traces(struct intake *in, const struct verdict *v, struct audi
     for (size_t i = 0; i < v->hit_count; i++) hits[i] = (struct stored_hit){v->hits[i].rule, v->hits[i].what, 1};
     for (size_t i = 0; i < v->note_count; i++) {
         const struct verdict_note *n = &v->notes[i];
-        if (n->kind == NOTE_LOG)
-            events_rule(in->relay, queue_id(in), n->rule, n->recipient, n->text);
-        else
-            audit(rows, in, n->rule, n->recipient, STR("audit"), n->text);
+        events_rule(in->relay, n->kind, queue_id(in), n->rule, n->recipient, n->text);
+        if (n->kind == NOTE_AUDIT) audit(rows, in, n->rule, n->recipient, STR("audit"), n->text);
     }
     in->write = (struct store_write){.hits = hits,
                                      .hit_count = v->hit_count,

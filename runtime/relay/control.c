@@ -289,6 +289,7 @@ static void put_generation(struct js *o, struct relay *r)
                    (unsigned)s->listeners[i].port);
     js_put_str(o, "hostname", s->hostname);
     js_put_num(o, "generation", (int64_t)r->current->number);
+    js_put_num(o, "rules", (int64_t)r->current->rules);
     js_put_bool(o, "last_good", r->current->flags & 1);
     js_put_bool(o, "sandbox", s->sandbox);
     js_put_str(o, "listeners", buf_str(&names));

@@ -53,10 +53,11 @@ void events_refused(struct relay *r, struct str queue_id, const struct envelope 
     log_end(l);
 }
 
-void events_rule(struct relay *r, struct str queue_id, struct str rule, struct str recipient, struct str text)
+void events_rule(struct relay *r, enum note_kind kind, struct str queue_id, struct str rule, struct str recipient,
+                 struct str text)
 {
     struct log *l = r->ports.log;
-    log_begin(l, LOG_LEVEL_INFO, queue_id, "rule");
+    log_begin(l, LOG_LEVEL_INFO, queue_id, kind == NOTE_AUDIT ? "audit" : "rule");
     log_str(l, "rule", rule);
     if (recipient.n) log_str(l, "to", recipient);
     log_str(l, "text", text);

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "mail/envelope.h"
+#include "mail/verdict.h"
 #include "relay/state.h"
 #include "store/port.h"
 
@@ -17,7 +18,9 @@ void events_note(struct relay *r, int level, const char *format, ...) __attribut
 void events_queued(struct relay *r, const struct stored_message *m);
 void events_refused(struct relay *r, struct str queue_id, const struct envelope *env, const struct reply *reply,
                     struct str rule);
-void events_rule(struct relay *r, struct str queue_id, struct str rule, struct str recipient, struct str text);
+/* event=rule: what a `log` action says; event=audit: what a rule in mode audit would have done. */
+void events_rule(struct relay *r, enum note_kind kind, struct str queue_id, struct str rule, struct str recipient,
+                 struct str text);
 
 /* One recipient at one attempt. */
 struct event_attempt {

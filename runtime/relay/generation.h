@@ -23,6 +23,7 @@ struct generation {
     struct relay *relay;
     struct generation *next; /* all that live: relay->generations */
     uint64_t number;
+    uint32_t rules;                 /* how many, as the template counted them */
     uint32_t flags; /* LINK_BEGIN's: 1 = the last accepted program */
     unsigned refs;
     struct arena *arena; /* settings live here */

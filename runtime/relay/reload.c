@@ -211,6 +211,7 @@ static void swap(struct reload *rl)
     new->judges = judges_create(r, rl->template, wanted);
     rl->template = -1;
     if (old) keep_old_certificates(rl, old, new);
+    new->rules = rl->rules;
     r->current = new;
     for (size_t i = 0; i < new->settings.listener_count; i++) receive_open(&new->listeners[i]);
     if (old) {

@@ -170,6 +170,16 @@ def vocabulary():
 
 
 @test
+def settings():
+    """settings lists every declaration's settings with their defaults"""
+    rows = [json.loads(line) for line in sluice("settings", "--json").stdout.splitlines()]
+    found = {(row["declaration"], row["setting"]): row for row in rows}
+    equal(found["connector", "port"]["default"], "25")
+    equal(found["relay", "hostname"]["required"], True)
+    assert ("listener", "certificate") in found and "relay_for" in sluice("settings").stdout
+
+
+@test
 def no_relay():
     """control commands without a relay: 69 and one sentence that names the socket"""
     for command in (["status"], ["queue"], ["rules"], ["reload"], ["queue", "release", "X"]):

@@ -139,6 +139,18 @@ def replies():
 
 
 @test
+def audit():
+    """a rule in mode audit changes nothing, is counted, and says in the log what it would have done"""
+    with Sink() as sink, Relay('rule "trial" mode audit when always then reject "No."', sink) as relay:
+        equal(relay.send("x")[0], 250)
+        sink.wait()
+        wait_until(lambda: relay.rules()["trial"]["audit"] == 1, "the counter")
+        assert any("event=audit" in line and "trial" in line and "reject" in line for line in relay.log), relay.log
+        status = relay.sluice("status").stdout
+        assert "rules       1" in status, status
+
+
+@test
 def hold_and_release():
     """held and quarantined mail waits for `queue release`, and keeps its demand for TLS"""
     rules = ('rule "hold" when subject contains "wait" then hold reason "a person must look"\n'
