@@ -286,7 +286,8 @@ class Relay:
         return {row["rule"]: row for row in map(json.loads, self.sluice("rules", "--json").stdout.splitlines())}
 
     def smtp(self):
-        return smtplib.SMTP("127.0.0.1", self.port, timeout=PATIENCE)
+        # Without a name of its own smtplib would ask the resolver for one, and wait where there is none.
+        return smtplib.SMTP("127.0.0.1", self.port, local_hostname="client.test", timeout=PATIENCE)
 
     def send(self, subject="hello", sender="a@corp.example", to=("b@partner.example",), body="text\r\n", headers=""):
         """Sends one message and answers (code, text) of the final reply."""

@@ -127,7 +127,7 @@ def starttls_in():
         with Relay('when encrypted then add_header "X-Was-Encrypted" "yes"', sink,
                    listener=f'certificate "{certificate}" key "{key}"') as relay:
             context = ssl.create_default_context(cafile=str(certificates.authority))
-            client = smtplib.SMTP(timeout=PATIENCE)
+            client = smtplib.SMTP(local_hostname="client.test", timeout=PATIENCE)
             client.connect("127.0.0.1", relay.port)
             client._host = "relay.corp.example"
             client.starttls(context=context)
@@ -165,7 +165,8 @@ def smtp_source():
     if not program.exists():
         raise Skip("make peers has not been run")
     with Sink() as sink, Relay('rule "count" when always then mark "seen"', sink) as relay:
-        libraries = str(ROOT / "build/peers/postfix/root/usr/lib/postfix")
+        tree = ROOT / "build/peers/postfix/root/usr/lib"
+        libraries = f"{tree}/postfix:{tree}/x86_64-linux-gnu"
         for more in ([], ["-d"]):
             subprocess.run([str(program), "-s", "10", "-m", "100", "-l", "4096", "-f", "a@corp.example", "-t",
                             "b@partner.example", *more, f"127.0.0.1:{relay.port}"], check=True, timeout=PATIENCE,
