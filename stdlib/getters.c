@@ -143,7 +143,7 @@ static void put_unique(struct judgement *j, const struct field_ask *ask, struct 
     }
     if (shown == 0) return; /* none, or nothing in any */
     out->v = ARENA_NEW(j->arena, struct element);
-    out->v[0] = (struct element){v, (uint32_t)views};
+    out->v[0] = (struct element){.views = v, .count = (uint32_t)views};
     out->n = 1;
 }
 
@@ -186,11 +186,13 @@ static void put_addresses(struct judgement *j, const struct field_ask *ask, stru
     const struct message_addresses *all = message_addresses_edited(j->in->message, ask->edits, name);
     mind_limits(j, out, all->unreadable);
     if (all->n == 0) return;
-    /* RFC 5322 section 3.6: at most one of each; programs differ in which of several they show. */
-    out->duplicated = message_header_edited(j->in->message, ask->edits, name)->n > 1;
+    out->lists = all->lists;
     out->n = (uint32_t)all->n;
     out->v = ARENA_ARRAY(j->arena, struct element, all->n);
-    for (size_t i = 0; i < all->n; i++) put_address(j, &out->v[i], &all->v[i]);
+    for (size_t i = 0; i < all->n; i++) {
+        put_address(j, &out->v[i], &all->v[i]);
+        out->v[i].list = all->v[i].list;
+    }
 }
 
 void get_FROM(struct judgement *j, const struct field_ask *ask, struct values *out)

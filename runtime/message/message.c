@@ -191,10 +191,12 @@ struct message_addresses message_addresses_of(struct arena *a, const struct mess
     struct message_address *v = ARENA_ARRAY(a, struct message_address, n);
     out.v = v;
     out.n = n;
+    out.lists = (uint32_t)values->n;
     for (size_t i = 0; i < values->n; i++)
         for (size_t k = 0; k < lists[i].n; k++, v++) {
             const struct header_mailbox *mailbox = &lists[i].v[k];
-            *v = (struct message_address){mailbox->address, mailbox->local, mailbox->domain, mailbox_name(a, mailbox)};
+            *v = (struct message_address){mailbox->address, mailbox->local, mailbox->domain, mailbox_name(a, mailbox),
+                                          (uint32_t)i};
             out.unreadable |= v->name.unreadable;
         }
     return out;

@@ -110,10 +110,12 @@ struct message_address {
     struct str address;       /* as written: local part, @, domain; no comments or blanks.  Not normalised */
     struct str local, domain; /* views of `address`; domain empty when there is no @ */
     struct message_text name; /* the display name as a reader sees it (quotes off, RFC 2047 decoded); may be empty */
+    uint32_t list;            /* of which reading of the field: below */
 };
 struct message_addresses {
     const struct message_address *v; /* of all instances of the field, in order; groups are flattened */
     size_t n;
+    uint32_t lists;      /* readings of the whole field: one for each instance, for readers differ in which they show */
     bool malformed;      /* some of it was no address list (RFC 5322 section 3.4) and was read leniently */
     uint32_t unreadable;
 };

@@ -28,6 +28,26 @@ static inline enum answer_value value_not(enum answer_value a)
     return a == ANSWER_NO ? ANSWER_YES : a == ANSWER_YES ? ANSWER_NO : a;
 }
 
+/* The views of one value: yes if every one says yes, no if none does, otherwise disputed, or undecided as the gravest of
+ * those that could not say (LANGUAGE section 3). */
+struct answer_tally {
+    uint32_t views, yes;
+    enum answer_value undecided;
+};
+static inline void tally_add(struct answer_tally *t, enum answer_value view)
+{
+    t->views++;
+    if (view == ANSWER_YES)
+        t->yes++;
+    else
+        t->undecided = value_or(t->undecided, view);
+}
+static inline enum answer_value tally_answer(const struct answer_tally *t)
+{
+    if (t->views && t->yes == t->views) return ANSWER_YES;
+    return t->yes ? ANSWER_DISPUTED : t->undecided;
+}
+
 struct answer {
     bool uniform;
     enum answer_value value;        /* of everybody, when uniform */

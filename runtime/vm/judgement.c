@@ -57,7 +57,7 @@ struct view *values_room(struct judgement *j, struct values *out, uint32_t eleme
     if (out->n < elements || !out->v) { /* a mark is read again and again into the same room */
         struct view *views = ARENA_ARRAY(j->arena, struct view, elements);
         out->v = ARENA_ARRAY(j->arena, struct element, elements);
-        for (uint32_t i = 0; i < elements; i++) out->v[i] = (struct element){&views[i], 1};
+        for (uint32_t i = 0; i < elements; i++) out->v[i] = (struct element){.views = &views[i], .count = 1};
     }
     out->n = elements;
     return elements ? out->v[0].views : NULL;

@@ -52,7 +52,6 @@ static void loop_over_elements(struct machine *m, const struct ready_ref *ref)
     struct domain *d = &m->domain;
     bool once = j->original || !ref->by_edits;
     uint32_t classes = once ? 1 : j->class_count;
-    const struct values **values = ARENA_ARRAY(j->arena, const struct values *, classes);
     d->members = 0;
     d->segment_count = classes;
     d->segments = ARENA_ARRAY(j->arena, struct loop_segment, classes);
@@ -61,11 +60,9 @@ static void loop_over_elements(struct machine *m, const struct ready_ref *ref)
         s->edits = once ? NULL : j->classes[c].edits;
         s->from = s->to = (uint32_t)d->members;
         if (!once && j->classes[c].members == 0) continue;
-        values[c] = judgement_values(j, ref->slot, 0, s->edits);
-        d->members += values[c]->n;
+        s->values = judgement_values(j, ref->slot, 0, s->edits);
+        d->members += s->values->n;
         s->to = (uint32_t)d->members;
-        s->trouble = values[c]->trouble;
-        s->duplicated = values[c]->duplicated;
     }
     d->loop = ARENA_ARRAY(j->arena, struct loop_member, d->members);
     for (uint32_t c = 0; c < classes; c++)
@@ -93,15 +90,34 @@ static bool begin_loop(struct machine *m, const struct rule *rule, uint32_t pc, 
     return true;
 }
 
+/* Over members [from, to) of the loop: any and every over none are no. */
+static enum answer_value members_value(const struct answer *x, uint32_t from, uint32_t to, bool every)
+{
+    enum answer_value v = every && to > from ? ANSWER_YES : ANSWER_NO;
+    for (uint32_t i = from; i < to; i++)
+        v = every ? value_and(v, answer_get(x, i)) : value_or(v, answer_get(x, i));
+    return v;
+}
+
+/* As over_elements of vm/test does it for one test. */
 static enum answer_value segment_value(const struct answer *x, const struct loop_segment *s, uint8_t op)
 {
+    static const struct values one_list = {0};
+    const struct values *values = s->values ? s->values : &one_list;
     bool every = op == OP_EVERY;
-    if (s->from == s->to && s->trouble == ANSWER_NO) return op == OP_NONE_OF ? ANSWER_YES : ANSWER_NO;
-    enum answer_value v = every ? ANSWER_YES : ANSWER_NO;
-    for (uint32_t i = s->from; i < s->to; i++)
-        v = every ? value_and(v, answer_get(x, i)) : value_or(v, answer_get(x, i));
-    if (s->trouble != ANSWER_NO) v = every ? value_and(v, s->trouble) : value_or(v, s->trouble);
-    v = of_each_instance(s->duplicated, every, v);
+    struct answer_tally tally = {0};
+    uint32_t list = 0, from = 0, to;
+    do {
+        values_list(values, list, from, &to);
+        if (!s->values) to = s->to - s->from;
+        tally_add(&tally, members_value(x, s->from + from, s->from + to, every));
+        from = to;
+    } while (++list < values->lists);
+    enum answer_value v = tally_answer(&tally);
+    if (values->trouble != ANSWER_NO && every && s->from == s->to)
+        v = values->trouble;
+    else if (values->trouble != ANSWER_NO)
+        v = every ? value_and(v, values->trouble) : value_or(v, values->trouble);
     return op == OP_NONE_OF ? value_not(v) : v;
 }
 

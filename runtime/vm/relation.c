@@ -207,25 +207,31 @@ static bool views_relate(struct judgement *j, const struct ready_test *t, struct
 }
 
 /* Related to some element of the right side; the right side's own views may disagree, or be unreadable. */
+static enum answer_value relate_element(struct judgement *j, const struct ready_test *t, struct view *v,
+                                        struct element *right, struct relation_where *where)
+{
+    struct answer_tally tally = {0};
+    for (uint32_t k = 0; k < right->count; k++) {
+        bool holds = views_relate(j, t, v, &right->views[k], where);
+        tally_add(&tally, holds ? ANSWER_YES : right->views[k].partial ? ANSWER_UNREADABLE : ANSWER_NO);
+    }
+    return tally_answer(&tally);
+}
+
 static enum answer_value relate_field(struct judgement *j, const struct ready_test *t, struct view *v,
                                       const struct values *right, struct relation_where *where)
 {
-    enum answer_value out = right->trouble;
-    for (uint32_t i = 0; i < right->n && out != ANSWER_YES; i++) {
-        uint32_t yes = 0, partial = 0, count = right->v[i].count;
-        for (uint32_t k = 0; k < count; k++) {
-            if (views_relate(j, t, v, &right->v[i].views[k], where))
-                yes++;
-            else if (right->v[i].views[k].partial)
-                partial++;
-        }
-        enum answer_value one = count && yes == count ? ANSWER_YES
-                                : yes                 ? ANSWER_DISPUTED
-                                : partial             ? ANSWER_UNREADABLE
-                                                      : ANSWER_NO;
-        out = value_or(out, one);
-    }
-    return of_each_instance(right->duplicated, false, out);
+    struct answer_tally tally = {0};
+    uint32_t list = 0, from = 0, to;
+    do {
+        values_list(right, list, from, &to);
+        enum answer_value one = ANSWER_NO;
+        for (; from < to && one != ANSWER_YES; from++)
+            one = value_or(one, relate_element(j, t, v, &right->v[from], where));
+        from = to;
+        tally_add(&tally, one);
+    } while (++list < right->lists);
+    return value_or(tally_answer(&tally), right->trouble);
 }
 
 /* --- patterns ----------------------------------------------------------------------------------------------------- */

@@ -15,14 +15,12 @@ static struct relation_right right_at(struct judgement *j, const struct ready_te
     return (struct relation_right){judgement_values(j, t->right->slot, at->recipient, at->edits)};
 }
 
-/* The views of one element: yes if every one says yes, no if none does, otherwise disputed; unreadable where nothing
- * matched and something could not be read (LANGUAGE sections 2 and 3). */
+/* The views of one element; unreadable where nothing matched and something could not be read. */
 static enum answer_value element_holds(struct judgement *j, const struct ready_test *t, struct element *e,
                                        const struct point *at)
 {
     struct relation_right right = right_at(j, t, at);
-    uint32_t yes = 0;
-    enum answer_value undecided = ANSWER_NO;
+    struct answer_tally tally = {0};
     for (uint32_t i = 0; i < e->count; i++) {
         struct relation_where where = {0, 0};
         enum answer_value one;
@@ -30,14 +28,10 @@ static enum answer_value element_holds(struct judgement *j, const struct ready_t
             one = relation_part_present(t->left, &e->views[i]) ? ANSWER_YES : ANSWER_NO;
         else
             one = relation_holds(j, t, &e->views[i], &right, &where);
-        if (one == ANSWER_YES)
-            yes++;
-        else
-            undecided = value_or(undecided, one);
+        tally_add(&tally, one);
         if (j->trace) record_value(j, t, &e->views[i], one == ANSWER_YES, where.from, where.to, at->recipient);
     }
-    if (e->count && yes == e->count) return ANSWER_YES;
-    return yes ? ANSWER_DISPUTED : undecided;
+    return tally_answer(&tally);
 }
 
 static enum answer_value element_answer(struct judgement *j, const struct ready_test *t, struct element *e,
@@ -47,19 +41,38 @@ static enum answer_value element_answer(struct judgement *j, const struct ready_
     return t->test->negated ? value_not(v) : v;
 }
 
-/* What may be there beyond the elements that were seen counts as one more element that is undecided. */
-static enum answer_value quantified(struct judgement *j, const struct ready_test *t, const struct values *values,
-                                    const struct point *at, enum answer_value so_far)
+/* Elements [from, to): any and every over none are no. */
+static enum answer_value over_list(struct judgement *j, const struct ready_test *t, const struct values *values,
+                                   const struct point *at, uint32_t from, uint32_t to)
 {
     bool every = t->test->quantifier == Q_EVERY;
-    for (uint32_t i = 0; i < values->n; i++) {
-        enum answer_value one = element_answer(j, t, &values->v[i], at);
-        so_far = every ? value_and(so_far, one) : value_or(so_far, one);
-        if (so_far == (every ? ANSWER_NO : ANSWER_YES)) return of_each_instance(values->duplicated, every, so_far);
+    enum answer_value out = every && to > from ? ANSWER_YES : ANSWER_NO;
+    for (uint32_t i = from; i < to; i++) {
+        enum answer_value one = t->test->quantifier == Q_NONE ? element_holds(j, t, &values->v[i], at)
+                                                              : element_answer(j, t, &values->v[i], at);
+        out = every ? value_and(out, one) : value_or(out, one);
+        if (out == (every ? ANSWER_NO : ANSWER_YES)) break;
     }
-    if (values->trouble == ANSWER_NO) return so_far;
+    return out;
+}
+
+/* Each reading of the whole field is a view of it.  What may be there beyond the elements that were seen counts as one
+ * more element that is undecided. */
+static enum answer_value over_elements(struct judgement *j, const struct ready_test *t, const struct values *values,
+                                       const struct point *at)
+{
+    bool every = t->test->quantifier == Q_EVERY;
+    struct answer_tally tally = {0};
+    uint32_t list = 0, from = 0, to;
+    do {
+        values_list(values, list, from, &to);
+        tally_add(&tally, over_list(j, t, values, at, from, to));
+        from = to;
+    } while (++list < values->lists);
+    enum answer_value out = every && values->n == 0 ? ANSWER_YES : tally_answer(&tally);
+    if (values->trouble == ANSWER_NO) return out;
     if (values->why.n) j->why = values->why;
-    return every ? value_and(so_far, values->trouble) : value_or(so_far, values->trouble);
+    return every ? value_and(out, values->trouble) : value_or(out, values->trouble);
 }
 
 /* `any recipient.domain is …`: everyone, whatever became of them.  Over nobody: any and every are no, no is yes. */
@@ -70,13 +83,11 @@ static enum answer_value over_recipients(struct judgement *j, const struct ready
     for (uint32_t r = 0; r < j->members.n; r++) {
         struct point here = {r, at->edits};
         const struct values *values = judgement_values(j, t->left->slot, r, at->edits);
-        struct element none = {NULL, 0};
-        if (values->n) {
-            out = quantified(j, t, values, &here, out);
-        } else { /* a recipient without the value is still one */
-            enum answer_value one = values->trouble != ANSWER_NO ? values->trouble : element_answer(j, t, &none, &here);
-            out = every ? value_and(out, one) : value_or(out, one);
-        }
+        struct element none = {0};
+        enum answer_value one = values->n                        ? over_elements(j, t, values, &here)
+                                : values->trouble != ANSWER_NO ? values->trouble
+                                                               : element_answer(j, t, &none, &here); /* still one */
+        out = every ? value_and(out, one) : value_or(out, one);
         if (out == (every ? ANSWER_NO : ANSWER_YES)) break;
     }
     return t->test->quantifier == Q_NO ? value_not(out) : out;
@@ -85,13 +96,8 @@ static enum answer_value over_recipients(struct judgement *j, const struct ready
 static enum answer_value whole(struct judgement *j, const struct ready_test *t, const struct values *values,
                                const struct point *at)
 {
-    enum answer_value out = ANSWER_NO;
-    for (uint32_t i = 0; i < values->n; i++) {
-        out = value_or(out, element_holds(j, t, &values->v[i], at));
-        if (out == ANSWER_YES) break;
-    }
     if (values->why.n) j->why = values->why;
-    out = value_or(out, values->trouble);
+    enum answer_value out = over_elements(j, t, values, at);
     return t->test->negated ? value_not(out) : out;
 }
 
@@ -102,7 +108,7 @@ static enum answer_value at_point(struct judgement *j, const struct ready_test *
     const struct values *values = judgement_values(j, t->left->slot, at->recipient, at->edits);
     if (q == Q_NONE) return whole(j, t, values, at);
     if (values->n == 0 && values->trouble == ANSWER_NO) return q == Q_NO ? ANSWER_YES : ANSWER_NO;
-    enum answer_value out = quantified(j, t, values, at, q == Q_EVERY ? ANSWER_YES : ANSWER_NO);
+    enum answer_value out = over_elements(j, t, values, at);
     return q == Q_NO ? value_not(out) : out;
 }
 
@@ -165,7 +171,7 @@ static void over_loop(struct judgement *j, const struct ready_test *t, const str
         const struct loop_member *m = &d->loop[i];
         struct point at = {m->recipient, m->edits};
         const struct values *values = judgement_values(j, t->left->slot, m->recipient, m->edits);
-        struct element none = {NULL, 0};
+        struct element none = {0};
         uint32_t element = t->left->by_recipient ? 0 : m->element;
         bool missing = element >= values->n;
         if (missing && values->trouble != ANSWER_NO)

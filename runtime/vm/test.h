@@ -11,12 +11,12 @@ struct loop_member {
     uint32_t element, recipient;
     const struct edits *edits;
 };
-/* The elements of one edit class: loop members [from, to), and what may be missing behind them. */
+/* The elements of one edit class: loop members [from, to), and the values they are of (NULL: of recipients, or of a
+ * class without members). */
 struct loop_segment {
     const struct edits *edits;
     uint32_t from, to;
-    bool duplicated;
-    enum answer_value trouble;
+    const struct values *values;
 };
 /* What answers range over: recipients, or between EACH and its end the elements of one field, class after class. */
 struct domain {
@@ -31,11 +31,10 @@ struct domain {
  * in a loop. */
 void test_evaluate(struct judgement *j, uint32_t test, const struct domain *d, const uint64_t *who, struct answer *out);
 
-/* What an answer over all elements says of each instance alone, when the elements are of several: what holds for some
- * of them all together may hold in one instance and not in the other.  Nothing forged can so earn a plain yes. */
-static inline enum answer_value of_each_instance(bool duplicated, bool every, enum answer_value v)
+/* The elements of one reading of a field: [from, *to); *to is where those of the next begin. */
+static inline void values_list(const struct values *values, uint32_t list, uint32_t from, uint32_t *to)
 {
-    return duplicated && v == (every ? ANSWER_NO : ANSWER_YES) ? ANSWER_DISPUTED : v;
+    for (*to = from; *to < values->n && values->v[*to].list == list;) ++*to;
 }
 
 /* The text a reading of a view gives, folded; valid as long as the judgement. */

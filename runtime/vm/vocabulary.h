@@ -51,13 +51,16 @@ struct view {
 struct element {
     struct view *views;
     uint32_t count;
+    uint32_t list; /* of which reading of the whole field: below */
 };
 
 /* All that a field says.  A field with one value has one element, or none when it is absent. */
 struct values {
     struct element *v;
     uint32_t n;
-    bool duplicated; /* of several instances of a field that must be unique: each reader shows another of them */
+    /* How many readings of the whole field there are, each with elements of its own, in their order; 0 is 1.  Several
+     * instances of a field that must be unique are such readings: each reader shows another of them. */
+    uint32_t lists;
     enum answer_value trouble; /* ANSWER_NO, or why further elements may be unknown: ANSWER_UNREADABLE, …_UNAVAILABLE */
     struct str why;            /* one phrase for explanations, with trouble or a partial view */
 };

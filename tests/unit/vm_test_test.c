@@ -246,9 +246,25 @@ static void a_forged_duplicate_earns_nothing(void **state)
         {"no from is \"nobody@q.example\"", 'T'},
         {"any from where (from.local is \"ceo\" and from.domain is \"corp.example\")", 'A'},
         {"any reply_to is not from", 'A'},
+        {"any from where (from.domain ends with \"example\" and from.local is any of (\"evil\", \"ceo\"))", 'T'},
+        {"from.domain is any of (\"x.example\", \"corp.example\")", 'T'},
+        {"from.domain ends with \"example\"", 'T'},
+        {"every from.local is \"ceo\"", 'A'},
+        {"no from where (from.local is \"ceo\")", 'A'},
+        {"no from where (from.local is \"nobody\")", 'T'},
+        {"reply_to.domain is from.domain", 'A'},
         {"from is present", 'T'},
     };
     HOLD(rows, forged, NULL);
+    static const struct row empty[] = {
+        {"from is present", 'A'},
+        {"from.domain is \"corp.example\"", 'A'},
+        {"every from.domain is \"corp.example\"", 'A'},
+        {"no from.domain is \"x.example\"", 'T'},
+        {"subject contains \"word\"", 'T'},
+        {"subject contains \"first\"", 'A'},
+    };
+    HOLD(empty, "From: ceo@corp.example\nFrom:\nSubject: first word\nSubject: second word\n\nx\n", NULL);
 }
 
 static void empty_is_absent(void **state)
