@@ -167,6 +167,7 @@ static bool name_value(struct compiler *c, const struct param_row *p, const stru
         diag_note(c->d, d, n->at, "it is here");
         return false;
     }
+    if (!lists_are_written(c, n, a->span, NULL)) return false;
     out->text = n->name;
     return true;
 }

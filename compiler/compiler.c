@@ -54,6 +54,7 @@ struct program *compiler_compile(const struct compile_input *in, struct diags *d
     map_free(&c.files);
     map_free(&c.names);
     map_free(&c.connectors);
+    map_free(&c.tables);
     map_free(&c.rule_names);
     map_free(&c.rule_copies);
     VEC_FREE(&c.lines);

@@ -60,6 +60,7 @@ struct str pool_text(struct pool *pool, struct str s); /* a copy in the program'
 uint32_t pool_constant(struct pool *pool, const struct constant *c);
 /* A list of constants of one type; equal unnamed lists are kept once. */
 uint32_t pool_list(struct pool *pool, struct str name, enum value_type type, const struct constant *v, size_t n);
+uint32_t pool_live_list(struct pool *pool, struct str name, enum value_type type, struct str table);
 uint32_t pool_patterns(struct pool *pool, const struct pattern_source *v, size_t n); /* index of the first */
 uint32_t pool_field(struct pool *pool, uint32_t field, struct str text, enum address_part part);
 uint32_t pool_test(struct pool *pool, const struct test *t); /* the origin does not make it another test */
@@ -95,6 +96,7 @@ struct name {
     struct constant *elements; /* LIST, once done */
     size_t element_count;
     uint32_t index; /* LIST: in the program */
+    bool live;      /* LIST: in a table, edited while the relay runs */
     struct ir *ir;  /* DEFINE, once done; NULL when it failed */
 };
 
@@ -124,6 +126,7 @@ struct compiler {
     struct map files;           /* normalised path -> unit */
     struct map names;           /* -> struct name */
     struct map connectors;      /* name -> struct ast_item */
+    struct map tables;          /* of live lists -> struct name */
     struct map rule_names;      /* name or identity -> struct ast_item */
     struct map rule_copies;     /* identity of a nameless rule written twice -> the number of its last copy */
     struct str *candidates;     /* for suggestions, made when first asked for */
@@ -169,6 +172,8 @@ bool value_pattern(struct compiler *c, const struct ast_literal *l, struct patte
 /* --- lists.c --- */
 bool lists_type(struct str name, enum value_type *out);
 void lists_resolve(struct compiler *c, struct name *n); /* elements, then the program's list */
+/* Where only elements that are written down will do; false when told (E240). */
+bool lists_are_written(struct compiler *c, const struct name *n, struct span at, const char *instead);
 
 /* --- conditions.c, tests.c --- */
 /* What `where` is about; NULL outside. */

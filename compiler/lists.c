@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "mail/live_list.h"
+
 /* What a list may hold, and whether a file may. */
 static const struct {
     const char *name;
@@ -72,6 +74,7 @@ static bool gather_value(struct gather *g, const struct ast_value *v, enum value
             diag_note(c->d, d, other->at, "it is here");
             return false;
         }
+        if (!lists_are_written(c, other, v->span, NULL)) return false;
         for (size_t i = 0; i < other->element_count; i++) gather_add(g, &other->elements[i]);
         return true;
     }
@@ -136,7 +139,53 @@ static bool gather_file(struct gather *g, const struct name *n)
     return ok;
 }
 
-static bool gather_item(struct gather *g, const struct name *n)
+/* A list in a table has its elements in the relay's store; here only its type and its table's name count. */
+static bool check_table(struct compiler *c, struct name *n)
+{
+    const struct ast_item *item = n->item;
+    struct str table = item->text->text;
+    bool kept = n->type == TYPE_TEXT || n->type == TYPE_ADDRESS || n->type == TYPE_DOMAIN || n->type == TYPE_NETWORK;
+    if (!kept) {
+        diag_add(c->d, DIAG_E240, item->element_type_span,
+                 "a list in a table holds text, address, domain or network; write the elements behind `=`");
+        return false;
+    }
+    bool plain = table.n > 0 && table.n <= 100;
+    for (size_t i = 0; i < table.n; i++)
+        plain = plain && (ascii_is_alpha(table.p[i]) || ascii_is_digit(table.p[i]) || table.p[i] == '_' ||
+                          table.p[i] == '-' || table.p[i] == '.');
+    if (!plain) {
+        diag_add(c->d, DIAG_E219, item->text->span,
+                 "a table's name has 1 to 100 letters, digits, `_`, `-` and `.`");
+        return false;
+    }
+    const struct name *other = map_get(&c->tables, table);
+    if (other) {
+        struct diag *d = diag_add(c->d, DIAG_E201, item->text->span, "`%.*s` is in this table already: use that list",
+                                  STR_ARG(other->name));
+        diag_note(c->d, d, other->at, "it is here");
+        return false;
+    }
+    if (c->tables.n == LIVE_LISTS_MAX) {
+        diag_add(c->d, DIAG_E232, item->span, "a rule set may have at most %d lists in tables", LIVE_LISTS_MAX);
+        return false;
+    }
+    map_put(&c->tables, table, n);
+    n->live = true;
+    return true;
+}
+
+bool lists_are_written(struct compiler *c, const struct name *n, struct span at, const char *instead)
+{
+    if (!n->live) return true;
+    struct diag *d = diag_add(c->d, DIAG_E240, at,
+                              "`%.*s` is edited while the relay runs, so its elements are not known here", STR_ARG(n->name));
+    diag_note(c->d, d, n->at, "it is in a table");
+    if (instead) diag_fix(c->d, d, "a test of its own:", "%s %.*s", instead, STR_ARG(n->name));
+    return false;
+}
+
+static bool gather_item(struct gather *g, struct name *n)
 {
     const struct ast_item *item = n->item;
     if (!item->origin.n) {
@@ -147,11 +196,7 @@ static bool gather_item(struct gather *g, const struct name *n)
         return ok;
     }
     if (str_eq(item->origin, STR("file"))) return item->text && gather_file(g, n);
-    if (str_eq(item->origin, STR("table"))) {
-        diag_add(g->c->d, DIAG_E233, item->origin_span,
-                 "live lists need the relay's database, which this version does not have yet: use `in file`");
-        return false;
-    }
+    if (str_eq(item->origin, STR("table"))) return item->text && check_table(g->c, n);
     diag_add(g->c->d, DIAG_E200, item->origin_span, "a list stands `in file` or `in table`, not in `%.*s`",
              STR_ARG(item->origin));
     return false;
@@ -167,7 +212,8 @@ void lists_resolve(struct compiler *c, struct name *n)
         n->element_count = g.v.n;
         n->elements = ARENA_ARRAY(c->a, struct constant, g.v.n ? g.v.n : 1);
         if (g.v.n) memcpy(n->elements, g.v.v, g.v.n * sizeof *g.v.v);
-        n->index = pool_list(&c->pool, n->name, n->type, n->elements, n->element_count);
+        n->index = n->live ? pool_live_list(&c->pool, n->name, n->type, n->item->text->text)
+                           : pool_list(&c->pool, n->name, n->type, n->elements, n->element_count);
     }
     n->state = ok ? NAME_DONE : NAME_FAILED;
     map_free(&g.seen);

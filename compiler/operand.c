@@ -189,6 +189,7 @@ static bool add_value(struct compiler *c, const struct field_use *f, enum relati
     struct name *n = names_list(c, v->field->name, v->span);
     if (!n) return false;
     if (n->type != type) return wrong_list_type(c, f, n, type, v->span);
+    if (!lists_are_written(c, n, v->span, r == REL_EQUAL ? "… is in" : NULL)) return false;
     if (r == REL_LIKE && !like_list_is_short(c, n->elements, n->element_count, v->span)) return false;
     for (size_t i = 0; i < n->element_count; i++) {
         k = n->elements[i];
@@ -214,6 +215,12 @@ static bool set_operand(struct compiler *c, const struct field_use *f, enum rela
         struct name *n = names_list(c, only->field->name, only->span);
         if (!n) return false;
         if (n->type != type) return wrong_list_type(c, f, n, type, only->span);
+        if (n->live && r == REL_EQUAL) {
+            t->operand = OPERAND_LIVE;
+            t->a = n->index;
+            return true;
+        }
+        if (!lists_are_written(c, n, only->span, NULL)) return false;
         if (r == REL_LIKE && !like_list_is_short(c, n->elements, n->element_count, only->span)) return false;
         if (type != TYPE_TEXT || f->word.type != TYPE_DOMAIN) {
             t->operand = OPERAND_LIST;

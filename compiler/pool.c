@@ -97,8 +97,15 @@ uint32_t pool_list(struct pool *pool, struct str name, enum value_type type, con
     }
     uint32_t first = (uint32_t)pool->constants.n;
     for (size_t k = 0; k < n; k++) VEC_PUSH(&pool->constants, keep(pool, &v[k]));
-    VEC_PUSH(&pool->lists, (struct program_list){pool_text(pool, name), type, first, (uint32_t)n});
+    VEC_PUSH(&pool->lists, (struct program_list){pool_text(pool, name), STR_NONE, type, first, (uint32_t)n});
     return i;
+}
+
+uint32_t pool_live_list(struct pool *pool, struct str name, enum value_type type, struct str table)
+{
+    struct program_list l = {pool_text(pool, name), pool_text(pool, table), type, (uint32_t)pool->constants.n, 0};
+    VEC_PUSH(&pool->lists, l);
+    return (uint32_t)pool->lists.n - 1;
 }
 
 uint32_t pool_patterns(struct pool *pool, const struct pattern_source *v, size_t n)

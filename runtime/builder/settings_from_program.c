@@ -5,6 +5,7 @@
 
 #include "base/ip.h"
 #include "builder/build.h"
+#include "mail/live_list.h"
 #include "stdlib/ids.h"
 
 #define DEFAULT_STATE   "/var/lib/sluice"
@@ -203,6 +204,20 @@ static bool read_declaration(struct reading *r, struct settings *out)
     }
 }
 
+static void read_live_lists(struct arena *a, const struct program *p, struct settings *out)
+{
+    static const uint8_t types[] = {[TYPE_TEXT] = LIVE_TEXT,
+                                    [TYPE_ADDRESS] = LIVE_ADDRESS,
+                                    [TYPE_DOMAIN] = LIVE_DOMAIN,
+                                    [TYPE_NETWORK] = LIVE_NETWORK};
+    out->live_lists = ARENA_ARRAY(a, struct live_list_settings, LIVE_LISTS_MAX);
+    for (uint32_t i = 0; i < p->lists_count && out->live_list_count < LIVE_LISTS_MAX; i++) {
+        const struct program_list *l = &p->lists[i];
+        if (l->table.n)
+            out->live_lists[out->live_list_count++] = (struct live_list_settings){l->name, l->table, types[l->type]};
+    }
+}
+
 bool settings_declared(struct arena *a, const struct program *p, struct settings *out, struct err *e)
 {
     memset(out, 0, sizeof *out);
@@ -213,6 +228,7 @@ bool settings_declared(struct arena *a, const struct program *p, struct settings
         struct reading r = {a, p, &p->declarations[i], p->declarations[i].declaration, e};
         if (!read_declaration(&r, out)) return false;
     }
+    read_live_lists(a, p, out);
     return true;
 }
 

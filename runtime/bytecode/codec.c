@@ -54,6 +54,7 @@ static void io_constants(struct wire_io *io, struct constant *c)
 static void io_lists(struct wire_io *io, struct program_list *l)
 {
     io_str(io, &l->name);
+    io_str(io, &l->table);
     IO_ENUM(io, l->type, TYPE_NAME + 1);
     io_u32(io, &l->first);
     io_u32(io, &l->count);
@@ -144,7 +145,7 @@ static void io_code(struct wire_io *io, uint32_t *i) { io_u32(io, i); }
 #define SECTIONS                                                                                                       \
     SECTION(sources, 36)                                                                                               \
     SECTION(constants, 5)                                                                                              \
-    SECTION(lists, 13)                                                                                                 \
+    SECTION(lists, 17)                                                                                                 \
     SECTION(patterns, 5)                                                                                               \
     SECTION(field_refs, 9)                                                                                             \
     SECTION(tests, 52)                                                                                                 \

@@ -145,6 +145,7 @@ static void add_operand(const struct program *p, const struct vocabulary_rows *r
         else
             add_elements(p, &p->lists[t->a], out);
         break;
+    case OPERAND_LIVE: buf_printf(out, "live list %.*s", STR_ARG(p->lists[t->a].name)); break;
     case OPERAND_FIELD: disasm_field(p, rows, t->a, out); break;
     case OPERAND_PATTERNS:
         for (uint32_t i = 0; i < t->b; i++) {
@@ -266,8 +267,14 @@ static void add_tables(const struct program *p, const struct vocabulary_rows *ro
     for (uint32_t i = 0; i < p->lists_count; i++) {
         const struct program_list *l = &p->lists[i];
         if (!l->name.n) continue;
-        buf_printf(out, "list %.*s of %s = ", STR_ARG(l->name), type_words[l->type]);
-        add_elements(p, l, out);
+        buf_printf(out, "list %.*s of %s ", STR_ARG(l->name), type_words[l->type]);
+        if (l->table.n) {
+            buf_add(out, STR("in table "));
+            add_quoted(out, l->table);
+        } else {
+            buf_add(out, STR("= "));
+            add_elements(p, l, out);
+        }
         buf_add_byte(out, '\n');
     }
 }

@@ -53,6 +53,7 @@ struct constant {
  * [first, first + count). */
 struct program_list {
     struct str name;      /* empty: inline */
+    struct str table;     /* not empty: a live list, edited while the relay runs: no elements here, and a name */
     enum value_type type;
     uint32_t first, count;
 };
@@ -93,7 +94,10 @@ enum relation {
     REL_OVER, REL_UNDER, REL_AT_LEAST, REL_AT_MOST, REL_BETWEEN, REL_BEFORE, REL_AFTER
 };
 
-enum operand_kind { OPERAND_NONE, OPERAND_CONSTANT, OPERAND_RANGE, OPERAND_LIST, OPERAND_FIELD, OPERAND_PATTERNS };
+/* LIVE is a kind of its own, so that nothing takes the elements of a live list for all there are. */
+enum operand_kind {
+    OPERAND_NONE, OPERAND_CONSTANT, OPERAND_RANGE, OPERAND_LIST, OPERAND_FIELD, OPERAND_PATTERNS, OPERAND_LIVE
+};
 
 struct test {
     uint32_t field;       /* index into field_refs */
@@ -105,7 +109,7 @@ struct test {
     bool counted;         /* least/most occurrences (contains) or members (at least N of) */
     int64_t least, most;  /* most -1: open */
     uint8_t operand;      /* enum operand_kind */
-    uint32_t a, b;        /* CONSTANT a; RANGE constants a..b; LIST a; FIELD field_ref a; PATTERNS [a, a + b) */
+    uint32_t a, b;        /* CONSTANT a; RANGE constants a..b; LIST, LIVE a; FIELD field_ref a; PATTERNS [a, a + b) */
     struct origin origin;
 };
 

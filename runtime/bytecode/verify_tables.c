@@ -85,6 +85,21 @@ bool verify_list_names(const struct program *p, const struct vocabulary_rows *ro
     return good;
 }
 
+/* A live list has a name, no elements, and a type whose entries can be kept as text. */
+bool verify_live_lists(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
+{
+    (void)rows;
+    for (uint32_t i = 0; i < p->lists_count; i++) {
+        const struct program_list *l = &p->lists[i];
+        if (!l->table.n) continue;
+        bool kept =
+            l->type == TYPE_TEXT || l->type == TYPE_ADDRESS || l->type == TYPE_DOMAIN || l->type == TYPE_NETWORK;
+        if (!kept || !l->name.n || l->count || !str_is_utf8(l->table) || has_control(l->table))
+            return fail(f, "lists", i);
+    }
+    return true;
+}
+
 bool verify_patterns(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
 {
     (void)rows;
@@ -146,7 +161,7 @@ bool verify_test_enums(const struct program *p, const struct vocabulary_rows *ro
     (void)rows;
     for (uint32_t i = 0; i < p->tests_count; i++) {
         const struct test *t = &p->tests[i];
-        if (t->quantifier > Q_NO || t->relation > REL_AFTER || t->operand > OPERAND_PATTERNS)
+        if (t->quantifier > Q_NO || t->relation > REL_AFTER || t->operand > OPERAND_LIVE)
             return fail(f, "tests", i);
     }
     return true;
@@ -163,7 +178,8 @@ enum {
     RANGE = 1 << OPERAND_RANGE,
     LIST = 1 << OPERAND_LIST,
     FIELD_ = 1 << OPERAND_FIELD,
-    PATTERNS = 1 << OPERAND_PATTERNS
+    PATTERNS = 1 << OPERAND_PATTERNS,
+    LIVE = 1 << OPERAND_LIVE
 };
 static const struct {
     unsigned types, operands;
@@ -171,7 +187,7 @@ static const struct {
 } relations[] = {
     [REL_TRUE] = {1 << TYPE_YESNO, NONE, false},
     [REL_PRESENT] = {ALL_BUT_YESNO, NONE, false},
-    [REL_EQUAL] = {ALL_BUT_YESNO, CONSTANT | LIST | FIELD_, false},
+    [REL_EQUAL] = {ALL_BUT_YESNO, CONSTANT | LIST | FIELD_ | LIVE, false},
     [REL_LIKE] = {TEXTUAL | 1 << TYPE_DOMAIN, CONSTANT | LIST, true},
     [REL_CONTAINS] = {TEXTUAL, CONSTANT | LIST, true},
     [REL_STARTS] = {TEXTUAL, CONSTANT | LIST, true},
@@ -203,7 +219,7 @@ bool verify_test_operands(const struct program *p, const struct vocabulary_rows 
     (void)rows;
     for (uint32_t i = 0; i < p->tests_count; i++) {
         const struct test *t = &p->tests[i];
-        if (t->relation > REL_AFTER || t->operand > OPERAND_PATTERNS) continue;
+        if (t->relation > REL_AFTER || t->operand > OPERAND_LIVE) continue;
         if (!(relations[t->relation].operands & 1u << t->operand)) return fail(f, "tests", i);
     }
     return true;
@@ -218,7 +234,8 @@ bool verify_test_indexes(const struct program *p, const struct vocabulary_rows *
         switch (t->operand) {
         case OPERAND_CONSTANT: good = t->a < p->constants_count; break;
         case OPERAND_RANGE: good = t->a < p->constants_count && t->b < p->constants_count; break;
-        case OPERAND_LIST: good = t->a < p->lists_count; break;
+        case OPERAND_LIST: good = t->a < p->lists_count && !p->lists[t->a].table.n; break;
+        case OPERAND_LIVE: good = t->a < p->lists_count && p->lists[t->a].table.n; break;
         case OPERAND_FIELD: good = t->a < p->field_refs_count; break;
         case OPERAND_PATTERNS: good = t->b && t->a < p->patterns_count && t->b <= p->patterns_count - t->a; break;
         default: break;
@@ -245,6 +262,7 @@ bool verify_test_types(const struct program *p, const struct vocabulary_rows *ro
             if (t->a < p->constants_count) good = good && p->constants[t->a].type == want;
             break;
         case OPERAND_LIST:
+        case OPERAND_LIVE:
             if (t->a < p->lists_count) good = p->lists[t->a].type == want;
             break;
         case OPERAND_FIELD:
@@ -354,7 +372,7 @@ static bool name_is_known(const struct program *p, const char *what, struct str 
                  {"list:text", TYPE_TEXT}};
     (void)p;
     for (size_t i = 0; l && i < sizeof types / sizeof *types; i++) {
-        if (str_eq(str_of(types[i].name), str_of(what))) return l->type == types[i].type;
+        if (str_eq(str_of(types[i].name), str_of(what))) return l->type == types[i].type && !l->table.n;
     }
     return false;
 }

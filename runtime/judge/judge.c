@@ -3,6 +3,7 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include "mail/live_list.h"
 #include "message/message.h"
 #include "stdlib/vocabulary.h"
 #include "vm/run.h"
@@ -10,6 +11,8 @@
 struct judge {
     struct vm_program *program;
     const struct settings *settings;
+    struct live_list *lists;        /* by number of the live list */
+    const struct live_list **there; /* the same, NULL where there is none now */
 };
 
 /* Wall time costs no system call; a harmless pattern takes microseconds of the milliseconds it has. */
@@ -29,6 +32,8 @@ struct judge *judge_create_with(const struct program *p, const struct settings *
     struct judge *j = mem_alloc(sizeof *j);
     j->program = program;
     j->settings = s;
+    j->lists = mem_grow(NULL, vm_program_live_lists(program) + 1, sizeof *j->lists);
+    j->there = mem_alloc((vm_program_live_lists(program) + 1) * sizeof *j->there);
     return j;
 }
 
@@ -41,8 +46,29 @@ void judge_free(struct judge **j)
 {
     if (!*j) return;
     vm_program_free(&(*j)->program);
+    free((*j)->lists);
+    free((void *)(*j)->there);
     free(*j);
     *j = NULL;
+}
+
+static const uint8_t types_of_live[] = {
+    [LIVE_TEXT] = TYPE_TEXT, [LIVE_ADDRESS] = TYPE_ADDRESS, [LIVE_DOMAIN] = TYPE_DOMAIN, [LIVE_NETWORK] = TYPE_NETWORK};
+
+bool judge_set_list(struct judge *j, struct str name, struct str block, struct err *e)
+{
+    for (uint32_t i = 0; i < vm_program_live_lists(j->program); i++) {
+        const struct program_list *l = vm_program_live_list(j->program, i);
+        if (!str_eq(l->name, name)) continue;
+        j->there[i] = NULL;
+        if (!block.p) return true;
+        if (!live_open(block, &j->lists[i], e)) return false;
+        if (types_of_live[j->lists[i].type] != l->type)
+            return err_set(e, EX_DATAERR, "the block of a live list is of another type");
+        j->there[i] = &j->lists[i];
+        return true;
+    }
+    return err_set(e, EX_DATAERR, "the rules have no such live list");
 }
 
 void judge_message(struct judge *j, struct arena *a, const struct judge_request *r, struct str content,
@@ -56,6 +82,7 @@ void judge_message(struct judge *j, struct arena *a, const struct judge_request 
         .now = r->now,
         .utc_offset = r->utc_offset,
         .settings = j->settings,
+        .lists = j->there,
         .clock = clock_now,
     };
     *out = (struct judge_answer){.id = r->id, .kind = JUDGE_VERDICT};

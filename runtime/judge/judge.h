@@ -22,6 +22,11 @@ struct judge *judge_create_with(const struct program *p, const struct settings *
                                 struct err *e);
 void judge_free(struct judge **j);
 
+/* From now on the live list of that name is what `block` holds (mail/live_list.h; verified here, borrowed until the next
+ * call for it).  STR_NONE: it is not there, and whoever asks for it is undecided.  False with *e (EX_DATAERR), the list
+ * being not there, when the block is not sound or the rules have no such list. */
+bool judge_set_list(struct judge *j, struct str name, struct str block, struct err *e);
+
 /* Judges one message.  `content` is the whole message, Received field first; r->content is not looked at.  The answer
  * always gets a kind: what cannot be judged is JUDGE_FAILED with the reason, never a verdict of "no match".  Everything
  * in *out lives in `a`, or points into `r` and `content`.  `t` may be NULL; its arena must be set. */

@@ -5,9 +5,10 @@
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/wire.h"
+#include "mail/live_list.h"
 
 /* A byte of version before everything: relay and judge are of one build, so a difference is damage. */
-enum { PROTOCOL_REQUEST = 0x51, PROTOCOL_ANSWER = 0x41 };
+enum { PROTOCOL_REQUEST = 0x51, PROTOCOL_ANSWER = 0x41, PROTOCOL_LIST = 0x4c };
 
 static bool malformed(struct err *e, const char *what)
 {
@@ -67,6 +68,33 @@ bool protocol_decode_request(struct arena *a, struct str datagram, struct judge_
     *out = (struct judge_request){0};
     io_request(&(struct wire_io){.in = &w, .arena = a}, out);
     return wire_done(&w) || malformed(e, "a request");
+}
+
+/* --- live lists --------------------------------------------------------------------------------------------------- */
+
+static void io_list(struct wire_io *io, struct judge_list *l)
+{
+    io_tag(io, PROTOCOL_LIST);
+    io_u64(io, &l->id);
+    io_str(io, &l->name);
+    io_u64(io, &l->size);
+    io_demand(io, l->size <= LIVE_BLOCK_MAX);
+}
+
+void protocol_encode_list(const struct judge_list *l, struct buf *out)
+{
+    struct judge_list same = *l; /* writing stores nothing: base/wire.h */
+    io_list(&(struct wire_io){.out = out}, &same);
+}
+
+bool protocol_is_list(struct str datagram) { return datagram.n && (unsigned char)datagram.p[0] == PROTOCOL_LIST; }
+
+bool protocol_decode_list(struct str datagram, struct judge_list *out, struct err *e)
+{
+    struct wire w = wire_of(datagram);
+    *out = (struct judge_list){0};
+    io_list(&(struct wire_io){.in = &w}, out);
+    return wire_done(&w) || malformed(e, "a list");
 }
 
 /* --- answer: texts once in a table, then numbers ------------------------------------------------------------------ */
@@ -172,14 +200,14 @@ static void io_head(struct wire_io *io, struct judge_answer *r)
 {
     io_tag(io, PROTOCOL_ANSWER);
     io_u64(io, &r->id);
-    io_enum(io, &r->kind, JUDGE_FAILED + 1);
+    io_enum(io, &r->kind, JUDGE_LISTED + 1);
 }
 
 static void io_body(struct wire_io *io, struct judge_answer *r)
 {
     if (r->kind == JUDGE_VERDICT)
         io_verdict(io, &r->verdict);
-    else
+    else if (r->kind == JUDGE_FAILED)
         io_text(io, &r->why);
 }
 

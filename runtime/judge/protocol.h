@@ -26,9 +26,18 @@ struct judge_request {
     struct str content;       /* when inline; else the receiver maps the descriptor */
 };
 
+/* Between two requests: a live list as it is from now on.  With `size` comes a sealed descriptor of the block
+ * (mail/live_list.h); without, the list is not available.  Answered by JUDGE_LISTED. */
+struct judge_list {
+    uint64_t id;
+    struct str name;          /* the list's, as the rules name it */
+    uint64_t size;            /* of the block; 0: not available */
+};
+
 enum judge_answer_kind {
     JUDGE_VERDICT,
-    JUDGE_FAILED              /* this message could not be judged; why is in `why` */
+    JUDGE_FAILED,             /* this message could not be judged; why is in `why` */
+    JUDGE_LISTED              /* the list of that id is in force */
 };
 struct judge_answer {
     uint64_t id;
@@ -40,6 +49,9 @@ struct judge_answer {
 /* Encoding appends to *out.  Decoding points into `datagram` for bytes and takes tables from the arena; false with *e
  * (EX_DATAERR) for anything but a well-formed datagram with nothing after it. */
 void protocol_encode_request(const struct judge_request *r, struct buf *out);
+void protocol_encode_list(const struct judge_list *l, struct buf *out);
+bool protocol_is_list(struct str datagram); /* else it must be a request */
+bool protocol_decode_list(struct str datagram, struct judge_list *out, struct err *e);
 bool protocol_decode_request(struct arena *a, struct str datagram, struct judge_request *out, struct err *e);
 void protocol_encode_answer(const struct judge_answer *r, struct buf *out);
 bool protocol_decode_answer(struct arena *a, struct str datagram, struct judge_answer *out, struct err *e);

@@ -1,6 +1,8 @@
 #include "judge/serve.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -87,6 +89,55 @@ static bool map_content(int fd, uint64_t size, struct str *out)
     return true;
 }
 
+/* The blocks of live lists stay mapped until the next of the same name; nobody can change what is sealed. */
+struct block {
+    struct str name, bytes;
+};
+struct blocks {
+    VEC(struct block) list;
+};
+
+enum { BLOCK_SEALS = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW };
+
+static void keep_block(struct blocks *b, struct str name, struct str bytes)
+{
+    for (size_t i = 0; i < b->list.n; i++) {
+        struct block *old = &b->list.v[i];
+        if (!str_eq(old->name, name)) continue;
+        if (old->bytes.n) munmap((void *)(uintptr_t)old->bytes.p, old->bytes.n);
+        old->bytes = bytes;
+        return;
+    }
+    char *copy = mem_alloc(name.n + 1);
+    memcpy(copy, name.p, name.n);
+    VEC_PUSH(&b->list, (struct block){{copy, name.n}, bytes});
+}
+
+static bool take_list(struct judge *j, struct blocks *b, const struct datagram *d, struct judge_answer *answer)
+{
+    struct judge_list l;
+    struct err e = {0};
+    struct str bytes = STR_NONE;
+    if (!protocol_decode_list((struct str){d->bytes, d->n}, &l, &e)) return false;
+    if (l.size && ((fcntl(d->descriptor, F_GET_SEALS) & BLOCK_SEALS) != BLOCK_SEALS ||
+                   !map_content(d->descriptor, l.size, &bytes)))
+        err_set(&e, EX_DATAERR, "the block of a live list cannot be read");
+    else if (judge_set_list(j, l.name, bytes, &e))
+        keep_block(b, l.name, bytes); /* the one before is not looked at any more */
+    if (e.sysexit) fprintf(stderr, "sluiced: judge: %s\n", e.text);
+    *answer = (struct judge_answer){.id = l.id, .kind = JUDGE_LISTED};
+    return !e.sysexit;
+}
+
+static bool serve_list(struct judge *j, int channel, struct blocks *b, struct datagram *d, struct buf *out, int *status)
+{
+    struct judge_answer answer;
+    bool good = take_list(j, b, d, &answer);
+    if (!good) *status = EX_DATAERR; /* relay and judge are then not of one build */
+    else if (!send_answer(channel, &answer, out)) *status = EX_IOERR;
+    return *status == EX_OK;
+}
+
 static bool serve_one(struct judge *j, int channel, struct arena *a, struct datagram *d, struct buf *out, int *status)
 {
     struct judge_request r;
@@ -113,16 +164,26 @@ int judge_serve(struct judge *j, int channel)
     struct arena *a = arena_create();
     struct datagram d = {.bytes = mem_alloc(PROTOCOL_DATAGRAM_MAX), .descriptor = -1};
     struct buf out = {0};
+    struct blocks blocks = {0};
     int status = EX_OK;
-    for (int served = 0; served < SERVE_MESSAGES_MAX; served++) {
+    for (int served = 0; served < SERVE_MESSAGES_MAX;) {
         int got = receive(channel, &d);
         if (got < 0) status = EX_IOERR;
         if (got <= 0) break;
-        bool good = serve_one(j, channel, a, &d, &out, &status);
+        bool list = protocol_is_list((struct str){d.bytes, d.n});
+        bool good = list ? serve_list(j, channel, &blocks, &d, &out, &status)
+                         : serve_one(j, channel, a, &d, &out, &status);
+        served += !list;
         if (d.descriptor >= 0) close(d.descriptor);
         if (!good || arena_used(a) > SERVE_GROWTH_MAX) break;
         arena_reset(a);
     }
+    for (size_t i = 0; i < blocks.list.n; i++) {
+        judge_set_list(j, blocks.list.v[i].name, STR_NONE, NULL);
+        keep_block(&blocks, blocks.list.v[i].name, STR_NONE);
+        free((void *)(uintptr_t)blocks.list.v[i].name.p);
+    }
+    VEC_FREE(&blocks.list);
     buf_free(&out);
     free(d.bytes);
     arena_free(&a);

@@ -1,4 +1,4 @@
-/* judge/serve: the loop of a judge process: recvmsg, judge, sendmsg, nothing else.
+/* judge/serve: the loop of a judge process: recvmsg, judge, sendmsg, nothing else; between two requests a live list.
  *
  * Runs after the last filter: it opens nothing and makes no code.  Content comes inside the request, or as a read-only
  * descriptor which is mapped for the time of one judgement. */

@@ -6,9 +6,10 @@
 #include "base/limits.h"
 #include "base/wire.h"
 #include "mail/domain.h"
+#include "mail/live_list.h"
 
 /* The block begins with these; another layout gets another number, and is refused by a process of another build. */
-static const struct str magic = {"sluice-settings-1", 17};
+static const struct str magic = {"sluice-settings-2", 17};
 
 /* A path or name: what goes to the system as a C string may hold no NUL. */
 static void io_name(struct wire_io *io, struct str *s)
@@ -57,7 +58,15 @@ static void io_connector(struct wire_io *io, struct connector_settings *k)
     io_domains(io, &k->domains);
 }
 
-enum { LISTENER_LEAST = 4 * 6 + 2, CONNECTOR_LEAST = 4 * 5 + 3 }; /* bytes of an empty one */
+static void io_live_list(struct wire_io *io, struct live_list_settings *l)
+{
+    io_name(io, &l->name);
+    io_name(io, &l->table);
+    io_enum(io, &l->type, LIVE_TYPE_COUNT);
+    io_demand(io, l->name.n && l->table.n);
+}
+
+enum { LISTENER_LEAST = 4 * 6 + 2, CONNECTOR_LEAST = 4 * 5 + 3, LIVE_LEAST = 4 * 2 + 1 }; /* bytes of an empty one */
 
 static void io_settings(struct wire_io *io, struct settings *s)
 {
@@ -78,6 +87,8 @@ static void io_settings(struct wire_io *io, struct settings *s)
     io_u32(io, &s->retry_until);
     IO_TABLE(io, s->listeners, s->listener_count, LISTENER_LEAST, io_listener);
     IO_TABLE(io, s->connectors, s->connector_count, CONNECTOR_LEAST, io_connector);
+    IO_TABLE(io, s->live_lists, s->live_list_count, LIVE_LEAST, io_live_list);
+    io_demand(io, s->live_list_count <= LIVE_LISTS_MAX);
 }
 
 void settings_encode(const struct settings *s, struct buf *out)

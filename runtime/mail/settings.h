@@ -43,6 +43,12 @@ struct connector_settings {
     struct domain_set domains;        /* recipients that go this way; empty: the default */
 };
 
+/* A list that is edited while the relay runs: `list name of type in table "table"`. */
+struct live_list_settings {
+    struct str name, table;
+    uint8_t type;                     /* enum live_type */
+};
+
 struct settings {
     struct str hostname;
     struct str state, control;        /* paths */
@@ -59,6 +65,8 @@ struct settings {
     size_t listener_count;
     struct connector_settings *connectors;
     size_t connector_count;
+    struct live_list_settings *live_lists;
+    size_t live_list_count;
 };
 
 void settings_encode(const struct settings *s, struct buf *out);

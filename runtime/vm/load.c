@@ -147,12 +147,29 @@ static bool load_patterns(struct vm_program *r, struct ready_test *t, struct err
     return true;
 }
 
+static void load_live_lists(struct vm_program *r)
+{
+    const struct program *p = r->program;
+    r->live_lists = ARENA_ARRAY(r->arena, uint32_t, p->lists_count);
+    for (uint32_t i = 0; i < p->lists_count; i++)
+        if (p->lists[i].table.n) r->live_lists[r->live_count++] = i;
+}
+
+static uint32_t live_ordinal(const struct vm_program *r, uint32_t list)
+{
+    for (uint32_t i = 0; i < r->live_count; i++)
+        if (r->live_lists[i] == list) return i;
+    INVARIANT(!"the verifier has seen that it is a live list");
+    return NO_INDEX;
+}
+
 static bool load_test(struct vm_program *r, uint32_t index, struct err *e)
 {
     const struct program *p = r->program;
     struct ready_test *t = &r->tests[index];
     t->test = &p->tests[index];
     t->left = &r->refs[t->test->field];
+    t->live = NO_INDEX;
     t->reading_count = ready_readings(t->left->row->type, t->left->part, t->readings);
     switch (t->test->operand) {
     case OPERAND_CONSTANT:
@@ -167,6 +184,7 @@ static bool load_test(struct vm_program *r, uint32_t index, struct err *e)
         t->constants = p->constants + p->lists[t->test->a].first;
         t->constant_count = p->lists[t->test->a].count;
         break;
+    case OPERAND_LIVE: t->live = live_ordinal(r, t->test->a); break;
     case OPERAND_FIELD: t->right = &r->refs[t->test->a]; break;
     case OPERAND_PATTERNS: return load_patterns(r, t, e);
     default: break;
@@ -214,6 +232,7 @@ struct vm_program *vm_load(const struct program *p, const struct vocabulary *v, 
     r->matcher = pattern_matcher_create();
     r->tests = ARENA_ARRAY(r->arena, struct ready_test, p->tests_count);
     r->actions = ARENA_ARRAY(r->arena, struct ready_action, p->actions_count);
+    load_live_lists(r);
     bool good = load_refs(r, e);
     for (uint32_t i = 0; i < p->tests_count && good; i++) good = load_test(r, i, e);
     for (uint32_t i = 0; i < p->actions_count && good; i++) good = load_action(r, i, e);
@@ -237,3 +256,10 @@ void vm_program_free(struct vm_program **p)
 }
 
 const struct program *vm_program_source(const struct vm_program *p) { return p->program; }
+
+uint32_t vm_program_live_lists(const struct vm_program *p) { return p->live_count; }
+
+const struct program_list *vm_program_live_list(const struct vm_program *p, uint32_t i)
+{
+    return &p->program->lists[p->live_lists[i]];
+}

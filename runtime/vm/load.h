@@ -15,5 +15,8 @@ struct vm_program;
 struct vm_program *vm_load(const struct program *p, const struct vocabulary *v, struct err *e);
 void vm_program_free(struct vm_program **p); /* NULL-safe */
 const struct program *vm_program_source(const struct vm_program *p);
+/* Its live lists, numbered from 0 in the order of the program: vm_input.lists is by this number. */
+uint32_t vm_program_live_lists(const struct vm_program *p);
+const struct program_list *vm_program_live_list(const struct vm_program *p, uint32_t i);
 
 #endif

@@ -39,6 +39,7 @@ struct ready_test {
     struct pattern **patterns;
     const uint8_t *pattern_flags;
     uint32_t pattern_count;
+    uint32_t live; /* of OPERAND_LIVE: which of the live lists, else NO_INDEX */
 };
 
 struct ready_argument {
@@ -64,6 +65,8 @@ struct vm_program {
     struct ready_test *tests;     /* by test */
     struct ready_action *actions; /* by action */
     struct pattern_matcher *matcher;
+    uint32_t *live_lists; /* by ordinal: the program's live lists, in its order */
+    uint32_t live_count;
 };
 
 /* Which readings the text relations of a field's part look at; answers how many. */

@@ -7,6 +7,7 @@
 #include "mail/domain.h"
 #include "mail/fold.h"
 #include "mail/like.h"
+#include "mail/live_list.h"
 
 /* --- texts of a view ---------------------------------------------------------------------------------------------- */
 
@@ -135,6 +136,27 @@ static bool equal_hashed(struct judgement *j, const struct ready_test *t, struct
         if (map_has(&t->set, arena_printf(j->arena, "@%.*s", STR_ARG(a->domain)))) return true;
         return in_set_above(j, &t->set, "@", a->domain);
     }
+}
+
+/* A list that is not there now may hold the value, or not. */
+static enum answer_value in_live_list(struct judgement *j, const struct ready_test *t, struct view *v)
+{
+    const struct live_list *l = j->in->lists ? j->in->lists[t->live] : NULL;
+    const struct canonical_address *a = &v->address;
+    if (!l) {
+        const struct program_list *named = &j->program->program->lists[t->test->a];
+        j->why = arena_printf(j->arena, "the live list %.*s is not there", STR_ARG(named->name));
+        return ANSWER_UNAVAILABLE;
+    }
+    bool has = false;
+    switch (t->left->type) {
+    case TYPE_TEXT: has = live_has(l, trimmed(view_reading(j, v, t->readings[0]))); break;
+    case TYPE_ADDRESS: has = a->whole.n && live_has_address(l, a->whole, a->domain); break;
+    case TYPE_DOMAIN: has = live_has_domain(l, a->domain); break;
+    case TYPE_NETWORK: has = live_has_ip(l, v->ip); break;
+    default: break;
+    }
+    return has ? ANSWER_YES : ANSWER_NO;
 }
 
 /* --- everything that is a number ---------------------------------------------------------------------------------- */
@@ -343,6 +365,10 @@ enum answer_value relation_holds(struct judgement *j, const struct ready_test *t
     if (t->test->counted && t->test->operand == OPERAND_CONSTANT && t->test->relation == REL_CONTAINS &&
         t->needle_count)
         return counted_needle(j, t, v, where);
+    if (t->live != NO_INDEX) {
+        enum answer_value a = in_live_list(j, t, v);
+        return a == ANSWER_NO && is_partial(t, v) ? ANSWER_UNREADABLE : a;
+    }
     if (relate_constants(j, t, v, where)) return ANSWER_YES;
     return is_partial(t, v) ? ANSWER_UNREADABLE : ANSWER_NO;
 }

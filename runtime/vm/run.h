@@ -13,6 +13,7 @@
 #include "vm/trace.h"
 
 struct message;
+struct live_list;
 
 struct vm_input {
     const struct envelope *envelope;
@@ -21,6 +22,7 @@ struct vm_input {
     int64_t now;                     /* UTC seconds at the final dot */
     int32_t utc_offset;              /* seconds east of UTC */
     const struct settings *settings; /* internal domains, connectors, partial_reject */
+    const struct live_list *const *lists; /* by number of the live list; NULL, or a NULL there: unavailable */
     uint64_t (*clock)(void *self);   /* microseconds of any steady clock; NULL: patterns count steps only */
     void *clock_self;
     uint64_t match_budget, message_budget; /* microseconds for one pattern, for all together; 0: the values below */

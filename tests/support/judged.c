@@ -52,6 +52,8 @@ void judged_run(struct judged *j, const struct judged_case *c)
     const struct settings *s = c->settings ? c->settings : &corp_settings;
     j->judge = c->vocabulary ? judge_create_with(p, s, c->vocabulary, &e) : judge_create(p, s, &e);
     if (!j->judge) fail_msg("%s", e.text);
+    for (size_t i = 0; i < 4 && c->lists[i].name; i++)
+        if (!judge_set_list(j->judge, str_of(c->lists[i].name), c->lists[i].block, &e)) fail_msg("%s", e.text);
     j->trace.arena = j->arena;
     judge_message(j->judge, j->arena, &j->request, j->content, &j->answer, &j->trace);
     if (j->answer.kind != JUDGE_VERDICT) fail_msg("%.*s", STR_ARG(j->answer.why));

@@ -19,6 +19,10 @@ struct judged_case {
     int64_t now;
     int32_t utc_offset;
     const struct vocabulary *vocabulary; /* NULL: stdlib's */
+    struct judged_list {
+        const char *name;
+        struct str block;
+    } lists[4]; /* live lists that are there */
 };
 
 struct judged {

@@ -12,6 +12,7 @@ static const char policy[] = "list doms of domain = \"corp.example\", \"*.corp.e
                              "list words of text = \"x\", \"y\"\n"
                              "list other_words of text = \"z\"\n"
                              "list nets of network = 10.0.0.0/8\n"
+                             "list vips of address in table \"vips\"\n"
                              "relay hostname \"relay.corp.example\" internal doms\n"
                              "listener \"in\" address \"127.0.0.1:2525\" relay_for nets\n"
                              "listener \"in2\" address \"127.0.0.1:2526\"\n"
@@ -22,7 +23,7 @@ static const char policy[] = "list doms of domain = \"corp.example\", \"*.corp.e
                              "rule \"b\" priority 20 effective 2026-09-01\n"
                              "when header \"X-A\" matches /a+b/ and recipient is sender and marked \"m\"\n"
                              "then set_header \"X-B\" \"b\", mark \"m\"\n"
-                             "rule \"c\" priority 30 when body contains at least 2 \"foo\" and no cc is "
+                             "rule \"c\" priority 30 when body contains at least 2 \"foo\" and sender is not in vips and no cc is "
                              "\"a@b.example\" then quarantine reason \"r\"\n";
 
 /* --- finding rows to spoil --- */
@@ -87,6 +88,11 @@ static void spoil_list_types(struct program *p)
     p->lists[0].count = 1;
 }
 static void spoil_list_names(struct program *p) { p->lists[2].name = p->lists[1].name; }
+static void spoil_live_lists(struct program *p)
+{
+    for (uint32_t i = 0; i < p->lists_count; i++)
+        if (p->lists[i].table.n) p->lists[i].table = STR("a\nb");
+}
 static void spoil_patterns(struct program *p) { p->patterns[0].flags = 16; }
 static void spoil_field_rows(struct program *p) { ref_of(p, "body")->field = 1000; }
 static void spoil_field_parts(struct program *p) { ref_of(p, "subject")->part = PART_LOCAL; }
