@@ -246,7 +246,8 @@ static void on_mail(struct session *s, const struct smtp_server_mail *mail)
     in->envelope = (struct envelope){
         .reverse_path = arena_str(in->arena, mail->reverse_path),
         .requiretls = mail->requiretls,
-        .eight_bit = mail->eight_bit,
+        .eight_bit = mail->body == SMTP_BODY_8BIT,
+        .smtputf8 = mail->smtputf8,
         .envid = arena_str(in->arena, mail->envid),
         .ret = mail->ret,
     };

@@ -24,8 +24,22 @@ static enum verdict_of_value read_size(struct str value, struct target *t)
 
 static enum verdict_of_value read_body(struct str value, struct target *t)
 {
-    t->mail->eight_bit = str_eq_nocase(value, STR("8BITMIME"));
-    return t->mail->eight_bit || str_eq_nocase(value, STR("7BIT")) ? VALUE_GOOD : VALUE_BAD;
+    static const struct str words[] = {
+        [SMTP_BODY_7BIT] = STR("7BIT"), [SMTP_BODY_8BIT] = STR("8BITMIME"), [SMTP_BODY_BINARY] = STR("BINARYMIME")};
+    for (uint8_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (!str_eq_nocase(value, words[i])) continue;
+        t->mail->body = i;
+        return i == SMTP_BODY_BINARY && !t->offer->binarymime ? VALUE_NOT_OFFERED : VALUE_GOOD;
+    }
+    return VALUE_BAD;
+}
+
+static enum verdict_of_value read_smtputf8(struct str value, struct target *t)
+{
+    if (!t->offer->smtputf8) return VALUE_NOT_OFFERED;
+    if (value.p) return VALUE_BAD;
+    t->mail->smtputf8 = true;
+    return VALUE_GOOD;
 }
 
 static enum verdict_of_value read_requiretls(struct str value, struct target *t)
@@ -98,7 +112,8 @@ struct parameter {
 
 static const struct parameter mail_parameters[] = {
     {STR("SIZE"), read_size}, {STR("BODY"), read_body},   {STR("REQUIRETLS"), read_requiretls},
-    {STR("RET"), read_ret},   {STR("ENVID"), read_envid}, {STR_NONE, NULL},
+    {STR("RET"), read_ret},   {STR("ENVID"), read_envid}, {STR("SMTPUTF8"), read_smtputf8},
+    {STR_NONE, NULL},
 };
 static const struct parameter rcpt_parameters[] = {
     {STR("NOTIFY"), read_notify},

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "smtp/reply.h"
-#include "smtp/scan.h"
 #include "smtp/server_core.h"
 
 enum { HELD_MAX = 256 * 1024 };
@@ -12,6 +11,7 @@ static void check(const struct smtp_server *s)
 {
     INVARIANT(s->mail || (s->recipients == 0 && s->phase != PHASE_CONTENT));
     INVARIANT(s->phase != PHASE_CONTENT || s->recipients > 0);
+    INVARIANT(s->phase != PHASE_CHUNK || s->recipients > 0 || s->discarding);
     INVARIANT(!s->asking || s->phase == PHASE_COMMAND);
 }
 
@@ -41,10 +41,10 @@ void server_reset(struct smtp_server *s, const char *why)
         s->abort_due = true;
         s->abort_why = why;
     }
-    s->mail = s->told = s->tried = s->discarding = false;
+    s->mail = s->told = s->tried = s->discarding = s->smtputf8 = s->binary = s->chunked = false;
     s->recipients = 0;
-    s->size = 0;
-    if (s->phase == PHASE_CONTENT) s->phase = PHASE_COMMAND;
+    s->size = s->chunk_left = 0;
+    if (s->phase == PHASE_CONTENT || s->phase == PHASE_CHUNK) s->phase = PHASE_COMMAND;
     check(s);
 }
 
@@ -86,7 +86,10 @@ void smtp_server_free(struct smtp_server **s)
 struct buf *smtp_server_output(struct smtp_server *s) { return &s->out; }
 bool smtp_server_expects_tls(const struct smtp_server *s) { return s->phase == PHASE_TLS; }
 bool smtp_server_waits(const struct smtp_server *s) { return s->asking || s->phase >= PHASE_TLS; }
-bool smtp_server_is_in_data(const struct smtp_server *s) { return s->phase == PHASE_CONTENT; }
+bool smtp_server_is_in_data(const struct smtp_server *s)
+{
+    return s->phase == PHASE_CONTENT || s->phase == PHASE_CHUNK;
+}
 
 /* --- input -------------------------------------------------------------------------------------------------------- */
 
@@ -139,96 +142,6 @@ static enum server_step step_command(struct smtp_server *s, struct smtp_server_e
     return server_command(s, line, ev);
 }
 
-/* --- content ------------------------------------------------------------------------------------------------------ */
-
-static void stop_content(struct smtp_server *s, const struct reply *r)
-{
-    s->discarding = true;
-    s->verdict_text.n = 0;
-    buf_add(&s->verdict_text, r->text);
-    s->verdict = *r;
-    s->verdict.text = buf_str(&s->verdict_text);
-    if (s->told) return;
-    s->told = s->abort_due = true;
-    s->abort_why = "the content is refused";
-}
-
-/* A run of content that ended; true when the caller should see it. */
-static bool take_run(struct smtp_server *s, const char *from, const char *to, struct smtp_server_event *ev)
-{
-    if (from == to) return false;
-    s->size += (uint64_t)(to - from);
-    if (s->options.message_size && s->size > s->options.message_size && !s->discarding)
-        stop_content(s, &(struct reply){552, STATUS(5, 3, 4), STR("The message is larger than this server takes")});
-    if (s->discarding) return false;
-    ev->kind = SMTP_SERVER_CONTENT;
-    ev->bytes = (struct str){from, (size_t)(to - from)};
-    return true;
-}
-
-static enum server_step break_content(struct smtp_server *s)
-{
-    server_say(s, 554, STATUS(5, 6, 0), STR("The content holds a bare CR, a bare LF or a NUL"));
-    server_end(s, "bare CR, bare LF or NUL in the content");
-    return STEP_AGAIN;
-}
-
-static enum server_step end_content(struct smtp_server *s, struct smtp_server_event *ev)
-{
-    s->phase = PHASE_COMMAND;
-    if (s->discarding) {
-        server_say(s, s->verdict.code, s->verdict.status, s->verdict.text);
-        if (s->verdict.code == 421) server_end(s, "421 was given for the message");
-        server_reset(s, "the content is refused");
-        return STEP_AGAIN;
-    }
-    s->asking = true;
-    s->question = SMTP_SERVER_MESSAGE;
-    *ev = (struct smtp_server_event){.kind = SMTP_SERVER_MESSAGE, .asks = true, .size = s->size};
-    return STEP_EVENT;
-}
-
-/* Reads content up to the next thing to tell: a run (cut where a stuffed dot is dropped), the end, or a breach.  The
- * end is CR LF "." CR LF and nothing else; the first CR LF belongs to the content (RFC 5321 section 4.1.1.4). */
-static enum server_step step_content(struct smtp_server *s, struct smtp_server_event *ev)
-{
-    const char *p = s->in.p, *from = p, *const end = p + s->in.n;
-    while (p < end) {
-        switch (s->content) {
-        case CONTENT_LINE:
-            if (*p == '.') {
-                s->content = CONTENT_DOT;
-                s->in = (struct str){p + 1, (size_t)(end - p - 1)};
-                if (take_run(s, from, p, ev)) return STEP_EVENT;
-                from = ++p;
-                break;
-            }
-            s->content = CONTENT_TEXT;
-            break;
-        case CONTENT_TEXT:
-            p += smtp_scan(p, (size_t)(end - p));
-            if (p == end) break;
-            if (*p++ != '\r') return break_content(s);
-            s->content = CONTENT_CR;
-            break;
-        case CONTENT_CR:
-            if (*p++ != '\n') return break_content(s);
-            s->content = CONTENT_LINE;
-            break;
-        case CONTENT_DOT:
-            s->content = *p == '\r' ? CONTENT_DOT_CR : CONTENT_TEXT;
-            if (*p == '\r') from = ++p;
-            break;
-        case CONTENT_DOT_CR:
-            if (*p++ != '\n') return break_content(s);
-            s->in = (struct str){p, (size_t)(end - p)};
-            return end_content(s, ev);
-        }
-    }
-    s->in = (struct str){end, 0};
-    return take_run(s, from, end, ev) ? STEP_EVENT : STEP_STARVED;
-}
-
 /* --- the loop ----------------------------------------------------------------------------------------------------- */
 
 static bool tell_abort(struct smtp_server *s, struct smtp_server_event *ev)
@@ -243,7 +156,8 @@ static enum server_step step(struct smtp_server *s, struct smtp_server_event *ev
 {
     switch (s->phase) {
     case PHASE_COMMAND: return s->asking ? STEP_STARVED : step_command(s, ev);
-    case PHASE_CONTENT: return step_content(s, ev);
+    case PHASE_CONTENT:
+    case PHASE_CHUNK: return server_content_step(s, ev);
     case PHASE_TLS:
         if (s->in.n) server_end(s, "bytes in clear after STARTTLS was answered");
         return s->in.n ? STEP_AGAIN : STEP_STARVED;
@@ -349,16 +263,7 @@ void smtp_server_answer(struct smtp_server *s, const struct reply *r)
         if (r && r->code >= 500) count_error(s);
         break;
     case SMTP_SERVER_RCPT: answer_rcpt(s, r, accepted); break;
-    case SMTP_SERVER_DATA:
-        if (!accepted) {
-            server_say(s, r->code, r->status, r->text);
-            break;
-        }
-        s->phase = PHASE_CONTENT;
-        s->content = CONTENT_LINE;
-        s->size = 0;
-        buf_add(&s->out, STR("354 End data with <CR><LF>.<CR><LF>\r\n"));
-        break;
+    case SMTP_SERVER_DATA: server_content_begin(s, r, accepted); break;
     case SMTP_SERVER_MESSAGE: answer_message(s, r, accepted); break;
     default: INVARIANT(!"an event that asks");
     }
@@ -369,7 +274,7 @@ void smtp_server_answer(struct smtp_server *s, const struct reply *r)
 void smtp_server_discard(struct smtp_server *s, const struct reply *r)
 {
     INVARIANT(r && r->code >= 400);
-    if (s->phase == PHASE_CONTENT && !s->discarding) stop_content(s, r);
+    if (smtp_server_is_in_data(s) && !s->discarding) server_content_discard(s, r);
 }
 
 void smtp_server_secured(struct smtp_server *s)

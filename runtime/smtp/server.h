@@ -12,11 +12,13 @@
  * command is looked at.  The answer may be given at once, inside the handler (then the same loop goes on without copying),
  * or later; in that case run next() and write the output again afterwards.  Replies of one burst leave together (RFC 2920).
  *
- * Offered: PIPELINING, SIZE, 8BITMIME, ENHANCEDSTATUSCODES, and as options STARTTLS, DSN, and inside TLS REQUIRETLS.
+ * Offered: PIPELINING, SIZE, 8BITMIME, CHUNKING, ENHANCEDSTATUSCODES, LIMITS, and as options STARTTLS, DSN, SMTPUTF8,
+ * BINARYMIME, and inside TLS REQUIRETLS.
  *
  * Promise of state, held by INVARIANT after every reply: no MAIL means no recipients and no data.  Only CR LF ends a line;
- * a bare CR, a bare LF or a NUL in the data refuses the message and ends the session, so nothing behind it is ever
- * taken for a command (RFC 5321 section 2.3.8; CVE-2023-51764). */
+ * a bare CR, a bare LF or a NUL behind DATA refuses the message and ends the session, so nothing behind it is ever
+ * taken for a command (RFC 5321 section 2.3.8; CVE-2023-51764).  Behind BDAT it refuses the message; the session goes on,
+ * for there the octets are counted and none is looked at for an end (RFC 3030).  Only BODY=BINARYMIME may hold them. */
 #ifndef SLUICE_SMTP_SERVER_H
 #define SLUICE_SMTP_SERVER_H
 
@@ -26,7 +28,8 @@
 enum {
     SMTP_SERVER_LINE_MAX = 4096,     /* a longer command line is refused and ends the session */
     SMTP_SERVER_ERRORS_MAX = 20,     /* then 421 */
-    SMTP_SERVER_JUNK_MAX = 100,      /* NOOP, RSET, VRFY, HELP, HELO without a message between */
+    SMTP_SERVER_JUNK_MAX = 100,      /* NOOP, RSET, VRFY, HELP, HELO, tiny chunks without a message between */
+    SMTP_SERVER_TINY_CHUNK = 512,    /* octets: a smaller chunk that is not the last counts as junk */
     SMTP_SERVER_IDLE_SECONDS = 300   /* RFC 5321 section 4.5.3.2.7: for the caller's timer */
 };
 
@@ -35,6 +38,8 @@ struct smtp_server_options {
     bool starttls;             /* offered as long as the session is in clear */
     bool dsn;                  /* RFC 3461 offered; otherwise its parameters are refused with 555 */
     bool requiretls;           /* RFC 8689 offered inside TLS; otherwise its parameter is refused */
+    bool smtputf8;             /* RFC 6531 offered; otherwise addresses beyond ASCII are refused */
+    bool binarymime;           /* RFC 3030 BINARYMIME offered */
     uint64_t message_size;     /* bytes, SIZE; 0: no limit */
     uint32_t recipient_limit;  /* 0: 1000; never below 100 (RFC 5321 section 4.5.3.1.8) */
 };
@@ -45,8 +50,9 @@ enum smtp_server_event_kind {
                             * on in clear */
     SMTP_SERVER_MAIL,      /* asks: mail */
     SMTP_SERVER_RCPT,      /* asks: rcpt */
-    SMTP_SERVER_DATA,      /* asks.  Accepting lets the client send; only with at least one accepted recipient */
-    SMTP_SERVER_CONTENT,   /* bytes: the next run of the content, dot-unstuffed, CR LF included, never empty */
+    SMTP_SERVER_DATA,      /* asks: content begins, by DATA or the first BDAT; only with at least one accepted recipient.
+                            * Refusing DATA changes no state, refusing a chunk ends the transaction with ABORT */
+    SMTP_SERVER_CONTENT,   /* bytes: the next run of the content, without framing, CR LF included, never empty */
     SMTP_SERVER_MESSAGE,   /* asks, with a full reply: the content is whole, `size` bytes.  No 2xx before it is durable */
     SMTP_SERVER_ABORT,     /* the transaction is over without a message (RSET, EHLO, STARTTLS, refused content, the end).
                             * Comes exactly once for every transaction whose MAIL was accepted and that saw no MESSAGE; also
@@ -54,10 +60,13 @@ enum smtp_server_event_kind {
     SMTP_SERVER_CLOSE      /* the last event: write the output, then close the stream.  `why` is for the log */
 };
 
+enum smtp_body { SMTP_BODY_7BIT, SMTP_BODY_8BIT, SMTP_BODY_BINARY }; /* RFC 6152, RFC 3030; BODY= */
+
 struct smtp_server_mail {
     struct str reverse_path;   /* without <>, source route dropped; empty is the null reverse-path */
     uint64_t size;             /* SIZE as declared; 0: not given */
-    bool eight_bit;            /* BODY=8BITMIME */
+    uint8_t body;              /* enum smtp_body */
+    bool smtputf8;             /* RFC 6531 */
     bool requiretls;
     uint8_t ret;               /* RET: 0 not given, 'H', 'F' */
     struct str envid;          /* ENVID, still xtext; empty: not given */
@@ -94,10 +103,10 @@ struct buf *smtp_server_output(struct smtp_server *s); /* reply bytes; the calle
 bool smtp_server_waits(const struct smtp_server *s);   /* an answer is outstanding, or all is over: do not read */
 
 /* Answers the event that asked.  NULL accepts with the engine's own words (250 2.1.0, 250 2.1.5, 354, 220; not for
- * MESSAGE).  A 2xx or 3xx code accepts.  After 421 the session ends.  A refused MAIL, RCPT or DATA changes no state. */
+ * MESSAGE).  A 2xx or 3xx code accepts.  After 421 the session ends.  A refused MAIL or RCPT changes no state. */
 void smtp_server_answer(struct smtp_server *s, const struct reply *r);
 /* While content arrives: keeps nothing more (no CONTENT, no MESSAGE event; ABORT comes at once), swallows the rest and gives
- * this reply at the final dot.  For a full memory budget or a failed write. */
+ * this reply at the final dot or the chunk's end.  For a full memory budget or a failed write. */
 void smtp_server_discard(struct smtp_server *s, const struct reply *r);
 /* After a STARTTLS that was accepted: true, unless bytes arrived behind the command before its answer: then the session ends,
  * and TLS must not be started. */

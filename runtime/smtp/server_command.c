@@ -6,13 +6,22 @@
 
 typedef enum server_step (*verb_run)(struct smtp_server *s, struct str args, struct smtp_server_event *ev);
 
-static enum server_step ask(struct smtp_server *s, struct smtp_server_event *ev, enum smtp_server_event_kind kind)
+enum server_step server_ask(struct smtp_server *s, struct smtp_server_event *ev, enum smtp_server_event_kind kind)
 {
     s->asking = true;
     s->question = kind;
     ev->kind = kind;
     ev->asks = true;
     return STEP_EVENT;
+}
+
+/* Counts one that brings no message nearer; true when it was one too many, and the session ends. */
+static bool is_junk(struct smtp_server *s)
+{
+    if (++s->junk <= SMTP_SERVER_JUNK_MAX) return false;
+    server_say(s, 421, STATUS(4, 7, 0), STR("Too many commands without a message"));
+    server_end(s, "too many commands without a message");
+    return true;
 }
 
 static enum server_step bad_arguments(struct smtp_server *s)
@@ -33,7 +42,10 @@ static void say_ehlo(struct smtp_server *s)
     if (s->options.starttls && !s->tls) buf_add(o, STR("250-STARTTLS\r\n"));
     if (s->options.requiretls && s->tls) buf_add(o, STR("250-REQUIRETLS\r\n"));
     if (s->options.dsn) buf_add(o, STR("250-DSN\r\n"));
-    buf_add(o, STR("250-ENHANCEDSTATUSCODES\r\n250 8BITMIME\r\n"));
+    if (s->options.smtputf8) buf_add(o, STR("250-SMTPUTF8\r\n"));
+    if (s->options.binarymime) buf_add(o, STR("250-BINARYMIME\r\n"));
+    buf_printf(o, "250-LIMITS RCPTMAX=%u\r\n", (unsigned)s->options.recipient_limit); /* RFC 9422 */
+    buf_add(o, STR("250-CHUNKING\r\n250-ENHANCEDSTATUSCODES\r\n250 8BITMIME\r\n"));
 }
 
 static enum server_step greet(struct smtp_server *s, struct str args, struct smtp_server_event *ev, bool esmtp)
@@ -83,51 +95,103 @@ static bool read_path(struct str *args, struct str word, unsigned flags, struct 
     return true;
 }
 
+static struct smtp_params_offer offered(const struct smtp_server *s)
+{
+    return (struct smtp_params_offer){.dsn = s->options.dsn,
+                                      .requiretls = s->options.requiretls,
+                                      .smtputf8 = s->options.smtputf8,
+                                      .binarymime = s->options.binarymime,
+                                      .tls = s->tls};
+}
+
+/* RFC 6531 section 3.5: 550 for MAIL, 553 for RCPT. */
+static enum server_step refuse_utf8(struct smtp_server *s, uint16_t code)
+{
+    if (s->options.smtputf8)
+        return server_refuse(s, code, STATUS(5, 6, 7), STR("Addresses beyond ASCII need SMTPUTF8 behind MAIL"));
+    return server_refuse(s, code, STATUS(5, 6, 7), STR("Addresses beyond ASCII need SMTPUTF8, which is not offered"));
+}
+
 static enum server_step run_mail(struct smtp_server *s, struct str args, struct smtp_server_event *ev)
 {
     struct reply refusal;
     if (!s->greeted) return server_refuse(s, 503, STATUS(5, 5, 1), STR("Send EHLO or HELO first"));
     if (s->mail) return server_refuse(s, 503, STATUS(5, 5, 1), STR("A transaction is under way already"));
-    if (!str_is_ascii(args))
-        return server_refuse(s, 550, STATUS(5, 6, 7),
-                             STR("Addresses beyond ASCII need SMTPUTF8, which is not offered"));
-    if (!read_path(&args, STR("FROM:"), ADDRESS_NULL, &ev->mail.reverse_path))
+    unsigned flags = ADDRESS_NULL | (s->options.smtputf8 ? ADDRESS_UTF8 : 0);
+    if (!s->options.smtputf8 && !str_is_ascii(args)) return refuse_utf8(s, 550);
+    if (!read_path(&args, STR("FROM:"), flags, &ev->mail.reverse_path))
         return server_refuse(s, 501, STATUS(5, 1, 7), STR("Expected FROM:<address>"));
-    struct smtp_params_offer offer = {s->options.dsn, s->options.requiretls, s->tls};
+    struct smtp_params_offer offer = offered(s);
     if (!smtp_params_mail(args, &offer, &ev->mail, &refusal))
         return server_refuse(s, refusal.code, refusal.status, refusal.text);
+    if (!ev->mail.smtputf8 && !str_is_ascii(ev->mail.reverse_path)) return refuse_utf8(s, 550);
     if (s->options.message_size && ev->mail.size > s->options.message_size)
         return server_refuse(s, 552, STATUS(5, 3, 4), STR("The message is larger than this server takes"));
-    return ask(s, ev, SMTP_SERVER_MAIL);
+    s->smtputf8 = ev->mail.smtputf8;
+    s->binary = ev->mail.body == SMTP_BODY_BINARY;
+    return server_ask(s, ev, SMTP_SERVER_MAIL);
 }
 
 static enum server_step run_rcpt(struct smtp_server *s, struct str args, struct smtp_server_event *ev)
 {
     struct reply refusal;
     if (!s->mail) return server_refuse(s, 503, STATUS(5, 5, 1), STR("Send MAIL first"));
+    if (s->chunked) return server_refuse(s, 503, STATUS(5, 5, 1), STR("The content has begun already"));
     s->tried = true;
-    if (!str_is_ascii(args))
-        return server_refuse(s, 553, STATUS(5, 6, 7),
-                             STR("Addresses beyond ASCII need SMTPUTF8, which is not offered"));
-    if (!read_path(&args, STR("TO:"), ADDRESS_POSTMASTER, &ev->rcpt.forward_path))
+    if (!s->smtputf8 && !str_is_ascii(args)) return refuse_utf8(s, 553);
+    unsigned flags = ADDRESS_POSTMASTER | (s->smtputf8 ? ADDRESS_UTF8 : 0);
+    if (!read_path(&args, STR("TO:"), flags, &ev->rcpt.forward_path))
         return server_refuse(s, 501, STATUS(5, 1, 3), STR("Expected TO:<address>"));
-    struct smtp_params_offer offer = {s->options.dsn, s->options.requiretls, s->tls};
+    struct smtp_params_offer offer = offered(s);
     if (!smtp_params_rcpt(args, &offer, &ev->rcpt, &refusal))
         return server_refuse(s, refusal.code, refusal.status, refusal.text);
     if (s->recipients >= s->options.recipient_limit) { /* RFC 5321 section 4.5.3.1.10: temporary, and not an error */
         server_say(s, 452, STATUS(4, 5, 3), STR("Too many recipients; send the others in another transaction"));
         return STEP_AGAIN;
     }
-    return ask(s, ev, SMTP_SERVER_RCPT);
+    return server_ask(s, ev, SMTP_SERVER_RCPT);
+}
+
+/* Why content may not come now, of either kind; code 0: it may.  RFC 5321 section 3.3. */
+static struct reply content_undue(const struct smtp_server *s)
+{
+    if (!s->mail) return (struct reply){503, STATUS(5, 5, 1), STR("Send MAIL first")};
+    if (!s->tried) return (struct reply){503, STATUS(5, 5, 1), STR("Send RCPT first")};
+    if (s->recipients == 0) return (struct reply){554, STATUS(5, 5, 1), STR("No valid recipients")};
+    return (struct reply){0};
 }
 
 static enum server_step run_data(struct smtp_server *s, struct str args, struct smtp_server_event *ev)
 {
     if (args.n) return bad_arguments(s);
-    if (!s->mail) return server_refuse(s, 503, STATUS(5, 5, 1), STR("Send MAIL first"));
-    if (!s->tried) return server_refuse(s, 503, STATUS(5, 5, 1), STR("Send RCPT first")); /* RFC 5321 section 3.3 */
-    if (s->recipients == 0) return server_refuse(s, 554, STATUS(5, 5, 1), STR("No valid recipients"));
-    return ask(s, ev, SMTP_SERVER_DATA);
+    struct reply undue = content_undue(s);
+    if (undue.code) return server_refuse(s, undue.code, undue.status, undue.text);
+    if (s->chunked || s->binary) /* RFC 3030 sections 2 and 3 */
+        return server_refuse(s, 503, STATUS(5, 5, 1),
+                             s->binary ? STR("Binary content needs BDAT") : STR("The content goes on by BDAT"));
+    return server_ask(s, ev, SMTP_SERVER_DATA);
+}
+
+/* "BDAT" SP octets [ SP "LAST" ] (RFC 3030 section 2).  The octets that follow are swallowed whatever the answer is; where
+ * their number cannot be read nobody knows where the next command stands, so the session ends. */
+static enum server_step run_bdat(struct smtp_server *s, struct str args, struct smtp_server_event *ev)
+{
+    struct str number, last;
+    uint64_t octets;
+    bool more = str_cut(args, ' ', &number, &last);
+    last = str_trim(last);
+    if (number.n > 20 || !str_to_u64(number, &octets) || (more && !str_eq_nocase(last, STR("LAST")))) {
+        enum server_step step = server_refuse(s, 501, STATUS(5, 5, 4), STR("Expected BDAT octets [LAST]"));
+        server_end(s, "a chunk of unknown size");
+        return step;
+    }
+    if (!more && octets < SMTP_SERVER_TINY_CHUNK && is_junk(s)) return STEP_AGAIN;
+    struct reply undue = content_undue(s);
+    uint64_t size = 0;
+    if (!undue.code && s->options.message_size &&
+        (__builtin_add_overflow(s->size, octets, &size) || size > s->options.message_size))
+        undue = (struct reply){552, STATUS(5, 3, 4), STR("The message is larger than this server takes")};
+    return server_chunk_begin(s, octets, more, undue.code ? &undue : NULL, ev);
 }
 
 static enum server_step run_starttls(struct smtp_server *s, struct str args, struct smtp_server_event *ev)
@@ -136,7 +200,7 @@ static enum server_step run_starttls(struct smtp_server *s, struct str args, str
     if (s->tls) return server_refuse(s, 503, STATUS(5, 5, 1), STR("TLS is active already"));
     if (!s->options.starttls) return server_refuse(s, 502, STATUS(5, 5, 1), STR("STARTTLS is not offered"));
     if (s->in.n) return server_refuse_injection(s);
-    return ask(s, ev, SMTP_SERVER_STARTTLS);
+    return server_ask(s, ev, SMTP_SERVER_STARTTLS);
 }
 
 static enum server_step run_rset(struct smtp_server *s, struct str args, struct smtp_server_event *ev)
@@ -184,7 +248,7 @@ static enum server_step run_absent(struct smtp_server *s, struct str args, struc
 static enum server_step run_hostile(struct smtp_server *s, struct str args, struct smtp_server_event *ev)
 {
     run_absent(s, args, ev);
-    if (s->phase == PHASE_COMMAND) server_end(s, "a command that is not offered and carries content");
+    server_end(s, "a command that is not offered and carries content");
     return STEP_AGAIN;
 }
 
@@ -203,7 +267,7 @@ static const struct verb {
     {STR("VRFY"), run_vrfy, true, true},          {STR("HELP"), run_help, true, true},
     {STR("STARTTLS"), run_starttls, true, false}, {STR("AUTH"), run_absent, false, false},
     {STR("EXPN"), run_absent, false, false},      {STR("ETRN"), run_absent, false, false},
-    {STR("TURN"), run_absent, false, false},      {STR("BDAT"), run_hostile, false, false},
+    {STR("TURN"), run_absent, false, false},      {STR("BDAT"), run_bdat, true, false},
     {STR("GET"), run_hostile, false, false},      {STR("POST"), run_hostile, false, false},
     {STR("PUT"), run_hostile, false, false},      {STR("HEAD"), run_hostile, false, false},
     {STR("CONNECT"), run_hostile, false, false},  {STR("OPTIONS"), run_hostile, false, false},
@@ -235,11 +299,7 @@ enum server_step server_command(struct smtp_server *s, struct str line, struct s
     args = str_trim(args); /* RFC 5321 section 4.1.1: trailing white space is tolerated */
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
         if (!str_eq_nocase(str_trim(verb), verbs[i].name)) continue;
-        if (verbs[i].junk && ++s->junk > SMTP_SERVER_JUNK_MAX) {
-            server_say(s, 421, STATUS(4, 7, 0), STR("Too many commands without a message"));
-            server_end(s, "too many commands without a message");
-            return STEP_AGAIN;
-        }
+        if (verbs[i].junk && is_junk(s)) return STEP_AGAIN;
         return verbs[i].run(s, args, ev);
     }
     return server_refuse(s, 500, STATUS(5, 5, 2), STR("Command not recognized"));

@@ -1,5 +1,5 @@
-/* smtp/server_core: what the two halves of the server engine share: server.c (bytes, content, answers) and
- * server_command.c (the verbs).  Private to smtp/. */
+/* smtp/server_core: what the parts of the server engine share: server.c (bytes, the loop, answers), server_command.c (the
+ * verbs) and server_content.c (DATA and BDAT).  Private to smtp/. */
 #ifndef SLUICE_SMTP_SERVER_CORE_H
 #define SLUICE_SMTP_SERVER_CORE_H
 
@@ -7,7 +7,8 @@
 
 enum server_phase {
     PHASE_COMMAND,
-    PHASE_CONTENT,
+    PHASE_CONTENT, /* behind DATA, up to the dot */
+    PHASE_CHUNK,   /* behind BDAT, up to its last octet */
     PHASE_TLS,    /* 220 given: no byte may come before smtp_server_secured */
     PHASE_ENDING, /* ABORT, if due, and CLOSE are still to be told */
     PHASE_OVER
@@ -37,12 +38,16 @@ struct smtp_server {
     bool greeted, esmtp, tls;
     /* The transaction.  mail false: recipients 0 and phase not CONTENT. */
     bool mail, told;        /* told: its ABORT was given already */
+    bool smtputf8, binary;  /* as MAIL asked */
     uint32_t recipients;
     bool tried;             /* a RCPT was seen */
     enum server_content content;
     uint64_t size;
+    bool chunked;           /* content came by BDAT: DATA and RCPT are no longer due */
+    uint64_t chunk_left;    /* octets of the chunk still to come */
+    bool chunk_last;
     bool discarding;
-    struct reply verdict;   /* for the final dot while discarding; its text is in verdict_text */
+    struct reply verdict;   /* for the content's end while discarding; its text is in verdict_text */
     struct buf verdict_text;
     bool abort_due;
     const char *abort_why, *end_why;
@@ -59,6 +64,17 @@ enum server_step server_refuse_injection(struct smtp_server *s); /* bytes behind
 /* The transaction goes: ABORT becomes due if the caller holds one. */
 void server_reset(struct smtp_server *s, const char *why);
 void server_end(struct smtp_server *s, const char *why);
+
+/* server_content.c: content begins, as the DATA event was answered. */
+void server_content_begin(struct smtp_server *s, const struct reply *r, bool accepted);
+enum server_step server_content_step(struct smtp_server *s, struct smtp_server_event *ev); /* phases CONTENT and CHUNK */
+/* Nothing more of it is kept; r is the reply at its end. */
+void server_content_discard(struct smtp_server *s, const struct reply *r);
+/* BDAT with its arguments read: asks, or goes on, or has the chunk swallowed and `refusal` (NULL: none) said then. */
+enum server_step server_chunk_begin(struct smtp_server *s, uint64_t octets, bool last, const struct reply *refusal,
+                                    struct smtp_server_event *ev);
+
+enum server_step server_ask(struct smtp_server *s, struct smtp_server_event *ev, enum smtp_server_event_kind kind);
 
 /* Runs one command, a line without its CR LF. */
 enum server_step server_command(struct smtp_server *s, struct str line, struct smtp_server_event *ev);

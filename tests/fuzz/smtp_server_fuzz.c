@@ -1,5 +1,5 @@
 /* Any bytes at all, in two segmentations, with early and late answers: the same events and replies come out, and there
- * are never more messages than there are legal ends of data.  First byte: options; second: how the input is cut. */
+ * are never more messages than there are legal ends of data and last chunks.  First byte: options; second: how the input is cut. */
 #include "tests/support/smtp_drive.c" /* the driver itself: fuzz targets link the library only */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -10,7 +10,9 @@ static void run(struct smtp_drive *d, uint8_t options, struct str input, uint32_
                                     .message_size = options & 1 ? 100 : 0,
                                     .dsn = options & 2,
                                     .starttls = options & 4,
-                                    .requiretls = options & 8};
+                                    .requiretls = options & 8,
+                                    .smtputf8 = options & 32,
+                                    .binarymime = options & 64};
     smtp_drive_init(d, &o);
     d->late = late;
     for (size_t at = 0; at < input.n;) {
@@ -26,8 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2) return 0;
     struct str input = {(const char *)data + 2, size - 2};
     struct smtp_drive a, b;
-    run(&a, data[0] & 0xb, input, data[1], false); /* without STARTTLS: it forbids what segmentation would change */
-    run(&b, data[0] & 0xb, input, data[1] * 7919u + 1, true);
+    run(&a, data[0] & 0x6b, input, data[1], false); /* without STARTTLS: it forbids what segmentation would change */
+    run(&b, data[0] & 0x6b, input, data[1] * 7919u + 1, true);
     INVARIANT(str_eq(buf_str(&a.events), buf_str(&b.events)) && str_eq(buf_str(&a.replies), buf_str(&b.replies)));
     INVARIANT(a.closed == b.closed && a.messages == b.messages);
     size_t ends = 0;
@@ -36,6 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (at == STR_NPOS) break;
         rest = str_from(rest, at + 3); /* the end's CR LF may be the next one's */
     }
+    for (size_t i = 0; i + 4 <= input.n; i++) ends += str_eq_nocase(str_slice(input, i, i + 4), STR("LAST"));
     INVARIANT(a.messages <= ends);
     smtp_drive_free(&a);
     smtp_drive_free(&b);

@@ -49,7 +49,8 @@ static void note(struct smtp_drive *d, const struct smtp_server_event *ev)
     case SMTP_SERVER_MAIL:
         buf_printf(b, "MAIL <%.*s>", STR_ARG(ev->mail.reverse_path));
         if (ev->mail.size) buf_printf(b, " size=%llu", (unsigned long long)ev->mail.size);
-        if (ev->mail.eight_bit) buf_add(b, STR(" 8bit"));
+        if (ev->mail.body) buf_add(b, ev->mail.body == SMTP_BODY_8BIT ? STR(" 8bit") : STR(" binary"));
+        if (ev->mail.smtputf8) buf_add(b, STR(" utf8"));
         if (ev->mail.requiretls) buf_add(b, STR(" requiretls"));
         if (ev->mail.ret) buf_printf(b, " ret=%c", ev->mail.ret);
         if (ev->mail.envid.n) buf_printf(b, " envid=%.*s", STR_ARG(ev->mail.envid));
