@@ -35,6 +35,7 @@ static void io_envelope(struct wire_io *io, struct envelope *env)
     io_bool(io, &env->smtputf8);
     io_bool(io, &env->requiretls);
     io_bool(io, &env->eight_bit);
+    io_bool(io, &env->binary);
     io_str(io, &env->envid);
     io_u8(io, &env->ret);
     io_demand(io, env->ret == 0 || env->ret == 'H' || env->ret == 'F');

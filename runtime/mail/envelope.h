@@ -24,6 +24,7 @@ struct envelope {
     bool smtputf8;                /* RFC 6531 was asked for */
     bool requiretls;              /* RFC 8689 was asked for */
     bool eight_bit;               /* BODY=8BITMIME, RFC 6152 */
+    bool binary;                  /* BODY=BINARYMIME, RFC 3030 */
     struct str envid;             /* RFC 3461 ENVID, still xtext; empty when not given */
     uint8_t ret;                  /* RFC 3461 RET: 0 not given, 'H', 'F' */
 };

@@ -174,6 +174,7 @@ static bool build_message(struct intake *in, const struct verdict *v, bool added
         .content = body_view(in->body),
         .spool = body_spool(in->body),
         .eight_bit = env->eight_bit,
+        .binary = env->binary,
         .smtputf8 = env->smtputf8,
         .envid = env->envid,
         .ret = env->ret,

@@ -6,6 +6,7 @@
 #include <sysexits.h>
 
 #include "relay/deliver.h"
+#include "relay/dsn.h"
 #include "relay/events.h"
 #include "relay/generation.h"
 #include "relay/tls_policy.h"
@@ -265,18 +266,32 @@ static const struct stored_copy *copy_of(const struct delivery *d)
     return d->message->forms && d->copy < d->message->forms->n ? &d->message->forms->v[d->copy] : NULL;
 }
 
+/* Whether this delivery is internationalised mail (RFC 6531): by its addresses, or by a header that its client declared.
+ * One that was declared so and is plain ASCII can go anywhere. */
+static bool needs_utf8(const struct delivery *d)
+{
+    if (!str_is_ascii(d->message->reverse_path)) return true;
+    for (size_t i = 0; i < d->n; i++)
+        if (!str_is_ascii(d->recipients[i]->address)) return true;
+    return d->message->smtputf8 && !str_is_ascii(dsn_header_section(body_view(d->message->body)));
+}
+
 /* What this server cannot carry, it will not carry tomorrow: 5.x.x, without asking it. */
 static bool unable(struct connection *c)
 {
     static const struct reply seven_bits = {
         554, {5, 6, 3}, STR_INIT("the message has 8-bit content and the next host takes 7 bits only")};
+    static const struct reply no_binary = {
+        554, {5, 6, 3}, STR_INIT("the message has binary content, which the next host does not take")};
     static const struct reply no_utf8 = {
         553, {5, 6, 7}, STR_INIT("the message needs SMTPUTF8, which the next host does not offer")};
     static const struct reply too_large = {552, {5, 3, 4}, STR_INIT("the message is larger than the next host takes")};
+    enum { binary_needs = SMTP_EXT_CHUNKING | SMTP_EXT_BINARYMIME };
     const struct queued_message *m = c->delivery->message;
     const struct reply *reply = NULL;
     if (m->eight_bit && !(c->extensions & SMTP_EXT_8BITMIME)) reply = &seven_bits;
-    if (m->smtputf8 && !(c->extensions & SMTP_EXT_SMTPUTF8)) reply = &no_utf8;
+    if (m->binary && (c->extensions & binary_needs) != binary_needs) reply = &no_binary;
+    if (!(c->extensions & SMTP_EXT_SMTPUTF8) && needs_utf8(c->delivery)) reply = &no_utf8;
     if (c->size_limit && copy_of(c->delivery)->length > c->size_limit) reply = &too_large;
     if (!reply) return false;
     end_delivery(c, &(struct trouble){.phase = TROUBLE_MAIL, .cause = TROUBLE_UNABLE, .reply = *reply});
@@ -307,6 +322,8 @@ static void release(struct connection *c)
                                     .recipient_count = d->n,
                                     .size = copy->length,
                                     .eight_bit = d->message->eight_bit,
+                                    .binary = d->message->binary,
+                                    .smtputf8 = (c->extensions & SMTP_EXT_SMTPUTF8) && needs_utf8(d),
                                     .requiretls = d->need.onward,
                                     .tls_demanded = obligation_demands_tls(demand),
                                     .ret = d->message->ret,

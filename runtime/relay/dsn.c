@@ -113,6 +113,17 @@ static void words_for_programs(const struct dsn *d, struct buf *out, struct buf 
     }
 }
 
+/* Lines as they came, but for a stray CR, LF or NUL, which the header of a binary message may hold: a blank stands there. */
+static void lines(struct buf *out, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        bool pair = s.p[i] == '\r' && i + 1 < s.n && s.p[i + 1] == '\n';
+        bool stray = s.p[i] == '\r' || s.p[i] == '\n' || s.p[i] == '\0';
+        buf_add_byte(out, stray && !pair ? ' ' : s.p[i]);
+        if (pair) buf_add_byte(out, s.p[++i]);
+    }
+}
+
 /* Lines as they came; a giant header is cut at a line's end, so the part stays well-formed. */
 static void original_header(const struct dsn *d, struct buf *out)
 {
@@ -126,7 +137,7 @@ static void original_header(const struct dsn *d, struct buf *out)
         size_t end = str_rfind_byte(header, '\n');
         header.n = end == STR_NPOS ? 0 : end + 1;
     }
-    buf_add(out, header);
+    lines(out, header);
 }
 
 void dsn_build(const struct dsn *d, struct buf *out)

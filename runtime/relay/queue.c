@@ -75,6 +75,7 @@ static struct queued_message *message_copy(const struct stored_message *m, const
     q->arrived = m->arrived;
     q->size = m->size;
     q->eight_bit = m->eight_bit;
+    q->binary = m->binary;
     q->smtputf8 = m->smtputf8;
     q->relay_made = m->relay_made;
     q->ret = m->ret;

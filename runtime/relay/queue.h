@@ -43,7 +43,7 @@ struct queued_message {
     struct str queue_id, reverse_path, envid;
     int64_t arrived;
     uint64_t size;
-    bool eight_bit, smtputf8, relay_made;
+    bool eight_bit, binary, smtputf8, relay_made;
     uint8_t ret;
     struct body *body; /* NULL: not in memory */
     struct forms *forms;

@@ -162,6 +162,7 @@ static void begin_content(struct session *s)
                                      .queue_id = str_of(in->queue_id),
                                      .recipient = in->recipients.n == 1 ? in->recipients.v[0] : STR_NONE,
                                      .esmtp = s->esmtp,
+                                     .smtputf8 = in->envelope.smtputf8,
                                      .now = now,
                                      .utc_offset = r->net->utc_offset(r->net->self, now)},
                   &field);
@@ -247,6 +248,7 @@ static void on_mail(struct session *s, const struct smtp_server_mail *mail)
         .reverse_path = arena_str(in->arena, mail->reverse_path),
         .requiretls = mail->requiretls,
         .eight_bit = mail->body == SMTP_BODY_8BIT,
+        .binary = mail->body == SMTP_BODY_BINARY,
         .smtputf8 = mail->smtputf8,
         .envid = arena_str(in->arena, mail->envid),
         .ret = mail->ret,
@@ -529,6 +531,8 @@ static void on_accepted(void *owner, struct net_stream *stream, struct str peer,
     s->server = smtp_server_create(&(struct smtp_server_options){.hostname = settings->hostname,
                                                                  .starttls = l->tls != NULL,
                                                                  .requiretls = l->tls != NULL,
+                                                                 .smtputf8 = true,
+                                                                 .binarymime = true,
                                                                  .message_size = settings->message_size,
                                                                  .recipient_limit = LIMIT_RECIPIENTS});
     s->next = rc->first;

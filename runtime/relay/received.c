@@ -17,11 +17,13 @@ static void add_helo(struct buf *out, struct str helo)
     if (!helo.n) buf_add(out, STR("unknown"));
 }
 
-static const char *with(const struct received *r)
+/* RFC 3848; RFC 6531 section 4.3. */
+static void add_with(struct buf *out, const struct received *r)
 {
-    bool tls = client_is_encrypted(r->client), auth = client_is_authenticated(r->client);
-    if (!r->esmtp) return "SMTP";
-    return tls ? auth ? "ESMTPSA" : "ESMTPS" : auth ? "ESMTPA" : "ESMTP";
+    buf_add(out, r->smtputf8 ? STR("UTF8SMTP") : r->esmtp ? STR("ESMTP") : STR("SMTP"));
+    if (!r->esmtp) return;
+    if (client_is_encrypted(r->client)) buf_add_byte(out, 'S');
+    if (client_is_authenticated(r->client)) buf_add_byte(out, 'A');
 }
 
 void received_emit(const struct received *r, struct buf *out)
@@ -32,8 +34,9 @@ void received_emit(const struct received *r, struct buf *out)
     buf_add(&value, STR("from "));
     add_helo(&value, r->client->helo);
     bool v6 = str_find_byte(r->client->ip, ':') != STR_NPOS;
-    buf_printf(&value, " ([%s%.*s]) by %.*s with %s id %.*s", v6 ? "IPv6:" : "", STR_ARG(r->client->ip),
-               STR_ARG(r->hostname), with(r), STR_ARG(r->queue_id));
+    buf_printf(&value, " ([%s%.*s]) by %.*s with ", v6 ? "IPv6:" : "", STR_ARG(r->client->ip), STR_ARG(r->hostname));
+    add_with(&value, r);
+    buf_printf(&value, " id %.*s", STR_ARG(r->queue_id));
     if (client_is_encrypted(r->client))
         buf_printf(&value, " (%.*s %.*s)", STR_ARG(r->client->tls_version), STR_ARG(r->tls_cipher));
     if (r->recipient.n && str_is_ascii(r->recipient)) buf_printf(&value, " for <%.*s>", STR_ARG(r->recipient));

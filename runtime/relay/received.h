@@ -11,7 +11,7 @@ struct received {
     struct str hostname;   /* ours */
     struct str queue_id;
     struct str recipient; /* the only one; empty when there are several: they must not learn of each other */
-    bool esmtp;           /* EHLO, not HELO */
+    bool esmtp, smtputf8;           /* EHLO, not HELO */
     int64_t now;          /* UTC seconds */
     int32_t utc_offset;
 };

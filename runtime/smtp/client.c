@@ -6,6 +6,7 @@
 #include "smtp/scan.h"
 
 enum body_state { BODY_LINE, BODY_TEXT, BODY_CR };
+enum { LIMIT_RCPTMAX, LIMIT_MAILMAX, LIMIT_RCPTDOMAINMAX, LIMIT_KINDS }; /* RFC 9422 */
 
 struct smtp_client {
     char *hostname;
@@ -17,6 +18,7 @@ struct smtp_client {
     bool hello_only; /* HELO instead of EHLO */
     uint32_t extensions;
     uint64_t size_limit;
+    uint32_t limits[LIMIT_KINDS];
     struct buf greeted_by;
     /* the transaction */
     struct buf commands; /* its lines not yet given out: without PIPELINING one goes at a time */
@@ -30,6 +32,10 @@ struct smtp_client {
     struct reply result;
     struct buf result_text;
     enum body_state body;
+    bool chunked, binary; /* the content goes by BDAT; it may hold anything */
+    uint64_t left;        /* octets of the chunk still to write */
+    uint64_t size_ahead;  /* of the transaction sent ahead, and whether it is binary */
+    bool binary_ahead;
     size_t ahead; /* recipients of the transaction sent ahead of this one's result; 0: none */
     /* the end */
     bool failed;
@@ -126,6 +132,23 @@ static void say_hello(struct smtp_client *c)
     c->stage = SMTP_STAGE_EHLO;
 }
 
+/* Names in any case; what is unknown or malformed is passed over (RFC 9422 section 4.1). */
+static void read_limits(struct smtp_client *c, struct str rest)
+{
+    static const struct str names[] = {[LIMIT_RCPTMAX] = STR("RCPTMAX"),
+                                       [LIMIT_MAILMAX] = STR("MAILMAX"),
+                                       [LIMIT_RCPTDOMAINMAX] = STR("RCPTDOMAINMAX")};
+    while ((rest = str_trim(rest)).n) {
+        struct str word, name, number;
+        uint64_t value;
+        str_cut(rest, ' ', &word, &rest);
+        if (!str_cut(word, '=', &name, &number) || !str_to_u64(number, &value) || value == 0 || value > UINT32_MAX)
+            continue;
+        for (size_t i = 0; i < LIMIT_KINDS; i++)
+            if (str_eq_nocase(name, names[i])) c->limits[i] = (uint32_t)value;
+    }
+}
+
 static void read_extension(struct smtp_client *c, struct str line)
 {
     static const struct {
@@ -136,13 +159,15 @@ static void read_extension(struct smtp_client *c, struct str line)
         {STR("8BITMIME"), SMTP_EXT_8BITMIME},     {STR("ENHANCEDSTATUSCODES"), SMTP_EXT_ENHANCEDSTATUSCODES},
         {STR("STARTTLS"), SMTP_EXT_STARTTLS},     {STR("DSN"), SMTP_EXT_DSN},
         {STR("REQUIRETLS"), SMTP_EXT_REQUIRETLS}, {STR("SMTPUTF8"), SMTP_EXT_SMTPUTF8},
-        {STR("CHUNKING"), SMTP_EXT_CHUNKING},
+        {STR("CHUNKING"), SMTP_EXT_CHUNKING},     {STR("BINARYMIME"), SMTP_EXT_BINARYMIME},
+        {STR("LIMITS"), SMTP_EXT_LIMITS},
     };
     struct str keyword, rest;
     str_cut(line, ' ', &keyword, &rest);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (str_eq_nocase(keyword, known[i].keyword)) c->extensions |= known[i].bit;
     if (str_eq_nocase(keyword, STR("SIZE")) && !str_to_u64(str_trim(rest), &c->size_limit)) c->size_limit = 0;
+    if (str_eq_nocase(keyword, STR("LIMITS"))) read_limits(c, rest);
 }
 
 static bool ready(struct smtp_client *c, const struct reply *r, struct smtp_client_event *ev)
@@ -154,6 +179,7 @@ static bool ready(struct smtp_client *c, const struct reply *r, struct smtp_clie
     buf_add(&c->greeted_by, name);
     c->extensions = 0;
     c->size_limit = 0;
+    memset(c->limits, 0, sizeof c->limits);
     while (more && !c->hello_only) {
         more = str_cut(rest, '\n', &line, &rest);
         read_extension(c, line);
@@ -162,7 +188,13 @@ static bool ready(struct smtp_client *c, const struct reply *r, struct smtp_clie
     c->extensions &= c->tls ? ~(uint32_t)SMTP_EXT_STARTTLS : ~(uint32_t)SMTP_EXT_REQUIRETLS;
     c->stage = SMTP_STAGE_IDLE;
     ev->kind = SMTP_CLIENT_READY;
-    ev->ready = (struct smtp_client_ready){c->extensions, c->size_limit, c->tls, buf_str(&c->greeted_by)};
+    ev->ready = (struct smtp_client_ready){.extensions = c->extensions,
+                                           .size_limit = c->size_limit,
+                                           .recipient_limit = c->limits[LIMIT_RCPTMAX],
+                                           .message_limit = c->limits[LIMIT_MAILMAX],
+                                           .domain_limit = c->limits[LIMIT_RCPTDOMAINMAX],
+                                           .tls = c->tls,
+                                           .greeted_by = buf_str(&c->greeted_by)};
     return true;
 }
 
@@ -251,7 +283,11 @@ static void write_mail(struct smtp_client *c, struct buf *o, const struct smtp_c
     buf_add(o, t->reverse_path);
     buf_add_byte(o, '>');
     if (c->extensions & SMTP_EXT_SIZE) buf_printf(o, " SIZE=%llu", (unsigned long long)t->size);
-    if (t->eight_bit && (c->extensions & SMTP_EXT_8BITMIME)) buf_add(o, STR(" BODY=8BITMIME"));
+    if (t->binary)
+        buf_add(o, STR(" BODY=BINARYMIME"));
+    else if (t->eight_bit && (c->extensions & SMTP_EXT_8BITMIME))
+        buf_add(o, STR(" BODY=8BITMIME"));
+    if (t->smtputf8) buf_add(o, STR(" SMTPUTF8"));
     if (t->requiretls) buf_add(o, STR(" REQUIRETLS"));
     if (c->extensions & SMTP_EXT_DSN) {
         if (t->ret) buf_add(o, t->ret == 'F' ? STR(" RET=FULL") : STR(" RET=HDRS"));
@@ -306,12 +342,15 @@ bool smtp_client_may_send_ahead(const struct smtp_client *c)
 }
 
 /* The transaction whose commands are written now waits for MAIL's answer (RSET's before it, when that went ahead). */
-static void begin(struct smtp_client *c, size_t recipients)
+static void begin(struct smtp_client *c, size_t recipients, uint64_t size, bool binary)
 {
     c->recipients = recipients;
     c->answered = c->accepted = 0;
     c->lone_dot = false;
-    c->data_sent = c->pipelined;
+    c->chunked = c->extensions & SMTP_EXT_CHUNKING;
+    c->left = size;
+    c->binary = binary;
+    c->data_sent = c->pipelined && !c->chunked;
     c->result_stage = SMTP_STAGE_IDLE;
     c->reset_due = true;
     c->stage = SMTP_STAGE_MAIL;
@@ -324,6 +363,8 @@ void smtp_client_send(struct smtp_client *c, const struct smtp_client_transactio
     INVARIANT((c->stage == SMTP_STAGE_IDLE || ahead) && t->recipient_count > 0);
     INVARIANT(c->tls || !t->tls_demanded);
     INVARIANT(!t->requiretls || (c->tls && (c->extensions & SMTP_EXT_REQUIRETLS)));
+    INVARIANT(!t->binary || ((c->extensions & SMTP_EXT_CHUNKING) && (c->extensions & SMTP_EXT_BINARYMIME)));
+    INVARIANT(!t->smtputf8 || (c->extensions & SMTP_EXT_SMTPUTF8));
     if (!ahead && !is_in_step(c)) return;
     if (!is_sound(t)) {
         fail(c, "an address holds what no command may hold", NULL);
@@ -336,12 +377,14 @@ void smtp_client_send(struct smtp_client *c, const struct smtp_client_transactio
     if (c->reset_sent) buf_add(o, STR("RSET\r\n"));
     write_mail(c, o, t);
     for (size_t i = 0; i < t->recipient_count; i++) write_rcpt(c, o, &t->recipients[i]);
-    buf_add(o, STR("DATA\r\n"));
+    if (!(c->extensions & SMTP_EXT_CHUNKING)) buf_add(o, STR("DATA\r\n"));
     if (ahead) {
         c->ahead = t->recipient_count;
+        c->size_ahead = t->size;
+        c->binary_ahead = t->binary;
         return;
     }
-    begin(c, t->recipient_count);
+    begin(c, t->recipient_count, t->size, t->binary);
     write_next(c);
 }
 
@@ -351,7 +394,7 @@ static bool finish(struct smtp_client *c, enum smtp_client_stage stage, const st
                    struct smtp_client_event *ev)
 {
     c->stage = SMTP_STAGE_IDLE;
-    if (c->ahead) begin(c, c->ahead);
+    if (c->ahead) begin(c, c->ahead, c->size_ahead, c->binary_ahead);
     c->ahead = 0;
     ev->kind = SMTP_CLIENT_RESULT;
     ev->stage = stage;
@@ -409,9 +452,18 @@ static bool on_rcpt(struct smtp_client *c, const struct reply *r, struct smtp_cl
     }
     if (c->accepted == 0 && tell) decide(c, SMTP_STAGE_RCPT, r);
     c->stage = SMTP_STAGE_DATA;
+    if (c->chunked) return tell;
     if (c->accepted) write_next(c);
     c->data_sent = c->pipelined || c->accepted;
     return tell;
+}
+
+static bool begin_body(struct smtp_client *c, struct smtp_client_event *ev)
+{
+    c->stage = SMTP_STAGE_BODY;
+    c->body = c->chunked ? BODY_TEXT : BODY_LINE; /* no line of a chunk has a dot to hide */
+    ev->kind = SMTP_CLIENT_BODY;
+    return true;
 }
 
 static bool on_data(struct smtp_client *c, const struct reply *r, struct smtp_client_event *ev)
@@ -430,10 +482,7 @@ static bool on_data(struct smtp_client *c, const struct reply *r, struct smtp_cl
         c->stage = SMTP_STAGE_DOT;
         return false;
     }
-    c->stage = SMTP_STAGE_BODY;
-    c->body = BODY_LINE;
-    ev->kind = SMTP_CLIENT_BODY;
-    return true;
+    return begin_body(c, ev);
 }
 
 static bool on_dot(struct smtp_client *c, const struct reply *r, struct smtp_client_event *ev)
@@ -445,11 +494,24 @@ static bool on_dot(struct smtp_client *c, const struct reply *r, struct smtp_cli
     return finish(c, SMTP_STAGE_DOT, r, ev);
 }
 
+static bool take_piece(struct smtp_client *c, struct str *run, size_t n, struct str *piece)
+{
+    *piece = str_slice(*run, 0, n);
+    *run = str_from(*run, n);
+    if (c->chunked) c->left -= n;
+    return true;
+}
+
 bool smtp_client_body(struct smtp_client *c, struct str *run, struct str *piece)
 {
     if (c->stage == SMTP_STAGE_OVER || run->n == 0) return false;
     INVARIANT(c->stage == SMTP_STAGE_BODY);
     const char *p = run->p;
+    if (c->chunked && run->n > c->left) {
+        fail(c, "the content is longer than was announced", NULL);
+        return false;
+    }
+    if (c->binary) return take_piece(c, run, run->n, piece);
     if (c->body == BODY_LINE && p[0] == '.') { /* RFC 5321 section 4.5.2; the dot itself follows as text */
         c->body = BODY_TEXT;
         *piece = STR(".");
@@ -469,27 +531,26 @@ bool smtp_client_body(struct smtp_client *c, struct str *run, struct str *piece)
             c->body = BODY_CR;
         } else {
             broken = p[i++] != '\n';
-            c->body = BODY_LINE;
+            c->body = c->chunked ? BODY_TEXT : BODY_LINE;
         }
     }
     if (broken) {
         fail(c, "the content holds a bare CR, a bare LF or a NUL and cannot be sent", NULL);
         return false;
     }
-    *piece = str_slice(*run, 0, i);
-    *run = str_from(*run, i);
-    return true;
+    return take_piece(c, run, i, piece);
 }
 
 void smtp_client_body_end(struct smtp_client *c)
 {
     if (c->stage == SMTP_STAGE_OVER) return;
     INVARIANT(c->stage == SMTP_STAGE_BODY);
-    if (c->body == BODY_CR) {
-        fail(c, "the content ends in a bare CR and cannot be sent", NULL);
+    if (c->body == BODY_CR || (c->chunked && c->left)) {
+        fail(c, c->left ? "the content is shorter than was announced" : "the content ends in a bare CR and cannot be sent",
+             NULL);
         return;
     }
-    buf_add(&c->out, c->body == BODY_TEXT ? STR("\r\n.\r\n") : STR(".\r\n"));
+    if (!c->chunked) buf_add(&c->out, c->body == BODY_TEXT ? STR("\r\n.\r\n") : STR(".\r\n"));
     c->stage = SMTP_STAGE_DOT;
 }
 
@@ -539,10 +600,14 @@ static bool tell_failure(struct smtp_client *c, struct smtp_client_event *ev)
     return true;
 }
 
-/* Without PIPELINING and with every recipient refused no DATA is written: the result follows the last RECIPIENT. */
-static bool tell_result(struct smtp_client *c, struct smtp_client_event *ev)
+/* Where no DATA was written, what follows the last RECIPIENT: with every recipient refused the result, else content. */
+static bool follow_recipients(struct smtp_client *c, struct smtp_client_event *ev)
 {
     if (c->stage != SMTP_STAGE_DATA || c->data_sent) return false;
+    if (c->accepted) { /* by BDAT: nothing is asked first */
+        buf_printf(&c->out, "BDAT %llu LAST\r\n", (unsigned long long)c->left);
+        return begin_body(c, ev);
+    }
     return finish(c, c->result_stage, &c->result, ev);
 }
 
@@ -550,7 +615,7 @@ bool smtp_client_next(struct smtp_client *c, struct smtp_client_event *ev)
 {
     memset(ev, 0, sizeof *ev);
     for (;;) {
-        if (tell_failure(c, ev) || tell_result(c, ev)) return true;
+        if (tell_failure(c, ev) || follow_recipients(c, ev)) return true;
         if (c->stage == SMTP_STAGE_OVER) c->in = STR_NONE;
         if (c->in.n == 0) return false;
         if (c->stage == SMTP_STAGE_TLS) {

@@ -27,7 +27,9 @@ enum { /* what the server's EHLO offered */
     SMTP_EXT_DSN = 32,
     SMTP_EXT_REQUIRETLS = 64,
     SMTP_EXT_SMTPUTF8 = 128,
-    SMTP_EXT_CHUNKING = 256
+    SMTP_EXT_CHUNKING = 256,
+    SMTP_EXT_BINARYMIME = 512,
+    SMTP_EXT_LIMITS = 1024
 };
 
 struct smtp_client_options {
@@ -39,7 +41,7 @@ enum smtp_client_event_kind {
     SMTP_CLIENT_STARTTLS,         /* 220 read and nothing behind it: start TLS now */
     SMTP_CLIENT_STARTTLS_REFUSED, /* `reply`; the session goes on in clear and waits for an order */
     SMTP_CLIENT_RECIPIENT,        /* `recipient` was answered with `reply`; one for each, in order, unless MAIL was refused */
-    SMTP_CLIENT_BODY,             /* 354 and at least one recipient accepted: supply the content */
+    SMTP_CLIENT_BODY,             /* at least one recipient accepted, and 354 or BDAT: supply the content */
     SMTP_CLIENT_RESULT,           /* the transaction is over: `stage` and `reply`; ready for another */
     SMTP_CLIENT_FAILED,           /* the connection is of no further use: `why`, `reply` (code 0 when none), `stage`, and
                                    * whether the message `may_be_delivered`: the final dot was given out, its answer is not
@@ -66,6 +68,9 @@ enum smtp_client_stage {
 struct smtp_client_ready {
     uint32_t extensions;       /* SMTP_EXT_…; 0 after HELO */
     uint64_t size_limit;       /* SIZE's number; 0: none told */
+    uint32_t recipient_limit;  /* RCPTMAX of LIMITS (RFC 9422); 0: none told */
+    uint32_t message_limit;    /* MAILMAX: transactions in one session; 0: none told */
+    uint32_t domain_limit;     /* RCPTDOMAINMAX: different domains in one transaction; 0: none told */
     bool tls;                  /* smtp_client_secured was called */
     struct str greeted_by;     /* first word of the EHLO reply, printable; lives until the next event */
 };
@@ -91,8 +96,10 @@ struct smtp_client_transaction {
     struct str reverse_path;   /* without <>; empty is the null reverse-path */
     const struct smtp_client_recipient *recipients;
     size_t recipient_count;    /* at least 1 */
-    uint64_t size;             /* of the content before dot-stuffing; told where SIZE is offered */
+    uint64_t size;             /* of the content before dot-stuffing, exactly; told where SIZE is offered, and by BDAT */
     bool eight_bit;            /* BODY=8BITMIME, where offered; whether to send without it is the caller's decision */
+    bool binary;               /* BODY=BINARYMIME.  INVARIANT: offered, with CHUNKING */
+    bool smtputf8;             /* INVARIANT: offered */
     bool requiretls;           /* INVARIANT: inside TLS and offered there */
     bool tls_demanded;         /* INVARIANT: inside TLS.  The engine's own lock on "TLS required" */
     uint8_t ret;               /* RFC 3461 RET and ENVID, where DSN is offered */
@@ -121,9 +128,10 @@ void smtp_client_secured(struct smtp_client *c);  /* stage TLS: the handshake is
 /* Content, in stage BODY, in runs of any size.  Each call cuts the next piece to write off the front of *run: a view of the
  * run itself or of a constant dot; false when the run is used up.  No copy is made:
  *     while (smtp_client_body(c, &run, &piece)) stream_write(piece);
- * Output collected by other calls is empty while content flows.  Content that holds a bare CR, a bare LF or a NUL cannot be
- * sent as it is (RFC 5321 section 2.3.8): false with *run left non-empty, next() then gives FAILED, and nothing of an end
- * of data was written: the caller must abort the stream. */
+ * Output collected by other calls is empty while content flows.  Content that holds a bare CR, a bare LF or a NUL and is not
+ * `binary` cannot be sent as it is (RFC 5321 section 2.3.8), nor can more or less of it than `size` by BDAT: false with
+ * *run left non-empty, next() then gives FAILED, and nothing of an end of data was written: the caller must abort the
+ * stream. */
 bool smtp_client_body(struct smtp_client *c, struct str *run, struct str *piece);
 /* The final dot goes to the output, after a CR LF where the content did not end in one. */
 void smtp_client_body_end(struct smtp_client *c);

@@ -53,7 +53,7 @@ struct stored_message {
                                * syncs the file and its directory before the commit.  MESSAGE: open it with content_port */
     uint8_t sha256[32];       /* of the content: made by the store when it writes (what stands here then is not looked
                                * at), and held against the content when it is read back */
-    bool eight_bit, smtputf8;
+    bool eight_bit, binary, smtputf8;
     bool relay_made;          /* a DSN of ours: never judged, never bounced */
     struct str envid;
     uint8_t ret;

@@ -2,12 +2,12 @@
 
 #include "base/wire.h"
 
-enum { FLAG_EIGHT_BIT = 1, FLAG_SMTPUTF8 = 2, FLAG_RELAY_MADE = 4, FLAG_ALL = 7 };
+enum { FLAG_EIGHT_BIT = 1, FLAG_SMTPUTF8 = 2, FLAG_RELAY_MADE = 4, FLAG_BINARY = 8, FLAG_ALL = 15 };
 
 uint32_t rows_flags(const struct stored_message *m)
 {
     return (m->eight_bit ? FLAG_EIGHT_BIT : 0u) | (m->smtputf8 ? FLAG_SMTPUTF8 : 0u) |
-           (m->relay_made ? FLAG_RELAY_MADE : 0u);
+           (m->relay_made ? FLAG_RELAY_MADE : 0u) | (m->binary ? FLAG_BINARY : 0u);
 }
 
 bool rows_take_flags(uint32_t flags, struct stored_message *m)
@@ -15,6 +15,7 @@ bool rows_take_flags(uint32_t flags, struct stored_message *m)
     m->eight_bit = flags & FLAG_EIGHT_BIT;
     m->smtputf8 = flags & FLAG_SMTPUTF8;
     m->relay_made = flags & FLAG_RELAY_MADE;
+    m->binary = flags & FLAG_BINARY;
     return !(flags & ~(uint32_t)FLAG_ALL);
 }
 

@@ -99,12 +99,66 @@ def size():
 
 @test
 def extensions():
-    """EHLO offers what is spoken: PIPELINING, SIZE, 8BITMIME, ENHANCEDSTATUSCODES"""
+    """EHLO offers what is spoken"""
     with Sink() as sink, Relay(RULES, sink) as relay, Raw(relay) as raw:
         text = raw.say(b"EHLO x\r\n")[1]
-        for word in ("PIPELINING", "SIZE", "8BITMIME", "ENHANCEDSTATUSCODES"):
+        for word in ("PIPELINING", "SIZE", "8BITMIME", "SMTPUTF8", "CHUNKING", "BINARYMIME", "LIMITS RCPTMAX=1000",
+                     "ENHANCEDSTATUSCODES"):
             assert re.search(rf"250[- ]{word}\b", text), text
         assert "STARTTLS" not in text, "no certificate, no STARTTLS"
+
+
+@test
+def chunks():
+    """BDAT in, BDAT on to the next relay, DATA to the last: the same bytes arrive"""
+    body = b"Subject: c\r\n\r\n" + b"".join(b".%d\r\n" % n for n in range(20_000))
+    with Sink() as sink, Relay(RULES, sink) as second, Relay(RULES, second) as first, Raw(first) as raw:
+        raw.say(b"EHLO x\r\n")
+        raw.say(b"MAIL FROM:<a@corp.example>\r\n")
+        raw.say(b"RCPT TO:<b@partner.example>\r\n")
+        for at in range(0, len(body), 50_000):
+            piece = body[at:at + 50_000]
+            last = b" LAST" if at + 50_000 >= len(body) else b""
+            equal(raw.say(b"BDAT %d%s\r\n" % (len(piece), last) + piece)[0], 250)
+        content = sink.wait()[0].content
+        assert content.endswith(body), content[:600]
+        equal(content[:-len(body)].count(b"Received:"), 2)
+
+
+@test
+def binary():
+    """BODY=BINARYMIME goes to a host that takes it, and back with 5.6.3 from one that does not"""
+    with Sink() as sink, Relay(RULES, sink) as second, Relay(RULES, second) as first, Raw(first) as raw:
+        raw.say(b"EHLO x\r\n")
+        equal(raw.say(b"MAIL FROM:<a@corp.example> BODY=BINARYMIME\r\n")[0], 250)
+        raw.say(b"RCPT TO:<b@partner.example>\r\n")
+        content = b"Subject: bin\r\n\r\n\0\n\r.\n"
+        equal(raw.say(b"BDAT %d LAST\r\n" % len(content) + content)[0], 250)
+        report = sink.wait()[0]
+        equal(report.sender, "<>")
+        assert b"Status: 5.6.3" in report.content and b"Reporting-MTA: dns; relay.corp.example" in report.content
+        assert report.content.count(b"Received:") >= 2, report.content
+
+
+@test
+def internationalised():
+    """SMTPUTF8 addresses travel where they are understood, and come back with 5.6.7 where not"""
+    sender, recipient = "jos\u00e9@corp.example", "\u0438\u0432\u0430\u043d@partner.example"
+    for utf8 in (True, False):
+        with Sink(utf8=utf8) as sink, Relay(RULES, sink) as relay, Raw(relay) as raw:
+            raw.say(b"EHLO x\r\n")
+            equal(raw.say(f"MAIL FROM:<{sender}>\r\n".encode())[0], 550)
+            source = sender if utf8 else "a@corp.example"
+            equal(raw.say(f"MAIL FROM:<{source}> SMTPUTF8\r\n".encode())[0], 250)
+            equal(raw.say(f"RCPT TO:<{recipient}>\r\n".encode())[0], 250)
+            raw.say(b"DATA\r\n")
+            equal(raw.say("Subject: \u00fc\r\n\r\nx\r\n.\r\n".encode())[0], 250)
+            message = sink.wait()[0]
+            if utf8:
+                equal((message.sender, message.recipients), (sender, [recipient]))
+                assert b"with UTF8SMTP id" in message.headers, message.headers
+            else:
+                assert b"Status: 5.6.7" in message.content, message.content
 
 
 @test

@@ -17,7 +17,8 @@ struct caller {
     int transactions;
     const char *content;
     size_t recipients;
-    bool eight_bit, requiretls, dsn, ahead;
+    bool eight_bit, requiretls, dsn, ahead, binary, smtputf8;
+    size_t announced; /* size, where it is not the content's */
     struct buf events, sent;
     bool over;
 };
@@ -31,8 +32,10 @@ static void send_one(struct caller *c)
         .reverse_path = STR("a@b.example"),
         .recipients = to,
         .recipient_count = c->recipients,
-        .size = strlen(c->content),
+        .size = c->announced ? c->announced : strlen(c->content),
         .eight_bit = c->eight_bit,
+        .binary = c->binary,
+        .smtputf8 = c->smtputf8,
         .requiretls = c->requiretls,
         .tls_demanded = c->demand_tls,
         .ret = c->dsn ? 'H' : 0,
@@ -103,7 +106,10 @@ static void run(struct caller *c)
                 order(c);
             break;
         case SMTP_CLIENT_RECIPIENT: buf_printf(b, "RCPT %zu %u\n", ev.recipient, ev.reply.code); break;
-        case SMTP_CLIENT_BODY: write_body(c); break;
+        case SMTP_CLIENT_BODY:
+            take_output(c);
+            write_body(c);
+            break;
         case SMTP_CLIENT_RESULT:
             buf_printf(b, "RESULT %s %u %u.%u.%u %.*s\n", smtp_client_stage_name(ev.stage), ev.reply.code,
                        ev.reply.status.class, ev.reply.status.subject, ev.reply.status.detail, STR_ARG(ev.reply.text));
@@ -254,6 +260,56 @@ static const struct dialogue {
      {"220 x\r\n", "250-mx\r\n250 PIPELINING\r\n", "250 ok\r\n421 4.3.2 going\r\n"},
      "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\n",
      "READY 1 by mx\nFAILED RCPT TO 421\n",
+     false},
+    {"by BDAT, without dots",
+     {.transactions = 1, .recipients = 2, .content = "a\r\n.b", .eight_bit = true, .smtputf8 = true},
+     {"220 x\r\n", "250-mx\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 CHUNKING\r\n",
+      "250 ok\r\n550 no\r\n250 ok\r\n", "250 2.0.0 queued\r\n", "221 bye\r\n"},
+     "EHLO me.example\r\nMAIL FROM:<a@b.example> BODY=8BITMIME SMTPUTF8\r\nRCPT TO:<one@d.example>\r\nRCPT "
+     "TO:<two@d.example>\r\nBDAT 5 LAST\r\na\r\n.bQUIT\r\n",
+     "READY 389 by mx\nRCPT 0 550\nRCPT 1 250\nRESULT end of data 250 2.0.0 2.0.0 queued\nCLOSED\n",
+     false},
+    {"binary by BDAT, one command at a time, and one more after it",
+     {.transactions = 2, .recipients = 1, .content = "a\n\rb", .binary = true},
+     {"220 x\r\n", "250-mx\r\n250-BINARYMIME\r\n250 CHUNKING\r\n", "250 ok\r\n", "250 ok\r\n", "250 one\r\n",
+      "250 ok\r\n", "451 later\r\n", "221 bye\r\n"},
+     "EHLO me.example\r\nMAIL FROM:<a@b.example> BODY=BINARYMIME\r\nRCPT TO:<one@d.example>\r\nBDAT 4 "
+     "LAST\r\na\n\rbMAIL FROM:<a@b.example> BODY=BINARYMIME\r\nRCPT TO:<one@d.example>\r\nQUIT\r\n",
+     "READY 768 by mx\nRCPT 0 250\nRESULT end of data 250 0.0.0 one\nRCPT 0 451\nRESULT RCPT TO 451 0.0.0 "
+     "later\nCLOSED\n",
+     false},
+    {"BDAT, ahead of the result, then nobody accepted",
+     {.transactions = 2, .recipients = 1, .content = "x\r\n", .ahead = true},
+     {"220 x\r\n", "250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n", "250 ok\r\n250 ok\r\n",
+      "250 one\r\n451 4.7.1 later\r\n503 no\r\n", "221 x\r\n"},
+     "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nBDAT 3 LAST\r\nx\r\n"
+     "MAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nQUIT\r\n",
+     "READY 257 by mx\nRCPT 0 250\nRESULT end of data 250 0.0.0 one\nRESULT MAIL FROM 451 4.7.1 4.7.1 later\nCLOSED\n",
+     false},
+    {"a chunk is refused",
+     {.transactions = 1, .recipients = 1, .content = "x\r\n"},
+     {"220 x\r\n", "250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n", "250 ok\r\n250 ok\r\n", "552 5.3.4 large\r\n",
+      "221 x\r\n"},
+     "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nBDAT 3 LAST\r\nx\r\nQUIT\r\n",
+     "READY 257 by mx\nRCPT 0 250\nRESULT end of data 552 5.3.4 5.3.4 large\nCLOSED\n",
+     false},
+    {"a bare LF does not leave by BDAT either",
+     {.transactions = 1, .recipients = 1, .content = "x\n.\r\n"},
+     {"220 x\r\n", "250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n", "250 ok\r\n250 ok\r\n"},
+     "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nBDAT 5 LAST\r\n",
+     "READY 257 by mx\nRCPT 0 250\nFAILED message content 0\n",
+     false},
+    {"a chunk shorter than announced",
+     {.transactions = 1, .recipients = 1, .content = "x\r\n", .announced = 4},
+     {"220 x\r\n", "250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n", "250 ok\r\n250 ok\r\n"},
+     "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nBDAT 4 LAST\r\nx\r\n",
+     "READY 257 by mx\nRCPT 0 250\nFAILED message content 0\n",
+     false},
+    {"a chunk longer than announced",
+     {.transactions = 1, .recipients = 1, .content = "xxxx\r\n", .announced = 4},
+     {"220 x\r\n", "250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n", "250 ok\r\n250 ok\r\n"},
+     "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nBDAT 4 LAST\r\nxxx",
+     "READY 257 by mx\nRCPT 0 250\nFAILED message content 0\n",
      false},
     {"codes that do not agree", {.transactions = 1}, {"220-a\r\n221 b\r\n"}, "", "FAILED greeting 0\n", false},
     {"no code", {.transactions = 1}, {"hello\r\n"}, "", "FAILED greeting 0\n", false},
@@ -445,10 +501,27 @@ static void replies_are_bounded_and_emitted_safely(void **state)
     buf_free(&b);
 }
 
+static void limits_are_read(void **state)
+{
+    (void)state;
+    struct smtp_client *c = smtp_client_create(&(struct smtp_client_options){STR("me.example")});
+    struct smtp_client_event ev;
+    smtp_client_feed(c, STR("220 x\r\n"));
+    assert_false(smtp_client_next(c, &ev));
+    smtp_client_feed(c, STR("250-mx\r\n250 limits rcptMAX=20 FOO=1 MAILMAX= RCPTMAX=0 RCPTDOMAINMAX=99999999999 MAILMAX=7\r\n"));
+    assert_true(smtp_client_next(c, &ev));
+    assert_int_equal(ev.kind, SMTP_CLIENT_READY);
+    assert_int_equal(ev.ready.recipient_limit, 20);
+    assert_int_equal(ev.ready.message_limit, 7);
+    assert_int_equal(ev.ready.domain_limit, 0);
+    smtp_client_free(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dialogues_come_out),
+        cmocka_unit_test(limits_are_read),
         cmocka_unit_test(stuffing_is_reversible),
         cmocka_unit_test(an_address_cannot_end_its_command),
         cmocka_unit_test(replies_are_bounded_and_emitted_safely),
