@@ -1,41 +1,8 @@
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sysexits.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "bytecode/codec.h"
 #include "cli/cli.h"
-
-static bool write_all(int fd, struct str bytes)
-{
-    while (bytes.n) {
-        ssize_t n = write(fd, bytes.p, bytes.n);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return false;
-        bytes = str_from(bytes, (size_t)n);
-    }
-    return true;
-}
-
-/* Beside the target, synced, then renamed over it: a reader sees the old program or the new one, never a part. */
-static bool replace_file(const char *path, struct str bytes, struct err *e)
-{
-    struct buf name = {0};
-    buf_printf(&name, "%s.XXXXXX", path);
-    buf_add_byte(&name, '\0');
-    int fd = mkostemp(name.p, O_CLOEXEC);
-    bool ok = fd >= 0 && fchmod(fd, 0644) == 0 && write_all(fd, bytes) && fsync(fd) == 0 && rename(name.p, path) == 0;
-    if (!ok) {
-        err_os(e, EX_CANTCREAT, "cannot write %s", path);
-        if (fd >= 0) unlink(name.p);
-    }
-    if (fd >= 0) close(fd);
-    buf_free(&name);
-    return ok;
-}
 
 int build_main(int argc, char **argv)
 {

@@ -21,6 +21,7 @@ struct command {
 int check_main(int argc, char **argv);
 int build_main(int argc, char **argv);
 int dump_main(int argc, char **argv);
+int fmt_main(int argc, char **argv);
 int judge_main(int argc, char **argv);
 int explain_main(int argc, char **argv);
 int fields_main(int argc, char **argv);
@@ -57,6 +58,9 @@ bool use_colour(FILE *stream); /* a terminal, and NO_COLOR is not set (no-color.
 void put(struct buf *out, FILE *stream);
 /* "sluice: TEXT" to stderr; answers e->sysexit. */
 int fail(const struct err *e);
+/* Written beside the target, synced, then renamed over it: a reader sees the old file or the new one, never a part.  False
+ * with *e (EX_CANTCREAT). */
+bool replace_file(const char *path, struct str bytes, struct err *e);
 
 /* --- rule sets ------------------------------------------------------------------------------------------------------- */
 enum diagnostics_form { DIAGNOSTICS_TEXT, DIAGNOSTICS_JSON };
@@ -68,6 +72,9 @@ struct counts {
 };
 struct program *rule_set_load(const char *path, enum diagnostics_form form, bool werror, FILE *to, struct counts *counts,
                               int *status);
+/* The tree of a source and of all it imports, one line of JSON each (grammar/tree); nothing when there are errors, which
+ * go to stderr.  Answers the exit status. */
+int rule_set_trees(const char *path, struct buf *out);
 /* A whole file, bounded; NULL with *e. */
 bool read_file(const char *path, size_t most, struct buf *out, struct err *e);
 

@@ -1,3 +1,4 @@
+#include <string.h>
 #include <sysexits.h>
 
 #include "bytecode/disasm.h"
@@ -6,12 +7,21 @@
 
 int dump_main(int argc, char **argv)
 {
-    argc = options_parse(command_find("dump"), argc, argv, NULL, 0);
+    const char *ast = NULL;
+    const struct option options[] = {{"ast", &ast, NULL, NULL}};
+    argc = options_parse(command_find("dump"), argc, argv, options, 1);
     if (argc != 2) return usage("dump", "which one file?");
+    if (ast && strcmp(ast, "json") != 0) return usage("dump", "`--ast` is json");
     int status = EX_OK;
+    struct buf out = {0};
+    if (ast) {
+        status = rule_set_trees(argv[1], &out);
+        put(&out, stdout);
+        buf_free(&out);
+        return status;
+    }
     struct program *p = rule_set_load(argv[1], DIAGNOSTICS_TEXT, false, stderr, NULL, &status);
     if (!p) return status;
-    struct buf out = {0};
     program_disassemble(p, &words_rows, &out);
     put(&out, stdout);
     buf_free(&out);

@@ -7,7 +7,8 @@
 static const struct command commands[] = {
     {"check", check_main, "FILE… [--format text|json] [--werror]", "tell everything that is wrong with rule files"},
     {"build", build_main, "FILE -o OUT [--werror]", "compile a rule file into a program"},
-    {"dump", dump_main, "FILE|PROGRAM", "print the compiled program, readable"},
+    {"dump", dump_main, "FILE|PROGRAM  |  --ast=json FILE", "print the compiled program, or the tree of its source"},
+    {"fmt", fmt_main, "FILE… [--check] [--write|-w]", "lay rule files out in the one canonical way"},
     {"judge", judge_main,
      "RULES MAIL --from A --to B [--to C]… [--client IP] [--helo NAME] [--user NAME] [--tls VERSION] [--listener NAME] [--json]",
      "what the rules would do with a message, and why; no relay needed"},

@@ -18,7 +18,10 @@ static void record_sources(struct compiler *c)
 static void check_all(struct compiler *c)
 {
     names_collect(c);
-    for (size_t i = 0; i < c->units.n; i++) ast_fold(c->a, c->units.v[i]->ast, names_stand_bare, c, c->d);
+    for (size_t i = 0; i < c->units.n; i++) {
+        ast_fold(c->a, c->units.v[i]->ast, names_stand_bare, c, c->d);
+        if (c->in->tree) c->in->tree(c->in->tree_context, c->units.v[i]->ast);
+    }
     for (size_t i = 0; i < c->names.n; i++) {
         struct name *n = c->names.entries[i].value;
         lists_resolve(c, n);

@@ -12,7 +12,7 @@
 
 #include "base/err.h"
 #include "bytecode/program.h"
-#include "grammar/diag.h"
+#include "grammar/ast.h"
 
 /* Reads a whole file of at most COMPILER_FILE_MAX bytes into the arena.  False with *e when that fails. */
 enum { COMPILER_FILE_MAX = 64 * 1024 * 1024 };
@@ -23,6 +23,9 @@ struct compile_input {
     compiler_read *read;
     void *context;           /* handed to read */
     bool warnings_as_errors; /* no program when there are warnings */
+    /* Handed each file's tree, folded, in the order of reading, errors or not; alive during the call.  May be NULL. */
+    void (*tree)(void *context, const struct ast_file *file);
+    void *tree_context;
 };
 
 /* Compiles.  NULL when there are errors (or, if so asked, warnings): all in *d, in source order (diags_sort has been

@@ -1,6 +1,8 @@
 #include "tests/support/rules.h"
 
 #include "base/map.h"
+#include "grammar/scan.h"
+#include "tests/support/dice.h"
 
 static bool is_one_of(struct str name, const char *const *words, size_t n)
 {
@@ -43,4 +45,31 @@ void rules_close(struct rules *r)
     VEC_FREE(&r->diags.list);
     VEC_FREE(&r->sources.list);
     arena_free(&r->arena);
+}
+
+struct str rules_disarranged(struct arena *a, struct str text, ast_is_kind *is_kind, uint64_t seed)
+{
+    static const char *const gaps[] = {" ", "  ", "\n", "\t ", "\r\n", "\n\n", "\n\n\n", " # said\n", "\n# said \n", "\n\n#\n"};
+    struct dice dice = {seed};
+    struct source source = {STR("policy.sluice"), text, 0};
+    struct sources sources = {0};
+    struct diags d = {.arena = a, .sources = &sources};
+    struct parse p = {.arena = a, .source = &source, .is_kind = is_kind, .diags = &d};
+    struct buf b = {0};
+    p.scanner = scan_create(&p);
+    uint32_t end = 0;
+    for (;;) {
+        SL_STYPE value;
+        struct span at;
+        int kind = sl_lex(&value, &at, &p);
+        bool tight = end == at.from && dice_roll(&dice, 4) != 0; /* x( needs no blank */
+        if (!tight) buf_add(&b, str_of(gaps[dice_roll(&dice, dice_roll(&dice, 2) ? 2 : 10)]));
+        if (kind == SL_END) break;
+        buf_add(&b, span_text(&p, at));
+        end = at.to;
+    }
+    scan_free(&p.scanner);
+    struct str out = arena_str(a, buf_str(&b));
+    buf_free(&b);
+    return out;
 }

@@ -19,5 +19,7 @@ struct rules {
 void rules_open(struct rules *r, const char *name, struct str text);
 void rules_close(struct rules *r);
 bool rules_is_kind(struct str name);
+/* The same words with other blanks, line ends and comments between them; in the arena. */
+struct str rules_disarranged(struct arena *a, struct str text, ast_is_kind *is_kind, uint64_t seed);
 
 #endif
