@@ -14,7 +14,8 @@ static const char *const fact_names[] = {
     [FACT_MESSAGE] = "message", [FACT_RECIPIENT] = "recipient", [FACT_ELEMENT] = "element"};
 static const char *const join_names[] = {
     [JOIN_ACCUMULATE] = "each once", [JOIN_MAXIMUM] = "the strongest", [JOIN_LAST] = "the last wins",
-    [JOIN_FINAL] = "final",          [JOIN_STOP] = "stop",             [JOIN_UNION] = "together"};
+    [JOIN_FINAL] = "final",          [JOIN_STOP] = "stop",             [JOIN_UNION] = "together",
+    [JOIN_LATEST] = "the latest"};
 static const char *const guard_names[] = {
     [GUARD_NEITHER] = "", [GUARD_PROTECTS] = "protects", [GUARD_RELAXES] = "relaxes"};
 
@@ -27,6 +28,7 @@ static struct js *field_json(const struct field_row *f)
     js_put_bool(o, "takes_text", f->text != FIELD_TEXT_NONE);
     js_put_bool(o, "several", f->many);
     if (*f->words) js_put_cstr(o, "words", f->words);
+    if (f->needs) js_put_cstr(o, "needs", f->needs);
     js_put_cstr(o, "doc", f->doc);
     js_put_cstr(o, "example", f->example);
     return o;
@@ -48,6 +50,7 @@ static struct js *action_json(const struct action_row *a)
         js_add(params, p);
     }
     js_put(o, "parameters", params);
+    if (a->needs) js_put_cstr(o, "needs", a->needs);
     js_put_cstr(o, "doc", a->doc);
     js_put_cstr(o, "example", a->example);
     return o;
@@ -79,6 +82,7 @@ int fields_main(int argc, char **argv)
             print_line(field_json(f), &out);
             continue;
         }
+        if (f->needs) buf_printf(&out, "(not yet: needs %s) ", f->needs);
         buf_printf(&out, "%s%s\n    %s of the %s%s%s%s\n    %s\n    e.g. %s\n", f->name, f->text ? " \"…\"" : "",
                    type_names[f->type], fact_names[f->of], f->many ? ", several" : "", *f->words ? ": " : "", f->words, f->doc,
                    f->example);
@@ -104,6 +108,7 @@ int actions_main(int argc, char **argv)
             print_line(action_json(a), &out);
             continue;
         }
+        if (a->needs) buf_printf(&out, "(not yet: needs %s) ", a->needs);
         buf_printf(&out, "%s", a->name);
         for (size_t k = 0; k < a->param_count; k++)
             buf_printf(&out, a->params[k].required ? " %s" : " [%s]", a->params[k].name);

@@ -58,11 +58,17 @@ static bool check_reply(struct compiler *c, const struct action_row *row, int cl
     return ok;
 }
 
-static bool check_action(struct compiler *c, uint32_t id, const struct bound *b)
+static bool check_action(struct compiler *c, uint32_t id, struct span at, const struct bound *b)
 {
     const struct action_row *row = &words_rows.actions[id];
     bool ok = check_headers(c, row, b);
     if (id == ROW_REJECT) ok = check_reply(c, row, 5, &b[PARAM_REJECT_CODE], &b[PARAM_REJECT_STATUS]) && ok;
+    if (id == ROW_DELIVER_AFTER && !b[PARAM_DELIVER_AFTER_DELAY].value && !b[PARAM_DELIVER_AFTER_TIME].value) {
+        struct diag *d = diag_add(c->d, DIAG_E218, at, "`deliver_after` needs to know how long");
+        diag_fix(c->d, d, "for a while:", "deliver_after 2 hours");
+        diag_fix(c->d, d, "until a time of day:", "deliver_after 18:00");
+        ok = false;
+    }
     if (id == ROW_DEFER) ok = check_reply(c, row, 4, &b[PARAM_DEFER_CODE], &b[PARAM_DEFER_STATUS]) && ok;
     return ok;
 }
@@ -87,8 +93,10 @@ static void warn_final(struct compiler *c, const struct ast_action *a, uint32_t 
         diag_fix(c->d, d, "keep such mail back:", "on_unreadable hold");
         diag_fix(c->d, d, "let it pass:", "on_unreadable skip");
     }
-    if (id == ROW_DEFER && condition->recipients) {
-        struct diag *d = diag_add(c->d, DIAG_W312, a->name_span, "one deferred recipient defers the message for all");
+    if ((id == ROW_DEFER || id == ROW_DISCONNECT) && condition->recipients) {
+        struct diag *d = diag_add(c->d, DIAG_W312, a->name_span,
+                                  id == ROW_DEFER ? "one deferred recipient defers the message for all"
+                                                  : "the session ends for all recipients, not for these only");
         diag_fix(c->d, d, "for these recipients only:", "hold");
     }
 }
@@ -116,10 +124,11 @@ bool actions_check(struct compiler *c, const struct ast_rule *rule, const struct
             ok = false;
         }
         if (row->final && !final) final = a;
-        if (!arguments_bind(c, &rows, a->name_span, a->arguments, bound) || !check_action(c, id, bound)) {
+        if (!arguments_bind(c, &rows, a->name_span, a->arguments, bound) || !check_action(c, id, a->name_span, bound)) {
             ok = false;
             continue;
         }
+        if (row->needs) names_warn_needs(c, a->name_span, row->name, row->needs);
         warn_final(c, a, id, o, condition);
         struct action out = {.action = id, .origin = load_origin(c, a->span)};
         arguments_record(c, bound, row->param_count, &out.first_argument, &out.argument_count);

@@ -26,6 +26,15 @@ static const char *form_reply(struct str s)
     if (!str_is_ascii(s)) return "goes into an SMTP reply, which is ASCII only";
     return s.n > COMPILER_REPLY_TEXT_MAX ? "is too long for one line of an SMTP reply (400 characters)" : NULL;
 }
+/* Notices and disclaimers have lines; nothing else of them moves a terminal or a reader. */
+static const char *form_lines(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char b = (unsigned char)s.p[i];
+        if ((b < 0x20 && b != '\n' && b != '\t') || b == 0x7f) return "may hold no control character but line ends";
+    }
+    return s.n ? NULL : "is empty";
+}
 static const char *form_header(struct str s) { return header_name_is_valid(s) ? NULL : "is no name of a header field"; }
 static const char *form_status(struct str s)
 {
@@ -58,7 +67,7 @@ static const struct {
     const char *(*fault)(struct str);
 } forms[] = {
     {"", form_plain},    {"reply", form_reply}, {"header", form_header},     {"status", form_status},
-    {"path", form_path}, {"host", form_host},   {"endpoint", form_endpoint},
+    {"path", form_path}, {"host", form_host},   {"endpoint", form_endpoint}, {"lines", form_lines},
 };
 
 static const char *form_fault(const char *form, struct str s)
@@ -186,6 +195,22 @@ static bool text_value(struct compiler *c, const struct param_row *p, const stru
     return !p->template || check_template(c, out->text, a->span);
 }
 
+/* An address that a field gives: of the message, or of each recipient.  Those of the header can be several. */
+static bool field_value(struct compiler *c, const struct param_row *p, const struct ast_argument *a, uint32_t *ref)
+{
+    struct ast_field field = {.name = a->name, .span = a->span, .name_span = a->span};
+    struct field_use use;
+    if (!check_field(c, &field, NULL, &use)) return false;
+    if (use.word.type != TYPE_ADDRESS || use.row->of == FACT_ELEMENT) {
+        struct diag *d =
+            diag_add(c->d, DIAG_E219, a->span, "`%s` takes an address, which `%.*s` is not", p->name, STR_ARG(a->name));
+        diag_fix(c->d, d, "fields that are:", "sender, sender.manager, recipient, recipient.manager");
+        return false;
+    }
+    *ref = use.ref;
+    return true;
+}
+
 static bool convert(struct compiler *c, const struct param_row *p, const struct ast_argument *a, struct constant *out)
 {
     switch (p->type) {
@@ -207,10 +232,57 @@ static bool convert(struct compiler *c, const struct param_row *p, const struct 
         return true;
     }
     if (!value_literal(c, a->literal, p->type, of, out)) return false;
-    if ((p->type == TYPE_SIZE || p->type == TYPE_DURATION || p->type == TYPE_NUMBER) && out->number < 0) {
-        return tell_kind(c, p, a->span, "nothing below zero");
+    int64_t least, most;
+    vocabulary_range(p->type == TYPE_NUMBER ? p->words : "", &least, &most);
+    bool measure = p->type == TYPE_SIZE || p->type == TYPE_DURATION || p->type == TYPE_NUMBER;
+    if (!measure || (out->number >= least && out->number <= most)) return true;
+    if (most == INT64_MAX) return tell_kind(c, p, a->span, "nothing below zero");
+    diag_add(c->d, DIAG_E219, a->span, "`%s` takes a number from %lld to %lld", p->name, (long long)least,
+             (long long)most);
+    return false;
+}
+
+/* (a, b): each entry one value. */
+static bool convert_group(struct compiler *c, const struct param_row *p, struct bound *b)
+{
+    size_t n = 0;
+    for (const struct ast_entry *e = b->value->entries; e; e = e->next) n++;
+    b->many = ARENA_ARRAY(c->a, struct constant, n);
+    for (const struct ast_entry *e = b->value->entries; e; e = e->next) {
+        if (!e->arguments || e->arguments->next) return tell_kind(c, p, e->span, "one word between two commas");
+        if (!convert(c, p, e->arguments, &b->many[b->count++])) return false;
     }
+    b->constant = b->many[0];
     return true;
+}
+
+static bool convert_bound(struct compiler *c, const struct param_row *p, struct bound *b)
+{
+    bool may_be_field = p->type == TYPE_ADDRESS && strcmp(p->words, "field") == 0;
+    if (may_be_field && b->value->kind == ARGUMENT_NAME) return field_value(c, p, b->value, &b->field);
+    if (p->many && b->value->kind == ARGUMENT_GROUP) return convert_group(c, p, b);
+    return convert(c, p, b->value, &b->constant);
+}
+
+/* Who it is when the field is absent must be said, where the row has a place for it. */
+static bool check_otherwise(struct compiler *c, const struct argument_rows *rows, const struct bound *b)
+{
+    uint32_t otherwise = words_find_param(rows->params, rows->n, STR("otherwise"));
+    if (otherwise == WORDS_NONE) return true;
+    const struct bound *field = NULL;
+    for (size_t i = 0; i < rows->n; i++)
+        if (b[i].value && b[i].field != NO_INDEX) field = &b[i];
+    if (!field == !b[otherwise].value) return true;
+    struct diag *d;
+    if (field) {
+        d = diag_add(c->d, DIAG_E218, field->value->span, "`%.*s` can be absent: say who it is `otherwise`",
+                     STR_ARG(field->value->name));
+        diag_fix(c->d, d, "", "%.*s otherwise \"a@b.example\"", STR_ARG(field->value->name));
+    } else {
+        diag_add(c->d, DIAG_E220, b[otherwise].span,
+                 "an address that is written out is never absent, so `otherwise` says nothing");
+    }
+    return false;
 }
 
 /* --- binding --- */
@@ -237,13 +309,19 @@ static bool tell_unknown(struct compiler *c, const struct argument_rows *rows, c
     return false;
 }
 
-/* The next positional place that is free, or n. */
-static size_t next_place(const struct argument_rows *rows, const struct bound *out)
+/* The positional place that is free and takes such a literal; else the next one that is free, or n. */
+static size_t next_place(const struct argument_rows *rows, const struct ast_argument *a, const struct bound *out)
 {
-    for (size_t i = 0; i < rows->n; i++) {
-        if (rows->params[i].positional && !out[i].value) return i;
+    size_t next = rows->n;
+    for (size_t i = rows->n; i-- > 0;) {
+        if (rows->params[i].positional && !out[i].value) next = i;
     }
-    return rows->n;
+    if (a->kind != ARGUMENT_LITERAL || a->literal->kind == LITERAL_TEXT) return next;
+    for (size_t i = next; i < rows->n; i++) {
+        if (rows->params[i].positional && !out[i].value && value_literal_type(a->literal->kind) == rows->params[i].type)
+            return i;
+    }
+    return next;
 }
 
 /* `require_tls verified encrypt`: a word of a place that another word has taken. */
@@ -257,10 +335,17 @@ static const struct bound *taken_place(const struct argument_rows *rows, struct 
     return NULL;
 }
 
+static bool takes_names(const struct argument_rows *rows, size_t i)
+{
+    if (i == rows->n) return false;
+    const struct param_row *p = &rows->params[i];
+    return p->type == TYPE_WORD || p->type == TYPE_NAME || (p->type == TYPE_ADDRESS && strcmp(p->words, "field") == 0);
+}
+
 static bool place_unnamed(struct compiler *c, const struct argument_rows *rows, const struct ast_argument *a,
                           struct bound *out)
 {
-    size_t i = next_place(rows, out);
+    size_t i = next_place(rows, a, out);
     bool name = a->kind == ARGUMENT_NAME;
     if (name && i < rows->n && rows->params[i].type == TYPE_WORD &&
         !vocabulary_has_word(rows->params[i].words, a->name)) {
@@ -275,7 +360,7 @@ static bool place_unnamed(struct compiler *c, const struct argument_rows *rows, 
         diag_note(c->d, d, taken->span, "it is here already");
         return false;
     }
-    if (name && (i == rows->n || (rows->params[i].type != TYPE_WORD && rows->params[i].type != TYPE_NAME))) {
+    if (name && !takes_names(rows, i)) {
         return tell_unknown(c, rows, a);
     }
     if (i == rows->n) {
@@ -291,7 +376,7 @@ bool arguments_bind(struct compiler *c, const struct argument_rows *rows, struct
                     const struct ast_argument *first, struct bound *out)
 {
     bool ok = true;
-    for (size_t i = 0; i < rows->n; i++) out[i] = (struct bound){0};
+    for (size_t i = 0; i < rows->n; i++) out[i] = (struct bound){.field = NO_INDEX};
     for (const struct ast_argument *a = first; a; a = a->next) {
         uint32_t named = a->kind == ARGUMENT_NAME ? words_find_param(rows->params, rows->n, a->name) : WORDS_NONE;
         if (named == WORDS_NONE && !place_unnamed(c, rows, a, out)) {
@@ -321,14 +406,14 @@ bool arguments_bind(struct compiler *c, const struct argument_rows *rows, struct
     }
     for (size_t i = 0; i < rows->n; i++) {
         if (out[i].value) {
-            ok = convert(c, &rows->params[i], out[i].value, &out[i].constant) && ok;
+            ok = convert_bound(c, &rows->params[i], &out[i]) && ok;
         } else if (rows->params[i].required && ok) {
             diag_add(c->d, DIAG_E218, at, "%s needs %s: its `%s`", rows->what, value_type_phrases[rows->params[i].type],
                      rows->params[i].name);
             ok = false;
         }
     }
-    return ok;
+    return ok && check_otherwise(c, rows, out);
 }
 
 void arguments_record(struct compiler *c, const struct bound *bound, size_t n, uint32_t *first, uint32_t *count)
@@ -336,8 +421,15 @@ void arguments_record(struct compiler *c, const struct bound *bound, size_t n, u
     *first = (uint32_t)c->pool.arguments.n;
     for (size_t i = 0; i < n; i++) {
         if (!bound[i].value) continue;
-        uint32_t k = pool_constant(&c->pool, &bound[i].constant);
-        VEC_PUSH(&c->pool.arguments, (struct argument){(uint8_t)i, OPERAND_CONSTANT, k});
+        if (bound[i].field != NO_INDEX) {
+            VEC_PUSH(&c->pool.arguments, (struct argument){(uint8_t)i, OPERAND_FIELD, bound[i].field});
+            continue;
+        }
+        const struct constant *v = bound[i].count ? bound[i].many : &bound[i].constant;
+        for (size_t at = 0; at < (bound[i].count ? bound[i].count : 1); at++) {
+            uint32_t k = pool_constant(&c->pool, &v[at]);
+            VEC_PUSH(&c->pool.arguments, (struct argument){(uint8_t)i, OPERAND_CONSTANT, k});
+        }
     }
     *count = (uint32_t)c->pool.arguments.n - *first;
 }

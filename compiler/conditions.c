@@ -100,7 +100,8 @@ static bool check_field_text(struct compiler *c, const struct ast_field *f, cons
     if (!good)
         diag_add(c->d, DIAG_E219, f->text->span,
                  row->text == FIELD_TEXT_HEADER ? "this is no name of a header field"
-                                                : "a mark has a name of at least one character");
+                 : row->text == FIELD_TEXT_MARK ? "a mark has a name of at least one character"
+                                                : "a name has at least one character");
     return good;
 }
 
@@ -134,6 +135,7 @@ bool check_field(struct compiler *c, const struct ast_field *f, const struct whe
         diag_fix(c->d, d, "the header's:", "%s",
                  str_eq(str_of(out->row->name), STR("sender")) ? "from.name" : "to.name");
     }
+    if (out->row->needs) names_warn_needs(c, f->name_span, out->row->name, out->row->needs);
     out->ref = pool_field(&c->pool, out->word.field, f->text ? f->text->text : STR_NONE, out->word.part);
     return true;
 }
@@ -153,11 +155,11 @@ static struct ir *check_where(struct compiler *c, const struct ast_condition *co
         return NULL;
     }
     const struct field_row *row = &words_rows.fields[word.field];
-    if (row->of == FACT_MESSAGE || row->type != TYPE_ADDRESS || word.part != PART_WHOLE) {
+    if (row->of == FACT_MESSAGE || !words_have_parts(&word)) {
         struct diag *d =
             diag_add(c->d, DIAG_E210, cond->name_span,
                      "`%.*s` has no elements with parts, so `where` says nothing of it", STR_ARG(cond->name));
-        diag_fix(c->d, d, "fields that have:", "recipient, from, to, cc, reply_to");
+        diag_fix(c->d, d, "fields that have:", "recipient, from, to, cc, reply_to, attachment");
         return NULL;
     }
     struct where_scope where = {word.field, cond->name};

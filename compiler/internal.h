@@ -154,12 +154,16 @@ struct str names_suggest(struct compiler *c, struct str word);
 /* Adds "did you mean" to a diagnostic when there is a near word or a word people try. */
 void names_help(struct compiler *c, struct diag *to, struct str word, const struct str *candidates, size_t n);
 void names_warn_unused(struct compiler *c);
+/* A row of the vocabulary that is only declared (`needs`): rules may be written, and the relay will not load them. */
+void names_warn_needs(struct compiler *c, struct span at, const char *word, const char *what);
 
 /* --- values.c --- */
 extern const char *const value_type_phrases[TYPE_NAME + 1]; /* "a text", "an address", … */
 extern const char *const value_type_plurals[TYPE_NAME + 1]; /* "texts", "addresses", … */
 /* NULL, or why `text` is no value of the type (one clause).  Texts in *out are scratch. */
 const char *value_parse(struct compiler *c, enum value_type type, struct str text, struct constant *out);
+/* The type that a literal of this kind has by its form. */
+enum value_type value_literal_type(enum ast_literal_kind kind);
 /* A literal where a value of `type` is wanted; false when told. */
 bool value_literal(struct compiler *c, const struct ast_literal *l, enum value_type type, struct str of,
                    struct constant *out);
@@ -206,6 +210,9 @@ struct bound {
     const struct ast_argument *value; /* NULL: not given */
     struct span span;                 /* of the name, if it was named, and the value */
     struct constant constant;
+    uint32_t field;        /* a field gives the value: its reference in the program; else NO_INDEX */
+    struct constant *many; /* of a parameter that is given as (a, b): all of them; constant is the first */
+    size_t count;
 };
 struct argument_rows {
     const char *what; /* "`reject`", "a rule" */

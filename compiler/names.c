@@ -136,6 +136,12 @@ struct ir *names_define(struct compiler *c, struct name *n, struct span at)
     return n->ir;
 }
 
+void names_warn_needs(struct compiler *c, struct span at, const char *word, const char *what)
+{
+    diag_add(c->d, DIAG_W317, at, "`%s` needs %s, which this version has not got: a relay refuses to load this rule",
+             word, what);
+}
+
 void names_warn_unused(struct compiler *c)
 {
     for (size_t i = 0; i < c->names.n; i++) {

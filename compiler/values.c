@@ -44,6 +44,8 @@ static const enum value_type literal_types[] = {
     [LITERAL_CLOCK] = TYPE_CLOCK, [LITERAL_NETWORK] = TYPE_NETWORK,
 };
 
+enum value_type value_literal_type(enum ast_literal_kind kind) { return literal_types[kind]; }
+
 /* Runs one of the `… , struct buf *` canonical forms of mail/ and keeps its result. */
 static bool canonical(struct compiler *c, bool (*form)(struct str, struct buf *), struct str text, struct str *out)
 {

@@ -120,6 +120,15 @@ uint32_t words_find_param(const struct param_row *params, size_t n, struct str n
 
 bool words_is_declaration(struct str name) { return words_find_declaration(name) != WORDS_NONE; }
 
+bool words_have_parts(const struct word_field *field)
+{
+    const struct field_row *row = &field_rows[field->field];
+    if (field->part != PART_WHOLE) return false;
+    for (size_t i = 0; i < words_rows.field_count; i++)
+        if (i != field->field && vocabulary_is_of_element(&field_rows[i], row)) return true;
+    return row->type == TYPE_ADDRESS;
+}
+
 const char *words_covered(uint32_t field, struct str word, size_t *at)
 {
     while (*at < sizeof covers / sizeof *covers) {

@@ -48,6 +48,8 @@ uint32_t words_find_declaration(struct str name);
 uint32_t words_find_param(const struct param_row *params, size_t n, struct str name);
 /* The grammar's question (ast_is_kind). */
 bool words_is_declaration(struct str name);
+/* Whether its elements have parts that `where` may name: addresses, attachments. */
+bool words_have_parts(const struct word_field *field);
 /* The next further word that `is <word>` of this field covers too (stdlib/fields.def), or NULL; *at starts at 0. */
 const char *words_covered(uint32_t field, struct str word, size_t *at);
 /* Whether reading the field can fail for good (READS_CONTENT). */

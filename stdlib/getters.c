@@ -1,23 +1,8 @@
 #include "base/ip.h"
+#include "stdlib/put.h"
 #include "stdlib/vocabulary.h"
-#include "vm/judgement.h"
 
 /* --- small makers ------------------------------------------------------------------------------------------------- */
-
-static void put_number(struct judgement *j, struct values *out, int64_t n)
-{
-    values_one(j, out, (struct view){.number = n});
-}
-static void put_word(struct judgement *j, struct values *out, const char *word)
-{
-    values_one(j, out, (struct view){.text = str_of(word)});
-}
-
-/* An empty text is an absent one. */
-static void put_text(struct judgement *j, struct values *out, struct str s)
-{
-    if (s.n) values_one(j, out, (struct view){.text = s});
-}
 
 static struct str why_unreadable(struct judgement *j, uint32_t bits)
 {
@@ -26,8 +11,7 @@ static struct str why_unreadable(struct judgement *j, uint32_t bits)
     return arena_str(j->arena, (struct str){text, n});
 }
 
-/* Instances that nobody read may be there: the header section went beyond a limit. */
-static void mind_limits(struct judgement *j, struct values *out, uint32_t unreadable)
+void put_limits(struct judgement *j, struct values *out, uint32_t unreadable)
 {
     if (unreadable) out->why = why_unreadable(j, unreadable);
     if (unreadable & UNREADABLE_LIMIT) out->trouble = ANSWER_UNREADABLE;
@@ -55,6 +39,28 @@ void get_ENCRYPTED(struct judgement *j, const struct field_ask *ask, struct valu
 {
     (void)ask;
     put_number(j, out, client_is_encrypted(&j->in->envelope->client));
+}
+
+void get_CLIENT_USER(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    (void)ask;
+    put_text(j, out, j->in->envelope->client.user);
+}
+void get_CLIENT_TLS_VERSION(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    (void)ask;
+    struct str version = j->in->envelope->client.tls_version; /* "TLSv1.3": written as require_tls writes it */
+    put_text(j, out, str_starts(version, STR("TLSv")) ? str_from(version, 4) : version);
+}
+void get_LISTENER(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    (void)ask;
+    put_text(j, out, j->in->envelope->client.listener);
+}
+void get_REQUIRETLS(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    (void)ask;
+    put_number(j, out, j->in->envelope->requiretls);
 }
 
 static bool domain_is_inside(const struct judgement *j, struct str domain)
@@ -105,6 +111,16 @@ void get_RECIPIENT_COUNT(struct judgement *j, const struct field_ask *ask, struc
     (void)ask;
     put_number(j, out, (int64_t)j->members.n);
 }
+/* Added recipients have none: nobody asked for anything. */
+void get_RECIPIENT_DSN_NOTIFY(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    static const char *const words[] = {"never", "success", "failure", "delay"}; /* by bit: mail/envelope.h */
+    const struct envelope *env = j->in->envelope;
+    uint8_t bits = ask->recipient < env->notify_count ? env->notify[ask->recipient] : 0;
+    struct view *v = values_room(j, out, (uint32_t)__builtin_popcount(bits & 15));
+    for (size_t i = 0; i < 4; i++)
+        if (bits >> i & 1) *v++ = (struct view){.text = str_of(words[i])};
+}
 void get_DIRECTION(struct judgement *j, const struct field_ask *ask, struct values *out)
 {
     bool from = sender_is_inside(j), to = domain_is_inside(j, j->members.v[ask->recipient].canonical.domain);
@@ -118,7 +134,7 @@ void get_MARKED(struct judgement *j, const struct field_ask *ask, struct values 
 
 /* --- the header --------------------------------------------------------------------------------------------------- */
 
-static void put_views(struct judgement *j, struct element *e, const struct message_text *t)
+void put_views(struct judgement *j, struct element *e, const struct message_text *t)
 {
     e->views = ARENA_ARRAY(j->arena, struct view, t->view_count);
     e->count = (uint32_t)t->view_count;
@@ -126,40 +142,42 @@ static void put_views(struct judgement *j, struct element *e, const struct messa
         e->views[i] = (struct view){.text = t->views[i], .partial = t->unreadable != 0};
 }
 
-/* A field that must be unique: each instance is a view, for receiving programs differ in which one they show. */
-static void put_unique(struct judgement *j, const struct field_ask *ask, struct str name, struct values *out)
+void put_unique(struct judgement *j, const struct field_ask *ask, struct str name, put_reader *read, struct values *out)
 {
     const struct message_values *all = message_header_edited(j->in->message, ask->edits, name);
-    size_t views = 0, k = 0, shown = 0;
-    mind_limits(j, out, all->unreadable);
-    for (size_t i = 0; i < all->n; i++) views += all->v[i].text.view_count;
-    struct view *v = ARENA_ARRAY(j->arena, struct view, views);
+    size_t room = 0, n = 0;
+    bool shown = false;
+    put_limits(j, out, all->unreadable);
+    for (size_t i = 0; i < all->n; i++) room += all->v[i].text.view_count;
+    struct view *v = ARENA_ARRAY(j->arena, struct view, room);
     for (size_t i = 0; i < all->n; i++) {
         const struct message_text *t = &all->v[i].text;
         for (size_t w = 0; w < t->view_count; w++) {
-            v[k++] = (struct view){.text = t->views[w], .partial = t->unreadable != 0};
-            shown += t->views[w].n + (t->unreadable != 0);
+            v[n] = (struct view){.text = t->views[w], .partial = t->unreadable != 0};
+            if (read && !read(t->views[w], &v[n])) continue;
+            shown |= v[n].text.n || v[n].partial || read;
+            n++;
         }
     }
-    if (shown == 0) return; /* none, or nothing in any */
+    if (!shown) return; /* none, or nothing in any */
     out->v = ARENA_NEW(j->arena, struct element);
-    out->v[0] = (struct element){.views = v, .count = (uint32_t)views};
+    out->v[0] = (struct element){.views = v, .count = (uint32_t)n};
     out->n = 1;
 }
 
 void get_SUBJECT(struct judgement *j, const struct field_ask *ask, struct values *out)
 {
-    put_unique(j, ask, STR("Subject"), out);
+    put_unique(j, ask, STR("Subject"), NULL, out);
 }
 void get_MESSAGE_ID(struct judgement *j, const struct field_ask *ask, struct values *out)
 {
-    put_unique(j, ask, STR("Message-ID"), out);
+    put_unique(j, ask, STR("Message-ID"), NULL, out);
 }
 
 void get_HEADER(struct judgement *j, const struct field_ask *ask, struct values *out)
 {
     const struct message_values *all = message_header_edited(j->in->message, ask->edits, ask->text);
-    mind_limits(j, out, all->unreadable);
+    put_limits(j, out, all->unreadable);
     if (all->n == 0) return;
     out->n = (uint32_t)all->n;
     out->v = ARENA_ARRAY(j->arena, struct element, all->n);
@@ -184,7 +202,7 @@ static void put_address(struct judgement *j, struct element *e, const struct mes
 static void put_addresses(struct judgement *j, const struct field_ask *ask, struct str name, struct values *out)
 {
     const struct message_addresses *all = message_addresses_edited(j->in->message, ask->edits, name);
-    mind_limits(j, out, all->unreadable);
+    put_limits(j, out, all->unreadable);
     if (all->n == 0) return;
     out->lists = all->lists;
     out->n = (uint32_t)all->n;
@@ -233,6 +251,29 @@ void get_SIZE(struct judgement *j, const struct field_ask *ask, struct values *o
 {
     (void)ask;
     put_number(j, out, (int64_t)message_content(j->in->message).n);
+}
+
+/* --- the clock: UTC and the relay's zone are in the request --------------------------------------------------------
+ */
+
+static int64_t local_now(const struct judgement *j) { return j->in->now + j->in->utc_offset; }
+
+void get_TIME(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    (void)ask;
+    put_number(j, out, (local_now(j) % 86400 + 86400) % 86400 / 60);
+}
+void get_DATE(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    (void)ask;
+    put_number(j, out, j->in->now);
+}
+void get_WEEKDAY(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    (void)ask;
+    static const char *const days[] = {"thursday", "friday", "saturday", "sunday", "monday", "tuesday", "wednesday"};
+    int64_t day = local_now(j) / 86400 - (local_now(j) % 86400 < 0); /* 1970-01-01 was a Thursday */
+    put_word(j, out, days[(day % 7 + 7) % 7]);
 }
 
 /* --- templates ---------------------------------------------------------------------------------------------------- */

@@ -16,6 +16,10 @@ static action_applier *const appliers[ACTION_COUNT] = {
 #undef PARAM
 };
 
-static const uint8_t audit_roles[ACTION_COUNT] = {[ACTION_LOG] = AUDIT_TELLS, [ACTION_MARK] = AUDIT_SHADOWS};
+static const uint8_t audit_roles[ACTION_COUNT] = {[ACTION_LOG] = AUDIT_TELLS,
+                                                  [ACTION_NOTIFY] = AUDIT_TELLS,
+                                                  [ACTION_NOTIFY_SENDER] = AUDIT_TELLS,
+                                                  [ACTION_INCIDENT_REPORT] = AUDIT_TELLS,
+                                                  [ACTION_MARK] = AUDIT_SHADOWS};
 
 const struct vocabulary stdlib_vocabulary = {&stdlib_rows, getters, appliers, audit_roles, template_fill, FIELD_MARKED};

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "bytecode/codec.h"
+#include "bytecode/needs.h"
 #include "bytecode/verify.h"
 #include "compiler/compiler.h"
 #include "compiler/words.h"
@@ -79,8 +80,10 @@ bool build_check(const char *path, struct buf *diagnostics)
     struct settings settings;
     struct arena *a = arena_create();
     struct program *p = build_compile(path, diagnostics);
-    bool ok = p && settings_from_program(a, p, &settings, &e);
-    if (p && !ok) buf_printf(diagnostics, "%s: %s\n", path, e.text);
+    bool served = p && program_is_served(p, &stdlib_rows, &e);
+    if (p && !served) buf_printf(diagnostics, "%s\n", e.text);
+    bool ok = served && settings_from_program(a, p, &settings, &e);
+    if (served && !ok) buf_printf(diagnostics, "%s: %s\n", path, e.text);
     program_free(&p);
     arena_free(&a);
     return ok;

@@ -11,10 +11,12 @@
 #include "builder/build.h"
 #include "builder/serve.h"
 #include "bytecode/codec.h"
+#include "bytecode/needs.h"
 #include "jail/jail.h"
 #include "jail/warm.h"
 #include "judge/judge.h"
 #include "message/charset.h"
+#include "stdlib/words.h"
 
 static bool warm_digest(struct err *e)
 {
@@ -84,6 +86,7 @@ static bool build(struct making *m)
     struct buf bytes = {0};
     m->jailed = jail_install(JAIL_TEMPLATE_BUILD, &m->jail_err);
     if (!load_program(m, &e)) return m->warnings.n ? refuse(m, buf_str(&m->warnings)) : refuse_err(m, &e);
+    if (!program_is_served(m->program, &stdlib_rows, &e)) return refuse(m, arena_printf(m->arena, "%s\n", e.text));
     if (!settings_from_program(m->arena, m->program, &m->settings, &e)) return refuse_err(m, &e);
     if (m->settings.sandbox && !m->jailed) return refuse_err(m, &m->jail_err);
     settings_encode(&m->settings, &bytes);

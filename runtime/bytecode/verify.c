@@ -182,7 +182,7 @@ static bool test_fits(const struct program *p, const struct vocabulary_rows *row
     if (loop == NO_INDEX) return row->of != FACT_ELEMENT || t->quantifier != Q_NONE || t->relation == REL_PRESENT;
     if (t->quantifier != Q_NONE || t->operand == OPERAND_FIELD) return false;
     if (!each) return true;
-    return each->of == FACT_RECIPIENT ? row->of == FACT_RECIPIENT : row == each;
+    return each->of == FACT_RECIPIENT ? row->of == FACT_RECIPIENT : vocabulary_is_of_element(row, each);
 }
 
 static bool loop_fits(const struct program *p, const struct vocabulary_rows *rows, uint32_t ref)

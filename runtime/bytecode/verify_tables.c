@@ -377,23 +377,55 @@ static bool name_is_known(const struct program *p, const char *what, struct str 
     return false;
 }
 
+/* An address that a field gives: its row allows it, and it is no one of several. */
+static bool field_argument_holds(const struct program *p, const struct vocabulary_rows *rows,
+                                 const struct param_row *param, uint32_t ref)
+{
+    const struct field_row *row = row_of(p, rows, ref);
+    if (!row) return true;
+    enum value_type type = vocabulary_part_type(row, p->field_refs[ref].part);
+    return param->type == TYPE_ADDRESS && str_eq(str_of(param->words), STR("field")) && type == TYPE_ADDRESS &&
+           row->of != FACT_ELEMENT;
+}
+
+/* Texts of several lines are for mails and bodies, never for a header or a reply. */
+static bool text_holds(const struct param_row *param, struct str s)
+{
+    bool lines = param->type == TYPE_TEXT && str_eq(str_of(param->words), STR("lines"));
+    for (size_t i = 0; i < s.n; i++) {
+        if (lines && (s.p[i] == '\n' || s.p[i] == '\t')) continue;
+        if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f) return false;
+    }
+    return true;
+}
+
+static bool number_holds(const struct param_row *param, const struct constant *c)
+{
+    int64_t least, most;
+    if (param->type != TYPE_NUMBER) return true;
+    vocabulary_range(param->words, &least, &most);
+    return c->number >= least && c->number <= most;
+}
+
 /* Arguments against their row: ascending parameters, each of its type, the required ones there. */
-static bool params_hold(const struct program *p, const struct param_row *params, size_t n, uint32_t first,
-                        uint32_t count, const struct map *lists)
+static bool params_hold(const struct program *p, const struct vocabulary_rows *rows, const struct param_row *params,
+                        size_t n, uint32_t first, uint32_t count, const struct map *lists)
 {
     if (!in_arguments(p, first, count)) return true;
     size_t next = 0;
     for (uint32_t i = first; i < first + count; i++) {
         const struct argument *a = &p->arguments[i];
-        if (a->param >= n || a->param < next || a->operand != OPERAND_CONSTANT) return false;
+        if (a->param >= n || a->param < next) return false;
         for (; next < a->param; next++) {
             if (params[next].required) return false;
         }
         next = params[a->param].many ? a->param : a->param + 1u;
+        if (a->operand == OPERAND_FIELD && !field_argument_holds(p, rows, &params[a->param], a->index)) return false;
+        if (a->operand != OPERAND_CONSTANT) continue;
         if (a->index >= p->constants_count) continue;
         const struct constant *c = &p->constants[a->index];
         const struct param_row *row = &params[a->param];
-        if (c->type != row->type || has_control(c->text)) return false;
+        if (c->type != row->type || !text_holds(row, c->text) || !number_holds(row, c)) return false;
         if (c->type == TYPE_WORD && !vocabulary_has_word(row->words, c->text)) return false;
         if (c->type == TYPE_NAME && !name_is_known(p, row->words, c->text, lists)) return false;
     }
@@ -419,7 +451,7 @@ bool verify_action_params(const struct program *p, const struct vocabulary_rows 
         const struct action *a = &p->actions[i];
         if (a->action >= rows->action_count) continue;
         const struct action_row *row = &rows->actions[a->action];
-        if (!params_hold(p, row->params, row->param_count, a->first_argument, a->argument_count, &lists))
+        if (!params_hold(p, rows, row->params, row->param_count, a->first_argument, a->argument_count, &lists))
             good = fail(f, "actions", i);
     }
     map_free(&lists);
@@ -453,7 +485,7 @@ bool verify_declaration_params(const struct program *p, const struct vocabulary_
         const struct declaration *d = &p->declarations[i];
         if (d->declaration >= rows->declaration_count) continue;
         const struct declaration_row *row = &rows->declarations[d->declaration];
-        if (!params_hold(p, row->params, row->param_count, d->first_argument, d->argument_count, &lists)) {
+        if (!params_hold(p, rows, row->params, row->param_count, d->first_argument, d->argument_count, &lists)) {
             good = fail(f, "declarations", i);
         }
     }

@@ -1,5 +1,7 @@
 #include "bytecode/vocabulary.h"
 
+#include <string.h>
+
 #include "base/digest.h"
 #include "base/vec.h"
 
@@ -22,6 +24,22 @@ enum value_type vocabulary_part_type(const struct field_row *row, uint8_t part)
     case PART_NAME: return TYPE_TEXT;
     default: return row->type;
     }
+}
+
+void vocabulary_range(const char *words, int64_t *least, int64_t *most)
+{
+    struct str low, high;
+    str_cut(str_of(words), ' ', &low, &high);
+    if (!str_to_i64(low, least)) *least = 0;
+    if (!str_to_i64(high, most)) *most = INT64_MAX;
+}
+
+bool vocabulary_is_of_element(const struct field_row *row, const struct field_row *element)
+{
+    if (row == element) return true;
+    size_t n = strlen(element->name);
+    return row->of == element->of && element->text == FIELD_TEXT_NONE && strncmp(row->name, element->name, n) == 0 &&
+           row->name[n] == '.';
 }
 
 /* One canonical text: unambiguous because names and words hold no line end. */

@@ -18,8 +18,8 @@ enum value_type {
 /* What a field is a fact of (LANGUAGE section 2). */
 enum fact_of { FACT_MESSAGE, FACT_RECIPIENT, FACT_ELEMENT };
 
-/* The text after a field: header "X", marked "x". */
-enum field_text { FIELD_TEXT_NONE, FIELD_TEXT_HEADER, FIELD_TEXT_MARK };
+/* The text after a field: header "X", marked "x", sender.attribute "X". */
+enum field_text { FIELD_TEXT_NONE, FIELD_TEXT_HEADER, FIELD_TEXT_MARK, FIELD_TEXT_NAME };
 
 /* Part of an address-valued field. */
 enum address_part { PART_WHOLE, PART_ADDRESS, PART_LOCAL, PART_DOMAIN, PART_NAME };
@@ -33,17 +33,19 @@ struct field_row {
     bool editable;          /* an earlier rule's edit can change it: evaluated per edit class */
     const char *words;      /* TYPE_WORD: "inside outside", space-separated */
     const char *doc, *example;
+    const char *needs;      /* NULL, or what it needs that this relay has not got (bytecode/needs.h) */
 };
 
 /* How an action joins with earlier ones of its kind (LANGUAGE section 4). */
-enum action_join { JOIN_ACCUMULATE, JOIN_MAXIMUM, JOIN_LAST, JOIN_FINAL, JOIN_STOP, JOIN_UNION };
+enum action_join { JOIN_ACCUMULATE, JOIN_MAXIMUM, JOIN_LAST, JOIN_FINAL, JOIN_STOP, JOIN_UNION, JOIN_LATEST };
 enum action_guard { GUARD_NEITHER, GUARD_PROTECTS, GUARD_RELAXES };
 
 struct param_row {
     const char *name;       /* as option word: set_header name "X" value "9" */
     enum value_type type;
     /* TYPE_WORD: the words.  TYPE_NAME: what is named ("connector", "list:domain").  TYPE_TEXT: the form the compiler
-     * holds it to ("", "path", "header" …: see the tables). */
+     * holds it to ("", "path", "header" …: see the tables).  TYPE_NUMBER: "least most".  TYPE_ADDRESS: "field" where one
+     * may stand for it. */
     const char *words;
     bool positional;        /* may be given without its name, in the order of the rows */
     bool required;
@@ -61,6 +63,7 @@ struct action_row {
     struct param_row params[ACTION_PARAMS_MAX];
     size_t param_count;
     const char *doc, *example;
+    const char *needs;      /* as in field_row */
 };
 
 /* relay, listener, connector, retry. */
@@ -86,8 +89,13 @@ struct vocabulary_rows {
 /* The type of a part of a field: the row's own for PART_WHOLE.  stdlib/parts.def says the same. */
 enum value_type vocabulary_part_type(const struct field_row *row, uint8_t part);
 
+/* "least most" of a TYPE_NUMBER parameter; without: from 0. */
+void vocabulary_range(const char *words, int64_t *least, int64_t *most);
+
 /* SHA-256 over everything in the rows that a compiled program relies on (documentation and examples left out). */
 void vocabulary_hash(const struct vocabulary_rows *rows, uint8_t out[32]);
+/* Whether the one stands for an element of the other, or for a part of that element: attachment, attachment.size. */
+bool vocabulary_is_of_element(const struct field_row *row, const struct field_row *element);
 /* Whether `word` is one of the space-separated words of a row. */
 bool vocabulary_has_word(const char *words, struct str word);
 

@@ -32,6 +32,8 @@ static void io_envelope(struct wire_io *io, struct envelope *env)
     io_client(io, &env->client);
     io_str(io, &env->reverse_path);
     IO_TABLE(io, env->recipients, env->recipient_count, 4, io_str);
+    IO_TABLE(io, env->notify, env->notify_count, 1, io_u8);
+    io_demand(io, env->notify_count <= env->recipient_count);
     io_bool(io, &env->smtputf8);
     io_bool(io, &env->requiretls);
     io_bool(io, &env->eight_bit);
@@ -143,7 +145,7 @@ static void io_reply(struct wire_io *io, struct reply *r)
 
 enum {
     REPLY_BYTES = 2 + 1 + 2 + 2 + 4,
-    RECIPIENT_BYTES = 4 + 1 + 1 + 3 + 4 + 4 * 4 + REPLY_BYTES,
+    RECIPIENT_BYTES = 4 + 1 + 1 + 3 + 4 + 8 + 4 * 4 + REPLY_BYTES,
     COPY_BYTES = 4 + 8 + 32,
     HIT_BYTES = 4 + 4,
     NOTE_BYTES = 1 + 3 * 4
@@ -159,6 +161,7 @@ static void io_recipient(struct wire_io *io, struct verdict_recipient *r)
     io_bool(io, &r->need.onward);
     io_u32(io, &r->copy);
     io_text(io, &r->connector);
+    io_i64(io, &r->not_before);
     io_text(io, &r->rule);
     io_text(io, &r->tls_rule);
     io_text(io, &r->reason);

@@ -40,6 +40,7 @@ static bool recipient_is_sound(const struct verdict *v, const struct verdict_rec
     if (r->disposition >= DISPOSITION_COUNT) return unsound(e, "a disposition that does not exist");
     if (content && r->copy >= v->copy_count) return unsound(e, "a recipient of a copy that does not exist");
     if (r->disposition == DISPOSITION_REJECT && !reply_is_sound(&r->reply, 5)) return unsound(e, "a recipient's reply");
+    if (r->not_before < 0) return unsound(e, "a delivery before all time");
     if (r->added && !address_parse(r->address, ADDRESS_UTF8, &a))
         return unsound(e, "an added recipient that is no address");
     if (!text_is_sound(r->connector) || !text_is_sound(r->rule) || !text_is_sound(r->tls_rule) ||

@@ -21,6 +21,8 @@ struct envelope {
     struct str reverse_path;      /* "" is the null reverse-path <> */
     struct str *recipients;       /* forward-paths, in the order of RCPT, without duplicates */
     size_t recipient_count;
+    uint8_t *notify;              /* RFC 3461 NOTIFY of the first notify_count recipients: bits 1 NEVER, 2 SUCCESS, */
+    size_t notify_count;          /* 4 FAILURE, 8 DELAY; 0, or no entry: not given */
     bool smtputf8;                /* RFC 6531 was asked for */
     bool requiretls;              /* RFC 8689 was asked for */
     bool eight_bit;               /* BODY=8BITMIME, RFC 6152 */

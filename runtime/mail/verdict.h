@@ -28,6 +28,7 @@ struct verdict_recipient {
     struct obligation need;
     uint32_t copy;              /* index into verdict.copies */
     struct str connector;       /* route_via; empty: the routing decides */
+    int64_t not_before;         /* deliver_after: not delivered earlier, UTC seconds; 0: at once */
     struct str rule;            /* identity of the rule that decided the disposition; empty for plain delivery */
     struct str tls_rule;        /* identity of the last rule that raised `need`; empty when none did */
     struct str reason;          /* of quarantine, hold: for the queue listing */

@@ -119,7 +119,7 @@ static void fill_recipient(struct intake *in, const struct verdict_recipient *fr
                            const struct intake_recipient *extra, struct stored_recipient *to)
 {
     static const struct obligation promised = {.peer = TLS_PEER_VERIFIED, .onward = true};
-    int64_t now = in->job.request.now;
+    int64_t now = in->job.request.now, start = from->not_before > now ? from->not_before : now;
     *to = (struct stored_recipient){
         .address = from->address,
         .state = from->disposition == DISPOSITION_HOLD         ? RECIPIENT_HELD
@@ -131,8 +131,8 @@ static void fill_recipient(struct intake *in, const struct verdict_recipient *fr
         .rule = from->rule,
         .tls_rule = from->tls_rule,
         .reason = from->reason,
-        .next_try = now,
-        .expires = now + in->generation->settings.retry_until,
+        .next_try = start,
+        .expires = start + in->generation->settings.retry_until,
         .notify = extra ? extra->notify : 0,
         .orcpt = extra ? extra->orcpt : STR_NONE,
     };
@@ -307,8 +307,20 @@ static size_t inline_room(const struct intake *in)
     const struct envelope *env = &in->envelope;
     size_t facts = REQUEST_FIXED_BYTES + env->client.ip.n + env->client.helo.n + env->client.user.n +
                    env->client.tls_version.n + env->client.listener.n + env->reverse_path.n + env->envid.n +
-                   in->recipient_bytes;
+                   in->recipient_bytes + env->notify_count;
     return facts < PROTOCOL_DATAGRAM_MAX ? PROTOCOL_DATAGRAM_MAX - facts : 0;
+}
+
+/* What the sender wants to be told is a fact for the rules, where it said so at all. */
+static void note_notify(struct intake *in)
+{
+    struct envelope *env = &in->envelope;
+    bool said = false;
+    for (size_t i = 0; i < in->extras.n; i++) said |= in->extras.v[i].notify != 0;
+    if (!said) return;
+    env->notify_count = in->extras.n;
+    env->notify = arena_alloc(in->arena, in->extras.n);
+    for (size_t i = 0; i < in->extras.n; i++) env->notify[i] = in->extras.v[i].notify;
 }
 
 void accept_message(struct intake *in)
@@ -319,6 +331,7 @@ void accept_message(struct intake *in)
     struct err e = {0};
     in->phase = INTAKE_JUDGING;
     in->generation = generation_ref(r->current);
+    note_notify(in);
     if (!body_seal(in->body, inline_room(in), &e)) {
         events_note(r, EVENT_ERROR, "content of %s cannot be kept: %s", in->queue_id, e.text);
         refuse(in, &disk, STR_NONE);

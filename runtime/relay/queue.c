@@ -271,8 +271,11 @@ void queue_clamp(struct queue *q)
     const struct settings *settings = relay_settings(q->relay);
     const struct retry retry = {settings->retry_first, settings->retry_most};
     int64_t now = relay_now(q->relay);
-    /* The same ceiling for all leaves the heap a heap. */
-    for (size_t i = 0; i < q->n; i++) q->heap[i]->next_try = schedule_clamp(&retry, q->heap[i]->next_try, now);
+    for (size_t i = 0; i < q->n; i++) { /* what was never tried waits because a rule says so: deliver_after */
+        struct queued_recipient *rcpt = q->heap[i];
+        if (rcpt->attempts) rcpt->next_try = schedule_clamp(&retry, rcpt->next_try, now);
+    }
+    for (size_t i = q->n / 2; i-- > 0;) heap_down(q, i, q->heap[i]);
 }
 
 /* --- reading -------------------------------------------------------------------------------------------------------
@@ -330,7 +333,7 @@ struct reading {
     struct queue *queue;
     struct queued_message *message; /* content: for it */
     struct str queue_id;            /* refresh: own copy behind the struct */
-    struct err failure; /* sysexit 0: none */
+    struct err failure;             /* sysexit 0: none */
 };
 
 static void content_message(void *owner, const struct stored_message *m)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/ip.h"
+#include "mail/address.h"
 #include "vm/plan.h"
 
 const struct call_argument *call_argument(const struct action_call *c, uint8_t param)
@@ -57,7 +58,9 @@ static struct str field_text(struct judgement *j, const struct ready_ref *f, con
         if (f->part == PART_NAME) return v->name;
         if (f->part == PART_LOCAL) return v->address.local;
         if (f->part == PART_DOMAIN) return v->address.domain;
-        return v->address.whole;
+        if (f->row->of == FACT_ELEMENT || v->address.domain.n == 0) return v->address.whole;
+        /* Mail goes to the local part as it was written (RFC 5321 section 2.4). */
+        return arena_printf(j->arena, "%.*s@%.*s", STR_ARG(address_local(v->text)), STR_ARG(v->address.domain));
     case TYPE_DOMAIN: return v->address.domain;
     case TYPE_NETWORK: return arena_printf(j->arena, "%.*s", (int)ip_print(v->ip, ip), ip);
     case TYPE_TEXT:
@@ -66,9 +69,9 @@ static struct str field_text(struct judgement *j, const struct ready_ref *f, con
     }
 }
 
-/* False when a field that is an argument has no value. */
-static bool evaluate(struct judgement *j, const struct ready_argument *a, uint32_t recipient, const struct edits *edits,
-                     struct call_argument *out)
+/* What a field says that is an argument; else whom the rule names otherwise.  False when neither says anything. */
+static bool evaluate(struct judgement *j, const struct ready_action *x, const struct ready_argument *a,
+                     uint32_t recipient, const struct edits *edits, struct call_argument *out)
 {
     *out = (struct call_argument){.param = a->argument->param, .constant = a->constant};
     if (a->constant) {
@@ -76,8 +79,8 @@ static bool evaluate(struct judgement *j, const struct ready_argument *a, uint32
         return true;
     }
     const struct values *v = judgement_values(j, a->field->slot, recipient, edits);
-    if (v->n == 0 || v->v[0].count == 0) return false;
-    out->text = field_text(j, a->field, &v->v[0].views[0]);
+    if (v->n && v->v[0].count) out->text = field_text(j, a->field, &v->v[0].views[0]);
+    if (out->text.n == 0 && x->otherwise) out->text = x->otherwise->text;
     return out->text.n != 0;
 }
 
@@ -89,7 +92,7 @@ static void call(struct judgement *j, const struct ready_action *x, uint32_t rec
     if (n > sizeof arguments / sizeof *arguments)
         n = sizeof arguments / sizeof *arguments; /* the verifier allows fewer */
     for (uint32_t i = 0; i < n; i++) {
-        if (evaluate(j, &x->arguments[i], recipient, edits, &arguments[i])) continue;
+        if (evaluate(j, x, &x->arguments[i], recipient, edits, &arguments[i])) continue;
         plan_note(j, NOTE_LOG, who,
                   arena_printf(j->arena, "%s left out: its %s is absent", x->row->name,
                                x->row->params[x->arguments[i].argument->param].name));

@@ -213,6 +213,7 @@ static void list_recipients(struct judgement *j, struct verdict *out)
                                         .disposition = m->disposition,
                                         .need = m->need,
                                         .connector = m->connector,
+                                        .not_before = m->not_before,
                                         .rule = m->rule,
                                         .tls_rule = m->tls_rule,
                                         .reason = m->reason};

@@ -33,6 +33,7 @@ struct member {
     const struct edits *edits;
     uint32_t edit_class; /* index, or NO_INDEX past LIMIT_EDIT_CLASSES */
     struct obligation need;
+    int64_t not_before; /* of deliver_after: UTC seconds; 0: at once */
     struct str rule, tls_rule, reason, connector;
     uint32_t rule_index; /* of `rule` */
     struct reply reply;

@@ -215,6 +215,7 @@ static bool load_action(struct vm_program *r, uint32_t index, struct err *e)
             x->by_edits |= a->field->by_edits;
         } else {
             a->constant = &p->constants[a->argument->index];
+            if (str_eq(str_of(x->row->params[a->argument->param].name), STR("otherwise"))) x->otherwise = a->constant;
             a->template =
                 x->row->params[a->argument->param].template && str_find_byte(a->constant->text, '{') != STR_NPOS;
             x->by_edits |= a->template;

@@ -273,6 +273,15 @@ void plan_route(struct judgement *j, const struct action_call *c, struct str con
     EACH_MEMBER(j, c->who, i) j->members.v[i].connector = connector;
 }
 
+void plan_deliver_after(struct judgement *j, const struct action_call *c, int64_t when)
+{
+    EACH_MEMBER(j, c->who, i)
+    {
+        struct member *m = &j->members.v[i];
+        if (m->not_before < when) m->not_before = when;
+    }
+}
+
 void plan_mark(struct judgement *j, const struct action_call *c, struct str mark)
 {
     struct mark *m = judgement_mark(j, mark, true);

@@ -21,6 +21,7 @@ void plan_add(struct judgement *j, const struct action_call *c, struct str addre
 void plan_edit(struct judgement *j, const struct action_call *c, enum edit_kind kind, struct str name,
                struct str value);
 void plan_route(struct judgement *j, const struct action_call *c, struct str connector);
+void plan_deliver_after(struct judgement *j, const struct action_call *c, int64_t when); /* UTC seconds; the latest */
 void plan_mark(struct judgement *j, const struct action_call *c, struct str mark);
 void plan_log(struct judgement *j, const struct action_call *c, struct str text);
 

@@ -52,7 +52,8 @@ struct ready_action {
     const struct action *action;
     const struct action_row *row;
     struct ready_argument *arguments;
-    bool by_recipient, by_edits; /* whether its arguments differ so */
+    bool by_recipient, by_edits;      /* whether its arguments differ so */
+    const struct constant *otherwise; /* stands in for an address whose field is absent; or NULL */
 };
 
 struct vm_program {

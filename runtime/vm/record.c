@@ -115,7 +115,7 @@ void record_facts(struct judgement *j)
     bool cut;
     for (uint32_t f = 0; f < v->rows->field_count; f++) {
         const struct field_row *row = &v->rows->fields[f];
-        if (row->of == FACT_RECIPIENT || row->text != FIELD_TEXT_NONE) continue;
+        if (row->of == FACT_RECIPIENT || row->text != FIELD_TEXT_NONE || row->needs) continue;
         struct ready_ref ref = {.row = row, .type = row->type, .part = PART_WHOLE};
         struct values values = {0};
         struct field_ask ask = {STR_NONE, 0, NULL};

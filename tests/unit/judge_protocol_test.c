@@ -6,6 +6,8 @@
 
 static const struct str to[] = {{"b@partner.example", 17}, {"c@corp.example", 14}};
 
+static const uint8_t notify[] = {1, 14};
+
 static struct judge_request request(void)
 {
     struct judge_request r = {.id = 77,
@@ -24,6 +26,8 @@ static struct judge_request request(void)
                                    .reverse_path = STR("a@corp.example"),
                                    .recipients = (struct str *)(uintptr_t)to,
                                    .recipient_count = 2,
+                                   .notify = (uint8_t *)(uintptr_t)notify,
+                                   .notify_count = 2,
                                    .requiretls = true,
                                    .eight_bit = true,
                                    .envid = STR("e"),
@@ -44,6 +48,7 @@ static struct judge_answer answer(struct arena *a)
                                                   .need = {TLS_PEER_DANE, TLS_FLOOR_1_3, true},
                                                   .copy = 1,
                                                   .connector = STR("vault"),
+                                                  .not_before = 1795474800,
                                                   .rule = STR(""),
                                                   .tls_rule = STR("r")};
     v->recipients[1] = (struct verdict_recipient){.address = to[1],
@@ -86,6 +91,8 @@ static void requests_arrive(void **state)
     assert_memory_equal(first.p, second.p, first.n);
     check_str(back.content, "A: b\r\n\r\nx");
     check_str(back.envelope.recipients[1], "c@corp.example");
+    assert_int_equal(back.envelope.notify_count, 2);
+    assert_int_equal(back.envelope.notify[1], 14);
     assert_int_equal(back.utc_offset, -3600);
     assert_int_equal(back.envelope.ret, 'H');
     r.content_inline = false;

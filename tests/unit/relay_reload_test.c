@@ -257,6 +257,39 @@ static void connector_vanishes(void **state)
     rig_teardown(&g);
 }
 
+enum { LATER = 2 * 60 * 60 };
+
+static enum judge_behaviour two_hours_later(void *owner, const struct judge_request *request, struct arena *a,
+                                            struct judge_answer *answer)
+{
+    (void)owner, (void)a;
+    answer->verdict.recipients[0].not_before = request->now + LATER;
+    return JUDGE_ANSWERS;
+}
+
+/* A reload brings retries nearer when the pauses became shorter; what a rule keeps back it leaves alone. */
+static void what_waits_for_its_time_waits(void **state)
+{
+    (void)state;
+    struct rig g;
+    rig_setup(&g);
+    g.memory->script = two_hours_later;
+    rig_start(&g);
+    struct net_stream *s = rig_session(&g, "10.0.0.1");
+    rig_send(&g, s, "a@corp.example", "b@partner.example,c@side.example", rig_mail);
+    assert_int_equal(rig_mails(&g, 0), 0);
+    assert_int_equal(rig_mails(&g, 1), 1);
+    rig_generation(&g, NULL);
+    memory_advance(g.memory, (LATER - 60) * 1000);
+    assert_int_equal(rig_mails(&g, 0), 0);
+    rig_restart(&g);
+    memory_advance(g.memory, 30 * 1000);
+    assert_int_equal(rig_mails(&g, 0), 0);
+    memory_advance(g.memory, 60 * 1000);
+    assert_int_equal(rig_mails(&g, 0), 1);
+    rig_teardown(&g);
+}
+
 /* --- control --------------------------------------------------------------------------------------------------------
  */
 
@@ -378,6 +411,7 @@ int main(void)
         cmocka_unit_test(refused),
         cmocka_unit_test(certificates),
         cmocka_unit_test(connector_vanishes),
+        cmocka_unit_test(what_waits_for_its_time_waits),
         cmocka_unit_test(control),
         cmocka_unit_test(reload_is_answered),
         cmocka_unit_test(certificate_at_the_start),

@@ -1,0 +1,35 @@
+/* stdlib/put: the small makers that getters share: a value of each type into what a field says.
+ *
+ * Private to stdlib/.  Values live in the judgement's arena. */
+#ifndef SLUICE_STDLIB_PUT_H
+#define SLUICE_STDLIB_PUT_H
+
+#include "vm/judgement.h"
+
+static inline void put_number(struct judgement *j, struct values *out, int64_t n)
+{
+    values_one(j, out, (struct view){.number = n});
+}
+static inline void put_word(struct judgement *j, struct values *out, const char *word)
+{
+    values_one(j, out, (struct view){.text = str_of(word)});
+}
+/* An empty text is an absent one. */
+static inline void put_text(struct judgement *j, struct values *out, struct str s)
+{
+    if (s.n) values_one(j, out, (struct view){.text = s});
+}
+
+/* The readings of one text. */
+void put_views(struct judgement *j, struct element *e, const struct message_text *t);
+
+/* Instances that nobody read may be there: the header section went beyond a limit. */
+void put_limits(struct judgement *j, struct values *out, uint32_t unreadable);
+
+/* A field that must be unique: each instance is a view, for receiving programs differ in which one they show.  `read`
+ * turns the text of an instance into a value and answers false when it is none; NULL: it is the text itself. */
+typedef bool put_reader(struct str text, struct view *out);
+void put_unique(struct judgement *j, const struct field_ask *ask, struct str name, put_reader *read,
+                struct values *out);
+
+#endif
