@@ -1,6 +1,9 @@
 #include "base/digest.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -61,6 +64,24 @@ void digest_finish(struct digest *d, uint8_t out[DIGEST_SIZE])
 {
     INVARIANT(EVP_DigestFinal_ex(d->ctx, out, NULL) == 1);
     begin(d);
+}
+
+void digest_hmac(struct str key, struct str s, uint8_t out[DIGEST_SIZE])
+{
+    INVARIANT(key.n <= INT_MAX);
+    INVARIANT(HMAC(EVP_sha256(), key.p ? key.p : "", (int)key.n, (const unsigned char *)(s.p ? s.p : ""), s.n, out, NULL));
+}
+
+void digest_pbkdf2(struct str password, struct str salt, uint32_t iterations, uint8_t out[DIGEST_SIZE])
+{
+    INVARIANT(password.n <= INT_MAX && salt.n <= INT_MAX && iterations > 0 && iterations <= INT_MAX);
+    INVARIANT(PKCS5_PBKDF2_HMAC(password.p ? password.p : "", (int)password.n, (const unsigned char *)(salt.p ? salt.p : ""),
+                                (int)salt.n, (int)iterations, EVP_sha256(), DIGEST_SIZE, out) == 1);
+}
+
+bool digest_equal(const uint8_t a[DIGEST_SIZE], const uint8_t b[DIGEST_SIZE])
+{
+    return CRYPTO_memcmp(a, b, DIGEST_SIZE) == 0;
 }
 
 void digest_hex(const uint8_t in[DIGEST_SIZE], char out[DIGEST_HEX_SIZE])

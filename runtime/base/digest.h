@@ -1,4 +1,4 @@
-/* base/digest: SHA-256 (FIPS 180-4), the only user of OpenSSL's EVP.
+/* base/digest: SHA-256 (FIPS 180-4), and what is built on it; the only user of OpenSSL's EVP.
  *
  * digest_warm fetches the algorithm once per process, before any filter: afterwards no call opens a file or takes a
  * lock of the provider.  The one-shot is safe from any thread; a struct digest belongs to one. */
@@ -17,6 +17,11 @@ struct digest *digest_create(void); /* ready for digest_add */
 void digest_free(struct digest **d);
 void digest_add(struct digest *d, struct str s);
 void digest_finish(struct digest *d, uint8_t out[DIGEST_SIZE]); /* and begins anew */
+
+/* HMAC (RFC 2104) with SHA-256, and PBKDF2 (RFC 8018) with that; `iterations` at least 1. */
+void digest_hmac(struct str key, struct str s, uint8_t out[DIGEST_SIZE]);
+void digest_pbkdf2(struct str password, struct str salt, uint32_t iterations, uint8_t out[DIGEST_SIZE]);
+bool digest_equal(const uint8_t a[DIGEST_SIZE], const uint8_t b[DIGEST_SIZE]); /* in constant time */
 
 void digest_hex(const uint8_t in[DIGEST_SIZE], char out[DIGEST_HEX_SIZE]); /* lower case, NUL-terminated */
 

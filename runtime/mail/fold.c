@@ -321,6 +321,16 @@ static void fold_simply(struct str s, const struct manner *manner, struct buf *o
     run(&f, s);
 }
 
+void fold_nfc(struct str s, struct buf *out)
+{
+    utf8proc_uint8_t *composed = NULL;
+    utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)s.p, (utf8proc_ssize_t)s.n, &composed,
+                                      UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+    INVARIANT(n >= 0 && composed);
+    buf_add(out, (struct str){(const char *)composed, (size_t)n});
+    free(composed);
+}
+
 void fold_case_nfc(struct str s, struct buf *out) { fold_simply(s, &manner_case, out); }
 void fold_lower_nfc(struct str s, struct buf *out) { fold_simply(s, &manner_lower, out); }
 

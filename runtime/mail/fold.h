@@ -28,6 +28,8 @@ void fold_text(struct str s, unsigned flags, struct buf *out, struct fold_map *m
 void fold_map_range(const struct fold_map *m, size_t from, size_t to, size_t *source_from, size_t *source_to);
 void fold_map_free(struct fold_map *m);
 
+/* NFC alone, of valid UTF-8 that is short (passwords): the library's own pass. */
+void fold_nfc(struct str s, struct buf *out);
 /* NFC and full case folding, nothing removed: for local parts of addresses. */
 void fold_case_nfc(struct str s, struct buf *out);
 /* NFC and lower case: for domain labels. */

@@ -387,6 +387,8 @@ static void handle(struct session *s, const struct smtp_server_event *ev)
         net->stream_tls_server(net->self, s->stream, s->listener->tls);
         break;
     }
+    case SMTP_SERVER_AUTH:
+    case SMTP_SERVER_AUTHENTICATED: INVARIANT(!"AUTH is not offered yet"); break;
     case SMTP_SERVER_MAIL: on_mail(s, &ev->mail); break;
     case SMTP_SERVER_RCPT: on_rcpt(s, &ev->rcpt); break;
     case SMTP_SERVER_DATA: on_data(s); break;

@@ -51,6 +51,14 @@ static enum verdict_of_value read_requiretls(struct str value, struct target *t)
     return VALUE_GOOD;
 }
 
+/* Whom the client says the message is from originally: nobody's word is trusted with that, so it is as AUTH=<> (RFC 4954
+ * section 5). */
+static enum verdict_of_value read_auth(struct str value, struct target *t)
+{
+    if (!t->offer->auth) return VALUE_NOT_OFFERED;
+    return value.n && (str_eq(value, STR("<>")) || xtext_is_valid(value)) ? VALUE_GOOD : VALUE_BAD;
+}
+
 static enum verdict_of_value read_ret(struct str value, struct target *t)
 {
     if (!t->offer->dsn) return VALUE_NOT_OFFERED;
@@ -113,6 +121,7 @@ struct parameter {
 static const struct parameter mail_parameters[] = {
     {STR("SIZE"), read_size}, {STR("BODY"), read_body},   {STR("REQUIRETLS"), read_requiretls},
     {STR("RET"), read_ret},   {STR("ENVID"), read_envid}, {STR("SMTPUTF8"), read_smtputf8},
+    {STR("AUTH"), read_auth},
     {STR_NONE, NULL},
 };
 static const struct parameter rcpt_parameters[] = {

@@ -75,6 +75,7 @@ struct smtp_server *smtp_server_create(const struct smtp_server_options *o)
 void smtp_server_free(struct smtp_server **s)
 {
     if (!*s) return;
+    server_auth_free(*s);
     free((*s)->hostname);
     buf_free(&(*s)->out);
     buf_free(&(*s)->held);
@@ -122,12 +123,20 @@ void smtp_server_feed(struct smtp_server *s, struct str bytes)
     s->in = buf_str(&s->held);
 }
 
+/* A longer line is allowed where credentials stand in it. */
+static size_t line_max(const struct smtp_server *s)
+{
+    bool auth = server_auth_is_offered(s) && (s->auth || str_starts_nocase(s->in, STR("AUTH ")));
+    return auth ? SMTP_SERVER_AUTH_LINE_MAX : SMTP_SERVER_LINE_MAX;
+}
+
 static enum server_step step_command(struct smtp_server *s, struct smtp_server_event *ev)
 {
     if (s->in.n == 0) return STEP_STARVED;
-    size_t lf = str_find_byte(str_slice(s->in, 0, SMTP_SERVER_LINE_MAX), '\n');
+    size_t most = line_max(s);
+    size_t lf = str_find_byte(str_slice(s->in, 0, most), '\n');
     if (lf == STR_NPOS) {
-        if (s->in.n < SMTP_SERVER_LINE_MAX) return STEP_STARVED;
+        if (s->in.n < most) return STEP_STARVED;
         server_say(s, 500, STATUS(5, 5, 2), STR("Command line too long"));
         server_end(s, "command line too long");
         return STEP_AGAIN;
@@ -139,7 +148,7 @@ static enum server_step step_command(struct smtp_server *s, struct smtp_server_e
     }
     struct str line = str_slice(s->in, 0, lf - 1);
     s->in = str_from(s->in, lf + 1);
-    return server_command(s, line, ev);
+    return s->auth ? server_auth_line(s, line, ev) : server_command(s, line, ev);
 }
 
 /* --- the loop ----------------------------------------------------------------------------------------------------- */
@@ -175,6 +184,7 @@ bool smtp_server_next(struct smtp_server *s, struct smtp_server_event *ev)
 {
     for (;;) {
         if (tell_abort(s, ev)) return true;
+        if (server_auth_tell(s, ev)) return true;
         if (s->has_later) {
             s->has_later = false;
             *ev = s->later;
@@ -265,6 +275,7 @@ void smtp_server_answer(struct smtp_server *s, const struct reply *r)
     case SMTP_SERVER_RCPT: answer_rcpt(s, r, accepted); break;
     case SMTP_SERVER_DATA: server_content_begin(s, r, accepted); break;
     case SMTP_SERVER_MESSAGE: answer_message(s, r, accepted); break;
+    case SMTP_SERVER_AUTH: server_auth_answer(s, r, accepted); break;
     default: INVARIANT(!"an event that asks");
     }
     if (r && r->code == 421) server_end(s, "421 was given");

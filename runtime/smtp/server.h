@@ -13,7 +13,7 @@
  * or later; in that case run next() and write the output again afterwards.  Replies of one burst leave together (RFC 2920).
  *
  * Offered: PIPELINING, SIZE, 8BITMIME, CHUNKING, ENHANCEDSTATUSCODES, LIMITS, and as options STARTTLS, DSN, SMTPUTF8,
- * BINARYMIME, and inside TLS REQUIRETLS.
+ * BINARYMIME, and inside TLS REQUIRETLS and AUTH (PLAIN, LOGIN, SCRAM-SHA-256; RFC 4954).
  *
  * Promise of state, held by INVARIANT after every reply: no MAIL means no recipients and no data.  Only CR LF ends a line;
  * a bare CR, a bare LF or a NUL behind DATA refuses the message and ends the session, so nothing behind it is ever
@@ -23,11 +23,14 @@
 #define SLUICE_SMTP_SERVER_H
 
 #include "base/vec.h"
+#include "mail/scram.h"
 #include "mail/status.h"
 
 enum {
     SMTP_SERVER_LINE_MAX = 4096,     /* a longer command line is refused and ends the session */
+    SMTP_SERVER_AUTH_LINE_MAX = 12288, /* RFC 4954 section 4 */
     SMTP_SERVER_ERRORS_MAX = 20,     /* then 421 */
+    SMTP_SERVER_AUTH_FAILURES_MAX = 3, /* likewise */
     SMTP_SERVER_JUNK_MAX = 100,      /* NOOP, RSET, VRFY, HELP, HELO, tiny chunks without a message between */
     SMTP_SERVER_TINY_CHUNK = 512,    /* octets: a smaller chunk that is not the last counts as junk */
     SMTP_SERVER_IDLE_SECONDS = 300   /* RFC 5321 section 4.5.3.2.7: for the caller's timer */
@@ -40,6 +43,8 @@ struct smtp_server_options {
     bool requiretls;           /* RFC 8689 offered inside TLS; otherwise its parameter is refused */
     bool smtputf8;             /* RFC 6531 offered; otherwise addresses beyond ASCII are refused */
     bool binarymime;           /* RFC 3030 BINARYMIME offered */
+    bool auth;                 /* RFC 4954 offered inside TLS */
+    bool auth_required;        /* no MAIL without it: 530 5.7.0 */
     uint64_t message_size;     /* bytes, SIZE; 0: no limit */
     uint32_t recipient_limit;  /* 0: 1000; never below 100 (RFC 5321 section 4.5.3.1.8) */
 };
@@ -48,6 +53,8 @@ enum smtp_server_event_kind {
     SMTP_SERVER_HELO,      /* greeted: helo, esmtp.  Answered already; a transaction under way was aborted before */
     SMTP_SERVER_STARTTLS,  /* asks.  220: write the output, start TLS on the stream, then smtp_server_secured.  Else it goes
                             * on in clear */
+    SMTP_SERVER_AUTH,      /* asks: auth.  With a password: whether it is the user's.  Without: smtp_server_secret */
+    SMTP_SERVER_AUTHENTICATED, /* auth.user is who the client is, until STARTTLS or the end.  Answered already */
     SMTP_SERVER_MAIL,      /* asks: mail */
     SMTP_SERVER_RCPT,      /* asks: rcpt */
     SMTP_SERVER_DATA,      /* asks: content begins, by DATA or the first BDAT; only with at least one accepted recipient.
@@ -77,12 +84,19 @@ struct smtp_server_rcpt {
     struct str orcpt;          /* ORCPT, "type;xtext" as written; empty: not given */
 };
 
+struct smtp_server_auth {
+    struct str mechanism;      /* a constant */
+    struct str user;           /* as the client wrote it, UTF-8 without control characters */
+    struct str password;       /* p NULL: the mechanism is SCRAM */
+};
+
 /* All views live until the next call on the engine, except _output. */
 struct smtp_server_event {
     enum smtp_server_event_kind kind;
     bool asks;
     struct str helo;
     bool esmtp;
+    struct smtp_server_auth auth;
     struct smtp_server_mail mail;
     struct smtp_server_rcpt rcpt;
     struct str bytes;          /* CONTENT */
@@ -105,6 +119,10 @@ bool smtp_server_waits(const struct smtp_server *s);   /* an answer is outstandi
 /* Answers the event that asked.  NULL accepts with the engine's own words (250 2.1.0, 250 2.1.5, 354, 220; not for
  * MESSAGE).  A 2xx or 3xx code accepts.  After 421 the session ends.  A refused MAIL or RCPT changes no state. */
 void smtp_server_answer(struct smtp_server *s, const struct reply *r);
+/* The answer to an AUTH that asks without a password: what is stored of it, and fresh chance for the nonce.  For a user that
+ * does not exist a made-up secret, always the same one: the exchange then fails as with a wrong password. */
+void smtp_server_secret(struct smtp_server *s, const struct scram_secret *secret,
+                        const uint8_t chance[SCRAM_NONCE_SIZE]);
 /* While content arrives: keeps nothing more (no CONTENT, no MESSAGE event; ABORT comes at once), swallows the rest and gives
  * this reply at the final dot or the chunk's end.  For a full memory budget or a failed write. */
 void smtp_server_discard(struct smtp_server *s, const struct reply *r);

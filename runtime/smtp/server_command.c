@@ -41,6 +41,7 @@ static void say_ehlo(struct smtp_server *s)
         buf_add(o, STR("250-SIZE\r\n"));
     if (s->options.starttls && !s->tls) buf_add(o, STR("250-STARTTLS\r\n"));
     if (s->options.requiretls && s->tls) buf_add(o, STR("250-REQUIRETLS\r\n"));
+    if (server_auth_is_offered(s) && !s->authenticated) buf_add(o, STR("250-AUTH PLAIN LOGIN SCRAM-SHA-256\r\n"));
     if (s->options.dsn) buf_add(o, STR("250-DSN\r\n"));
     if (s->options.smtputf8) buf_add(o, STR("250-SMTPUTF8\r\n"));
     if (s->options.binarymime) buf_add(o, STR("250-BINARYMIME\r\n"));
@@ -101,6 +102,7 @@ static struct smtp_params_offer offered(const struct smtp_server *s)
                                       .requiretls = s->options.requiretls,
                                       .smtputf8 = s->options.smtputf8,
                                       .binarymime = s->options.binarymime,
+                                      .auth = s->options.auth,
                                       .tls = s->tls};
 }
 
@@ -117,6 +119,8 @@ static enum server_step run_mail(struct smtp_server *s, struct str args, struct 
     struct reply refusal;
     if (!s->greeted) return server_refuse(s, 503, STATUS(5, 5, 1), STR("Send EHLO or HELO first"));
     if (s->mail) return server_refuse(s, 503, STATUS(5, 5, 1), STR("A transaction is under way already"));
+    if (s->options.auth_required && !s->authenticated)
+        return server_refuse(s, 530, STATUS(5, 7, 0), STR("Authentication required"));
     unsigned flags = ADDRESS_NULL | (s->options.smtputf8 ? ADDRESS_UTF8 : 0);
     if (!s->options.smtputf8 && !str_is_ascii(args)) return refuse_utf8(s, 550);
     if (!read_path(&args, STR("FROM:"), flags, &ev->mail.reverse_path))
@@ -265,7 +269,7 @@ static const struct verb {
     {STR("HELO"), run_helo, true, true},          {STR("RSET"), run_rset, true, true},
     {STR("NOOP"), run_noop, true, true},          {STR("QUIT"), run_quit, true, false},
     {STR("VRFY"), run_vrfy, true, true},          {STR("HELP"), run_help, true, true},
-    {STR("STARTTLS"), run_starttls, true, false}, {STR("AUTH"), run_absent, false, false},
+    {STR("STARTTLS"), run_starttls, true, false}, {STR("AUTH"), server_auth_begin, true, false},
     {STR("EXPN"), run_absent, false, false},      {STR("ETRN"), run_absent, false, false},
     {STR("TURN"), run_absent, false, false},      {STR("BDAT"), run_bdat, true, false},
     {STR("GET"), run_hostile, false, false},      {STR("POST"), run_hostile, false, false},

@@ -1,5 +1,5 @@
 /* smtp/server_core: what the parts of the server engine share: server.c (bytes, the loop, answers), server_command.c (the
- * verbs) and server_content.c (DATA and BDAT).  Private to smtp/. */
+ * verbs), server_content.c (DATA and BDAT) and server_auth.c (AUTH).  Private to smtp/. */
 #ifndef SLUICE_SMTP_SERVER_CORE_H
 #define SLUICE_SMTP_SERVER_CORE_H
 
@@ -36,6 +36,9 @@ struct smtp_server {
     bool asking;
     enum smtp_server_event_kind question;
     bool greeted, esmtp, tls;
+    struct server_auth *auth; /* server_auth.c's; NULL: no exchange is under way */
+    bool authenticated;
+    unsigned auth_failures;
     /* The transaction.  mail false: recipients 0 and phase not CONTENT. */
     bool mail, told;        /* told: its ABORT was given already */
     bool smtputf8, binary;  /* as MAIL asked */
@@ -73,6 +76,14 @@ void server_content_discard(struct smtp_server *s, const struct reply *r);
 /* BDAT with its arguments read: asks, or goes on, or has the chunk swallowed and `refusal` (NULL: none) said then. */
 enum server_step server_chunk_begin(struct smtp_server *s, uint64_t octets, bool last, const struct reply *refusal,
                                     struct smtp_server_event *ev);
+
+/* server_auth.c: AUTH, and the lines of its exchange, which are no commands. */
+bool server_auth_is_offered(const struct smtp_server *s);
+enum server_step server_auth_begin(struct smtp_server *s, struct str args, struct smtp_server_event *ev);
+enum server_step server_auth_line(struct smtp_server *s, struct str line, struct smtp_server_event *ev);
+void server_auth_answer(struct smtp_server *s, const struct reply *r, bool accepted);
+bool server_auth_tell(struct smtp_server *s, struct smtp_server_event *ev); /* AUTHENTICATED, when it is due */
+void server_auth_free(struct smtp_server *s);
 
 enum server_step server_ask(struct smtp_server *s, struct smtp_server_event *ev, enum smtp_server_event_kind kind);
 

@@ -17,9 +17,14 @@ void smtp_drive_free(struct smtp_drive *d)
 static const struct reply *judge(struct smtp_drive *d, const struct smtp_server_event *ev)
 {
     static const struct reply defer = {451, {4, 3, 0}, {"Later", 5}}, bad = {550, {5, 1, 1}, {"No such user", 12}},
-                              end = {421, {4, 3, 2}, {"Going down", 10}}, kept = {250, {2, 0, 0}, {"Queued", 6}};
+                              end = {421, {4, 3, 2}, {"Going down", 10}}, kept = {250, {2, 0, 0}, {"Queued", 6}},
+                              wrong = {535, {5, 7, 8}, {"Wrong", 5}};
     struct str rcpt = ev->rcpt.forward_path;
     switch (ev->kind) {
+    case SMTP_SERVER_AUTH:
+        return str_eq(ev->auth.password, STR("right"))   ? NULL
+               : str_eq(ev->auth.password, STR("later")) ? &defer
+                                                         : &wrong;
     case SMTP_SERVER_MAIL:
         if (str_starts(ev->mail.reverse_path, STR("defer@"))) return &defer;
         INVARIANT(!d->open);
@@ -46,6 +51,12 @@ static void note(struct smtp_drive *d, const struct smtp_server_event *ev)
     switch (ev->kind) {
     case SMTP_SERVER_HELO: buf_printf(b, "%s %.*s\n", ev->esmtp ? "EHLO" : "HELO", STR_ARG(ev->helo)); break;
     case SMTP_SERVER_STARTTLS: buf_add(b, STR("STARTTLS\n")); break;
+    case SMTP_SERVER_AUTH:
+        buf_printf(b, "AUTH %.*s %.*s", STR_ARG(ev->auth.mechanism), STR_ARG(ev->auth.user));
+        if (ev->auth.password.p) buf_printf(b, " %.*s", STR_ARG(ev->auth.password));
+        buf_add(b, STR("\n"));
+        break;
+    case SMTP_SERVER_AUTHENTICATED: buf_printf(b, "IS %.*s\n", STR_ARG(ev->auth.user)); break;
     case SMTP_SERVER_MAIL:
         buf_printf(b, "MAIL <%.*s>", STR_ARG(ev->mail.reverse_path));
         if (ev->mail.size) buf_printf(b, " size=%llu", (unsigned long long)ev->mail.size);
@@ -95,11 +106,16 @@ void smtp_drive_feed(struct smtp_drive *d, struct str bytes)
     if (bytes.n) smtp_server_feed(d->server, bytes);
     for (bool again = true; again;) {
         const struct reply *owed = NULL;
-        bool owes = false;
+        bool owes = false, owes_secret = false;
         again = false;
         while (smtp_server_next(d->server, &ev)) {
             note(d, &ev);
             if (!ev.asks) continue;
+            if (ev.kind == SMTP_SERVER_AUTH && !ev.auth.password.p) {
+                owes_secret = d->late;
+                if (!d->late) smtp_server_secret(d->server, &d->secret, d->chance);
+                continue;
+            }
             const struct reply *r = judge(d, &ev);
             if (d->late) {
                 owed = r;
@@ -110,6 +126,11 @@ void smtp_drive_feed(struct smtp_drive *d, struct str bytes)
         }
         buf_add(&d->replies, buf_str(smtp_server_output(d->server)));
         smtp_server_output(d->server)->n = 0;
+        if (owes_secret) {
+            INVARIANT(smtp_server_waits(d->server));
+            smtp_server_secret(d->server, &d->secret, d->chance);
+            again = true;
+        }
         if (owes) {
             INVARIANT(smtp_server_waits(d->server));
             smtp_server_answer(d->server, owed);
