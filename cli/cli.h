@@ -31,6 +31,7 @@ int status_main(int argc, char **argv);
 int reload_main(int argc, char **argv);
 int queue_main(int argc, char **argv);
 int rules_main(int argc, char **argv);
+int list_main(int argc, char **argv);
 
 /* --- options --------------------------------------------------------------------------------------------------------- */
 /* "--name value" or "--name=value" when it takes one, else "--name".  A repeated one appends to `many` when that is set. */

@@ -32,16 +32,19 @@ static int connect_to(const char *path, struct err *e)
     return -1;
 }
 
-static bool send_request(int fd, const char *op, const char *id, struct err *e)
+struct js *client_request(const char *op)
 {
     struct js *o = js_object();
     js_put_num(o, "v", 1);
     js_put_cstr(o, "op", op);
-    if (id) js_put_cstr(o, "id", id);
+    return o;
+}
+
+static bool send_request(int fd, struct js *o, struct err *e)
+{
     struct buf line = {0};
     js_print(o, &line);
     buf_add_byte(&line, '\n');
-    js_free(&o);
     struct str rest = buf_str(&line);
     while (rest.n) {
         ssize_t n = send(fd, rest.p, rest.n, MSG_NOSIGNAL);
@@ -117,12 +120,19 @@ static int read_answer(const struct client *c, int fd, struct err *e)
     return status;
 }
 
-int client_call(const struct client *c, const char *op, const char *id)
+int client_send(const struct client *c, struct js *request)
 {
     struct err e = {0};
     int fd = connect_to(socket_path(c), &e);
-    if (fd < 0) return fail(&e);
-    int status = send_request(fd, op, id, &e) ? read_answer(c, fd, &e) : -1;
-    close(fd);
+    int status = fd >= 0 && send_request(fd, request, &e) ? read_answer(c, fd, &e) : -1;
+    if (fd >= 0) close(fd);
+    js_free(&request);
     return status < 0 ? fail(&e) : status;
+}
+
+int client_call(const struct client *c, const char *op, const char *id)
+{
+    struct js *o = client_request(op);
+    if (id) js_put_cstr(o, "id", id);
+    return client_send(c, o);
 }

@@ -17,6 +17,11 @@ struct client {
 
 #define CLIENT_SOCKET_OPTION(variable) {"socket", &(variable), NULL, NULL}
 
+/* {"v":1,"op":op}: the caller puts further members and hands it to client_send, which frees it and answers as
+ * client_call. */
+struct js *client_request(const char *op);
+int client_send(const struct client *c, struct js *request);
+
 /* Sends {"v":1,"op":op} with "id" when it is not NULL.  Answers EX_OK, or what the relay's refusal or the lack of a relay
  * calls for, after one sentence on stderr (diagnostics of a refused reload come as they are). */
 int client_call(const struct client *c, const char *op, const char *id);

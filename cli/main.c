@@ -19,6 +19,9 @@ static const struct command commands[] = {
     {"status", status_main, "[--json] [--socket PATH]", "whether the relay runs, and on which rule set"},
     {"reload", reload_main, "[--socket PATH]", "take the changed rules into the running relay"},
     {"queue", queue_main, "[--json] [--socket PATH]  |  release ID", "what waits, and why; let held mail go"},
+    {"list", list_main,
+     "[show NAME]  |  add NAME ENTRY… [--from FILE]  |  remove NAME ENTRY… [--from FILE]   [--json] [--socket PATH]",
+     "the lists that are edited while the relay runs"},
     {"rules", rules_main, "[--json] [--socket PATH]", "the rules that have worked, with their counters"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

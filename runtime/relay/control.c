@@ -8,6 +8,7 @@
 #include "relay/deliver.h"
 #include "relay/events.h"
 #include "relay/generation.h"
+#include "relay/lists.h"
 #include "relay/receive.h"
 #include "relay/reload.h"
 
@@ -22,6 +23,7 @@ struct client {
     bool asked_reload; /* `waiter` is with relay/reload */
     bool closing, overflow;
     bool taking;   /* take_requests runs */
+    const struct js *request; /* while its operation begins */
     struct str id; /* of the request; own copy in `text` */
     struct buf text;
     struct store_query query;
@@ -259,6 +261,55 @@ static void op_reload(struct client *c)
     reload_ask(c->control->relay->reload, &c->waiter);
 }
 
+/* --- live lists ----------------------------------------------------------------------------------------------------
+ */
+
+static void list_row(void *owner, struct js *row) { send_line(owner, row); }
+
+static void list_done(void *owner, int status, struct str text)
+{
+    struct client *c = owner;
+    if (status)
+        answer_error(c, status, text);
+    else if (c->overflow)
+        answer_error(c, EX_TEMPFAIL, STR("the listing is too long to be read at this speed; it was cut"));
+    else
+        answer_ok(c, text);
+}
+
+static struct str list_named(struct client *c)
+{
+    struct str name = STR("");
+    js_get_str(c->request, "list", &name);
+    return name;
+}
+
+static struct lists_call list_call(struct client *c) { return (struct lists_call){list_row, list_done, c}; }
+
+static void op_lists(struct client *c)
+{
+    struct lists_call call = list_call(c);
+    lists_summary(c->control->relay->lists, &call);
+}
+
+static void op_list_show(struct client *c)
+{
+    struct lists_call call = list_call(c);
+    lists_show(c->control->relay->lists, list_named(c), &call);
+}
+
+static void op_list_add(struct client *c)
+{
+    struct lists_call call = list_call(c);
+    lists_change(c->control->relay->lists, list_named(c), js_get(c->request, "entries"), false, &call);
+}
+
+static void op_list_remove(struct client *c)
+{
+    struct lists_call call = list_call(c);
+    lists_change(c->control->relay->lists, list_named(c), js_get(c->request, "entries"), true, &call);
+}
+
 /* --- status --------------------------------------------------------------------------------------------------------
  */
 
@@ -340,6 +391,8 @@ static void op_status(struct client *c)
 static const struct op ops[] = {
     {"status", false, false, op_status}, {"queue", false, false, op_queue},  {"queue release", true, true, op_release},
     {"rules", false, false, op_rules},   {"reload", true, false, op_reload},
+    {"list", false, false, op_lists},    {"list show", false, false, op_list_show},
+    {"list add", true, false, op_list_add}, {"list remove", true, false, op_list_remove},
 };
 
 static const struct op *op_find(struct str name)
@@ -374,7 +427,7 @@ static void run_request(struct client *c, struct str line)
     buf_add(&c->text, id);
     c->id = buf_str(&c->text);
     const struct op *op = version == 1 ? op_find(name) : NULL;
-    js_free(&request);
+    c->request = request;
     if (version != 1)
         answer_error(c, EX_PROTOCOL, STR("this relay speaks version 1 of the control protocol"));
     else if (!op)
@@ -384,7 +437,8 @@ static void run_request(struct client *c, struct str line)
     else if (op->needs_id && !c->id.n)
         answer_error(c, EX_USAGE, STR("\"id\" is missing"));
     else
-        op->run(c);
+        op->run(c); /* which may be the client's end */
+    js_free(&request);
 }
 
 /* One request at a time; the next line waits in `in`.  What is answered at once calls this again from inside: then the

@@ -11,6 +11,9 @@
  *     recipients[{address, delay_reason, and ours: state tls rule tls_rule connector next_try expires attempts}]
  *   - queue release: "id": every recipient of that message is due now
  *   - rules: a row per rule that was ever counted: rule applied rejected deferred undecided audit last_hit
+ *   - list: a row per live list: list table type entries revision available; list show: a row per entry: entry
+ *   - list add, list remove: "list", "entries":[…]: answered when it is stored and every judge has it, by one row:
+ *     table changed unchanged entries revision
  *   - reload: answered when the new generation is in force, or refused: then "error" is the diagnostics
  *
  * Owns the listening socket and the connections. */

@@ -5,22 +5,29 @@
 
 #include "base/link.h"
 #include "relay/events.h"
+#include "relay/lists.h"
 
 enum { WATCHDOG_BASE_MS = 2000, WATCHDOG_MIB_MS = 200, PATIENCE_MS = 30000, RESPAWN_MS = 1000, MIB = 1024 * 1024 };
 
-/* A job on its way: outlives a withdrawn job, because the judge answers it all the same. */
+/* A job on its way: outlives a withdrawn job, because the judge answers it all the same.  Or a live list. */
 struct flight {
     uint64_t id, size;
-    struct judge_job *job; /* NULL: withdrawn */
+    struct judge_job *job; /* NULL: withdrawn, or a list */
+    bool is_list;
+    size_t list;      /* index into the settings' live lists … */
+    uint64_t version; /* … as of this version: lists.h */
 };
+
+enum { FLIGHTS_MAX = JUDGE_IN_FLIGHT + LIVE_LISTS_MAX };
 
 struct judge {
     struct judges *judges;
     struct judge *next;
     struct net_channel *channel;
     uint64_t pid, judged;
-    struct flight flights[JUDGE_IN_FLIGHT];
-    unsigned in_flight;
+    struct flight flights[FLIGHTS_MAX];
+    unsigned in_flight, jobs;                           /* jobs: those that are no lists */
+    uint64_t sent[LIVE_LISTS_MAX], has[LIVE_LISTS_MAX]; /* versions by list; 0: none yet */
     bool full;                 /* its socket is; writable() will come */
     bool alone;                /* holds a suspect: nothing else goes there */
     struct net_timer watchdog; /* runs for flights[0] */
@@ -34,12 +41,14 @@ struct line {
 
 struct judges {
     struct relay *relay;
+    const struct settings *settings;
     struct net_channel *template;
     struct judge *list;
     unsigned wanted, running, starting, idle_deaths;
     struct line waiting, suspects;
     uint64_t next_id;
     struct buf out;            /* one encoded request or link message */
+    struct arena *scratch;     /* for decoding answers that are about lists */
     struct net_timer patience; /* while jobs wait: since `moved_ms` none was taken */
     bool impatient;            /* … and it runs */
     struct net_timer respawn;
@@ -175,7 +184,7 @@ static void judge_lost(struct judge *j, const char *how)
     struct relay *r = js->relay;
     js->status.deaths++;
     events_note(r, EVENT_WARNING, "judge %llu %s with %u messages; it is replaced", (unsigned long long)j->pid, how,
-                j->in_flight);
+                j->jobs);
     tell_template(js, &(struct link_message){.kind = LINK_KILL, .generation = j->pid});
 
     struct judge_job *condemned = NULL;
@@ -193,7 +202,7 @@ static void judge_lost(struct judge *j, const char *how)
         }
     }
     /* Judges that die without work would be forked in a circle: those wait a second. */
-    js->idle_deaths = j->judged || j->in_flight ? 0 : js->idle_deaths + 1;
+    js->idle_deaths = j->judged || j->jobs ? 0 : js->idle_deaths + 1;
     judge_remove(j);
     if (js->idle_deaths > 2) {
         js->respawn.fired = respawn_fired;
@@ -204,6 +213,51 @@ static void judge_lost(struct judge *j, const char *how)
     }
     if (condemned) finish(js, condemned, NULL, "judging this message ended two judges");
     dispatch(js);
+    lists_judges_moved(r->lists);
+}
+
+/* --- live lists ----------------------------------------------------------------------------------------------------
+ */
+
+/* Gives the judge every list that it has not got as it is now.  False when some must wait for room. */
+static bool push_lists(struct judge *j)
+{
+    struct judges *js = j->judges;
+    const struct net_port *net = js->relay->net;
+    for (size_t i = 0; i < js->settings->live_list_count; i++) {
+        const struct live_list_settings *l = &js->settings->live_lists[i];
+        struct lists_block b = lists_block(js->relay->lists, l);
+        if (j->sent[i] == b.version) continue;
+        if (j->full || j->in_flight == FLIGHTS_MAX) return false;
+        struct judge_list m = {.id = ++js->next_id, .name = l->name, .size = b.size};
+        js->out.n = 0;
+        protocol_encode_list(&m, &js->out);
+        struct str part = buf_str(&js->out);
+        if (!net->channel_send(net->self, j->channel, &part, 1, &b.fd, b.fd >= 0 ? 1 : 0)) {
+            j->full = true;
+            return false;
+        }
+        j->sent[i] = b.version;
+        j->flights[j->in_flight++] =
+            (struct flight){.id = m.id, .size = b.size, .is_list = true, .list = i, .version = b.version};
+        if (j->in_flight == 1) watchdog_restart(j);
+    }
+    return true;
+}
+
+void judges_lists_changed(struct judges *js)
+{
+    for (struct judge *j = js->list; j; j = j->next) push_lists(j);
+}
+
+bool judges_have_list(const struct judges *js, struct str table, uint64_t version)
+{
+    for (size_t i = 0; i < js->settings->live_list_count; i++) {
+        if (!str_eq(js->settings->live_lists[i].table, table)) continue;
+        for (const struct judge *j = js->list; j; j = j->next)
+            if (j->has[i] < version) return false;
+    }
+    return true;
 }
 
 static void on_judge_closed(void *owner) { judge_lost(owner, "ended"); }
@@ -212,6 +266,7 @@ static void on_judge_writable(void *owner)
 {
     struct judge *j = owner;
     j->full = false;
+    push_lists(j);
     dispatch(j->judges);
 }
 
@@ -221,6 +276,7 @@ static bool decode_answer(struct judge *j, struct judge_job *job, struct str dat
     struct flight *f = &j->flights[0];
     if (!protocol_decode_answer(job->arena, arena_str(job->arena, datagram), answer, e)) return false;
     if (answer->id != f->id) return err_set(e, EX_DATAERR, "the answer is for another message");
+    if (answer->kind == JUDGE_LISTED) return err_set(e, EX_DATAERR, "the answer is that of a list");
     if (answer->kind != JUDGE_VERDICT) return true;
     struct str content = job->request.content_inline ? job->request.content : STR_NONE;
     return verdict_is_sound(&answer->verdict, &job->request.envelope, content, job->request.size, e);
@@ -228,12 +284,35 @@ static bool decode_answer(struct judge *j, struct judge_job *job, struct str dat
 
 static void flight_over(struct judge *j)
 {
+    bool list = j->flights[0].is_list;
     j->in_flight--;
     for (unsigned i = 0; i < j->in_flight; i++) j->flights[i] = j->flights[i + 1];
+    watchdog_restart(j);
+    if (list) return;
+    j->jobs--;
     j->judged++;
     j->judges->status.judged++;
     j->alone = false;
-    watchdog_restart(j);
+}
+
+static void list_taken(struct judge *j, struct str datagram)
+{
+    struct judges *js = j->judges;
+    const struct flight f = j->flights[0];
+    struct judge_answer answer = {0};
+    struct err e = {0};
+    arena_reset(js->scratch);
+    if (!protocol_decode_answer(js->scratch, datagram, &answer, &e) || answer.id != f.id ||
+        answer.kind != JUDGE_LISTED) {
+        judge_lost(j, "answered unsoundly about a list");
+        return;
+    }
+    j->has[f.list] = f.version;
+    j->full = false; /* it may have been full of lists; when its socket is, the next send will say so again */
+    flight_over(j);
+    push_lists(j);
+    dispatch(js);
+    lists_judges_moved(js->relay->lists);
 }
 
 static void on_judge_answer(void *owner, struct str datagram, const int fds[4])
@@ -245,6 +324,10 @@ static void on_judge_answer(void *owner, struct str datagram, const int fds[4])
         if (fds[i] >= 0) r->content->discard(r->content->self, fds[i]);
     if (!j->in_flight) {
         judge_lost(j, "answered what nobody asked");
+        return;
+    }
+    if (j->flights[0].is_list) {
+        list_taken(j, datagram);
         return;
     }
     struct judge_job *job = j->flights[0].job;
@@ -287,6 +370,7 @@ static void judge_add(struct judges *js, uint64_t pid, int fd)
     js->list = j;
     js->running++;
     if (js->starting) js->starting--;
+    push_lists(j);
 }
 
 /* --- handing out ---------------------------------------------------------------------------------------------------
@@ -294,26 +378,30 @@ static void judge_add(struct judges *js, uint64_t pid, int fd)
 
 static bool judge_is_free(const struct judge *j)
 {
-    return !j->full && !j->alone && j->in_flight < JUDGE_IN_FLIGHT && j->judged + j->in_flight < JUDGE_REPLACE_AFTER;
+    return !j->full && !j->alone && j->jobs < JUDGE_IN_FLIGHT && j->judged + j->jobs < JUDGE_REPLACE_AFTER;
 }
 
 static struct judge *judge_for_waiting(struct judges *js)
 {
     struct judge *best = NULL;
     for (struct judge *j = js->list; j; j = j->next)
-        if (judge_is_free(j) && (!best || j->in_flight < best->in_flight)) best = j;
+        if (judge_is_free(j) && (!best || j->jobs < best->jobs)) best = j;
     return best;
 }
 
 static struct judge *judge_for_suspect(struct judges *js)
 {
     for (struct judge *j = js->list; j; j = j->next)
-        if (!j->full && !j->in_flight && !j->judged) return j;
+        if (!j->full && !j->jobs && !j->judged) return j;
     return NULL;
 }
 
 static bool send_to(struct judges *js, struct judge *j, struct judge_job *job)
 {
+    if (!push_lists(j) || j->in_flight == FLIGHTS_MAX) {
+        j->full = true;
+        return false;
+    }
     js->out.n = 0;
     job->request.id = ++js->next_id;
     protocol_encode_request(&job->request, &js->out);
@@ -324,6 +412,7 @@ static bool send_to(struct judges *js, struct judge *j, struct judge_job *job)
         return false;
     }
     j->flights[j->in_flight++] = (struct flight){.id = job->request.id, .size = job->request.size, .job = job};
+    j->jobs++;
     job->judge = j;
     js->moved_ms = relay_ms(js->relay);
     if (j->in_flight == 1) watchdog_restart(j);
@@ -472,12 +561,14 @@ static void on_template_closed(void *owner)
     dispatch(js);
 }
 
-struct judges *judges_create(struct relay *r, int template, unsigned wanted)
+struct judges *judges_create(struct relay *r, int template, unsigned wanted, const struct settings *s)
 {
     static const struct net_channel_events events = {
         .received = on_template, .writable = on_template_writable, .closed = on_template_closed};
     struct judges *js = mem_alloc(sizeof *js);
     js->relay = r;
+    js->settings = s;
+    js->scratch = arena_create();
     js->wanted = wanted ? wanted : 1;
     js->template = r->net->channel_open(r->net->self, template, &events, js);
     tell_template(js, &(struct link_message){.kind = LINK_HELLO, .text = r->ports.build_id});
@@ -506,6 +597,7 @@ void judges_free(struct judges **at)
     net->timer_clear(net->self, &js->patience);
     net->timer_clear(net->self, &js->respawn);
     buf_free(&js->out);
+    arena_free(&js->scratch);
     free(js);
 }
 
@@ -515,6 +607,6 @@ struct judges_status judges_status(const struct judges *js)
     s.running = js->running;
     s.starting = js->starting;
     s.waiting = js->waiting.n + js->suspects.n;
-    for (const struct judge *j = js->list; j; j = j->next) s.in_flight += j->in_flight;
+    for (const struct judge *j = js->list; j; j = j->next) s.in_flight += j->jobs;
     return s;
 }

@@ -7,6 +7,7 @@
 #include "relay/deliver.h"
 #include "relay/events.h"
 #include "relay/generation.h"
+#include "relay/lists.h"
 #include "relay/queue.h"
 #include "relay/receive.h"
 #include "relay/reload.h"
@@ -58,6 +59,7 @@ struct relay *relay_create(const struct relay_ports *ports)
     r->store = ports->store;
     r->content = ports->content;
     r->started = relay_now(r);
+    r->lists = lists_create(r);
     r->receive = receive_create(r);
     r->queue = queue_create(r);
     r->deliver = deliver_create(r);
@@ -73,10 +75,18 @@ static void loaded(struct relay *r, const char *failure)
     reload_queue_loaded(r->reload, failure);
 }
 
+static void lists_loaded(struct relay *r, const char *failure)
+{
+    if (failure)
+        loaded(r, failure);
+    else
+        queue_load(r->queue, loaded);
+}
+
 void relay_begin(struct relay *r, int supervisor)
 {
     r->reload = reload_create(r, supervisor);
-    queue_load(r->queue, loaded);
+    lists_load(r->lists, lists_loaded);
 }
 
 static void end(struct relay *r, int status)
@@ -145,5 +155,6 @@ void relay_free(struct relay **at)
     deliver_free(&r->deliver);
     queue_free(&r->queue);
     generation_free_all(r);
+    lists_free(&r->lists);
     free(r);
 }

@@ -9,6 +9,7 @@
 #include "relay/deliver.h"
 #include "relay/events.h"
 #include "relay/generation.h"
+#include "relay/lists.h"
 #include "relay/queue.h"
 #include "relay/receive.h"
 
@@ -208,7 +209,7 @@ static void swap(struct reload *rl)
     struct generation *old = r->current, *new = rl->making;
     unsigned wanted = new->settings.judges ? new->settings.judges : r->ports.judges;
     rl->making = NULL;
-    new->judges = judges_create(r, rl->template, wanted);
+    new->judges = judges_create(r, rl->template, wanted, &new->settings);
     rl->template = -1;
     if (old) keep_old_certificates(rl, old, new);
     new->rules = rl->rules;
@@ -227,30 +228,44 @@ static void swap(struct reload *rl)
     buf_printf(&rl->text, "generation %llu is in force: %u rule%s", (unsigned long long)new->number,
                (unsigned)rl->rules, rl->rules == 1 ? "" : "s");
     answer_all(rl, true, buf_str(&rl->text));
+    lists_judges_moved(r->lists);
     queue_clamp(r->queue);
     queue_pump(r->queue);
 }
 
+static void refuse(struct reload *rl, uint64_t number)
+{
+    struct str why = str_of(rl->failure.text);
+    events_note(rl->relay, EVENT_ERROR, "generation %llu is refused: %s", (unsigned long long)number, rl->failure.text);
+    tell(rl, &(struct link_message){.kind = LINK_REFUSED, .generation = number, .text = why});
+    answer_all(rl, false, why);
+    discard_making(rl);
+}
+
+/* The live lists are read by now: what their tables hold must be what these rules make of them. */
+static void take(struct reload *rl, uint64_t number)
+{
+    if (lists_fit(rl->relay->lists, &rl->making->settings, &rl->failure))
+        swap(rl);
+    else
+        refuse(rl, number);
+}
+
 static void commit(struct reload *rl, uint64_t number, uint32_t rules, struct str text)
 {
-    struct relay *r = rl->relay;
     rl->rules = rules;
     rl->text.n = 0;
     buf_add(&rl->text, text);
     if (text.n && text.p[text.n - 1] != '\n') buf_add_byte(&rl->text, '\n');
     if (!is_whole(rl, number)) {
-        struct str why = str_of(rl->failure.text);
-        events_note(r, EVENT_ERROR, "generation %llu is refused: %s", (unsigned long long)number, rl->failure.text);
-        tell(rl, &(struct link_message){.kind = LINK_REFUSED, .generation = number, .text = why});
-        answer_all(rl, false, why);
-        discard_making(rl);
+        refuse(rl, number);
         return;
     }
     if (!rl->queue_loaded) {
         rl->commit_waits = true;
         return;
     }
-    swap(rl);
+    take(rl, number);
 }
 
 void reload_queue_loaded(struct reload *rl, const char *failure)
@@ -262,7 +277,7 @@ void reload_queue_loaded(struct reload *rl, const char *failure)
     rl->queue_loaded = true;
     if (!rl->commit_waits) return;
     rl->commit_waits = false;
-    swap(rl);
+    take(rl, rl->making->number);
 }
 
 /* --- the channel ---------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ struct queue;
 struct deliver;
 struct reload;
 struct control;
+struct lists;
 
 struct relay {
     struct relay_ports ports;
@@ -32,6 +33,7 @@ struct relay {
     struct deliver *deliver;
     struct reload *reload;
     struct control *control;
+    struct lists *lists;
     uint64_t memory_used; /* message bytes held, DESIGN section 2 */
     int64_t started;      /* UTC seconds */
     bool stopping, stopped;

@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/link_io.h"
 #include "store/spool.h"
 
 struct content {
@@ -229,6 +230,12 @@ static void port_discard(void *self, int fd)
     if (fd >= 0) close(fd);
 }
 
+static int port_share(void *self, struct str bytes, struct err *e)
+{
+    (void)self;
+    return link_memfd("list", bytes, e);
+}
+
 struct content_port content_port_of(struct content *c)
 {
     return (struct content_port){
@@ -244,5 +251,6 @@ struct content_port content_port_of(struct content *c)
         .free = port_free,
         .fetch = port_fetch,
         .discard = port_discard,
+        .share = port_share,
     };
 }

@@ -73,6 +73,28 @@ struct stored_audit {
     struct str queue_id, rule, recipient, what, text;
 };
 
+/* A live list (mail/live_list.h): what `key` is compared by and how the entry was written are the owner's affair. */
+struct stored_entry {
+    struct str key, entry;
+};
+/* One change of one list: entries that come (or are written anew) and keys that go; the list's type and revision from
+ * then on.  Keys that are not there may go. */
+struct stored_list_change {
+    struct str list, type;
+    uint64_t revision;
+    const struct stored_entry *add;
+    size_t add_count;
+    const struct str *remove;
+    size_t remove_count;
+};
+/* A whole list, as it is read back. */
+struct stored_list {
+    struct str list, type;
+    uint64_t revision;
+    const struct stored_entry *entries; /* by key, ascending */
+    size_t entry_count;
+};
+
 /* What became of one stored recipient at one attempt. */
 enum outcome_kind { OUTCOME_DONE, OUTCOME_RETRY, OUTCOME_HOLD };
 struct outcome {
@@ -94,6 +116,8 @@ struct store_write {
     size_t audit_count;
     const struct outcome *outcomes;
     size_t outcome_count;
+    const struct stored_list_change *lists;
+    size_t list_count;
     int64_t now;              /* UTC seconds: last_hit, audit time */
     bool may_wait;            /* nothing but outcomes: may wait up to 20 ms for company */
     void (*done)(void *owner, bool ok, const struct err *e);
@@ -103,11 +127,12 @@ struct store_write {
 
 /* Reading.  Each answer's rows live until `row` returns; `done` ends it. */
 struct store_query {
-    enum { QUERY_DUE, QUERY_MESSAGE, QUERY_QUEUE, QUERY_RULES, QUERY_FIND } kind;
+    enum { QUERY_DUE, QUERY_MESSAGE, QUERY_QUEUE, QUERY_RULES, QUERY_FIND, QUERY_LISTS } kind;
     struct str queue_id;      /* MESSAGE: with its content; FIND: without */
     /* DUE, QUEUE: without content and copies; DUE: only recipients that are queued.  MESSAGE, FIND: at least one copy. */
     void (*message)(void *owner, const struct stored_message *m);
     void (*rule)(void *owner, struct str rule, const uint64_t counts[5], int64_t last); /* in the order of the HIT_ bits */
+    void (*list)(void *owner, const struct stored_list *l);
     void (*done)(void *owner, bool ok, const struct err *e); /* content that fails its hash: ok is false, EX_DATAERR */
     void *owner;
     void *impl;
@@ -149,6 +174,9 @@ struct content_port {
      * it, failed or not; `discard` only closes. */
     bool (*fetch)(void *self, int fd, size_t most, struct buf *out, struct err *e);
     void (*discard)(void *self, int fd);
+
+    /* A sealed memory file with these bytes, for SCM_RIGHTS; the caller discards it.  -1 with *e. */
+    int (*share)(void *self, struct str bytes, struct err *e);
 };
 
 struct store_space {

@@ -244,6 +244,44 @@ static bool read_rules(struct reader *r, struct page *p, struct err *e)
     return result == SQLITE_DONE || failed(r, result, e);
 }
 
+static bool read_entries(struct reader *r, struct page *p, struct stored_list *l, struct err *e)
+{
+    VEC(struct stored_entry) list = {0};
+    sqlite3_stmt *s = database_statement(&r->db, SQL_READ_ENTRIES);
+    bind_text(s, 1, l->list);
+    int result;
+    while ((result = sqlite3_step(s)) == SQLITE_ROW)
+        VEC_PUSH(&list, (struct stored_entry){column(p, s, 0), column(p, s, 1)});
+    struct stored_entry *entries = ARENA_ARRAY(p->arena, struct stored_entry, list.n ? list.n : 1);
+    if (list.n) memcpy(entries, list.v, list.n * sizeof *entries);
+    l->entries = entries;
+    l->entry_count = list.n;
+    VEC_FREE(&list);
+    sqlite3_reset(s);
+    return result == SQLITE_DONE || failed(r, result, e);
+}
+
+static bool read_lists(struct reader *r, struct page *p, struct err *e)
+{
+    VEC(struct stored_list) all = {0};
+    sqlite3_stmt *s = database_statement(&r->db, SQL_READ_LISTS);
+    int result;
+    p->last = true;
+    while ((result = sqlite3_step(s)) == SQLITE_ROW) {
+        struct stored_list l = {.list = column(p, s, 0), .type = column(p, s, 1)};
+        l.revision = (uint64_t)sqlite3_column_int64(s, 2);
+        VEC_PUSH(&all, l);
+    }
+    sqlite3_reset(s);
+    p->lists = ARENA_ARRAY(p->arena, struct stored_list, all.n ? all.n : 1);
+    if (all.n) memcpy(p->lists, all.v, all.n * sizeof *all.v);
+    p->list_count = all.n;
+    VEC_FREE(&all);
+    bool ok = result == SQLITE_DONE || failed(r, result, e);
+    for (size_t i = 0; i < p->list_count && ok; i++) ok = read_entries(r, p, &p->lists[i], e);
+    return ok;
+}
+
 static bool read_page(struct reader *r, struct page *p, struct store_query *q, int64_t *after)
 {
     switch (q->kind) {
@@ -252,6 +290,7 @@ static bool read_page(struct reader *r, struct page *p, struct store_query *q, i
     case QUERY_MESSAGE: return read_one(r, p, q->queue_id, true, &p->err);
     case QUERY_FIND: return read_one(r, p, q->queue_id, false, &p->err);
     case QUERY_RULES: return read_rules(r, p, &p->err);
+    case QUERY_LISTS: return read_lists(r, p, &p->err);
     }
     return err_set(&p->err, EX_SOFTWARE, "a query of no known kind");
 }

@@ -23,6 +23,8 @@ struct page {
     size_t message_count;
     struct rule_row *rules;
     size_t rule_count;
+    struct stored_list *lists;
+    size_t list_count;
     bool last, ok; /* last: the query is answered with this page; ok is its answer */
     struct err err;
 };

@@ -279,6 +279,29 @@ static enum trouble_kind add_hits(struct writer *w)
     return kind;
 }
 
+static enum trouble_kind apply_list(struct writer *w, const struct stored_list_change *l)
+{
+    sqlite3_stmt *s = database_statement(&w->db, SQL_SET_LIST);
+    bind_text(s, 1, l->list);
+    bind_text(s, 2, l->type);
+    sqlite3_bind_int64(s, 3, (int64_t)l->revision);
+    enum trouble_kind kind = database_run(&w->db, s);
+    for (size_t i = 0; i < l->remove_count && kind == TROUBLE_NONE; i++) {
+        s = database_statement(&w->db, SQL_DROP_ENTRY);
+        bind_text(s, 1, l->list);
+        bind_blob(s, 2, l->remove[i].p, l->remove[i].n);
+        kind = database_run(&w->db, s);
+    }
+    for (size_t i = 0; i < l->add_count && kind == TROUBLE_NONE; i++) {
+        s = database_statement(&w->db, SQL_ADD_ENTRY);
+        bind_text(s, 1, l->list);
+        bind_blob(s, 2, l->add[i].key.p, l->add[i].key.n);
+        bind_text(s, 3, l->add[i].entry);
+        kind = database_run(&w->db, s);
+    }
+    return kind;
+}
+
 static enum trouble_kind apply_write(struct writer *w, struct work *work)
 {
     const struct store_write *q = work->write;
@@ -286,6 +309,7 @@ static enum trouble_kind apply_write(struct writer *w, struct work *work)
     for (size_t i = 0; i < q->message_count && kind == TROUBLE_NONE; i++)
         kind = add_message(w, &q->messages[i], &work->prepared.v[i]);
     for (size_t i = 0; i < q->outcome_count && kind == TROUBLE_NONE; i++) kind = apply_outcome(w, &q->outcomes[i]);
+    for (size_t i = 0; i < q->list_count && kind == TROUBLE_NONE; i++) kind = apply_list(w, &q->lists[i]);
     for (size_t i = 0; i < q->audit_count && kind == TROUBLE_NONE; i++) kind = add_audit(w, &q->audit[i], q->now);
     if (kind == TROUBLE_NONE) kind = prune_audit(w, q->now);
     for (size_t i = 0; i < q->hit_count && kind == TROUBLE_NONE; i++) sum_hit(w, &q->hits[i], q->now);

@@ -152,9 +152,28 @@ static void accept_all(const struct judge_request *request, struct arena *a, str
         v->recipients[i] = (struct verdict_recipient){.address = request->envelope.recipients[i]};
 }
 
+/* A live list is taken as it comes; the block itself is a judge's to verify. */
+static void judge_takes_list(struct peer *p, struct str datagram)
+{
+    struct judge_list l;
+    struct err e = {0};
+    struct buf out = {0};
+    bool good = protocol_decode_list(datagram, &l, &e);
+    INVARIANT(good);
+    p->memory->listed++;
+    if (p->memory->list_kills) p->died = true;
+    if (!p->died) protocol_encode_answer(&(struct judge_answer){.id = l.id, .kind = JUDGE_LISTED}, &out);
+    if (out.n) post(p, true, buf_str(&out), NULL, 0);
+    buf_free(&out);
+}
+
 static void judge_reads(struct peer *p, struct str datagram)
 {
     struct memory *m = p->memory;
+    if (protocol_is_list(datagram)) {
+        judge_takes_list(p, datagram);
+        return;
+    }
     struct arena *a = arena_create();
     struct judge_request request;
     struct judge_answer answer = {0};

@@ -73,6 +73,12 @@ struct mem_rule {
     uint64_t counts[5];
 };
 
+struct mem_entry {
+    struct str list, type;
+    struct stored_entry entry;
+    bool gone;
+};
+
 struct impl {
     uint64_t seed, next_pid;
     int64_t next_recipient;
@@ -86,6 +92,8 @@ struct impl {
     struct arena *arena; /* of all rows */
     VEC(struct mem_rule) rules;
     VEC(char *) audits;
+    VEC(struct mem_entry) entries; /* of live lists */
+    uint64_t list_revision;        /* the latest of any */
     VEC(void *) requests; /* struct request of memory_store.c */
 };
 

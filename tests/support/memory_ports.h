@@ -53,6 +53,8 @@ struct memory {
     struct memory_server servers[4];
     struct buf supervisor; /* kinds of what the relay told the supervisor, one byte each */
     struct buf said;       /* … and the text of the last LINK_REFUSED */
+    unsigned listed;       /* live lists that judges took */
+    bool list_kills;       /* a judge dies of the next one */
     bool store_fails;      /* every write is answered not-ok while set */
     unsigned writes;
     uint64_t free_bytes;

@@ -108,6 +108,29 @@ static struct mem_rule *rule_of(struct memory *m, struct str name)
     return &m->impl->rules.v[m->impl->rules.n - 1];
 }
 
+/* Lists: a row of the memory store is one entry; equal keys replace one another. */
+static void run_list(struct memory *m, const struct stored_list_change *c)
+{
+    struct arena *a = m->impl->arena;
+    for (size_t i = 0; i < c->add_count + c->remove_count; i++) {
+        bool add = i < c->add_count;
+        struct str key = add ? c->add[i].key : c->remove[i - c->add_count];
+        struct mem_entry *found = NULL;
+        for (size_t k = 0; k < m->impl->entries.n; k++) {
+            struct mem_entry *e = &m->impl->entries.v[k];
+            if (str_eq(e->list, c->list) && str_eq(e->entry.key, key)) found = e;
+        }
+        if (!found && add) {
+            VEC_PUSH(&m->impl->entries, (struct mem_entry){.list = arena_str(a, c->list), .type = arena_str(a, c->type)});
+            found = &m->impl->entries.v[m->impl->entries.n - 1];
+        }
+        if (!found) continue;
+        if (add) found->entry = (struct stored_entry){arena_str(a, key), arena_str(a, c->add[i].entry)};
+        found->gone = !add;
+    }
+    m->impl->list_revision = c->revision;
+}
+
 static void run_write(struct memory *m, struct store_write *w)
 {
     struct err e = {0};
@@ -124,11 +147,36 @@ static void run_write(struct memory *m, struct store_write *w)
             if (w->hits[i].what & (1u << bit)) rule_of(m, w->hits[i].rule)->counts[bit] += w->hits[i].count;
     for (size_t i = 0; i < w->audit_count; i++)
         VEC_PUSH(&m->impl->audits, arena_cstr(m->impl->arena, w->audit[i].what));
+    for (size_t i = 0; i < w->list_count; i++) run_list(m, &w->lists[i]);
     w->done(w->owner, true, NULL);
+}
+
+static void read_lists(struct memory *m, struct store_query *q)
+{
+    for (size_t i = 0; i < m->impl->entries.n; i++) {
+        const struct mem_entry *first = &m->impl->entries.v[i];
+        bool seen = false;
+        for (size_t k = 0; k < i; k++) seen |= str_eq(m->impl->entries.v[k].list, first->list);
+        if (seen) continue;
+        VEC(struct stored_entry) all = {0};
+        for (size_t k = i; k < m->impl->entries.n; k++) {
+            const struct mem_entry *e = &m->impl->entries.v[k];
+            if (e->gone || !str_eq(e->list, first->list)) continue;
+            VEC_PUSH(&all, e->entry);
+            for (size_t j = all.n - 1; j > 0 && str_cmp(all.v[j].key, all.v[j - 1].key) < 0; j--) {
+                struct stored_entry other = all.v[j];
+                all.v[j] = all.v[j - 1];
+                all.v[j - 1] = other;
+            }
+        }
+        q->list(q->owner, &(struct stored_list){first->list, first->type, m->impl->list_revision, all.v, all.n});
+        VEC_FREE(&all);
+    }
 }
 
 static void run_query(struct memory *m, struct store_query *q)
 {
+    if (q->kind == QUERY_LISTS && q->list) read_lists(m, q);
     for (size_t i = 0; q->message && i < m->impl->messages.n; i++) {
         struct stored_message *row = m->impl->messages.v[i];
         bool by_id = q->kind == QUERY_MESSAGE || q->kind == QUERY_FIND;
@@ -262,6 +310,12 @@ static void content_discard(void *self, int fd)
     memory_fd(self, fd)->kind = FD_NONE;
 }
 
+static int content_share(void *self, struct str bytes, struct err *e)
+{
+    (void)e;
+    return memory_file(self, bytes);
+}
+
 int memory_file(struct memory *m, struct str bytes)
 {
     struct mem_fd fd = {.kind = FD_FILE};
@@ -291,7 +345,8 @@ void memory_store_init(struct memory *m)
                                        .keep = content_keep,
                                        .free = content_free,
                                        .fetch = content_fetch,
-                                       .discard = content_discard};
+                                       .discard = content_discard,
+                                       .share = content_share};
 }
 
 struct memory *memory_create(void)
@@ -364,6 +419,7 @@ void memory_free(struct memory **at)
     VEC_FREE(&im->messages);
     VEC_FREE(&im->rules);
     VEC_FREE(&im->audits);
+    VEC_FREE(&im->entries);
     arena_free(&im->arena);
     buf_free(&m->supervisor);
     buf_free(&m->said);

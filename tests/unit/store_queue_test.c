@@ -21,6 +21,7 @@
 
 static char *state;
 static struct driver driver;
+static struct buf lists_read;
 
 static int set_up(void **unused)
 {
@@ -214,6 +215,52 @@ static void hits_are_summed(void **unused)
     read_back_free(&back);
 }
 
+/* What QUERY_LISTS says, as text: "list type revision: key=entry …;" */
+static void print_list(void *owner, const struct stored_list *l)
+{
+    struct buf *out = &lists_read;
+    (void)owner;
+    buf_printf(out, "%.*s %.*s %llu:", STR_ARG(l->list), STR_ARG(l->type), (unsigned long long)l->revision);
+    for (size_t i = 0; i < l->entry_count; i++)
+        buf_printf(out, " %.*s=%.*s", STR_ARG(l->entries[i].key), STR_ARG(l->entries[i].entry));
+    buf_add(out, STR("; "));
+}
+
+static void assert_lists(const char *want)
+{
+    struct answer a;
+    struct store_query q = {.kind = QUERY_LISTS, .list = print_list, .owner = &a};
+    lists_read.n = 0;
+    driver_query(&driver, &q, &a);
+    driver_run(&driver);
+    assert_true(a.ok);
+    assert_str(buf_str(&lists_read), want);
+    buf_free(&lists_read);
+}
+
+static void lists_are_kept(void **unused)
+{
+    (void)unused;
+    struct stored_entry first[] = {{STR("b"), STR("B")}, {STR("a"), STR("A")}}, again = {STR("a"), STR("aa")};
+    struct str gone[] = {STR("b"), STR("never there")};
+    const struct stored_list_change changes[] = {
+        {.list = STR("vips"), .type = STR("text"), .revision = 1, .add = first, .add_count = 2},
+        {.list = STR("others"), .type = STR("domain"), .revision = 1, .add = first, .add_count = 1},
+        {.list = STR("vips"), .type = STR("text"), .revision = 2, .add = &again, .add_count = 1},
+        {.list = STR("vips"), .type = STR("text"), .revision = 3, .remove = gone, .remove_count = 2},
+    };
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        struct store_write w = {.lists = &changes[i], .list_count = 1};
+        struct answer a;
+        driver_write(&driver, &w, &a);
+        driver_run(&driver);
+        assert_true(a.ok);
+        if (i == 2) assert_lists("others domain 1: b=B; vips text 2: a=aa b=B; ");
+    }
+    reopen(NULL);
+    assert_lists("others domain 1: b=B; vips text 3: a=aa; ");
+}
+
 static void one_bad_request_spoils_nothing(void **unused)
 {
     (void)unused;
@@ -373,7 +420,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-        TEST(everything_comes_back), TEST(outcomes_take_it_away), TEST(hits_are_summed),
+        TEST(everything_comes_back), TEST(outcomes_take_it_away), TEST(hits_are_summed), TEST(lists_are_kept),
         TEST(one_bad_request_spoils_nothing), TEST(requests_share_commits), TEST(audit_is_bounded_in_age),
         TEST(damage_is_told), TEST(spool_file_cut_short),
     };
