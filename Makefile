@@ -7,8 +7,14 @@ GEN     := build/gen
 PREFIX  ?= /usr/local
 
 PACKAGES := libpcre2-8 openssl sqlite3 libuv jansson libidn2 libseccomp
+# The index of literals: Hyperscan, which Debian has for x86.  Without it every rule is tried on every message.
+HYPERSCAN := $(shell pkg-config --exists libhs 2>/dev/null && echo libhs)
+PACKAGES += $(HYPERSCAN)
 DEB_PACKAGES := build-essential pkg-config flex bison libpcre2-dev libssl-dev libsqlite3-dev libuv1-dev libjansson-dev \
     libutf8proc-dev libidn2-dev libseccomp-dev libcmocka-dev
+ifneq ($(filter x86_64 i686,$(shell uname -m)),)
+DEB_PACKAGES += libhyperscan-dev
+endif
 DEB_DEMO_PACKAGES := python3 python3-aiosmtpd openssl
 DEB_TEST_PACKAGES := $(DEB_DEMO_PACKAGES) swaks libnet-ssleay-perl strace binutils
 DEB_FUZZ_PACKAGES := clang libclang-rt-14-dev
@@ -16,7 +22,7 @@ DEPS := packaging/deps.sh
 
 WARN := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
     -Wundef -Werror=implicit-function-declaration -Werror=return-type
-CPPFLAGS += -D_GNU_SOURCE -I. -Iruntime -I$(GEN) $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+CPPFLAGS += -DSLUICE_HYPERSCAN=$(if $(HYPERSCAN),1,0) -D_GNU_SOURCE -I. -Iruntime -I$(GEN) $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 CFLAGS_release := -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
 CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DSLUICE_SANITIZED=1
 CFLAGS_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DSLUICE_SANITIZED=1
@@ -50,7 +56,7 @@ BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*_benc
 SUPPORT_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/support/*.c))
 
 .DEFAULT_GOAL := all
-.PHONY: help all deps peers demo test asan fuzz bench-relay fmt clean install unit-tests run-tests run-fuzz
+.PHONY: help all deps peers demo test asan torture fuzz bench-relay fmt clean install unit-tests run-tests run-fuzz
 .SECONDARY:
 
 help: ## this list
@@ -132,6 +138,13 @@ asan: ## every test, end to end ones too, under ASan and UBSan
 	@tests/peers/peers.sh fetch
 	@$(MAKE) -s -j2 VARIANT=asan all unit-tests
 	@tests/run.py build/asan $(UNIT_TESTS:$(B)/%=build/asan/%) $(ORACLE_TESTS) $(E2E_TESTS)
+
+# What `make test` does a little of, for longer: a share of MINUTES for each, from fixed seeds.
+MINUTES ?= 30
+torture: ## long proofs, MINUTES in all: judging with the index against judging without, on a million random pairs
+	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
+	@$(MAKE) -s -j2 unit-tests
+	@timeout $$(( $(MINUTES) * 60 )) env SLUICE_INDEX_PAIRS=1000000 SLUICE_INDEX_SEED=1000000 $(B)/test/vm_index_test
 
 FUZZ_SECONDS ?= 60
 fuzz: ## every fuzz target for FUZZ_SECONDS each, from its corpus, with a fixed seed

@@ -4,6 +4,9 @@
 #include "bytecode/disasm.h"
 #include "cli/cli.h"
 #include "compiler/words.h"
+#include "judge/judge.h"
+
+static void add_trigger(void *judge, uint32_t rule, struct buf *out) { judge_describe_trigger(judge, rule, out); }
 
 int dump_main(int argc, char **argv)
 {
@@ -22,9 +25,13 @@ int dump_main(int argc, char **argv)
     }
     struct program *p = rule_set_load(argv[1], DIAGNOSTICS_TEXT, false, stderr, NULL, &status);
     if (!p) return status;
-    program_disassemble(p, &words_rows, &out);
+    struct err e = {0};
+    struct judge *j = judge_create(p, NULL, &e);
+    program_disassemble_noted(p, &words_rows, j ? add_trigger : NULL, j, &out);
+    if (!j) buf_printf(&out, "\n# without triggers, for the rules cannot be loaded here: %s\n", e.text);
     put(&out, stdout);
     buf_free(&out);
+    judge_free(&j);
     program_free(&p);
     return EX_OK;
 }

@@ -281,10 +281,17 @@ static void add_tables(const struct program *p, const struct vocabulary_rows *ro
 
 void program_disassemble(const struct program *p, const struct vocabulary_rows *rows, struct buf *out)
 {
+    program_disassemble_noted(p, rows, NULL, NULL, out);
+}
+
+void program_disassemble_noted(const struct program *p, const struct vocabulary_rows *rows, disasm_note *note,
+                               void *self, struct buf *out)
+{
     add_tables(p, rows, out);
     for (uint32_t i = 0; i < p->rules_count; i++) {
         const struct rule *r = &p->rules[i];
         add_rule_head(p, r, out);
+        if (note) note(self, i, out);
         for (uint32_t k = r->first; k < r->end; k++) add_instruction(p, rows, k, r->first, out);
     }
 }

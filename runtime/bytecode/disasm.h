@@ -8,6 +8,10 @@
 /* Everything: sources, declarations, lists, then each rule with options, code and actions.  The program must be
  * verified. */
 void program_disassemble(const struct program *p, const struct vocabulary_rows *rows, struct buf *out);
+/* The same, with whatever `note` adds below the head of each rule. */
+typedef void disasm_note(void *self, uint32_t rule, struct buf *out);
+void program_disassemble_noted(const struct program *p, const struct vocabulary_rows *rows, disasm_note *note,
+                               void *self, struct buf *out);
 /* One test, action or field reference, as near to the source language as it goes: `any recipient.domain equal
  * "b.example"`. */
 void disasm_test(const struct program *p, const struct vocabulary_rows *rows, uint32_t test, struct buf *out);

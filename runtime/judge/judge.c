@@ -71,6 +71,11 @@ bool judge_set_list(struct judge *j, struct str name, struct str block, struct e
     return err_set(e, EX_DATAERR, "the rules have no such live list");
 }
 
+void judge_describe_trigger(const struct judge *j, uint32_t rule, struct buf *out)
+{
+    vm_describe_trigger(j->program, rule, out);
+}
+
 void judge_message(struct judge *j, struct arena *a, const struct judge_request *r, struct str content,
                    struct judge_answer *out, struct trace *t)
 {

@@ -27,6 +27,9 @@ void judge_free(struct judge **j);
  * being not there, when the block is not sound or the rules have no such list. */
 bool judge_set_list(struct judge *j, struct str name, struct str block, struct err *e);
 
+/* The trigger of a rule in words, one or more lines: what must be seen in a message before the rule is tried at all. */
+void judge_describe_trigger(const struct judge *j, uint32_t rule, struct buf *out);
+
 /* Judges one message.  `content` is the whole message, Received field first; r->content is not looked at.  The answer
  * always gets a kind: what cannot be judged is JUDGE_FAILED with the reason, never a verdict of "no match".  Everything
  * in *out lives in `a`, or points into `r` and `content`.  `t` may be NULL; its arena must be set. */

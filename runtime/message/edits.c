@@ -92,6 +92,8 @@ const struct edits *edits_add(struct arena *a, const struct edits *before, enum 
 }
 
 size_t edits_count(const struct edits *e) { return e ? e->count : 0; }
+struct str edits_name(const struct edits *e) { return e->name; }
+const struct edits *edits_before(const struct edits *e) { return e->before; }
 
 bool edits_equal(const struct edits *a, const struct edits *b)
 {

@@ -30,6 +30,9 @@ enum { EDITS_MAX = 1000 };
 const struct edits *edits_add(struct arena *a, const struct edits *before, enum edit_kind kind, struct str name,
                               struct str value);
 size_t edits_count(const struct edits *e);
+/* Of a list that is not empty: the name of the field its last edit changes, and the list before that edit. */
+struct str edits_name(const struct edits *e);
+const struct edits *edits_before(const struct edits *e);
 bool edits_equal(const struct edits *a, const struct edits *b); /* the same edits in the same order */
 
 /* The header as it looks after the edits: as the functions of message/message.h without `_edited`, with which they

@@ -115,7 +115,8 @@ static void answer_all(struct judgement *j, struct verdict *out)
     out->answer = VERDICT_ACCEPT;
     for (size_t i = 0; i < j->envelope_count; i++) {
         const struct member *m = &j->members.v[i];
-        if (m->disposition == DISPOSITION_REJECT && m->rule_index != NO_INDEX) j->hits[m->rule_index] |= HIT_REJECTED;
+        if (m->disposition == DISPOSITION_REJECT && m->rule_index != NO_INDEX)
+            judgement_hit(j, m->rule_index, HIT_REJECTED);
     }
     if (rejected == 0) return;
     if (rejected == j->envelope_count) {
@@ -221,14 +222,20 @@ static void list_recipients(struct judgement *j, struct verdict *out)
     }
 }
 
-static void list_hits(struct judgement *j, struct verdict *out)
+/* Without those in `except`.  Rules without a hit, nearly all, cost a bit each. */
+static void list_hits(struct judgement *j, uint8_t except, struct verdict *out)
 {
     const struct program *p = j->program->program;
-    for (uint32_t i = 0; i < p->rules_count; i++) out->hit_count += j->hits[i] != 0;
-    out->hits = ARENA_ARRAY(j->arena, struct verdict_hit, out->hit_count);
-    size_t k = 0;
-    for (uint32_t i = 0; i < p->rules_count; i++)
-        if (j->hits[i]) out->hits[k++] = (struct verdict_hit){p->rules[i].identity, j->hits[i]};
+    size_t words = bits_words(p->rules_count), n = 0;
+    for (size_t w = 0; w < words; w++) n += (size_t)__builtin_popcountll(j->hit_rules[w]);
+    out->hits = ARENA_ARRAY(j->arena, struct verdict_hit, n);
+    for (size_t w = 0; w < words; w++) {
+        for (uint64_t left = j->hit_rules[w]; left; left &= left - 1) {
+            size_t rule = w * 64 + (size_t)__builtin_ctzll(left);
+            uint32_t what = j->hits[rule] & ~(uint32_t)except;
+            if (what) out->hits[out->hit_count++] = (struct verdict_hit){p->rules[rule].identity, what};
+        }
+    }
 }
 
 bool finish_verdict(struct judgement *j, struct verdict *out)
@@ -238,15 +245,14 @@ bool finish_verdict(struct judgement *j, struct verdict *out)
         out->answer = VERDICT_DEFER;
         out->reply = j->defer_reply;
         out->rule = j->defer_rule;
-        for (uint32_t i = 0; i < j->program->program->rules_count; i++) j->hits[i] &= ~(uint32_t)HIT_APPLIED;
-        list_hits(j, out);
+        list_hits(j, HIT_APPLIED, out);
         return true;
     }
     if (!share_fates(j)) return false;
     answer_all(j, out);
     list_recipients(j, out);
     if (!make_copies(j, out)) return false;
-    list_hits(j, out);
+    list_hits(j, 0, out);
     out->note_count = j->notes.n;
     out->notes = ARENA_ARRAY(j->arena, struct verdict_note, j->notes.n);
     if (j->notes.n) memcpy(out->notes, j->notes.v, j->notes.n * sizeof *out->notes);

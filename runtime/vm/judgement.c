@@ -97,7 +97,8 @@ static const struct values *member_values(struct judgement *j, const struct read
 const struct values *judgement_values(struct judgement *j, uint32_t slot, uint32_t recipient, const struct edits *edits)
 {
     const struct ready_slot *s = &j->program->slots[slot];
-    struct slot *at = &j->slots[slot];
+    if (!j->slots[slot]) j->slots[slot] = ARENA_NEW(j->arena, struct slot);
+    struct slot *at = j->slots[slot];
     if (s->by_recipient) return member_values(j, s, at, recipient);
     if (!s->by_edits) edits = NULL;
     for (struct slot_values *r = at->read; r; r = r->next)

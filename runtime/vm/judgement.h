@@ -63,6 +63,14 @@ struct slot {
     size_t member_room;
 };
 
+/* What a shared test says of a fact of the message, in the copy with these edits and with so many recipients. */
+struct known {
+    const struct edits *edits;
+    size_t members;
+    enum answer_value value;
+    struct known *next;
+};
+
 /* A recipient that the rule under way asks for. */
 struct wanted {
     struct str address;
@@ -94,7 +102,10 @@ struct judgement {
     uint32_t class_count;
     bool original; /* the second pass: editable fields as received */
     VEC(struct mark) marks;
-    struct slot *slots; /* by slot */
+    struct slot **slots;       /* by slot; NULL: not asked for yet */
+    struct known **known;      /* by shared test: what it answered */
+    struct index_state *index; /* vm/index; NULL: every rule is tried */
+    bool edited;               /* some recipient's copy has changed since the index looked */
     struct canonical_address sender;
 
     /* the rule under way */
@@ -107,13 +118,21 @@ struct judgement {
     bool deferred; /* the answer is already known: DEFER, with `defer_reply` */
     struct reply defer_reply;
     struct str defer_rule;
-    uint32_t *hits; /* HIT_… by rule */
+    uint8_t *hits;       /* HIT_… by rule */
+    uint64_t *hit_rules; /* those that have some */
     VEC(struct verdict_note) notes;
     uint64_t spent; /* microseconds that patterns have taken */
     struct str why; /* why the last undecided test was so */
     uint64_t steps;
     struct err *error; /* set when the program breaks a promise of the verifier */
 };
+
+/* Adds to a rule's HIT_… . */
+static inline void judgement_hit(struct judgement *j, uint32_t rule, uint8_t what)
+{
+    j->hits[rule] |= what;
+    bit_set(j->hit_rules, rule);
+}
 
 /* Room for one more recipient, and a new member at its end, zeroed but for index fields. */
 struct member *judgement_add_member(struct judgement *j);

@@ -4,6 +4,7 @@
 
 #include "mail/fold.h"
 #include "mail/like.h"
+#include "vm/index.h"
 #include "vm/ready.h"
 
 /* --- fields ------------------------------------------------------------------------------------------------------- */
@@ -195,6 +196,22 @@ static bool load_test(struct vm_program *r, uint32_t index, struct err *e)
     return true;
 }
 
+/* A test of a fact of the message that stands in several places is answered once. */
+static void share_tests(struct vm_program *r)
+{
+    const struct program *p = r->program;
+    uint8_t *places = ARENA_ARRAY(r->arena, uint8_t, p->tests_count);
+    for (uint32_t i = 0; i < p->code_count; i++) {
+        uint32_t test = instruction_operand(p->code[i]);
+        if (instruction_op(p->code[i]) == OP_TEST && places[test] < 2) places[test]++;
+    }
+    for (uint32_t i = 0; i < p->tests_count; i++) {
+        struct ready_test *t = &r->tests[i];
+        bool changes = r->slots[t->left->slot].field == r->vocabulary->mark_field;
+        t->shared = places[i] > 1 && !changes ? r->shared_count++ : NO_INDEX;
+    }
+}
+
 /* --- actions ------------------------------------------------------------------------------------------------------ */
 
 static bool load_action(struct vm_program *r, uint32_t index, struct err *e)
@@ -237,6 +254,8 @@ struct vm_program *vm_load(const struct program *p, const struct vocabulary *v, 
     bool good = load_refs(r, e);
     for (uint32_t i = 0; i < p->tests_count && good; i++) good = load_test(r, i, e);
     for (uint32_t i = 0; i < p->actions_count && good; i++) good = load_action(r, i, e);
+    if (good) share_tests(r);
+    if (good) r->index = index_create(r);
     if (!good) vm_program_free(&r);
     return r;
 }
@@ -245,6 +264,7 @@ void vm_program_free(struct vm_program **p)
 {
     struct vm_program *r = *p;
     if (!r) return;
+    index_free(&r->index);
     for (uint32_t i = 0; i < r->program->tests_count; i++) {
         map_free(&r->tests[i].set);
         for (uint32_t k = 0; k < r->tests[i].pattern_count; k++)
@@ -254,6 +274,14 @@ void vm_program_free(struct vm_program **p)
     arena_free(&r->arena);
     free(r);
     *p = NULL;
+}
+
+void vm_describe_trigger(const struct vm_program *p, uint32_t rule, struct buf *out)
+{
+    if (p->index)
+        index_print(p->index, rule, out);
+    else
+        buf_add(out, STR("  trigger none: this build has no index\n"));
 }
 
 const struct program *vm_program_source(const struct vm_program *p) { return p->program; }

@@ -6,6 +6,7 @@
 #define SLUICE_VM_LOAD_H
 
 #include "base/err.h"
+#include "base/vec.h"
 #include "vm/vocabulary.h"
 
 struct vm_program;
@@ -14,6 +15,8 @@ struct vm_program;
  * address or domain that does not parse, a needle that folds to nothing, a row the vocabulary has not got. */
 struct vm_program *vm_load(const struct program *p, const struct vocabulary *v, struct err *e);
 void vm_program_free(struct vm_program **p); /* NULL-safe */
+/* The trigger of a rule in words, for `sluice dump`. */
+void vm_describe_trigger(const struct vm_program *p, uint32_t rule, struct buf *out);
 const struct program *vm_program_source(const struct vm_program *p);
 /* Its live lists, numbered from 0 in the order of the program: vm_input.lists is by this number. */
 uint32_t vm_program_live_lists(const struct vm_program *p);

@@ -93,7 +93,7 @@ void plan_defer(struct judgement *j, const struct action_call *c, struct reply r
         j->defer_reply = reply;
         j->defer_rule = c->rule->identity;
     }
-    if (j->deferred) j->hits[c->rule_index] |= HIT_DEFERRED;
+    if (j->deferred) judgement_hit(j, c->rule_index, HIT_DEFERRED);
 }
 
 /* --- recipients --------------------------------------------------------------------------------------------------- */
@@ -233,6 +233,7 @@ static uint32_t class_for(struct judgement *j, const struct edits *edits)
 
 static void move_member(struct judgement *j, struct member *m, const struct edits *edits)
 {
+    j->edited = true;
     if (m->edit_class != NO_INDEX) j->classes[m->edit_class].members--;
     m->edits = edits;
     m->edit_class = class_for(j, edits);

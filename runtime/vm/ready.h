@@ -7,6 +7,8 @@
 #include "pattern/pattern.h"
 #include "vm/vocabulary.h"
 
+struct index;
+
 /* A field reference: which slot of values it reads, and what of each value. */
 struct ready_ref {
     const struct field_row *row;
@@ -39,7 +41,8 @@ struct ready_test {
     struct pattern **patterns;
     const uint8_t *pattern_flags;
     uint32_t pattern_count;
-    uint32_t live; /* of OPERAND_LIVE: which of the live lists, else NO_INDEX */
+    uint32_t live;   /* of OPERAND_LIVE: which of the live lists, else NO_INDEX */
+    uint32_t shared; /* written in several places, answered once: which of those, else NO_INDEX */
 };
 
 struct ready_argument {
@@ -66,6 +69,8 @@ struct vm_program {
     struct ready_test *tests;     /* by test */
     struct ready_action *actions; /* by action */
     struct pattern_matcher *matcher;
+    struct index *index; /* vm/index; NULL: every rule is tried */
+    uint32_t shared_count;
     uint32_t *live_lists; /* by ordinal: the program's live lists, in its order */
     uint32_t live_count;
 };

@@ -40,6 +40,11 @@ struct str view_reading(struct judgement *j, struct view *v, enum reading r)
     return v->read[r];
 }
 
+struct str view_written(struct judgement *j, struct view *v, enum reading r)
+{
+    return r == READING_ADDRESS ? view_reading(j, v, r) : raw_reading(v, r);
+}
+
 /* Folded text holds white space as single blanks only. */
 static struct str trimmed(struct str s)
 {
@@ -119,7 +124,8 @@ static bool in_set_above(struct judgement *j, const struct map *set, const char 
 {
     struct str head, tail = domain;
     while (str_cut(tail, '.', &head, &tail))
-        if (map_has(set, arena_printf(j->arena, "%s*.%.*s", prefix, STR_ARG(tail)))) return true;
+        if (tail.p - domain.p > 1 && map_has(set, arena_printf(j->arena, "%s*.%.*s", prefix, STR_ARG(tail))))
+            return true;
     return false;
 }
 
@@ -288,7 +294,7 @@ static enum answer_value match_view(struct judgement *j, const struct ready_test
     for (uint32_t k = 0; k < t->reading_count; k++) {
         enum reading r = t->readings[k];
         uint8_t bit = (uint8_t)(1u << r);
-        struct str folded = view_reading(j, v, r), raw = r == READING_ADDRESS ? folded : raw_reading(v, r);
+        struct str folded = view_reading(j, v, r), raw = view_written(j, v, r);
         bool utf8 = v->utf8_raw & bit;
         enum pattern_answer a = match_text(j, t->patterns[pattern], raw, &utf8, where);
         if (utf8) v->utf8_raw |= bit;

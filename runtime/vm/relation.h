@@ -16,6 +16,8 @@ struct relation_where {
 /* The positive relation; REL_PRESENT is not asked here. */
 enum answer_value relation_holds(struct judgement *j, const struct ready_test *t, struct view *v,
                                  const struct relation_right *right, struct relation_where *where);
+/* The text a reading of a view gives, not folded. */
+struct str view_written(struct judgement *j, struct view *v, enum reading r);
 /* Whether a part of a view is there at all: a name, a domain. */
 bool relation_part_present(const struct ready_ref *ref, const struct view *v);
 

@@ -5,6 +5,7 @@
 
 #include "vm/apply.h"
 #include "vm/finish.h"
+#include "vm/index.h"
 #include "vm/machine.h"
 #include "vm/plan.h"
 #include "vm/record.h"
@@ -154,7 +155,7 @@ static void enforce(struct pass *s, const struct rule *r)
         applied = true;
         hold_unread(s, r);
     }
-    if (applied) j->hits[j->rule_index] |= HIT_APPLIED;
+    if (applied) judgement_hit(j, j->rule_index, HIT_APPLIED);
     plan_rule_over(j);
 }
 
@@ -166,7 +167,7 @@ static void audit(struct pass *s, const struct rule *r)
         uint32_t a = s->machine.collected.v[k];
         const struct ready_action *x = &j->program->actions[a];
         if (!action_set(s, x->row->guard)) continue;
-        j->hits[j->rule_index] |= HIT_AUDIT;
+        judgement_hit(j, j->rule_index, HIT_AUDIT);
         uint8_t role = j->program->vocabulary->audit_roles[x->action->action];
         bool tells = role == AUDIT_TELLS && r->mode == MODE_AUDIT_AND_NOTIFY;
         if (role == AUDIT_SHADOWS || tells) apply_action(j, a, s->who);
@@ -176,7 +177,7 @@ static void audit(struct pass *s, const struct rule *r)
             plan_note(j, NOTE_AUDIT, s->who, x->action->origin.text.n ? x->action->origin.text : str_of(x->row->name));
     }
     if (!some(s->outcome.hold, j->words)) return;
-    j->hits[j->rule_index] |= HIT_AUDIT;
+    judgement_hit(j, j->rule_index, HIT_AUDIT);
     plan_note(j, NOTE_AUDIT, s->outcome.hold, STR("hold: content that could not be read"));
 }
 
@@ -186,7 +187,7 @@ static void defer_unavailable(struct judgement *j, const struct rule *r)
     j->defer_rule = r->identity;
     j->defer_reply =
         (struct reply){451, STATUS(4, 3, 0), STR("The message cannot be judged now, please try again later")};
-    j->hits[j->rule_index] |= HIT_DEFERRED;
+    judgement_hit(j, j->rule_index, HIT_DEFERRED);
 }
 
 /* --- both passes -------------------------------------------------------------------------------------------------- */
@@ -219,7 +220,7 @@ static bool judge_rule(struct pass *s, uint32_t index)
     const struct answer *x = evaluate(s, r);
     if (!x) return false;
     sort_answers(s, r, x);
-    if (s->outcome.undecided) j->hits[index] |= HIT_UNDECIDED;
+    if (s->outcome.undecided) judgement_hit(j, index, HIT_UNDECIDED);
     if (j->audit)
         audit(s, r);
     else if (s->outcome.unavailable && r->on_error == ON_ERROR_DEFER)
@@ -249,24 +250,30 @@ static bool judge_added(struct pass *s, uint32_t index)
     for (size_t k = 0; k < s->machine.collected.n; k++) {
         uint32_t a = s->machine.collected.v[k];
         if (j->program->actions[a].row->guard != GUARD_PROTECTS || !action_set(s, GUARD_PROTECTS)) continue;
-        j->hits[index] |= HIT_APPLIED;
+        judgement_hit(j, index, HIT_APPLIED);
         if (j->trace) record_actions(j, index, a, s->who, false);
         apply_action(j, a, s->who);
     }
     return true;
 }
 
+static uint32_t next_rule(const struct judgement *j, uint32_t from) { return j->index ? index_next(j, from) : from; }
+
 static bool judge_all(struct judgement *j)
 {
     struct pass s = {.j = j, .machine = {.j = j}};
     uint32_t rules = j->program->program->rules_count;
     bool good = true;
-    for (uint32_t i = 0; i < rules && good && !j->deferred; i++) good = judge_rule(&s, i);
+    for (uint32_t i = next_rule(j, 0); i < rules && good && !j->deferred; i = next_rule(j, i + 1)) {
+        good = judge_rule(&s, i);
+        if (j->index) index_update(j);
+    }
     j->audit = false;
     j->original = true;
     bool added = false;
     for (size_t i = 0; i < j->members.n; i++) added |= j->members.v[i].added || j->members.v[i].again;
-    for (uint32_t i = 0; added && i < rules && good && !j->deferred; i++) good = judge_added(&s, i);
+    for (uint32_t i = next_rule(j, 0); added && i < rules && good && !j->deferred; i = next_rule(j, i + 1))
+        good = judge_added(&s, i);
     j->original = false;
     machine_free(&s.machine);
     return good;
@@ -276,8 +283,11 @@ static void begin(struct judgement *j)
 {
     const struct envelope *env = j->in->envelope;
     j->words = bits_words(env->recipient_count) + 1;
-    j->hits = ARENA_ARRAY(j->arena, uint32_t, j->program->program->rules_count);
-    j->slots = ARENA_ARRAY(j->arena, struct slot, j->program->slot_count);
+    uint32_t rules = j->program->program->rules_count;
+    j->hits = ARENA_ARRAY(j->arena, uint8_t, rules);
+    j->hit_rules = ARENA_ARRAY(j->arena, uint64_t, bits_words(rules));
+    j->slots = ARENA_ARRAY(j->arena, struct slot *, j->program->slot_count);
+    j->known = ARENA_ARRAY(j->arena, struct known *, j->program->shared_count);
     canonical_address_of(j->arena, env->reverse_path, &j->sender);
     for (size_t i = 0; i < env->recipient_count; i++) {
         struct member *m = judgement_add_member(j);
@@ -287,6 +297,8 @@ static void begin(struct judgement *j)
     j->envelope_count = env->recipient_count;
     j->class_count = 1;
     j->classes[0].members = (uint32_t)env->recipient_count;
+    /* A trace tells of every rule. */
+    if (j->program->index && !j->in->plain && !j->trace) index_begin(j);
 }
 
 bool vm_judge(const struct vm_program *p, const struct vm_input *in, struct arena *a, struct verdict *out,

@@ -25,6 +25,7 @@ struct vm_input {
     const struct live_list *const *lists; /* by number of the live list; NULL, or a NULL there: unavailable */
     uint64_t (*clock)(void *self);   /* microseconds of any steady clock; NULL: patterns count steps only */
     void *clock_self;
+    bool plain; /* try every rule, without the index: the same verdict, for tests */
     uint64_t match_budget, message_budget; /* microseconds for one pattern, for all together; 0: the values below */
 };
 enum { VM_MATCH_BUDGET = 50000, VM_MESSAGE_BUDGET = 250000 };

@@ -84,7 +84,7 @@ static enum answer_value over_recipients(struct judgement *j, const struct ready
         struct point here = {r, at->edits};
         const struct values *values = judgement_values(j, t->left->slot, r, at->edits);
         struct element none = {0};
-        enum answer_value one = values->n                        ? over_elements(j, t, values, &here)
+        enum answer_value one = values->n                      ? over_elements(j, t, values, &here)
                                 : values->trouble != ANSWER_NO ? values->trouble
                                                                : element_answer(j, t, &none, &here); /* still one */
         out = every ? value_and(out, one) : value_or(out, one);
@@ -110,6 +110,19 @@ static enum answer_value at_point(struct judgement *j, const struct ready_test *
     if (values->n == 0 && values->trouble == ANSWER_NO) return q == Q_NO ? ANSWER_YES : ANSWER_NO;
     enum answer_value out = over_elements(j, t, values, at);
     return q == Q_NO ? value_not(out) : out;
+}
+
+/* The same, asked once for each copy; what ranges over recipients, again when there are more. */
+static enum answer_value once(struct judgement *j, const struct ready_test *t, const struct point *at)
+{
+    if (t->shared == NO_INDEX || j->trace) return at_point(j, t, at);
+    struct known **all = &j->known[t->shared];
+    for (const struct known *k = *all; k; k = k->next)
+        if (k->edits == at->edits && k->members == j->members.n) return k->value;
+    struct known *new = ARENA_NEW(j->arena, struct known);
+    *new = (struct known){at->edits, j->members.n, at_point(j, t, at), *all};
+    *all = new;
+    return new->value;
 }
 
 static const struct edits *edits_of(const struct judgement *j, const struct member *m)
@@ -143,7 +156,7 @@ static void by_member(struct judgement *j, const struct ready_test *t, bool reci
             answer_set(out, r, at_point(j, t, &at));
         } else {
             uint32_t c = j->original ? 0 : m->edit_class;
-            if (!known[c]) of_class[c] = at_point(j, t, &at);
+            if (!known[c]) of_class[c] = once(j, t, &at);
             known[c] = true;
             answer_set(out, r, of_class[c]);
         }
@@ -160,7 +173,7 @@ static void over_everybody(struct judgement *j, const struct ready_test *t, cons
         return;
     }
     struct point at = {0, j->original ? NULL : j->classes[0].edits};
-    answer_set_all(out, at_point(j, t, &at));
+    answer_set_all(out, once(j, t, &at));
 }
 
 /* Inside EACH: the element at hand, of whichever slot the test reads. */

@@ -401,7 +401,7 @@ static void pattern_budget(void **state)
     struct vm_program *ready = vm_load(p, &stdlib_vocabulary, &e);
     assert_non_null(ready);
     struct arena *a = arena_create();
-    struct str to = STR(B), content = STR("Subject: no such word\r\n\r\n");
+    struct str to = STR(B), content = STR("Subject: no such wozzle\r\n\r\n");
     struct envelope env = {.recipients = &to, .recipient_count = 1};
     uint64_t time = 0;
     struct vm_input in = {.envelope = &env,

@@ -43,6 +43,20 @@ struct tally {
     unsigned undecodable, unverified, unloadable, failed, judged;
 };
 
+/* With the index (nothing is traced) the answer is the same, whatever the code. */
+static void check_indexed(struct judge *j, struct arena *a, const struct judge_request *r, struct str content,
+                          const struct judge_answer *traced)
+{
+    struct judge_answer answer;
+    struct buf with = {0}, without = {0};
+    judge_message(j, a, r, content, &answer, NULL);
+    protocol_encode_answer(&answer, &with);
+    protocol_encode_answer(traced, &without);
+    assert_true(str_eq(buf_str(&with), buf_str(&without)));
+    buf_free(&with);
+    buf_free(&without);
+}
+
 static void judge_mutant(struct arena *a, const struct program *p, struct tally *t)
 {
     static struct str to[] = {{"b@partner.example", 17}, {"c@corp.example", 14}, {"d@q.example", 11}};
@@ -64,6 +78,7 @@ static void judge_mutant(struct arena *a, const struct program *p, struct tally 
     struct trace trace = {.arena = a};
     judge_message(j, a, &r, content, &answer, &trace);
     assert_true(trace.steps <= 2 * program_steps_bound(p)); /* one pass for all, one for added recipients */
+    check_indexed(j, a, &r, content, &answer);
     if (answer.kind == JUDGE_VERDICT)
         t->judged++;
     else
