@@ -159,11 +159,24 @@ static void read_relay(const struct reading *r, struct settings *out)
 
 static bool read_listener(const struct reading *r, struct listener_settings *out)
 {
+    static const char *const tls[] = {[LISTENER_TLS_OFFERED] = "offered",
+                                      [LISTENER_TLS_REQUIRED] = "required",
+                                      [LISTENER_TLS_IMPLICIT] = "implicit"};
     out->name = r->d->name;
     out->certificate = text_of(r, SETTING_LISTENER_CERTIFICATE);
     out->key = text_of(r, SETTING_LISTENER_KEY);
     out->relay_for = ranges_of(r, SETTING_LISTENER_RELAY_FOR);
     out->domains = domains_of(r, SETTING_LISTENER_DOMAINS);
+    out->tls = word_of(r, SETTING_LISTENER_TLS, tls, 3, LISTENER_TLS_OFFERED);
+    out->proxy_from = ranges_of(r, SETTING_LISTENER_PROXY_FROM);
+    out->xclient_from = ranges_of(r, SETTING_LISTENER_XCLIENT_FROM);
+    out->sessions = small_number_of(r, SETTING_LISTENER_SESSIONS);
+    out->client_sessions = small_number_of(r, SETTING_LISTENER_CLIENT_SESSIONS);
+    out->client_connects = small_number_of(r, SETTING_LISTENER_CLIENT_CONNECTS);
+    out->client_messages = small_number_of(r, SETTING_LISTENER_CLIENT_MESSAGES);
+    out->client_recipients = small_number_of(r, SETTING_LISTENER_CLIENT_RECIPIENTS);
+    out->patience = small_number_of(r, SETTING_LISTENER_PATIENCE);
+    out->least_rate = small_number_of(r, SETTING_LISTENER_LEAST_RATE);
     return endpoint_of(r, SETTING_LISTENER_ADDRESS, &out->ip, &out->port);
 }
 

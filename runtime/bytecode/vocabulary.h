@@ -53,7 +53,7 @@ struct param_row {
     bool many;              /* may be given several times, or as (a, b) */
 };
 
-enum { ACTION_PARAMS_MAX = 8, DECLARATION_PARAMS_MAX = 16 };
+enum { ACTION_PARAMS_MAX = 8, DECLARATION_PARAMS_MAX = 24 };
 
 struct action_row {
     const char *name;

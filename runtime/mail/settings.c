@@ -9,7 +9,7 @@
 #include "mail/live_list.h"
 
 /* The block begins with these; another layout gets another number, and is refused by a process of another build. */
-static const struct str magic = {"sluice-settings-2", 17};
+static const struct str magic = {"sluice-settings-3", 17};
 
 /* A path or name: what goes to the system as a C string may hold no NUL. */
 static void io_name(struct wire_io *io, struct str *s)
@@ -45,6 +45,16 @@ static void io_listener(struct wire_io *io, struct listener_settings *l)
     io_name(io, &l->key);
     io_ranges(io, &l->relay_for);
     io_domains(io, &l->domains);
+    io_enum(io, &l->tls, LISTENER_TLS_IMPLICIT + 1);
+    io_ranges(io, &l->proxy_from);
+    io_ranges(io, &l->xclient_from);
+    io_u32(io, &l->sessions);
+    io_u32(io, &l->client_sessions);
+    io_u32(io, &l->client_connects);
+    io_u32(io, &l->client_messages);
+    io_u32(io, &l->client_recipients);
+    io_u32(io, &l->patience);
+    io_u32(io, &l->least_rate);
 }
 
 static void io_connector(struct wire_io *io, struct connector_settings *k)
@@ -66,7 +76,7 @@ static void io_live_list(struct wire_io *io, struct live_list_settings *l)
     io_demand(io, l->name.n && l->table.n);
 }
 
-enum { LISTENER_LEAST = 4 * 6 + 2, CONNECTOR_LEAST = 4 * 5 + 3, LIVE_LEAST = 4 * 2 + 1 }; /* bytes of an empty one */
+enum { LISTENER_LEAST = 4 * 15 + 3, CONNECTOR_LEAST = 4 * 5 + 3, LIVE_LEAST = 4 * 2 + 1 }; /* bytes of an empty one */
 
 static void io_settings(struct wire_io *io, struct settings *s)
 {

@@ -23,6 +23,7 @@ struct domain_set {
     size_t n;
 };
 
+enum listener_tls { LISTENER_TLS_OFFERED, LISTENER_TLS_REQUIRED, LISTENER_TLS_IMPLICIT };
 struct listener_settings {
     struct str name;
     struct str ip;
@@ -30,6 +31,13 @@ struct listener_settings {
     struct str certificate, key;      /* paths as the supervisor opens them; empty: no STARTTLS */
     struct address_ranges relay_for;  /* clients that may send anywhere */
     struct domain_set domains;        /* what anybody may send to */
+    uint8_t tls;                      /* enum listener_tls, where there is a certificate */
+    struct address_ranges proxy_from, xclient_from; /* who may tell us another client's address, and must: PROXY */
+    uint32_t sessions;                /* open at once, all clients together */
+    uint32_t client_sessions;         /* of one client; this and the next three not for relay_for; 0: no limit */
+    uint32_t client_connects, client_messages, client_recipients; /* of one client in a minute; 0: no limit */
+    uint32_t patience;                /* seconds for the next command */
+    uint32_t least_rate;              /* bytes a second while content comes; 0: any */
 };
 
 enum connector_tls { CONNECTOR_TLS_OPPORTUNISTIC, CONNECTOR_TLS_NONE, CONNECTOR_TLS_ENCRYPT, CONNECTOR_TLS_VERIFIED };

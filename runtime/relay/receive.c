@@ -3,56 +3,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/limits.h"
 #include "mail/address.h"
 #include "mail/domain.h"
 #include "relay/events.h"
 #include "relay/intake.h"
 #include "relay/origin.h"
 #include "relay/received.h"
-#include "smtp/server.h"
+#include "relay/session.h"
 
 enum {
-    IDLE_MS = SMTP_SERVER_IDLE_SECONDS * 1000,
     ROOM_PATIENCE_MS = 30000,        /* how long DATA waits for memory before it is 452 */
+    HANDSHAKE_MS = 60000,            /* for TLS, or a PROXY header: whoever needs longer is not coming */
+    RATE_GRACE_MS = 60000,           /* before content is held to the listener's least rate */
     RECIPIENT_BYTES_MAX = 128 * 1024, /* so that the envelope, and the verdict on it, fit one datagram */
     INTAKES_KEPT = 64,
     SEEN_FROM = 16
 };
 
-struct session {
-    struct session *next, *before;
-    struct session *room_next; /* in the line for memory */
-    struct relay *relay;
-    struct net_stream *stream;
-    struct smtp_server *server;
-    struct generation *generation;
-    struct listener *listener; /* of that generation */
-    struct intake *intake;
-    struct net_timer timer;
-    int64_t active_ms;
-    struct client_facts client; /* ip and helo: copies below; listener: the generation's */
-    struct buf helo;
-    char ip[48];
-    struct net_tls_facts tls;
-    bool esmtp, running, reading, closing, wants_room;
-};
-
-struct receive {
-    struct relay *relay;
-    struct session *first;
-    size_t sessions, intakes;
-    struct session *room_first, *room_last;
-    struct intake *unused;
-    unsigned unused_count;
-    bool giving_room; /* receive_memory_came_back is on the stack */
-};
-
 static const struct reply busy_memory = {452, {4, 3, 1}, STR_INIT("Insufficient memory, try again later")};
 static const struct reply busy_disk = {452, {4, 3, 1}, STR_INIT("Insufficient system storage, try again later")};
+static const struct reply too_much = {450, {4, 7, 1}, STR_INIT("Too much mail from your address in this minute")};
 static const struct reply shutting_down = {421, {4, 3, 2}, STR_INIT("Service shutting down")};
-
-static void session_run(struct session *s);
 
 /* --- intakes -------------------------------------------------------------------------------------------------------
  */
@@ -153,6 +124,8 @@ static void begin_content(struct session *s)
     struct intake *in = s->intake;
     struct err e = {0};
     in->phase = INTAKE_CONTENT;
+    s->content_ms = relay_ms(r);
+    s->content_bytes = 0;
     in->body = body_create(r, str_of(in->queue_id), in->declared);
     struct buf field = {0};
     int64_t now = relay_now(r);
@@ -186,6 +159,7 @@ static void on_data(struct session *s)
 static void on_content(struct session *s, struct str bytes)
 {
     struct err e = {0};
+    s->content_bytes += bytes.n;
     if (relay_memory_is_full(s->relay, bytes.n)) {
         smtp_server_discard(s->server, &busy_memory);
         return;
@@ -222,8 +196,7 @@ static void adopt_generation(struct session *s)
     struct generation *old = s->generation;
     s->generation = generation_ref(current);
     s->listener = l;
-    s->client.listener = l->settings->name;
-    s->client.trusted = ranges_contain(&l->settings->relay_for, s->client.ip);
+    session_identify(s);
     generation_unref(&old);
 }
 
@@ -233,6 +206,10 @@ static void on_mail(struct session *s, const struct smtp_server_mail *mail)
     adopt_generation(s);
     if (r->stopping) {
         smtp_server_answer(s->server, &shutting_down);
+        return;
+    }
+    if (!session_may_count(s, CLIENT_MESSAGES)) {
+        smtp_server_answer(s->server, &too_much);
         return;
     }
     uint64_t least = s->generation->settings.free_space, wanted;
@@ -265,7 +242,7 @@ static bool is_a_detour(struct str local)
 
 static bool may_send_to(const struct session *s, struct str path)
 {
-    if (s->client.trusted) return true;
+    if (s->client.trusted || client_is_authenticated(&s->client)) return true;
     struct str domain = address_domain(path);
     struct buf canonical = {0};
     bool served =
@@ -307,6 +284,10 @@ static void on_rcpt(struct session *s, const struct smtp_server_rcpt *rcpt)
         smtp_server_answer(s->server, &too_many);
         return;
     }
+    if (!session_may_count(s, CLIENT_RECIPIENTS)) {
+        smtp_server_answer(s->server, &too_much);
+        return;
+    }
     path = arena_str(in->arena, path);
     in->recipient_bytes += path.n + 8;
     VEC_PUSH(&in->recipients, path);
@@ -325,6 +306,7 @@ static void on_message(struct session *s)
     env->client = s->client;
     env->client.ip = arena_str(in->arena, s->client.ip);
     env->client.helo = arena_str(in->arena, s->client.helo);
+    env->client.user = arena_str(in->arena, s->client.user);
     env->client.tls_version = arena_str(in->arena, s->client.tls_version);
     env->client.listener = arena_str(in->arena, s->client.listener);
     accept_message(in);
@@ -357,9 +339,12 @@ static void session_free(struct session *s)
     rc->sessions--;
     room_leave(s);
     r->net->timer_clear(r->net->self, &s->timer);
+    clients_leave(rc->clients, s->counted);
     smtp_server_free(&s->server);
     generation_unref(&s->generation);
     buf_free(&s->helo);
+    buf_free(&s->user);
+    buf_free(&s->before_greeting);
     free(s);
 }
 
@@ -387,6 +372,7 @@ static void handle(struct session *s, const struct smtp_server_event *ev)
         net->stream_tls_server(net->self, s->stream, s->listener->tls);
         break;
     }
+    case SMTP_SERVER_XCLIENT: session_speaks_for(s, &ev->xclient); break;
     case SMTP_SERVER_AUTH:
     case SMTP_SERVER_AUTHENTICATED: INVARIANT(!"AUTH is not offered yet"); break;
     case SMTP_SERVER_MAIL: on_mail(s, &ev->mail); break;
@@ -408,16 +394,18 @@ static void flush(struct session *s)
 }
 
 /* Whatever was fed or answered: events, replies, and whether to read on. */
-static void session_run(struct session *s)
+void session_run(struct session *s)
 {
     const struct net_port *net = s->relay->net;
     struct smtp_server_event ev;
+    bool moved = false;
     s->running = true;
-    while (smtp_server_next(s->server, &ev)) handle(s, &ev);
+    for (; smtp_server_next(s->server, &ev); moved = true) handle(s, &ev);
     s->running = false;
     if (!s->stream) return;
+    /* Half a command is no progress: a byte now and then does not keep a session. */
+    if (moved || smtp_server_output(s->server)->n) s->active_ms = relay_ms(s->relay);
     flush(s);
-    s->active_ms = relay_ms(s->relay);
     bool read = !smtp_server_waits(s->server) && !s->closing;
     if (read != s->reading) net->stream_read(net->self, s->stream, read);
     s->reading = read;
@@ -436,25 +424,53 @@ void session_answer(struct session *s, const struct reply *r)
     if (!s->running) session_run(s);
 }
 
+/* 421 or silence, and the end. */
+static void session_stop(struct session *s, const struct reply *r)
+{
+    if (!s->server) {
+        session_drop(s);
+        return;
+    }
+    smtp_server_stop(s->server, r);
+    session_run(s);
+}
+
+static bool is_too_slow(const struct session *s)
+{
+    int64_t lasted = relay_ms(s->relay) - s->content_ms;
+    return smtp_server_is_in_data(s->server) && lasted > RATE_GRACE_MS &&
+           s->content_bytes < (uint64_t)(lasted / 1000) * s->listener->settings->least_rate;
+}
+
+static int64_t patience_ms(const struct session *s)
+{
+    uint32_t seconds = s->listener->settings->patience;
+    bool handshake = !s->server || smtp_server_expects_tls(s->server);
+    return handshake ? HANDSHAKE_MS : seconds ? seconds * (int64_t)1000 : 300000;
+}
+
 static void timer_fired(void *owner)
 {
-    static const struct reply idle = {421, {4, 4, 2}, STR_INIT("Idle for too long")};
+    static const struct reply idle = {421, {4, 4, 2}, STR_INIT("Idle for too long")},
+                              slow = {421, {4, 4, 2}, STR_INIT("Content comes too slowly")};
     struct session *s = owner;
     const struct net_port *net = s->relay->net;
-    int64_t since = relay_ms(s->relay) - s->active_ms;
+    int64_t since = relay_ms(s->relay) - s->active_ms, patience = patience_ms(s);
     if (!s->stream) return;
     if (s->wants_room && since >= ROOM_PATIENCE_MS) {
         room_leave(s);
         smtp_server_answer(s->server, &busy_memory);
         session_run(s);
         since = 0;
-    } else if (since >= IDLE_MS && !smtp_server_waits(s->server)) {
-        smtp_server_stop(s->server, &idle);
-        session_run(s);
+    } else if (since >= patience && (!s->server || smtp_server_expects_tls(s->server))) {
+        session_stop(s, NULL);
+        return;
+    } else if (s->server && !smtp_server_waits(s->server) && (since >= patience || is_too_slow(s))) {
+        session_stop(s, since >= patience ? &idle : &slow);
         return;
     }
-    int64_t left = IDLE_MS - since;
-    if (left > ROOM_PATIENCE_MS) left = ROOM_PATIENCE_MS; /* the line for memory needs the finer beat */
+    int64_t left = patience - since;
+    if (left > ROOM_PATIENCE_MS) left = ROOM_PATIENCE_MS; /* the line for memory needs the finer beat, and so do rates */
     net->timer_set(net->self, &s->timer, left > 1000 ? left : 1000);
 }
 
@@ -462,6 +478,10 @@ static void on_received(void *owner, struct str bytes)
 {
     struct session *s = owner;
     if (!s->stream) return;
+    if (!s->server) {
+        session_read_proxy(s, bytes);
+        return;
+    }
     smtp_server_feed(s->server, bytes);
     session_run(s);
 }
@@ -475,6 +495,10 @@ static void on_tls_ready(void *owner, const struct net_tls_facts *facts)
     s->tls = *facts;
     s->client.tls_version = facts->version;
     s->client.helo = STR_NONE;
+    if (!s->server) {
+        session_greet(s);
+        return;
+    }
     smtp_server_secured(s->server);
     session_run(s);
 }
@@ -490,18 +514,13 @@ static void on_closed(void *owner, enum net_close_reason reason, const char *why
         log_end(r->ports.log);
     }
     s->stream = NULL;
-    if (!s->closing) {
+    if (!s->closing && s->server) {
         smtp_server_stop(s->server, NULL);
         session_run(s);
     }
     INVARIANT(!s->intake);
     session_free(s);
     relay_settle(r);
-}
-
-static struct str plain_ip(struct str peer)
-{
-    return str_starts_nocase(peer, STR("::ffff:")) && str_find_byte(peer, '.') != STR_NPOS ? str_from(peer, 7) : peer;
 }
 
 static void on_accepted(void *owner, struct net_stream *stream, struct str peer, uint16_t port)
@@ -520,23 +539,8 @@ static void on_accepted(void *owner, struct net_stream *stream, struct str peer,
     s->stream = stream;
     s->generation = generation_ref(l->generation);
     s->listener = l;
+    s->active_ms = relay_ms(r);
     r->net->stream_own(r->net->self, stream, &events, s);
-    peer = plain_ip(peer);
-    size_t n = peer.n < sizeof s->ip - 1 ? peer.n : sizeof s->ip - 1;
-    memcpy(s->ip, peer.p, n);
-    s->client = (struct client_facts){
-        .ip = {s->ip, n},
-        .listener = l->settings->name,
-        .trusted = ranges_contain(&l->settings->relay_for, (struct str){s->ip, n}),
-    };
-    const struct settings *settings = &l->generation->settings;
-    s->server = smtp_server_create(&(struct smtp_server_options){.hostname = settings->hostname,
-                                                                 .starttls = l->tls != NULL,
-                                                                 .requiretls = l->tls != NULL,
-                                                                 .smtputf8 = true,
-                                                                 .binarymime = true,
-                                                                 .message_size = settings->message_size,
-                                                                 .recipient_limit = LIMIT_RECIPIENTS});
     s->next = rc->first;
     if (rc->first) rc->first->before = s;
     rc->first = s;
@@ -544,8 +548,7 @@ static void on_accepted(void *owner, struct net_stream *stream, struct str peer,
     s->timer.fired = timer_fired;
     s->timer.owner = s;
     r->net->timer_set(r->net->self, &s->timer, ROOM_PATIENCE_MS);
-    if (r->stopping) smtp_server_stop(s->server, &shutting_down);
-    session_run(s);
+    session_arrive(s, peer);
 }
 
 void receive_open(struct listener *l)
@@ -563,6 +566,7 @@ struct receive *receive_create(struct relay *r)
 {
     struct receive *rc = mem_alloc(sizeof *rc);
     rc->relay = r;
+    rc->clients = clients_create();
     return rc;
 }
 
@@ -575,8 +579,7 @@ void receive_stop(struct receive *rc)
         next = s->next;
         if (!s->stream || (s->intake && s->intake->phase >= INTAKE_JUDGING)) continue;
         room_leave(s);
-        smtp_server_stop(s->server, &shutting_down);
-        session_run(s);
+        session_stop(s, &shutting_down);
     }
 }
 
@@ -589,11 +592,11 @@ void receive_free(struct receive **at)
         if (s->stream) {
             rc->relay->net->stream_abort(rc->relay->net->self, s->stream);
             s->stream = NULL;
-            smtp_server_stop(s->server, NULL);
-            session_run(s);
+            if (s->server) session_stop(s, NULL);
         }
         session_free(s);
     }
+    clients_free(&rc->clients);
     while (rc->unused) {
         struct intake *in = rc->unused;
         rc->unused = in->next;

@@ -57,6 +57,13 @@ void server_end(struct smtp_server *s, const char *why)
     s->end_why = why;
 }
 
+void server_greet(struct smtp_server *s)
+{
+    buf_add(&s->out, STR("220 "));
+    buf_add(&s->out, s->options.hostname);
+    buf_add(&s->out, STR(" ESMTP\r\n"));
+}
+
 struct smtp_server *smtp_server_create(const struct smtp_server_options *o)
 {
     struct smtp_server *s = mem_alloc(sizeof *s);
@@ -66,9 +73,8 @@ struct smtp_server *smtp_server_create(const struct smtp_server_options *o)
     s->options.hostname.p = s->hostname;
     if (s->options.recipient_limit == 0) s->options.recipient_limit = 1000;
     if (s->options.recipient_limit < 100) s->options.recipient_limit = 100;
-    buf_add(&s->out, STR("220 "));
-    buf_add(&s->out, s->options.hostname);
-    buf_add(&s->out, STR(" ESMTP\r\n"));
+    s->tls = o->tls;
+    server_greet(s);
     return s;
 }
 
@@ -79,6 +85,7 @@ void smtp_server_free(struct smtp_server **s)
     free((*s)->hostname);
     buf_free(&(*s)->out);
     buf_free(&(*s)->held);
+    buf_free(&(*s)->xclient);
     buf_free(&(*s)->verdict_text);
     free(*s);
     *s = NULL;

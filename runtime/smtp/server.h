@@ -22,18 +22,18 @@
 #ifndef SLUICE_SMTP_SERVER_H
 #define SLUICE_SMTP_SERVER_H
 
+#include "base/limits.h"
 #include "base/vec.h"
 #include "mail/scram.h"
 #include "mail/status.h"
 
 enum {
-    SMTP_SERVER_LINE_MAX = 4096,     /* a longer command line is refused and ends the session */
-    SMTP_SERVER_AUTH_LINE_MAX = 12288, /* RFC 4954 section 4 */
-    SMTP_SERVER_ERRORS_MAX = 20,     /* then 421 */
+    SMTP_SERVER_LINE_MAX = LIMIT_COMMAND_LINE, /* a longer command line is refused and ends the session */
+    SMTP_SERVER_AUTH_LINE_MAX = LIMIT_AUTH_LINE,
+    SMTP_SERVER_ERRORS_MAX = LIMIT_SESSION_ERRORS, /* then 421 */
     SMTP_SERVER_AUTH_FAILURES_MAX = 3, /* likewise */
-    SMTP_SERVER_JUNK_MAX = 100,      /* NOOP, RSET, VRFY, HELP, HELO, tiny chunks without a message between */
+    SMTP_SERVER_JUNK_MAX = LIMIT_SESSION_JUNK,      /* NOOP, RSET, VRFY, HELP, HELO, tiny chunks without a message between */
     SMTP_SERVER_TINY_CHUNK = 512,    /* octets: a smaller chunk that is not the last counts as junk */
-    SMTP_SERVER_IDLE_SECONDS = 300   /* RFC 5321 section 4.5.3.2.7: for the caller's timer */
 };
 
 struct smtp_server_options {
@@ -45,6 +45,9 @@ struct smtp_server_options {
     bool binarymime;           /* RFC 3030 BINARYMIME offered */
     bool auth;                 /* RFC 4954 offered inside TLS */
     bool auth_required;        /* no MAIL without it: 530 5.7.0 */
+    bool tls_required;         /* in clear only EHLO, STARTTLS, NOOP, QUIT: 530 5.7.0 (RFC 3207 section 4) */
+    bool tls;                  /* TLS stands from the first byte on (RFC 8314 section 3) */
+    bool xclient;              /* Postfix's XCLIENT, for a proxy that is trusted */
     uint64_t message_size;     /* bytes, SIZE; 0: no limit */
     uint32_t recipient_limit;  /* 0: 1000; never below 100 (RFC 5321 section 4.5.3.1.8) */
 };
@@ -53,6 +56,7 @@ enum smtp_server_event_kind {
     SMTP_SERVER_HELO,      /* greeted: helo, esmtp.  Answered already; a transaction under way was aborted before */
     SMTP_SERVER_STARTTLS,  /* asks.  220: write the output, start TLS on the stream, then smtp_server_secured.  Else it goes
                             * on in clear */
+    SMTP_SERVER_XCLIENT,   /* xclient: who a trusted proxy speaks for.  Answered already; the session begins anew */
     SMTP_SERVER_AUTH,      /* asks: auth.  With a password: whether it is the user's.  Without: smtp_server_secret */
     SMTP_SERVER_AUTHENTICATED, /* auth.user is who the client is, until STARTTLS or the end.  Answered already */
     SMTP_SERVER_MAIL,      /* asks: mail */
@@ -84,6 +88,11 @@ struct smtp_server_rcpt {
     struct str orcpt;          /* ORCPT, "type;xtext" as written; empty: not given */
 };
 
+struct smtp_server_xclient {
+    struct str ip;             /* ADDR, without "IPV6:"; empty: not told */
+    struct str helo, login;    /* decoded; empty: not told */
+};
+
 struct smtp_server_auth {
     struct str mechanism;      /* a constant */
     struct str user;           /* as the client wrote it, UTF-8 without control characters */
@@ -96,6 +105,7 @@ struct smtp_server_event {
     bool asks;
     struct str helo;
     bool esmtp;
+    struct smtp_server_xclient xclient;
     struct smtp_server_auth auth;
     struct smtp_server_mail mail;
     struct smtp_server_rcpt rcpt;

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "mail/address.h"
+#include "mail/xtext.h"
 #include "smtp/params.h"
 #include "smtp/server_core.h"
 
@@ -43,6 +44,7 @@ static void say_ehlo(struct smtp_server *s)
     if (s->options.requiretls && s->tls) buf_add(o, STR("250-REQUIRETLS\r\n"));
     if (server_auth_is_offered(s) && !s->authenticated) buf_add(o, STR("250-AUTH PLAIN LOGIN SCRAM-SHA-256\r\n"));
     if (s->options.dsn) buf_add(o, STR("250-DSN\r\n"));
+    if (s->options.xclient) buf_add(o, STR("250-XCLIENT ADDR HELO LOGIN NAME PORT PROTO DESTADDR DESTPORT\r\n"));
     if (s->options.smtputf8) buf_add(o, STR("250-SMTPUTF8\r\n"));
     if (s->options.binarymime) buf_add(o, STR("250-BINARYMIME\r\n"));
     buf_printf(o, "250-LIMITS RCPTMAX=%u\r\n", (unsigned)s->options.recipient_limit); /* RFC 9422 */
@@ -224,6 +226,48 @@ static enum server_step run_noop(struct smtp_server *s, struct str args, struct 
     return STEP_AGAIN;
 }
 
+/* One attribute of XCLIENT into *value; false when it makes no sense.  What is unavailable is as if not told. */
+static bool xclient_attribute(struct smtp_server *s, struct str word, struct smtp_server_xclient *x)
+{
+    struct str name, coded;
+    if (!str_cut(word, '=', &name, &coded)) return false;
+    struct str *to = str_eq_nocase(name, STR("ADDR"))    ? &x->ip
+                     : str_eq_nocase(name, STR("HELO"))  ? &x->helo
+                     : str_eq_nocase(name, STR("LOGIN")) ? &x->login
+                                                         : NULL;
+    static const struct str others[] = {STR("NAME"), STR("PORT"), STR("PROTO"), STR("DESTADDR"), STR("DESTPORT")};
+    bool known = to != NULL;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) known |= str_eq_nocase(name, others[i]);
+    size_t from = s->xclient.n;
+    if (!known || coded.n > 255 || !xtext_decode(coded, &s->xclient)) return false;
+    struct str value = str_from(buf_str(&s->xclient), from);
+    for (size_t i = 0; i < value.n; i++)
+        if ((unsigned char)value.p[i] <= ' ' || value.p[i] == 0x7f) return false;
+    if (!to || str_eq_nocase(value, STR("[UNAVAILABLE]")) || str_eq_nocase(value, STR("[TEMPUNAVAIL]"))) return true;
+    if (to == &x->ip && str_starts_nocase(value, STR("IPV6:"))) value = str_from(value, 5);
+    *to = value;
+    return true;
+}
+
+/* https://www.postfix.org/XCLIENT_README.html */
+static enum server_step run_xclient(struct smtp_server *s, struct str args, struct smtp_server_event *ev)
+{
+    if (!s->options.xclient) return server_refuse(s, 550, STATUS(5, 7, 0), STR("XCLIENT is not for you"));
+    if (s->mail) return server_refuse(s, 503, STATUS(5, 5, 1), STR("A transaction is under way already"));
+    s->xclient.n = 0;
+    buf_reserve(&s->xclient, args.n + 1); /* so that the views stay */
+    bool good = args.n > 0;
+    for (struct str word; good && args.n; args = str_trim(args)) {
+        str_cut(args, ' ', &word, &args);
+        good = xclient_attribute(s, word, &ev->xclient);
+    }
+    if (!good) return server_refuse(s, 501, STATUS(5, 5, 4), STR("Bad XCLIENT attribute"));
+    s->greeted = s->esmtp = s->authenticated = false;
+    server_greet(s);
+    ev->kind = SMTP_SERVER_XCLIENT;
+    return STEP_EVENT;
+}
+
 static enum server_step run_vrfy(struct smtp_server *s, struct str args, struct smtp_server_event *ev)
 {
     (void)ev;
@@ -258,23 +302,41 @@ static enum server_step run_hostile(struct smtp_server *s, struct str args, stru
 
 static enum server_step run_help(struct smtp_server *s, struct str args, struct smtp_server_event *ev);
 
-/* The verbs; `help` ones are listed by HELP, `junk` ones are counted between messages. */
+enum {
+    VERB_HELP = 1,  /* listed by HELP */
+    VERB_JUNK = 2,  /* counted between messages */
+    VERB_CLEAR = 4, /* goes where TLS is required and does not stand yet, or refuses by itself */
+    VERB_HOSTILE = VERB_CLEAR
+};
+
 static const struct verb {
     struct str name;
     verb_run run;
-    bool help, junk;
+    unsigned flags;
 } verbs[] = {
-    {STR("MAIL"), run_mail, true, false},         {STR("RCPT"), run_rcpt, true, false},
-    {STR("DATA"), run_data, true, false},         {STR("EHLO"), run_ehlo, true, true},
-    {STR("HELO"), run_helo, true, true},          {STR("RSET"), run_rset, true, true},
-    {STR("NOOP"), run_noop, true, true},          {STR("QUIT"), run_quit, true, false},
-    {STR("VRFY"), run_vrfy, true, true},          {STR("HELP"), run_help, true, true},
-    {STR("STARTTLS"), run_starttls, true, false}, {STR("AUTH"), server_auth_begin, true, false},
-    {STR("EXPN"), run_absent, false, false},      {STR("ETRN"), run_absent, false, false},
-    {STR("TURN"), run_absent, false, false},      {STR("BDAT"), run_bdat, true, false},
-    {STR("GET"), run_hostile, false, false},      {STR("POST"), run_hostile, false, false},
-    {STR("PUT"), run_hostile, false, false},      {STR("HEAD"), run_hostile, false, false},
-    {STR("CONNECT"), run_hostile, false, false},  {STR("OPTIONS"), run_hostile, false, false},
+    {STR("MAIL"), run_mail, VERB_HELP},
+    {STR("RCPT"), run_rcpt, VERB_HELP},
+    {STR("DATA"), run_data, VERB_HELP},
+    {STR("BDAT"), run_bdat, VERB_HELP | VERB_CLEAR},
+    {STR("EHLO"), run_ehlo, VERB_HELP | VERB_JUNK | VERB_CLEAR},
+    {STR("HELO"), run_helo, VERB_HELP | VERB_JUNK | VERB_CLEAR},
+    {STR("RSET"), run_rset, VERB_HELP | VERB_JUNK},
+    {STR("NOOP"), run_noop, VERB_HELP | VERB_JUNK | VERB_CLEAR},
+    {STR("QUIT"), run_quit, VERB_HELP | VERB_CLEAR},
+    {STR("VRFY"), run_vrfy, VERB_HELP | VERB_JUNK},
+    {STR("HELP"), run_help, VERB_HELP | VERB_JUNK},
+    {STR("STARTTLS"), run_starttls, VERB_HELP | VERB_CLEAR},
+    {STR("AUTH"), server_auth_begin, VERB_HELP},
+    {STR("XCLIENT"), run_xclient, VERB_JUNK | VERB_CLEAR},
+    {STR("EXPN"), run_absent, 0},
+    {STR("ETRN"), run_absent, 0},
+    {STR("TURN"), run_absent, 0},
+    {STR("GET"), run_hostile, VERB_HOSTILE},
+    {STR("POST"), run_hostile, VERB_HOSTILE},
+    {STR("PUT"), run_hostile, VERB_HOSTILE},
+    {STR("HEAD"), run_hostile, VERB_HOSTILE},
+    {STR("CONNECT"), run_hostile, VERB_HOSTILE},
+    {STR("OPTIONS"), run_hostile, VERB_HOSTILE},
 };
 
 static enum server_step run_help(struct smtp_server *s, struct str args, struct smtp_server_event *ev)
@@ -283,7 +345,7 @@ static enum server_step run_help(struct smtp_server *s, struct str args, struct 
     (void)ev;
     buf_add(&s->out, STR("214 2.0.0"));
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
-        if (!verbs[i].help) continue;
+        if (!(verbs[i].flags & VERB_HELP)) continue;
         buf_add_byte(&s->out, ' ');
         buf_add(&s->out, verbs[i].name);
     }
@@ -303,7 +365,9 @@ enum server_step server_command(struct smtp_server *s, struct str line, struct s
     args = str_trim(args); /* RFC 5321 section 4.1.1: trailing white space is tolerated */
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
         if (!str_eq_nocase(str_trim(verb), verbs[i].name)) continue;
-        if (verbs[i].junk && is_junk(s)) return STEP_AGAIN;
+        if ((verbs[i].flags & VERB_JUNK) && is_junk(s)) return STEP_AGAIN;
+        if (s->options.tls_required && !s->tls && !(verbs[i].flags & VERB_CLEAR))
+            return server_refuse(s, 530, STATUS(5, 7, 0), STR("Send STARTTLS first")); /* RFC 3207 section 4 */
         return verbs[i].run(s, args, ev);
     }
     return server_refuse(s, 500, STATUS(5, 5, 2), STR("Command not recognized"));

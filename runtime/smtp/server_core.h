@@ -38,6 +38,7 @@ struct smtp_server {
     bool greeted, esmtp, tls;
     struct server_auth *auth; /* server_auth.c's; NULL: no exchange is under way */
     bool authenticated;
+    struct buf xclient; /* the event's texts */
     unsigned auth_failures;
     /* The transaction.  mail false: recipients 0 and phase not CONTENT. */
     bool mail, told;        /* told: its ABORT was given already */
@@ -85,6 +86,7 @@ void server_auth_answer(struct smtp_server *s, const struct reply *r, bool accep
 bool server_auth_tell(struct smtp_server *s, struct smtp_server_event *ev); /* AUTHENTICATED, when it is due */
 void server_auth_free(struct smtp_server *s);
 
+void server_greet(struct smtp_server *s); /* the 220 */
 enum server_step server_ask(struct smtp_server *s, struct smtp_server_event *ev, enum smtp_server_event_kind kind);
 
 /* Runs one command, a line without its CR LF. */

@@ -197,6 +197,55 @@ def starttls_in():
 
 
 @test
+def tls_first():
+    """tls implicit: TLS from the first byte; tls required: nothing but STARTTLS in clear"""
+    with tempfile.TemporaryDirectory() as folder, Sink() as sink:
+        certificates = Certificates(folder)
+        certificate, key = certificates.issue("relay.corp.example")
+        files = f'certificate "{certificate}" key "{key}"'
+        context = ssl.create_default_context(cafile=str(certificates.authority))
+        with Relay(RULES, sink, listener=files + " tls implicit") as relay:
+            raw = socket.create_connection(("127.0.0.1", relay.port), timeout=PATIENCE)
+            with context.wrap_socket(raw, server_hostname="relay.corp.example") as secure:
+                file = secure.makefile("rwb")
+                assert file.readline().startswith(b"220 "), "the greeting comes inside TLS"
+                file.write(b"EHLO x\r\nMAIL FROM:<a@corp.example>\r\nRCPT TO:<b@partner.example>\r\nDATA\r\n")
+                file.flush()
+                text = b""
+                while b"354 " not in text:
+                    text += file.readline()
+                assert b"STARTTLS" not in text and b"250-REQUIRETLS" in text, text
+                file.write(b"Subject: s\r\n\r\nx\r\n.\r\nQUIT\r\n")
+                file.flush()
+                assert file.readline().startswith(b"250 ")
+            assert b"with ESMTPS" in sink.wait()[0].headers
+            with socket.create_connection(("127.0.0.1", relay.port), timeout=PATIENCE) as clear:
+                clear.sendall(b"EHLO x\r\n")
+                assert b"250" not in clear.recv(4096), "clear text is no TLS"
+        with Relay(RULES, sink, listener=files + " tls required") as relay, Raw(relay) as raw:
+            raw.say(b"EHLO x\r\n")
+            equal(raw.say(b"MAIL FROM:<a@corp.example>\r\n")[0], 530)
+            equal(raw.say(b"STARTTLS\r\n")[0], 220)
+
+
+@test
+def behind_a_balancer():
+    """proxy_from: the client's address is the header's"""
+    with Sink() as sink, Relay(RULES, sink, listener="proxy_from trusted_networks") as relay:
+        with socket.create_connection(("127.0.0.1", relay.port), timeout=PATIENCE) as raw:
+            raw.sendall(b"PROXY TCP4 192.0.2.77 127.0.0.1 4000 25\r\n")
+            file = raw.makefile("rb")
+            assert file.readline().startswith(b"220 ")
+            raw.sendall(b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@corp.example>\r\nRCPT TO:<d@partner.example>\r\n")
+            replies = []
+            while len(replies) < 4:
+                line = file.readline()
+                if line[3:4] == b" ":
+                    replies.append(int(line[:3]))
+            equal(replies, [250, 250, 250, 550], "192.0.2.77 is none of trusted_networks")
+
+
+@test
 def swaks():
     """swaks sends through it, in clear and over STARTTLS"""
     if not shutil.which("swaks"):

@@ -12,7 +12,10 @@ static void run(struct smtp_drive *d, uint8_t options, struct str input, uint32_
                                     .starttls = options & 4,
                                     .requiretls = options & 8,
                                     .smtputf8 = options & 32,
-                                    .binarymime = options & 64};
+                                    .binarymime = options & 64,
+                                    .xclient = options & 64,
+                                    .auth = options & 32,
+                                    .tls = options & 32};
     smtp_drive_init(d, &o);
     d->late = late;
     for (size_t at = 0; at < input.n;) {

@@ -51,6 +51,10 @@ static void note(struct smtp_drive *d, const struct smtp_server_event *ev)
     switch (ev->kind) {
     case SMTP_SERVER_HELO: buf_printf(b, "%s %.*s\n", ev->esmtp ? "EHLO" : "HELO", STR_ARG(ev->helo)); break;
     case SMTP_SERVER_STARTTLS: buf_add(b, STR("STARTTLS\n")); break;
+    case SMTP_SERVER_XCLIENT:
+        buf_printf(b, "XCLIENT %.*s helo=%.*s login=%.*s\n", STR_ARG(ev->xclient.ip), STR_ARG(ev->xclient.helo),
+                   STR_ARG(ev->xclient.login));
+        break;
     case SMTP_SERVER_AUTH:
         buf_printf(b, "AUTH %.*s %.*s", STR_ARG(ev->auth.mechanism), STR_ARG(ev->auth.user));
         if (ev->auth.password.p) buf_printf(b, " %.*s", STR_ARG(ev->auth.password));

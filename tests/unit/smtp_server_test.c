@@ -120,17 +120,26 @@ static const struct script {
      "220 250 250 503 503 250 550 554 250",
      "EHLO c\nMAIL <a@b.example>\nABORT\nMAIL <a@b.example>\nRCPT <bad@d.example>\nABORT\n"},
     {"a browser", "POST / HTTP/1.1\r\nHost: x\r\n\r\nEHLO c\r\n", "220 502", "CLOSE\n"},
-    {"not offered", "EHLO c\r\nSTARTTLS\r\nAUTH PLAIN\r\nEXPN x\r\n", "220 250 502 502 502", "EHLO c\n"},
+    {"not offered", "EHLO c\r\nSTARTTLS\r\nAUTH PLAIN\r\nEXPN x\r\nXCLIENT ADDR=192.0.2.1\r\n", "220 250 502 502 502 550",
+     "EHLO c\n"},
 };
 
 /* Where all that can be turned on is. */
 static const struct smtp_server_options full = {
-    .hostname = {"mx.example", 10}, .message_size = 1000, .dsn = true, .smtputf8 = true, .binarymime = true};
+    .hostname = {"mx.example", 10}, .message_size = 1000, .dsn = true, .smtputf8 = true, .binarymime = true, .xclient = true};
 
 static const struct script full_scripts[] = {
     {"binary content is for BDAT, and only where it is offered",
      "EHLO c\r\nMAIL FROM:<a@b.example> BODY=BINARYMIME\r\nRCPT TO:<c@d.example>\r\nDATA\r\nBDAT 4 LAST\r\na\nb\r",
      "220 250 250 250 503 250", "EHLO c\nMAIL <a@b.example> binary\nRCPT <c@d.example>\nDATA\nMESSAGE a\nb\r\n"},
+    {"XCLIENT begins anew",
+     "EHLO c\r\nMAIL FROM:<a@b.example>\r\nXCLIENT ADDR=192.0.2.1\r\nRSET\r\nXCLIENT ADDR=192.0.2.1 HELO=a+2Bb NAME=x\r\n"
+     "MAIL FROM:<a@b.example>\r\nXCLIENT addr=IPv6:2001:db8::1 login=[UNAVAILABLE] port=25\r\nEHLO d\r\n",
+     "220 250 250 503 250 220 503 220 250",
+     "EHLO c\nMAIL <a@b.example>\nABORT\nXCLIENT 192.0.2.1 helo=a+b login=\nXCLIENT 2001:db8::1 helo= login=\nEHLO d\n"},
+    {"XCLIENT that makes no sense",
+     "EHLO c\r\nXCLIENT\r\nXCLIENT ADDR\r\nXCLIENT FOO=1\r\nXCLIENT HELO=a+0Ab\r\nXCLIENT HELO=a+20b\r\n",
+     "220 250 501 501 501 501 501", "EHLO c\n"},
     {"SMTPUTF8",
      "EHLO c\r\nMAIL FROM:<\xc3\xa4@b.example>\r\nMAIL FROM:<a@b.example> SMTPUTF8=1\r\nMAIL FROM:<\xc3\xa4@b.example> "
      "SMTPUTF8\r\nRCPT TO:<\xc3\xb6@b.example>\r\nVRFY \xc3\xa4 SMTPUTF8\r\nRSET\r\nMAIL FROM:<a@b.example>\r\nRCPT "
@@ -610,6 +619,25 @@ static void random_commands_agree_with_the_reference(void **state)
     }
 }
 
+static void where_tls_is_required(void **state)
+{
+    (void)state;
+    struct smtp_server_options o = {.hostname = STR("mx.example"), .starttls = true, .tls_required = true};
+    struct smtp_drive d;
+    struct buf codes = {0};
+    smtp_drive_init(&d, &o);
+    smtp_drive_feed(&d, STR("EHLO c\r\nMAIL FROM:<a@b.example>\r\nRSET\r\nVRFY x\r\nNOOP\r\nBDAT 2 LAST\r\nxyFOO\r\nSTARTTLS\r\n"));
+    codes_of(buf_str(&d.replies), &codes);
+    assert_true(str_eq(buf_str(&codes), STR("220 250 530 530 530 250 503 500 220")));
+    smtp_server_secured(d.server);
+    d.replies.n = codes.n = 0;
+    smtp_drive_feed(&d, STR("EHLO c\r\nMAIL FROM:<a@b.example>\r\n"));
+    codes_of(buf_str(&d.replies), &codes);
+    assert_true(str_eq(buf_str(&codes), STR("250 250")));
+    buf_free(&codes);
+    smtp_drive_free(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -620,6 +648,7 @@ int main(void)
         cmocka_unit_test(a_message_over_the_limit_is_refused_at_its_dot),
         cmocka_unit_test(the_caller_can_discard_and_stop),
         cmocka_unit_test(starttls_forgets_everything),
+        cmocka_unit_test(where_tls_is_required),
         cmocka_unit_test(nothing_injected_behind_starttls_is_executed),
         cmocka_unit_test(random_commands_agree_with_the_reference),
     };

@@ -1,0 +1,58 @@
+/* relay/session: one client's connection, as receive.c (the dialogue) and arrival.c (how it comes to one) share it.
+ * Private to the two. */
+#ifndef SLUICE_RELAY_SESSION_H
+#define SLUICE_RELAY_SESSION_H
+
+#include "base/ip.h"
+#include "relay/clients.h"
+#include "relay/generation.h"
+#include "relay/state.h"
+#include "smtp/server.h"
+
+struct session {
+    struct session *next, *before;
+    struct session *room_next; /* in the line for memory */
+    struct relay *relay;
+    struct net_stream *stream;
+    struct smtp_server *server; /* NULL before the greeting: a PROXY header or TLS is awaited */
+    struct generation *generation;
+    struct listener *listener; /* of that generation */
+    struct intake *intake;
+    struct net_timer timer;
+    int64_t active_ms; /* when the dialogue last moved */
+    int64_t content_ms; /* when the content began, and how much of it came */
+    uint64_t content_bytes;
+    struct client_facts client; /* ip, helo and user: copies below; listener: the generation's */
+    struct client *counted;     /* its address in the table; NULL: not limited */
+    struct buf helo, user, before_greeting;
+    char ip[IP_TEXT_MAX];
+    struct net_tls_facts tls;
+    bool esmtp, running, reading, closing, wants_room;
+};
+
+struct receive {
+    struct relay *relay;
+    struct clients *clients;
+    struct session *first;
+    size_t sessions, intakes;
+    struct session *room_first, *room_last;
+    struct intake *unused;
+    unsigned unused_count;
+    bool giving_room; /* receive_memory_came_back is on the stack */
+};
+
+/* arrival.c */
+void session_arrive(struct session *s, struct str peer); /* accepted: up to the greeting, or a PROXY header first */
+void session_read_proxy(struct session *s, struct str bytes);
+void session_greet(struct session *s); /* admitted, and TLS stands where it comes first */
+void session_drop(struct session *s);  /* before the greeting: without a word */
+/* The client's address or the listener's rules are new: what follows from both. */
+void session_identify(struct session *s);
+void session_speaks_for(struct session *s, const struct smtp_server_xclient *x);
+/* One more of what the listener limits per client; false: it is one too many. */
+bool session_may_count(struct session *s, enum client_count what);
+
+/* receive.c: whatever was fed or answered: events, replies, and whether to read on. */
+void session_run(struct session *s);
+
+#endif
