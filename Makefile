@@ -16,7 +16,7 @@ ifneq ($(filter x86_64 i686,$(shell uname -m)),)
 DEB_PACKAGES += libhyperscan-dev
 endif
 DEB_DEMO_PACKAGES := python3 python3-aiosmtpd openssl
-DEB_TEST_PACKAGES := $(DEB_DEMO_PACKAGES) swaks libnet-ssleay-perl strace binutils
+DEB_TEST_PACKAGES := $(DEB_DEMO_PACKAGES) swaks libnet-ssleay-perl strace binutils python3-stdnum
 DEB_FUZZ_PACKAGES := clang libclang-rt-14-dev
 DEPS := packaging/deps.sh
 
@@ -81,6 +81,13 @@ $(GEN)/grammar/lexer.yy.c: grammar/lexer.l $(GEN)/grammar/grammar.tab.h
 	flex --header-file=$(GEN)/grammar/lexer.yy.h -o $@ $<
 $(GEN)/grammar/lexer.yy.h: $(GEN)/grammar/lexer.yy.c ;
 $(patsubst %.c,$(B)/obj/%.o,$(wildcard grammar/*.c)) $(B)/obj/gen/grammar/lexer.yy.o: | $(if $(GRAMMAR_GEN),$(GEN)/grammar/grammar.tab.h $(GEN)/grammar/lexer.yy.h)
+
+# The rule files that come with Sluice, as texts of the program itself: compiler/library.
+$(GEN)/stdlib/library.def: $(wildcard stdlib/library/*.sluice)
+	@mkdir -p $(@D)
+	@for f in $^; do printf 'LIBRARY("std/%s",\n' "$$(basename $$f .sluice)"; \
+	    sed -e 's/[\\"?]/\\&/g' -e 's/^/"/' -e 's/$$/\\n"/' $$f; echo ')'; done >$@
+$(B)/obj/compiler/library.o: $(GEN)/stdlib/library.def
 
 $(LIBRARY): $(filter-out $(MAIN_OBJECT),$(LIB_OBJECTS))
 	@rm -f $@
@@ -173,6 +180,8 @@ fmt: ## clang-format over all C sources
 install: all ## install sluice and sluiced with their manual pages under DESTDIR/PREFIX
 	install -D -m 755 $(B)/bin/sluice $(DESTDIR)$(PREFIX)/bin/sluice
 	install -D -m 755 $(B)/bin/sluiced $(DESTDIR)$(PREFIX)/sbin/sluiced
+	for file in $(wildcard stdlib/library/*.sluice); do \
+	    install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/sluice/std/$$(basename $$file); done
 	for page in $(wildcard docs/man/*.[18]); do \
 	    install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$(basename $$page); done
 

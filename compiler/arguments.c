@@ -7,6 +7,7 @@
 #include "mail/domain.h"
 #include "mail/header_emit.h"
 #include "mail/status.h"
+#include "pattern/pattern.h"
 
 /* --- forms of text parameters --- */
 
@@ -34,6 +35,11 @@ static const char *form_lines(struct str s)
         if ((b < 0x20 && b != '\n' && b != '\t') || b == 0x7f) return "may hold no control character but line ends";
     }
     return s.n ? NULL : "is empty";
+}
+static const char *form_needle(struct str s)
+{
+    const char *why = form_plain(s);
+    return why ? why : value_needle_fault(s, true) ? "is nothing that can be searched for" : NULL;
 }
 static const char *form_header(struct str s) { return header_name_is_valid(s) ? NULL : "is no name of a header field"; }
 static const char *form_status(struct str s)
@@ -66,8 +72,9 @@ static const struct {
     const char *name;
     const char *(*fault)(struct str);
 } forms[] = {
-    {"", form_plain},    {"reply", form_reply}, {"header", form_header},     {"status", form_status},
-    {"path", form_path}, {"host", form_host},   {"endpoint", form_endpoint}, {"lines", form_lines},
+    {"", form_plain},        {"reply", form_reply}, {"header", form_header},     {"status", form_status},
+    {"path", form_path},     {"host", form_host},   {"endpoint", form_endpoint}, {"lines", form_lines},
+    {"needle", form_needle},
 };
 
 static const char *form_fault(const char *form, struct str s)
@@ -181,9 +188,28 @@ static bool name_value(struct compiler *c, const struct param_row *p, const stru
     return true;
 }
 
+/* Recorded as a text, its flags inside: it is looked for in folded text, where case is gone. */
+static bool pattern_value(struct compiler *c, const struct param_row *p, const struct ast_argument *a,
+                          struct constant *out)
+{
+    struct pattern_source s;
+    if (a->kind != ARGUMENT_LITERAL || a->literal->kind != LITERAL_REGEX)
+        return tell_kind(c, p, a->span, "a pattern between slashes: /like this/");
+    if (!value_pattern(c, a->literal, &s)) return false;
+    char flags[8];
+    size_t n = 0;
+    if (s.flags & PATTERN_S) flags[n++] = 's';
+    if (s.flags & PATTERN_M) flags[n++] = 'm';
+    if (s.flags & PATTERN_X) flags[n++] = 'x';
+    struct str text = n ? arena_printf(c->a, "(?%.*s)%.*s", (int)n, flags, STR_ARG(s.text)) : s.text;
+    *out = (struct constant){.type = TYPE_TEXT, .text = text};
+    return true;
+}
+
 static bool text_value(struct compiler *c, const struct param_row *p, const struct ast_argument *a,
                        struct constant *out)
 {
+    if (strcmp(p->words, "pattern") == 0) return pattern_value(c, p, a, out);
     if (a->kind != ARGUMENT_LITERAL || a->literal->kind != LITERAL_TEXT)
         return tell_kind(c, p, a->span, "a text in quotes");
     const char *why = form_fault(p->words, a->literal->text);

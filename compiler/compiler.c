@@ -24,6 +24,7 @@ static void check_all(struct compiler *c)
     }
     for (size_t i = 0; i < c->names.n; i++) {
         struct name *n = c->names.entries[i].value;
+        if (n->unit->library) continue; /* when something uses it */
         lists_resolve(c, n);
         if (n->kind == NAME_DEFINE) names_define(c, n, n->at);
     }
@@ -57,6 +58,8 @@ struct program *compiler_compile(const struct compile_input *in, struct diags *d
     map_free(&c.files);
     map_free(&c.names);
     map_free(&c.connectors);
+    map_free(&c.declared);
+    map_free(&c.detectors);
     map_free(&c.tables);
     map_free(&c.rule_names);
     map_free(&c.rule_copies);

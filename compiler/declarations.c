@@ -92,6 +92,19 @@ static bool check_relay(struct compiler *c, const struct bound *b)
     return true;
 }
 
+static bool check_detector(struct compiler *c, const struct bound *b)
+{
+    const struct bound *near = &b[SETTING_DETECTOR_NEAR], *within = &b[SETTING_DETECTOR_WITHIN];
+    const struct bound *gives = &b[SETTING_DETECTOR_GIVES], *alone = &b[SETTING_DETECTOR_CONFIDENCE];
+    if (!near->value && within->value)
+        return tell(c, within, "`within` says how near the words of `near` are, and there are none");
+    if (!near->value && gives->value)
+        return tell(c, gives, "`gives` says what the words of `near` give, and there are none");
+    if (gives->value && alone->value && gives->constant.number < alone->constant.number)
+        return tell(c, gives, "words nearby would make it less sure than it is without them");
+    return true;
+}
+
 static bool check_meaning(struct compiler *c, uint32_t id, const struct bound *b, struct span at)
 {
     switch (id) {
@@ -99,6 +112,7 @@ static bool check_meaning(struct compiler *c, uint32_t id, const struct bound *b
     case ROW_LISTENER: return check_listener(c, b, at);
     case ROW_CONNECTOR: return check_connector(c, b);
     case ROW_RETRY: return check_retry(c, b);
+    case ROW_DETECTOR: return check_detector(c, b);
     default: return true;
     }
 }
@@ -113,7 +127,7 @@ static void join_paths(struct compiler *c, const struct declaration_row *row, st
 }
 
 static bool take_name(struct compiler *c, const struct declaration_row *row, const struct ast_item *item,
-                      struct map *known, const struct ast_argument **rest, struct str *name)
+                      const struct ast_argument **rest, struct str *name)
 {
     const struct ast_argument *first = item->arguments;
     if (!first || first->kind != ARGUMENT_LITERAL || first->literal->kind != LITERAL_TEXT || !first->literal->text.n) {
@@ -128,15 +142,16 @@ static bool take_name(struct compiler *c, const struct declaration_row *row, con
         diag_add(c->d, DIAG_E219, first->span, "a name holds no control characters");
         return false;
     }
+    if (vocabulary_is_detector(row) && !detectors_check_name(c, *name, first->span)) return false;
     struct str key = arena_printf(c->a, "%s %.*s", row->name, STR_ARG(*name));
-    const struct ast_item *other = map_put(known, key, (void *)item);
+    const struct ast_item *other = map_put(&c->declared, key, (void *)item);
     if (!other) return true;
     struct diag *d = diag_add(c->d, DIAG_E201, first->span, "another `%s` is named `%.*s`", row->name, STR_ARG(*name));
     diag_note(c->d, d, other->span, "it is here");
     return false;
 }
 
-static void check_one(struct compiler *c, const struct ast_item *item, struct map *known)
+void declarations_check_item(struct compiler *c, const struct ast_item *item)
 {
     uint32_t id = words_find_declaration(item->name);
     if (id == WORDS_NONE) return; /* the grammar asked words_is_declaration */
@@ -144,9 +159,9 @@ static void check_one(struct compiler *c, const struct ast_item *item, struct ma
     const struct ast_argument *rest = item->arguments;
     struct declaration out = {.declaration = id};
     struct str name = STR_NONE;
-    if (row->named && !take_name(c, row, item, known, &rest, &name)) return;
+    if (row->named && !take_name(c, row, item, &rest, &name)) return;
     if (row->once) {
-        const struct ast_item *other = map_put(known, str_of(row->name), (void *)item);
+        const struct ast_item *other = map_put(&c->declared, str_of(row->name), (void *)item);
         if (other) {
             struct diag *d = diag_add(c->d, DIAG_E201, item->name_span, "`%s` is declared twice", row->name);
             diag_note(c->d, d, other->name_span, "it is here already");
@@ -161,14 +176,13 @@ static void check_one(struct compiler *c, const struct ast_item *item, struct ma
     out.name = pool_text(&c->pool, name);
     out.origin = load_origin(c, item->span);
     arguments_record(c, bound, row->param_count, &out.first_argument, &out.argument_count);
+    if (vocabulary_is_detector(row)) detectors_declare(c, out.name, (uint32_t)c->pool.declarations.n);
     VEC_PUSH(&c->pool.declarations, out);
 }
 
 void declarations_check(struct compiler *c)
 {
-    struct map known = {0};
     for (size_t i = 0; i < c->items.n; i++) {
-        if (c->items.v[i].item->kind == ITEM_DECLARATION) check_one(c, c->items.v[i].item, &known);
+        if (c->items.v[i].item->kind == ITEM_DECLARATION) declarations_check_item(c, c->items.v[i].item);
     }
-    map_free(&known);
 }

@@ -28,6 +28,7 @@ struct unit {
     struct ast_file *ast;
     uint32_t index; /* among the units */
     bool loading;   /* an import of it now is a circle */
+    bool library;   /* std/…: what nobody uses of it is no mistake */
 };
 
 /* Where the lines of a source begin: origins are wanted for every test of ten thousand rules. */
@@ -129,6 +130,9 @@ struct compiler {
     struct map tables;          /* of live lists -> struct name */
     struct map rule_names;      /* name or identity -> struct ast_item */
     struct map rule_copies;     /* identity of a nameless rule written twice -> the number of its last copy */
+    struct map declared;        /* "listener inbound", "relay" -> struct ast_item */
+    struct map detectors;       /* name -> index of the declaration + 1 */
+    struct ast_file *library;   /* std/detectors, once a rule asked for one of them */
     struct str *candidates;     /* for suggestions, made when first asked for */
     size_t candidate_count;
     uint32_t depth; /* of check_condition */
@@ -138,6 +142,8 @@ struct compiler {
 bool load_all(struct compiler *c);
 /* A path as said by a file of `directory`. */
 struct str load_join(struct compiler *c, struct str directory, struct str path);
+/* A file of the library as a further source; NULL when there is none of that name. */
+struct source *load_library(struct compiler *c, struct str name);
 /* Reads a file as a further source; NULL after E215 at `at`. */
 struct source *load_source(struct compiler *c, struct str path, struct span at);
 struct origin load_origin(struct compiler *c, struct span at);
@@ -230,6 +236,11 @@ void arguments_record(struct compiler *c, const struct bound *bound, size_t n, u
 bool actions_check(struct compiler *c, const struct ast_rule *rule, const struct rule_options *o,
                    const struct ir *condition, uint32_t *first, uint32_t *count);
 void declarations_check(struct compiler *c);
+void declarations_check_item(struct compiler *c, const struct ast_item *item); /* one more */
+/* detectors.c: what declarations told of one; `contains NAME …` of a test, false when told. */
+bool detectors_check_name(struct compiler *c, struct str name, struct span at);
+void detectors_declare(struct compiler *c, struct str name, uint32_t index);
+bool detectors_operand(struct compiler *c, const struct ast_verb *v, struct test *t);
 void rules_check(struct compiler *c); /* and emit, in the order they run */
 void tests_check(struct compiler *c); /* test items: names only */
 void emit_rule(struct compiler *c, const struct ir *condition, uint32_t first_action, uint32_t action_count,

@@ -1,4 +1,5 @@
 #include "compiler/internal.h"
+#include "compiler/library.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -99,6 +100,22 @@ static struct str directory_of(struct str path)
 /* --- sources ---------------------------------------------------------------------------------------------------------
  */
 
+static struct source *add_source(struct compiler *c, struct str path, struct str text)
+{
+    struct source *s = ARENA_NEW(c->d->arena, struct source);
+    s->name = arena_str(c->d->arena, path);
+    s->text = text;
+    s->number = (uint32_t)c->d->sources->list.n;
+    VEC_PUSH(&c->d->sources->list, s);
+    return s;
+}
+
+struct source *load_library(struct compiler *c, struct str name)
+{
+    const struct library_file *f = library_find(name);
+    return f ? add_source(c, f->name, f->text) : NULL;
+}
+
 struct source *load_source(struct compiler *c, struct str path, struct span at)
 {
     struct str text = STR_NONE;
@@ -111,12 +128,7 @@ struct source *load_source(struct compiler *c, struct str path, struct span at)
         diag_add(c->d, DIAG_E215, at, "%s", e.text);
         return NULL;
     }
-    struct source *s = ARENA_NEW(c->d->arena, struct source);
-    s->name = arena_str(c->d->arena, path);
-    s->text = text;
-    s->number = (uint32_t)c->d->sources->list.n;
-    VEC_PUSH(&c->d->sources->list, s);
-    return s;
+    return add_source(c, path, text);
 }
 
 enum { CHARACTER_STRIDE = 1024 };
@@ -207,12 +219,8 @@ static void load_import(struct compiler *c, struct unit *u, const struct ast_ite
 {
     struct str said = item->text ? item->text->text : STR_NONE;
     struct span at = item->text ? item->text->span : item->span;
-    if (str_starts(said, STR("std/"))) {
-        diag_add(c->d, DIAG_E233, at, "the library `%.*s` does not exist yet: write the rule files you need yourself",
-                 STR_ARG(said));
-        return;
-    }
-    struct str path = load_join(c, u->directory, said);
+    bool library = str_starts(said, STR("std/"));
+    struct str path = library ? said : load_join(c, u->directory, said);
     struct unit *known = map_get(&c->files, normalise(c, path));
     if (known && known->loading) {
         struct diag *d =
@@ -228,12 +236,36 @@ static void load_import(struct compiler *c, struct unit *u, const struct ast_ite
     load_file(c, path, at, depth + 1);
 }
 
+static void tell_library(struct compiler *c, struct str path, struct span at)
+{
+    VEC(struct str) known = {0};
+    struct buf all = {0};
+    struct diag *d = diag_add(c->d, DIAG_E215, at, "the library has no `%.*s`", STR_ARG(path));
+    for (size_t i = 0; library_file(i); i++) {
+        VEC_PUSH(&known, library_file(i)->name);
+        buf_printf(&all, "%s%.*s", i ? ", " : "", STR_ARG(library_file(i)->name));
+    }
+    struct str near = suggest_nearest(path, known.v, known.n);
+    if (near.n)
+        diag_fix(c->d, d, "did you mean:", "\"%.*s\"", STR_ARG(near));
+    else
+        diag_fix(c->d, d, "it has:", "%.*s", STR_ARG(buf_str(&all)));
+    buf_free(&all);
+    VEC_FREE(&known);
+}
+
 static void load_file(struct compiler *c, struct str path, struct span at, unsigned depth)
 {
-    struct source *s = load_source(c, path, at);
+    bool library = str_starts(path, STR("std/"));
+    struct source *s = library ? load_library(c, path) : load_source(c, path, at);
+    if (!s && library) tell_library(c, path, at);
     if (!s) return;
     struct unit *u = ARENA_NEW(c->a, struct unit);
-    *u = (struct unit){.source = s, .key = normalise(c, path), .directory = directory_of(s->name), .loading = true};
+    *u = (struct unit){.source = s,
+                       .key = normalise(c, path),
+                       .directory = directory_of(s->name),
+                       .loading = true,
+                       .library = library};
     u->index = (uint32_t)c->units.n;
     map_put(&c->files, u->key, u);
     VEC_PUSH(&c->units, u);

@@ -146,7 +146,7 @@ void names_warn_unused(struct compiler *c)
 {
     for (size_t i = 0; i < c->names.n; i++) {
         const struct name *n = c->names.entries[i].value;
-        if (n->kind != NAME_LIST || n->used) continue;
+        if (n->kind != NAME_LIST || n->used || n->unit->library) continue;
         diag_add(c->d, DIAG_W309, n->at, "nothing uses the list `%.*s`", STR_ARG(n->name));
     }
 }

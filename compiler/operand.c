@@ -362,12 +362,7 @@ static bool check_counts(struct compiler *c, const struct ast_verb *v, struct te
 
 static bool contains_operand(struct compiler *c, const struct field_use *f, const struct ast_verb *v, struct test *t)
 {
-    if (v->detector.n) {
-        struct diag *d = diag_add(c->d, DIAG_E233, v->detector_span, "detectors such as `%.*s` do not exist yet",
-                                  STR_ARG(v->detector));
-        diag_fix(c->d, d, "a text to search for stands in quotes:", "\"%.*s\"", STR_ARG(v->detector));
-        return false;
-    }
+    if (v->detector.n) return check_counts(c, v, t) && detectors_operand(c, v, t);
     t->word = v->word;
     if (!check_counts(c, v, t)) return false;
     t->all = v->many == MANY_ALL;

@@ -16,6 +16,11 @@ struct str {
 };
 
 #define STR(literal) ((struct str){"" literal, sizeof(literal) - 1})
+/* STR for static tables. */
+#define STR_INIT(literal)                                                                                              \
+    {                                                                                                                  \
+        literal, sizeof(literal) - 1                                                                                   \
+    }
 #define STR_NONE ((struct str){NULL, 0})
 #define STR_NPOS ((size_t)-1)
 /* For printf's "%.*s"; precision is an int, so longer views are cut at INT_MAX. */

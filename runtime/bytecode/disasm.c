@@ -146,6 +146,10 @@ static void add_operand(const struct program *p, const struct vocabulary_rows *r
             add_elements(p, &p->lists[t->a], out);
         break;
     case OPERAND_LIVE: buf_printf(out, "live list %.*s", STR_ARG(p->lists[t->a].name)); break;
+    case OPERAND_DETECTOR:
+        buf_printf(out, "detector %.*s", STR_ARG(p->declarations[t->a].name));
+        if (t->b) buf_printf(out, " confidence %u", t->b);
+        break;
     case OPERAND_FIELD: disasm_field(p, rows, t->a, out); break;
     case OPERAND_PATTERNS:
         for (uint32_t i = 0; i < t->b; i++) {

@@ -96,7 +96,8 @@ enum relation {
 
 /* LIVE is a kind of its own, so that nothing takes the elements of a live list for all there are. */
 enum operand_kind {
-    OPERAND_NONE, OPERAND_CONSTANT, OPERAND_RANGE, OPERAND_LIST, OPERAND_FIELD, OPERAND_PATTERNS, OPERAND_LIVE
+    OPERAND_NONE, OPERAND_CONSTANT, OPERAND_RANGE, OPERAND_LIST, OPERAND_FIELD, OPERAND_PATTERNS, OPERAND_LIVE,
+    OPERAND_DETECTOR
 };
 
 struct test {
@@ -109,7 +110,8 @@ struct test {
     bool counted;         /* least/most occurrences (contains) or members (at least N of) */
     int64_t least, most;  /* most -1: open */
     uint8_t operand;      /* enum operand_kind */
-    uint32_t a, b;        /* CONSTANT a; RANGE constants a..b; LIST, LIVE a; FIELD field_ref a; PATTERNS [a, a + b) */
+    uint32_t a, b;        /* CONSTANT a; RANGE constants a..b; LIST, LIVE a; FIELD field_ref a; PATTERNS [a, a + b); DETECTOR
+                           * declaration a, at least b percent sure (0: any) */
     struct origin origin;
 };
 

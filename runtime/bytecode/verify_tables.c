@@ -161,7 +161,7 @@ bool verify_test_enums(const struct program *p, const struct vocabulary_rows *ro
     (void)rows;
     for (uint32_t i = 0; i < p->tests_count; i++) {
         const struct test *t = &p->tests[i];
-        if (t->quantifier > Q_NO || t->relation > REL_AFTER || t->operand > OPERAND_LIVE)
+        if (t->quantifier > Q_NO || t->relation > REL_AFTER || t->operand > OPERAND_DETECTOR)
             return fail(f, "tests", i);
     }
     return true;
@@ -179,7 +179,8 @@ enum {
     LIST = 1 << OPERAND_LIST,
     FIELD_ = 1 << OPERAND_FIELD,
     PATTERNS = 1 << OPERAND_PATTERNS,
-    LIVE = 1 << OPERAND_LIVE
+    LIVE = 1 << OPERAND_LIVE,
+    DETECTOR = 1 << OPERAND_DETECTOR
 };
 static const struct {
     unsigned types, operands;
@@ -189,7 +190,7 @@ static const struct {
     [REL_PRESENT] = {ALL_BUT_YESNO, NONE, false},
     [REL_EQUAL] = {ALL_BUT_YESNO, CONSTANT | LIST | FIELD_ | LIVE, false},
     [REL_LIKE] = {TEXTUAL | 1 << TYPE_DOMAIN, CONSTANT | LIST, true},
-    [REL_CONTAINS] = {TEXTUAL, CONSTANT | LIST, true},
+    [REL_CONTAINS] = {TEXTUAL, CONSTANT | LIST | DETECTOR, true},
     [REL_STARTS] = {TEXTUAL, CONSTANT | LIST, true},
     [REL_ENDS] = {TEXTUAL | 1 << TYPE_DOMAIN, CONSTANT | LIST, true},
     [REL_MATCHES] = {TEXTUAL, PATTERNS, true},
@@ -219,7 +220,7 @@ bool verify_test_operands(const struct program *p, const struct vocabulary_rows 
     (void)rows;
     for (uint32_t i = 0; i < p->tests_count; i++) {
         const struct test *t = &p->tests[i];
-        if (t->relation > REL_AFTER || t->operand > OPERAND_LIVE) continue;
+        if (t->relation > REL_AFTER || t->operand > OPERAND_DETECTOR) continue;
         if (!(relations[t->relation].operands & 1u << t->operand)) return fail(f, "tests", i);
     }
     return true;
@@ -237,6 +238,7 @@ bool verify_test_indexes(const struct program *p, const struct vocabulary_rows *
         case OPERAND_LIST: good = t->a < p->lists_count && !p->lists[t->a].table.n; break;
         case OPERAND_LIVE: good = t->a < p->lists_count && p->lists[t->a].table.n; break;
         case OPERAND_FIELD: good = t->a < p->field_refs_count; break;
+        case OPERAND_DETECTOR: good = t->a < p->declarations_count && t->b <= 100; break;
         case OPERAND_PATTERNS: good = t->b && t->a < p->patterns_count && t->b <= p->patterns_count - t->a; break;
         default: break;
         }
@@ -255,6 +257,10 @@ bool verify_test_types(const struct program *p, const struct vocabulary_rows *ro
             relations[t->relation].text ? TYPE_TEXT : vocabulary_part_type(row, p->field_refs[t->field].part);
         bool good = true;
         switch (t->operand) {
+        case OPERAND_DETECTOR:
+            if (t->a < p->declarations_count && p->declarations[t->a].declaration < rows->declaration_count)
+                good = vocabulary_is_detector(&rows->declarations[p->declarations[t->a].declaration]);
+            break;
         case OPERAND_RANGE:
             if (t->b < p->constants_count) good = p->constants[t->b].type == want;
             /* fall through */

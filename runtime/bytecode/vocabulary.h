@@ -89,6 +89,8 @@ struct vocabulary_rows {
 /* The type of a part of a field: the row's own for PART_WHOLE.  stdlib/parts.def says the same. */
 enum value_type vocabulary_part_type(const struct field_row *row, uint8_t part);
 
+/* Whether its declarations are what `contains NAME` finds, and no part of the configuration. */
+bool vocabulary_is_detector(const struct declaration_row *row);
 /* "least most" of a TYPE_NUMBER parameter; without: from 0. */
 void vocabulary_range(const char *words, int64_t *least, int64_t *most);
 

@@ -7,12 +7,6 @@
 #include "mail/settings.h"
 #include "relay/relay.h"
 
-/* STR for static tables. */
-#define STR_INIT(literal)                                                                                              \
-    {                                                                                                                  \
-        literal, sizeof(literal) - 1                                                                                   \
-    }
-
 struct generation;
 struct receive;
 struct queue;

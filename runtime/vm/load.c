@@ -4,6 +4,7 @@
 
 #include "mail/fold.h"
 #include "mail/like.h"
+#include "vm/detect.h"
 #include "vm/index.h"
 #include "vm/ready.h"
 
@@ -185,6 +186,7 @@ static bool load_test(struct vm_program *r, uint32_t index, struct err *e)
         t->constants = p->constants + p->lists[t->test->a].first;
         t->constant_count = p->lists[t->test->a].count;
         break;
+    case OPERAND_DETECTOR: return (t->detector = detect_load(r, t->test->a, e)) != NULL;
     case OPERAND_LIVE: t->live = live_ordinal(r, t->test->a); break;
     case OPERAND_FIELD: t->right = &r->refs[t->test->a]; break;
     case OPERAND_PATTERNS: return load_patterns(r, t, e);
@@ -250,6 +252,7 @@ struct vm_program *vm_load(const struct program *p, const struct vocabulary *v, 
     r->matcher = pattern_matcher_create();
     r->tests = ARENA_ARRAY(r->arena, struct ready_test, p->tests_count);
     r->actions = ARENA_ARRAY(r->arena, struct ready_action, p->actions_count);
+    r->detectors = ARENA_ARRAY(r->arena, struct ready_detector *, p->declarations_count);
     load_live_lists(r);
     bool good = load_refs(r, e);
     for (uint32_t i = 0; i < p->tests_count && good; i++) good = load_test(r, i, e);
@@ -270,6 +273,8 @@ void vm_program_free(struct vm_program **p)
         for (uint32_t k = 0; k < r->tests[i].pattern_count; k++)
             if (r->tests[i].patterns[k]) pattern_free(&r->tests[i].patterns[k]);
     }
+    for (uint32_t i = 0; r->detectors && i < r->program->declarations_count; i++)
+        if (r->detectors[i] && r->detectors[i]->pattern) pattern_free(&r->detectors[i]->pattern);
     pattern_matcher_free(&r->matcher);
     arena_free(&r->arena);
     free(r);

@@ -27,6 +27,16 @@ struct ready_slot {
 
 enum { TEST_READINGS_MAX = 2 };
 
+/* A declared detector: vm/detect. */
+struct ready_detector {
+    struct pattern *pattern;
+    struct str checksum; /* its name; empty without */
+    struct str *near;    /* folded */
+    uint32_t near_count;
+    uint32_t within;     /* characters */
+    uint8_t confidence, gives;
+};
+
 struct ready_test {
     const struct test *test;
     const struct ready_ref *left, *right; /* right: of OPERAND_FIELD, else NULL */
@@ -40,6 +50,7 @@ struct ready_test {
     bool hashed;
     struct pattern **patterns;
     const uint8_t *pattern_flags;
+    const struct ready_detector *detector; /* of OPERAND_DETECTOR, else NULL */
     uint32_t pattern_count;
     uint32_t live;   /* of OPERAND_LIVE: which of the live lists, else NO_INDEX */
     uint32_t shared; /* written in several places, answered once: which of those, else NO_INDEX */
@@ -67,6 +78,7 @@ struct vm_program {
     uint32_t slot_count;
     struct ready_ref *refs;       /* by field_ref */
     struct ready_test *tests;     /* by test */
+    struct ready_detector **detectors; /* by declaration; NULL: none that a test asks for */
     struct ready_action *actions; /* by action */
     struct pattern_matcher *matcher;
     struct index *index; /* vm/index; NULL: every rule is tried */

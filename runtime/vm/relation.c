@@ -7,6 +7,7 @@
 #include "mail/domain.h"
 #include "mail/fold.h"
 #include "mail/like.h"
+#include "vm/detect.h"
 #include "mail/live_list.h"
 
 /* --- texts of a view ---------------------------------------------------------------------------------------------- */
@@ -264,8 +265,8 @@ static enum answer_value relate_field(struct judgement *j, const struct ready_te
 
 /* --- patterns ----------------------------------------------------------------------------------------------------- */
 
-static enum pattern_answer match_text(struct judgement *j, const struct pattern *p, struct str text, bool *utf8,
-                                      struct relation_where *where)
+enum pattern_answer relation_search(struct judgement *j, const struct pattern *p, struct str text, size_t from,
+                                    bool *utf8, struct relation_where *where)
 {
     const struct vm_input *in = j->in;
     struct pattern_budget budget = {.clock = in->clock, .self = in->clock_self};
@@ -279,7 +280,7 @@ static enum pattern_answer match_text(struct judgement *j, const struct pattern 
     }
     struct pattern_subject subject = {text, *utf8};
     struct pattern_span span = {0, 0};
-    enum pattern_answer a = pattern_match(p, j->program->matcher, &subject, 0, &budget, &span);
+    enum pattern_answer a = pattern_match(p, j->program->matcher, &subject, from, &budget, &span);
     *utf8 = subject.checked;
     if (in->clock) j->spent += in->clock(in->clock_self) - began;
     if (a == PATTERN_YES) *where = (struct relation_where){span.from, span.to};
@@ -296,11 +297,11 @@ static enum answer_value match_view(struct judgement *j, const struct ready_test
         uint8_t bit = (uint8_t)(1u << r);
         struct str folded = view_reading(j, v, r), raw = view_written(j, v, r);
         bool utf8 = v->utf8_raw & bit;
-        enum pattern_answer a = match_text(j, t->patterns[pattern], raw, &utf8, where);
+        enum pattern_answer a = relation_search(j, t->patterns[pattern], raw, 0, &utf8, where);
         if (utf8) v->utf8_raw |= bit;
         if (a == PATTERN_NO && !(t->pattern_flags[pattern] & PATTERN_C) && !str_eq(folded, raw)) {
             utf8 = v->utf8_read & bit;
-            a = match_text(j, t->patterns[pattern], folded, &utf8, where);
+            a = relation_search(j, t->patterns[pattern], folded, 0, &utf8, where);
             if (utf8) v->utf8_read |= bit;
         }
         if (a == PATTERN_YES) return ANSWER_YES;
@@ -368,6 +369,7 @@ enum answer_value relation_holds(struct judgement *j, const struct ready_test *t
         enum answer_value a = match_patterns(j, t, v, where);
         return a == ANSWER_NO && is_partial(t, v) ? ANSWER_UNREADABLE : a;
     }
+    if (t->detector) return detect_holds(j, t, v, where);
     if (t->test->counted && t->test->operand == OPERAND_CONSTANT && t->test->relation == REL_CONTAINS &&
         t->needle_count)
         return counted_needle(j, t, v, where);

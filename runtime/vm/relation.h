@@ -18,6 +18,9 @@ enum answer_value relation_holds(struct judgement *j, const struct ready_test *t
                                  const struct relation_right *right, struct relation_where *where);
 /* The text a reading of a view gives, not folded. */
 struct str view_written(struct judgement *j, struct view *v, enum reading r);
+/* The first match at or after `from`, within the message's budget of time.  `utf8` as in struct pattern_subject. */
+enum pattern_answer relation_search(struct judgement *j, const struct pattern *p, struct str text, size_t from,
+                                    bool *utf8, struct relation_where *where);
 /* Whether a part of a view is there at all: a name, a domain. */
 bool relation_part_present(const struct ready_ref *ref, const struct view *v);
 

@@ -107,6 +107,15 @@ enum audit_role {
 typedef struct str template_filler(struct judgement *j, const struct rule *rule, struct str name,
                                    const struct edits *edits);
 
+/* How a declared detector is read: where in its row what stands, and which checksums there are. */
+struct detector_shape {
+    uint8_t pattern, checksum, confidence, near, within, gives; /* parameters of the row */
+    uint8_t confidence_default, gives_default;
+    uint16_t within_default;
+    /* Whether the checksum of that name holds for a match (folded text); false for a name there is not. */
+    bool (*checksum_holds)(struct str name, struct str match);
+};
+
 struct vocabulary {
     const struct vocabulary_rows *rows;
     field_getter *const *getters;    /* by field */
@@ -114,6 +123,7 @@ struct vocabulary {
     const uint8_t *audit_roles;      /* by action: enum audit_role */
     template_filler *fill;
     uint32_t mark_field; /* the field that reads marks: NO_INDEX without */
+    const struct detector_shape *detector;
 };
 
 #endif
