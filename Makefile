@@ -146,12 +146,15 @@ asan: ## every test, end to end ones too, under ASan and UBSan
 	@$(MAKE) -s -j2 VARIANT=asan all unit-tests
 	@tests/run.py build/asan $(UNIT_TESTS:$(B)/%=build/asan/%) $(ORACLE_TESTS) $(E2E_TESTS)
 
-# What `make test` does a little of, for longer: a share of MINUTES for each, from fixed seeds.
+# What `make test` does a little of, for longer: half of MINUTES for each, from fixed seeds.
+SEED ?= 1
+TORTURE_PAIRS ?= 1000000
 MINUTES ?= 30
-torture: ## long proofs, MINUTES in all: judging with the index against judging without, on a million random pairs
+torture: ## long proofs, MINUTES in all: judging beside the second evaluator, and with the index beside without, a million random pairs each
 	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
 	@$(MAKE) -s -j2 unit-tests
-	@timeout $$(( $(MINUTES) * 60 )) env SLUICE_INDEX_PAIRS=1000000 SLUICE_INDEX_SEED=1000000 $(B)/test/vm_index_test
+	@/usr/bin/python3 tests/oracle/evaluator_test.py $(B) --two --pairs $(TORTURE_PAIRS) --minutes $$(( $(MINUTES) / 2 )) --seed $(SEED)
+	@timeout $$(( $(MINUTES) * 30 )) env SLUICE_INDEX_PAIRS=1000000 SLUICE_INDEX_SEED=1000000 $(B)/test/vm_index_test
 
 FUZZ_SECONDS ?= 60
 fuzz: ## every fuzz target for FUZZ_SECONDS each, from its corpus, with a fixed seed

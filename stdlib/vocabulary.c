@@ -37,4 +37,5 @@ static const struct detector_shape detector = {
     .checksum_holds = checksum_holds,
 };
 
-const struct vocabulary stdlib_vocabulary = {&stdlib_rows, getters, appliers, audit_roles, template_fill, FIELD_MARKED, &detector};
+const struct vocabulary stdlib_vocabulary = {&stdlib_rows, getters, appliers, audit_roles, template_fill, FIELD_MARKED,
+                                             FIELD_RECIPIENT_COUNT, &detector};

@@ -101,8 +101,11 @@ const struct values *judgement_values(struct judgement *j, uint32_t slot, uint32
     struct slot *at = j->slots[slot];
     if (s->by_recipient) return member_values(j, s, at, recipient);
     if (!s->by_edits) edits = NULL;
-    for (struct slot_values *r = at->read; r; r = r->next)
-        if (r->edits == edits) return &r->values;
+    for (struct slot_values *r = at->read; r; r = r->next) {
+        if (r->edits != edits) continue;
+        if (s->field == j->program->vocabulary->count_field) get(j, s, 0, edits, &r->values); /* rules add recipients */
+        return &r->values;
+    }
     struct slot_values *new = ARENA_NEW(j->arena, struct slot_values);
     new->edits = edits;
     new->next = at->read;

@@ -66,7 +66,9 @@ static bool text_relation(const struct test *test, struct str text, struct str n
     if (needle.n == 0) return false; /* only a field on the right can be so: an absent value */
     size_t at;
     switch (test->relation) {
-    case REL_EQUAL: return str_eq(trimmed(text), trimmed(needle)) && found(where, 0, text.n);
+    case REL_EQUAL: /* blanks alone are no value either */
+        needle = trimmed(needle);
+        return needle.n && str_eq(trimmed(text), needle) && found(where, 0, text.n);
     case REL_LIKE: return like_match(needle, trimmed(text)) && found(where, 0, text.n);
     case REL_STARTS: return str_starts(text, needle) && found(where, 0, needle.n);
     case REL_ENDS: return str_ends(text, needle) && found(where, text.n - needle.n, text.n);

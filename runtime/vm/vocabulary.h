@@ -122,7 +122,8 @@ struct vocabulary {
     action_applier *const *appliers; /* by action */
     const uint8_t *audit_roles;      /* by action: enum audit_role */
     template_filler *fill;
-    uint32_t mark_field; /* the field that reads marks: NO_INDEX without */
+    uint32_t mark_field;  /* the field that reads marks: NO_INDEX without */
+    uint32_t count_field; /* the field that counts recipients: NO_INDEX without */
     const struct detector_shape *detector;
 };
 

@@ -63,6 +63,22 @@ static void one_copy_a_plan(void **state)
     judged_free(&j);
 }
 
+/* `recipient_count` speaks of everyone so far, also when an earlier rule has asked already. */
+static void the_count_grows_with_those_added(void **state)
+{
+    (void)state;
+    struct judged j;
+    run(&j,
+        "rule \"a\" when recipient_count is 2 then copy to \"desk@other.example\"\n"
+        "rule \"b\" when recipient_count is 3 then add_header \"X-Three\" \"yes\"\n"
+        "rule \"c\" when recipient_count is 2 then add_header \"X-Two\" \"yes\"",
+        SECRET);
+    assert_int_equal(judged_hits(&j, "a"), HIT_APPLIED);
+    assert_int_equal(judged_hits(&j, "b"), HIT_APPLIED);
+    assert_int_equal(judged_hits(&j, "c"), 0);
+    judged_free(&j);
+}
+
 static void kept_mail_still_collects_protection(void **state)
 {
     (void)state;
@@ -435,6 +451,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_rule_anyone_writes),
         cmocka_unit_test(one_copy_a_plan),
+        cmocka_unit_test(the_count_grows_with_those_added),
         cmocka_unit_test(kept_mail_still_collects_protection),
         cmocka_unit_test(redirects),
         cmocka_unit_test(copies_get_earlier_protection),

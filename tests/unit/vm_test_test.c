@@ -275,6 +275,8 @@ static void empty_is_absent(void **state)
         {"body is absent", 'T'},    {"from is absent", 'T'},        {"any to is not from", 'T'},
     };
     HOLD(rows, "Subject: \nTo: a@b.example\n\n", NULL);
+    static const struct row blanks[] = {{"header \"X-Empty\" is body", 'F'}, {"body is present", 'T'}};
+    HOLD(blanks, "X-Empty: \n\n \n", NULL); /* nothing on the left is not the same as blanks on the right */
 }
 
 int main(void)

@@ -1,0 +1,546 @@
+"""A second evaluator of the rule language, naive, from the tree of a rule set and the facts of a message as text.
+
+Written from the language's definition (sections 2 to 4); shares no code with the product.  One recipient at a time, one test
+at a time; nothing is clever.
+"""
+import functools
+import re
+
+from evaluator_tests import NOTHING, Field, Program, Values, one, over_lists, quantified
+from evaluator_words import A, E, F, T, U, Address, a_labels, both, domain_matches, either, negate
+
+# --- one message -----------------------------------------------------------------------------------------------------
+
+UNIQUE = {"subject": "Subject", "message_id": "Message-ID"}
+ADDRESSES = {"from": "From", "to": "To", "cc": "Cc", "reply_to": "Reply-To"}
+KEPT = ("quarantine", "hold")
+PEERS = {"encrypt": 1, "verified": 2, "dane": 3, "requiretls": 2}
+REPLY_MARK = re.compile(r"(?:re|fwd?|aw|wg|sv|vs|vb|vl|tr|rv|res|ref|antw|enc|odp|pd|rif|i|r|doorst)"
+                        r"(?:[\[(^][^: ]*)?:", re.I)
+
+
+class Member:
+    def __init__(self, text, added=False, at=-1):
+        self.text, self.address, self.added, self.at = text, Address(text), added, at
+        self.state, self.disposition, self.again, self.copied = "play", "deliver", False, False
+        self.peer = self.floor = 0
+        self.onward = False
+        self.marks, self.shadow = set(), set()
+        self.edits = ()
+        self.rule = self.tls_rule = self.reason = self.connector = ""
+        self.rule_index, self.reply, self.target = None, None, None
+
+    def raise_to(self, peer, onward, floor, rule):
+        was = (self.peer, self.onward, self.floor)
+        self.peer, self.onward, self.floor = max(self.peer, peer), self.onward or onward, max(self.floor, floor)
+        if was != (self.peer, self.onward, self.floor):
+            self.tls_rule = rule
+
+
+class Deferred(Exception):
+    pass
+
+
+class Context:
+    """One message before one program."""
+
+    def __init__(self, program, message, told):
+        self.program, self.message = program, message
+        self.facts, self.headers = told["facts"], told["headers"]
+        self.members = [Member(a) for a in message["to"]]
+        self.named = len(self.members)
+        self.original = self.audit = False
+        self.hits, self.notes, self.trace, self.acted = {}, [], [], []
+        self.sender = Address(message["from"])
+        self.cache = {}
+        relay = (program.declared.get("relay") or [[]])[0]
+        self.internal = self.domains(program.setting(relay, "internal"))
+        self.partial_reject = program.setting(relay, "partial_reject")
+        self.partners = [d for c in program.declared.get("connector", []) if program.setting(c, "tls") == "verified"
+                         for d in self.domains(program.setting(c, "domains"))]
+
+    def domains(self, name):
+        return [a_labels(v["value"]) for v in self.program.elements(name)] if name else []
+
+    # --- facts
+    def is_inside(self, domain):
+        return any(domain_matches(d, domain) for d in self.internal)
+
+    def sender_is_inside(self):
+        ours = self.message["trusted"] or self.message["user"]
+        return bool(ours) and self.is_inside(self.sender.domain)
+
+    def values(self, field, who):
+        key = (field.name, field.text, None if self.original else who.edits)
+        if field.of_recipient or field.name == "recipient_count":
+            return self.read(field, who)
+        if key not in self.cache:
+            self.cache[key] = self.read(field, who)
+        return self.cache[key]
+
+    def read(self, field, who):
+        name = field.name
+        if name == "sender":
+            return one(address=self.sender, text=self.message["from"]) if self.message["from"] else NOTHING
+        if name == "recipient":
+            return one(address=who.address, text=who.text)
+        if name == "sender.scope":
+            return one(text="inside" if self.sender_is_inside() else "outside")
+        if name == "recipient.scope":
+            domain = who.address.domain
+            partner = any(domain_matches(d, domain) for d in self.partners)
+            return one(text="inside" if self.is_inside(domain) else "partner" if partner else "outside")
+        if name == "direction":
+            a, b = self.sender_is_inside(), self.is_inside(who.address.domain)
+            return one(text={(1, 1): "internal", (1, 0): "outbound", (0, 1): "inbound", (0, 0): "relay"}[a, b])
+        if name == "marked":
+            return one(number=int(field.text in (who.shadow if self.audit else who.marks)))
+        if name == "recipient_count":
+            return one(number=len(self.members))
+        if name in UNIQUE:
+            all_views = [v for e in self.instances(UNIQUE[name], who) for v in e]
+            seen = any(v["text"] or v.get("partial") for v in all_views)
+            return Values([[all_views]]) if seen else NOTHING
+        if name == "header":
+            return Values([self.instances(field.text, who)])
+        if name in ADDRESSES and not self.original and any(k in (ADDRESSES[name], None) for _, k, _ in who.edits):
+            return self.edited_addresses(ADDRESSES[name], who, self.as_told(field))
+        return self.as_told(field)
+
+    def as_told(self, field):
+        told = self.facts[field.name]
+        lists = [[] for _ in range(told["lists"])]
+        for e in told["elements"]:
+            views_ = e["views"]
+            if field.row["type"] == "address":
+                views_ = [dict(v, address=Address(v["text"], v["name"])) for v in views_]
+            lists[e["list"]].append(views_)
+        return Values(lists, told.get("trouble"))
+
+    # --- what earlier rules changed
+    def instances(self, name, who):
+        """The header's fields of that name, each a list of views, in the order of the copy."""
+        return [e for e, _ in self.fields(name, () if self.original else who.edits)]
+
+    def fields(self, name, edits):
+        key = next((k for k in self.headers if k.lower() == name.lower()), None)
+        if key is None:
+            raise KeyError(f"the driver was not asked for header {name}")
+        old, new = [(e, "old") for e in self.headers[key]], []
+        for kind, header, value in edits:
+            if header.lower() != name.lower():
+                continue
+            if kind == "add_header":
+                new.append(([{"text": value.strip(" \t")}], "new"))
+            elif kind in ("set_header", "remove_header"):
+                if kind == "set_header":
+                    made = ([{"text": value.strip(" \t")}], "new")
+                    if new:
+                        new[0] = made
+                    elif old:
+                        old[0] = made
+                    else:
+                        new.append(made)
+                    first_new = bool(new)
+                    new, old = new[:1], [] if first_new else old[:1]
+                else:
+                    old, new = [], []
+            else:
+                old, new = self.prepend(old, new, value)
+        return new + old
+
+    @staticmethod
+    def prepend(old, new, value):
+        """Before the first subject; nothing when it begins so already, behind Re: and the like too."""
+        first = (new + old)[:1]
+        if not first:
+            return old, [([{"text": value.strip(" \t")}], "new")]
+        element, origin = first[0]
+        seen, rest = element[0]["text"], element[0]["text"].strip()
+        while REPLY_MARK.match(rest):
+            rest = REPLY_MARK.sub("", rest, count=1).strip()
+        wanted = value.strip().lower()
+        if seen.lower().startswith(wanted) or rest.lower().startswith(wanted):
+            return old, new
+        made = ([dict(v, text=(value + v["text"]).strip(" \t")) for v in element], origin)
+        return (old, [made] + new[1:]) if new else ([made] + old[1:], new)
+
+    def edited_addresses(self, name, who, told):
+        lists = list(told.lists) if self.headers[name] else []
+        fresh = []
+        for kind, header, value in who.edits:
+            if header is None or header.lower() != name.lower():
+                continue
+            made = [[{"text": value, "address": Address(value)}]]
+            if kind == "add_header":
+                fresh.append(made)
+            elif kind == "set_header":
+                lists, fresh = [], [made]
+            else:
+                lists, fresh = [], []
+        return Values(fresh + lists or [[]])
+
+    # --- the clock
+    def span(self, v):
+        """A literal as the numbers that are equal to it: a date is its whole day or minute."""
+        if v["kind"] != "date":
+            return v["value"], v["value"]
+        low = v["value"] - (0 if v["utc"] else self.message["offset"])
+        return low, low + (86399 if v["day"] else 59)
+
+    # --- conditions
+    def condition(self, c, who, inside=None):
+        kind = c["kind"]
+        if kind == "always":
+            return T
+        if kind == "and":
+            return both(self.condition(c["left"], who, inside), self.condition(c["right"], who, inside))
+        if kind == "or":
+            return either(self.condition(c["left"], who, inside), self.condition(c["right"], who, inside))
+        if kind == "not":
+            return negate(self.condition(c["inner"], who, inside))
+        if kind == "where":
+            return self.where(c, who)
+        fields = c["fields"]
+        if not c.get("verb") and not inside and fields[0]["name"] in self.program.defines:
+            return self.condition(self.program.defines[fields[0]["name"]], who)
+        answers = [self.test(f, c.get("verb"), who, inside) for f in fields]
+        return functools.reduce(both if c.get("connective") == "and" else either, answers)
+
+    def test(self, field, verb, who, inside):
+        if not inside:
+            return self.program.test(field, verb).answer(self, who)
+        name, element, recipient = inside
+        t = self.program.test(field, verb, name)
+        if recipient:
+            values = self.values(t.field, recipient)
+            element = values.lists[0][0] if values.n else []
+        return t.element(self, element, None)
+
+    def where(self, c, who):
+        if c["name"] == "recipient":
+            answers = [self.condition(c["inner"], who, ("recipient", None, m)) for m in self.members]
+            return quantified(c["quantifier"], answers)
+        values = self.values(Field(self.program.rows, c["name"]), who)
+        return over_lists(c["quantifier"], values, lambda e: self.condition(c["inner"], who, (c["name"], e, None)))
+
+    def whole(self, rule, who):
+        x = self.condition(rule.when, who)
+        for c in rule.unless:
+            x = both(x, negate(self.condition(c, who)))
+        return x
+
+    # --- rules
+    def applies_now(self, rule):
+        now, o = self.message["now"], rule.options
+        if o["mode"] == "off":
+            return 1
+        if o["effective"] and now < self.span(o["effective"])[0]:
+            return 2
+        if o["expires"] and now >= self.span(o["expires"])[0]:
+            return 3
+        return 0
+
+    def run(self):
+        try:
+            for i, rule in enumerate(self.program.rules):
+                self.rule(i, rule)
+            self.second()
+        except Deferred as d:
+            return self.deferred(d)
+        return self.finish()
+
+    def hit(self, rule, bit):
+        self.hits[rule.name] = self.hits.get(rule.name, 0) | bit
+
+    def rule(self, i, rule):
+        state = self.applies_now(rule)
+        self.audit = rule.audit
+        playing = [m for m in self.members if m.state == "play" and m.at < i]
+        kept = [m for m in self.members if m.state == "final" and m.disposition in KEPT]
+        if state == 0 and not playing + kept:
+            state = 4
+        if state:
+            self.trace.append([i, state, 0, ""])
+            return
+        answers = {m: self.whole(rule, m) for m in self.members if m in playing or m in kept}
+        self.trace.append([i, 0, 0, "".join(answers.get(m, "-") for m in self.members)])
+        if any(x in (A, U, E) for x in answers.values()):
+            self.hit(rule, 8)
+        unavailable = any(answers[m] == E for m in playing)
+        if unavailable and not rule.audit and rule.options["on_error"] == "defer":
+            self.hit(rule, 4)
+            raise Deferred(rule, [451, 4003000, None])
+        plan = []
+        for m, x in answers.items():
+            manner = self.manner(rule, x)
+            if m in kept and manner:
+                manner = "protect"
+            plan.append((m, manner))
+        plan = [(m, manner) for m, manner in plan if manner]
+        (self.record if rule.audit else self.enforce)(i, rule, plan)
+
+    @staticmethod
+    def manner(rule, x):
+        if x == T:
+            return "all"
+        if x == A:
+            return "strict"
+        if x == U:
+            return {"apply": "all", "skip": None, "hold": "hold", "protect": "protect"}[rule.options["on_unreadable"]]
+        if x == E and not rule.audit and rule.options["on_error"] == "apply":
+            return "all"
+        return None
+
+    def counts(self, action, manner):
+        guard = self.program.rows["action " + action["name"]]["guard"]
+        return manner == "all" or guard == "protects" or (manner == "strict" and guard != "relaxes")
+
+    def enforce(self, i, rule, plan):
+        endings, wanted, acted = {}, [], False
+        for action in rule.then:
+            who = [m for m, manner in plan if self.counts(action, manner)]
+            if who:
+                acted = True
+                self.acted += [[i, action["name"], self.members.index(m), 0] for m in who]
+                self.act(i, rule, action, who, endings, wanted)
+        for m, manner in plan:
+            if manner == "hold":
+                acted = True
+                endings.setdefault(m, {"disposition": "hold", "reason": "content that could not be read"})
+        if acted:
+            self.hit(rule, 1)
+        self.rule_over(i, rule, endings, wanted)
+
+    def record(self, i, rule, plan):
+        tells = rule.options["mode"] == "audit_and_notify"
+        for action in rule.then:
+            who = [m for m, manner in plan if self.counts(action, manner)]
+            if not who:
+                continue
+            self.hit(rule, 16)
+            done = action["name"] == "log" and tells
+            self.acted += [[i, action["name"], self.members.index(m), 0 if done else 1] for m in who]
+            if action["name"] == "mark":
+                for m in who:
+                    m.shadow.add(action["arguments"][-1]["value"])
+            elif done:
+                self.act(i, rule, action, who, {}, [])
+            else:
+                self.note("audit", rule, who, None)
+        held = [m for m, manner in plan if manner == "hold"]
+        if held:
+            self.hit(rule, 16)
+            self.note("audit", rule, held, None)
+
+    def note(self, kind, rule, who, text):
+        self.notes += [[kind, rule.name, m.text, text, len(self.members)] for m in who]
+
+    # --- actions
+    @staticmethod
+    def arguments(action, positional, named=()):
+        out, rest = {}, list(positional)
+        args = list(action["arguments"])
+        while args:
+            a = args.pop(0)
+            if a["kind"] == "name" and a["value"] in set(named) | set(positional) and args:
+                out[a["value"]] = args.pop(0)
+                if a["value"] in rest:
+                    rest.remove(a["value"])
+            else:
+                out[rest.pop(0)] = a
+        return out
+
+    def fill(self, rule, text, who):
+        def value(m):
+            if m[0] == "{{":
+                return "{"
+            if m[1] == "rule":
+                return rule.name
+            if m[1] == "sender":
+                return self.message["from"] or "<>"
+            return next((e[0]["text"] for e in self.instances("Subject", who)), "") if m[1] == "subject" else m[0]
+        return re.sub(r"\{\{|\{([^}]*)\}", value, text)
+
+    def act(self, i, rule, action, who, endings, wanted):
+        name = action["name"]
+        if name == "require_tls":
+            a = self.arguments(action, ["level"], ["min"])
+            level = a["level"]["value"] if "level" in a else "encrypt"
+            floor = {None: 0, "1.2": 1, "1.3": 2}[a["min"]["value"] if "min" in a else None]
+            for m in who:
+                m.raise_to(PEERS[level], level == "requiretls", floor, rule.name)
+        elif name in ("reject", "defer"):
+            a = self.arguments(action, ["text"], ["status", "code"])
+            major = 5 if name == "reject" else 4
+            code = a["code"]["value"] if "code" in a else 550 if name == "reject" else 451
+            status = [int(x) for x in a["status"]["value"].split(".")] if "status" in a else [major, 7, 1]
+            for m in who:
+                if m in endings:
+                    continue
+                text = self.fill(rule, a["text"]["value"], m)
+                reply = [code, status[0] * 1000000 + status[1] * 1000 + status[2], text]
+                if name == "defer":
+                    self.hit(rule, 4)
+                    self.defer_with = getattr(self, "defer_with", None) or Deferred(rule, reply)
+                    endings[m] = {"defer": True}
+                else:
+                    endings[m] = {"disposition": "reject", "reply": reply}
+        elif name in ("drop", "quarantine", "hold"):
+            a = self.arguments(action, [], ["reason"])
+            for m in who:
+                reason = self.fill(rule, a["reason"]["value"], m) if "reason" in a else ""
+                endings.setdefault(m, {"disposition": name, "reason": reason})
+        elif name in ("redirect", "copy"):
+            to = self.arguments(action, ["to"])["to"]["value"]
+            for m in who:
+                if name == "redirect" and Address(to).whole == m.address.whole:
+                    continue
+                wanted.append((self.members.index(m), len(wanted), to, m, name == "redirect"))
+                if name == "redirect":
+                    endings.setdefault(m, {"disposition": "redirect", "target": Address(to).whole})
+        elif name == "route_via":
+            for m in who:
+                m.connector = self.arguments(action, ["connector"])["connector"]["value"]
+        elif name in ("add_header", "set_header"):
+            a = self.arguments(action, ["name", "value"])
+            for m in list(who):
+                m.edits += ((name, a["name"]["value"], self.fill(rule, a["value"]["value"], m)),)
+        elif name == "remove_header":
+            a = self.arguments(action, ["name"])
+            for m in who:
+                m.edits += ((name, a["name"]["value"], ""),)
+        elif name == "prepend_subject":
+            a = self.arguments(action, ["text"])
+            for m in list(who):
+                m.edits += ((name, "Subject", self.fill(rule, a["text"]["value"], m)),)
+        elif name == "log":
+            a = self.arguments(action, ["text"])
+            for m in who:
+                self.note("log", rule, [m], self.fill(rule, a["text"]["value"], m))
+        elif name == "mark":
+            for m in who:
+                m.marks.add(self.arguments(action, ["mark"])["mark"]["value"])
+                m.shadow.add(self.arguments(action, ["mark"])["mark"]["value"])
+        elif name == "stop":
+            for m in who:
+                endings.setdefault(m, {"stop": True})
+        else:
+            raise KeyError(f"no action {name} here")
+
+    def rule_over(self, i, rule, endings, wanted):
+        if getattr(self, "defer_with", None):
+            raise self.defer_with
+        for m, e in endings.items():
+            m.state = "stopped" if e.get("stop") else "final"
+            if e.get("stop"):
+                continue
+            m.disposition, m.rule, m.rule_index = e["disposition"], rule.name, i
+            m.reason, m.reply, m.target = e.get("reason", ""), e.get("reply"), e.get("target")
+        groups = {}
+        for _, _, to, m, redirect in sorted(wanted, key=lambda w: w[:2]):
+            groups.setdefault(Address(to).whole, []).append((to, m, redirect))
+        for whole, asked in groups.items():
+            there = next((m for m in self.members if m.address.whole == whole), None)
+            x = there
+            if not there:
+                local, _, domain = asked[0][0].rpartition("@")
+                x = Member(f"{local}@{a_labels(domain)}", True, i)     # delivered to as written; a domain is its A-labels
+                origin = asked[0][1]
+                x.edits, x.marks, x.shadow = origin.edits, set(origin.marks), set(origin.shadow)
+                self.members.append(x)
+            for _, m, redirect in asked:
+                x.raise_to(m.peer, m.onward, m.floor, m.tls_rule)
+                x.copied = x.copied or not redirect or (m.added and m.copied)
+            if there and x.state == "final" and x.disposition == "redirect":
+                x.state, x.disposition, x.rule, x.target, x.at, x.again = "play", "deliver", "", None, i, True
+
+    def second(self):
+        """Of the rules up to the one that added them, added recipients get what protects, by the content as received."""
+        self.audit, self.original = False, True
+        if not any(m.added or m.again for m in self.members):
+            self.original = False
+            return
+        for i, rule in enumerate(self.program.rules):
+            who = [m for m in self.members if (m.added or m.again) and m.at >= i]
+            if rule.audit or self.applies_now(rule) or not who:
+                continue
+            answers = {m: self.whole(rule, m) for m in who}
+            self.trace.append([i, 0, 1, "".join(answers.get(m, "-") for m in self.members)])
+            for action in rule.then:
+                hit = [m for m in who if answers[m] != F]
+                if action["name"] == "require_tls" and hit:
+                    self.hit(rule, 1)
+                    self.acted += [[i, action["name"], self.members.index(m), 0] for m in hit]
+                    self.act(i, rule, action, hit, {}, [])
+        self.original = False
+
+    # --- one reply serves all
+    def deferred(self, d):
+        rule, reply = d.args
+        hits = {k: v & ~1 for k, v in self.hits.items()}
+        return {"answer": "defer", "rule": rule.name, "reply": reply, "recipients": [], "notes": [],
+                "hits": {k: v for k, v in hits.items() if v}}
+
+    def end_of(self, m):
+        while m.disposition == "redirect":
+            m = next(x for x in self.members if x.address.whole == m.target)
+        return m
+
+    def finish(self):
+        for m, end in [(m, self.end_of(m)) for m in self.members]:
+            if m is not end and end.disposition in ("reject", "drop"):
+                m.fate = end
+        for m in self.members:
+            end = getattr(m, "fate", None)
+            if end:
+                m.disposition, m.rule, m.rule_index, m.reply = end.disposition, end.rule, end.rule_index, end.reply
+        named = self.members[:self.named]
+        refused = [m for m in named if m.disposition == "reject"]
+        for m in refused:
+            rule = self.program.rules[m.rule_index]
+            self.hit(rule, 2)
+        out = {"answer": "accept"}
+        if refused:
+            first = min(refused, key=lambda m: m.rule_index)
+            ours = self.message["trusted"] or self.message["user"]
+            policy = self.partial_reject or ("dsn" if ours else "whole")
+            if len(refused) == len(named):
+                out = {"answer": "reject", "rule": first.rule, "reply": first.reply}
+            elif policy == "drop":
+                for m in refused:
+                    m.disposition = "drop"
+            elif policy == "whole":
+                names = ", ".join(m.text for m in refused)
+                out = {"answer": "reject", "rule": first.rule,
+                       "reply": first.reply[:2] + [f"{first.reply[2]} (refused for {names})"]}
+                self.refuse_whole(first)
+        out["recipients"] = [self.recipient(m) for m in self.members]
+        out["hits"] = {k: v for k, v in self.hits.items() if v}
+        out["notes"] = self.notes
+        return out
+
+    def refuse_whole(self, first):
+        """Nobody the client named gets it, nor anybody in their place: only copies go on."""
+        def refuse(m):
+            m.disposition, m.rule, m.reply = "reject", first.rule, first.reply
+        for m in self.members:
+            if m.disposition != "reject" and not (m.added and m.copied):
+                refuse(m)
+        again = True
+        while again:
+            again = False
+            for m in self.members[self.named:]:
+                target = next((x for x in self.members if x.address.whole == m.target), None)
+                if m.disposition == "redirect" and target.disposition == "reject":
+                    refuse(m)
+                    again = True
+
+    def recipient(self, m):
+        end = self.end_of(m)
+        copy = {}
+        if end.disposition in ("deliver", "quarantine", "hold"):
+            copy = {h: [[v["text"] for v in e] for e, _ in self.fields(h, end.edits)] for h in self.headers}
+        return {"address": m.text, "added": m.added, "disposition": m.disposition, "peer": m.peer, "onward": m.onward,
+                "floor": m.floor, "connector": m.connector, "rule": m.rule, "tls_rule": m.tls_rule, "reason": m.reason,
+                "reply": m.reply if m.disposition == "reject" else None, "copy": copy}

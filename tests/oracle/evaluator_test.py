@@ -1,0 +1,229 @@
+#!/usr/bin/python3
+"""Random rule sets and messages: what compiler and machine make of them, beside the second evaluator (evaluator.py).
+
+    evaluator_test.py [BUILD] [--pairs N] [--seed S] [--only SET]
+
+A pair is a rule set and a message; each rule set meets several messages.  Set number K of a seed is made from (seed, K)
+alone: `--seed S --only K` replays it, and prints it.  The torture run is `make torture`.
+"""
+import argparse
+import collections
+import json
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+from evaluator import Context
+from evaluator_generate import HEADERS, WORDS, Generator, exotic, make_message
+from evaluator_tests import Program
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MESSAGES = 10      # to a rule set
+BATCH = 40         # rule sets to one run of the driver
+
+
+class Driver:
+    def __init__(self, build):
+        self.path = str(pathlib.Path(build) / "oracle/evaluator_driver")
+        self.tables = json.loads(self.run(b"TABLES\n")[0])
+
+    def run(self, data):
+        done = subprocess.run([self.path], input=data, stdout=subprocess.PIPE, check=True)
+        return done.stdout.splitlines()
+
+
+def written(rules, messages):
+    source = rules.encode()
+    data = [b"RULES %d\n%s" % (len(source), source)]
+    for m in messages:
+        data.append(b"MESSAGE %d\n%s" % (len(m["content"]), m["content"]))
+        lines = [f"FROM {m['from']}", f"IP {m['ip']}", f"HELO {m['helo']}", f"NOW {m['now']}", f"OFFSET {m['offset']}",
+                 f"LISTENER {m['listener']}"] + [f"TO {a}" for a in m["to"]] + [f"HEADER {h}" for h in HEADERS]
+        lines += [f"USER {m['user']}"] * bool(m["user"]) + [f"TLS {m['tls']}"] * bool(m["tls"]) + ["TRUSTED"] * m["trusted"]
+        data.append("".join(line + "\n" for line in lines + ["JUDGE"]).encode())
+    return b"".join(data)
+
+
+# --- comparing -------------------------------------------------------------------------------------------------------
+
+def squeezed(text):
+    return " ".join(text.split())
+
+
+def as_sent(text):
+    """A reply as SMTP can say it: ASCII, one line, a mark for what is not."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text)[:400]
+
+
+def recipients_differ(want, got, copies):
+    for w, g in zip(want, got):
+        for key in ("address", "added", "disposition", "peer", "onward", "floor", "connector", "rule", "tls_rule"):
+            if w[key] != g[key]:
+                return f"{w['address']}: {key} {w[key]!r}, not {g[key]!r}"
+        if squeezed(w["reason"]) != squeezed(g["reason"]):
+            return f"{w['address']}: reason {w['reason']!r}, not {g['reason']!r}"
+        if w["reply"] and w["reply"][:2] + [as_sent(w["reply"][2])] != g["reply"]:
+            return f"{w['address']}: reply {w['reply']!r}, not {g['reply']!r}"
+        for header, elements in w["copy"].items():
+            seen = sorted(sorted(squeezed(v["text"]) for v in e) for e in copies[g["copy"]][header])
+            if sorted(sorted(squeezed(v) for v in e) for e in elements) != seen:
+                return f"{w['address']}: {header} {elements!r}, not {seen!r}"
+    return None if len(want) == len(got) else f"{len(want)} recipients, not {len(got)}"
+
+
+def notes_differ(want, got):
+    """One note to everybody stands for a note each."""
+    expected, everybody = collections.defaultdict(list), {}
+    for kind, rule, recipient, text, n in want:
+        key = (kind, rule, squeezed(text) if text else None)
+        expected[key].append(recipient)
+        everybody[key] = n
+    seen = collections.defaultdict(list)
+    for kind, rule, recipient, text in got:
+        key = (kind, rule, None if kind == "audit" else squeezed(text))
+        if recipient:
+            seen[key].append(recipient)
+        else:
+            names = expected.get(key, [])
+            n = everybody.get(key, 0)
+            if len(names) < n:
+                return f"a note of {rule} for everybody: {text!r}"
+            seen[key] += names[:n] if len(set(names[:n])) == n else names
+    for key in expected.keys() | seen.keys():
+        if sorted(expected[key]) != sorted(seen[key]):
+            return f"notes {key}: {sorted(expected[key])}, not {sorted(seen[key])}"
+    return None
+
+
+def differ(context, want, told):
+    """The first difference in words, or None."""
+    got, names = told["verdict"], [m.text for m in context.members]
+    mine = [[i, s, second, answers] for i, s, second, answers in context.trace]
+    for w, g in zip(mine, told["rules"]):
+        if w != g:
+            what = "again for added ones, " if w[2] else ""
+            return f"rule {context.program.rules[w[0]].name}, {what}state {w[1]}: {w[3]}, not {g} ({names})"
+    if len(mine) != len(told["rules"]):
+        return f"{len(mine)} rules were judged, not {len(told['rules'])}"
+    if want["answer"] != got["answer"]:
+        return f"{want['answer']}, not {got['answer']}"
+    if want["answer"] != "accept":
+        if want["rule"] != got["rule"]:
+            return f"the reply is of {want['rule']}, not {got['rule']}"
+        reply = want["reply"]
+        if reply[:2] != got["reply"][:2] or (reply[2] is not None and as_sent(reply[2]) != got["reply"][2]):
+            return f"reply {reply!r}, not {got['reply']!r}"
+    if want["hits"] != got["hits"]:
+        return f"hits {want['hits']}, not {got['hits']}"
+    acted = None if sorted(context.acted) == sorted(told["actions"]) else \
+        f"actions {sorted(context.acted)}, not {sorted(told['actions'])}"
+    return acted or recipients_differ(want["recipients"], got["recipients"], got["copies"]) or \
+        notes_differ(want["notes"], got["notes"])
+
+
+# --- running ---------------------------------------------------------------------------------------------------------
+
+class Run:
+    def __init__(self, driver, seed):
+        self.driver, self.seed = driver, seed
+        self.generator = Generator(driver.tables)
+        self.rows = {f["name"]: f for f in driver.tables["fields"]}
+        self.rows.update(("action " + a["name"], a) for a in driver.tables["actions"])
+        self.pairs = self.refused = 0
+        self.differences = []
+        self.answers = collections.Counter()
+        self.verdicts = collections.Counter()
+
+    def make(self, number):
+        rnd = random.Random(f"{self.seed}/{number}")
+        self.generator.words = words = WORDS + [exotic(rnd) for _ in range(rnd.choice([0, 10]))]
+        return self.generator.rule_set(rnd), [make_message(rnd, words) for _ in range(MESSAGES)]
+
+    def batch(self, numbers):
+        cases = [self.make(n) for n in numbers]
+        answers = iter(self.driver.run(b"".join(written(*c) for c in cases)))
+        for number, (rules, messages) in zip(numbers, cases):
+            head = json.loads(next(answers))
+            told = [json.loads(next(answers)) for _ in messages]
+            if "error" in head:
+                self.refused += 1
+                self.refusal = head["error"]
+                continue
+            self.compare(number, rules, messages, head, told)
+
+    def compare(self, number, rules, messages, head, told):
+        program = Program(head["trees"], self.rows)
+        for k, (m, t) in enumerate(zip(messages, told)):
+            self.pairs += 1
+            if "error" in t:
+                self.differences.append((number, k, t["error"], rules, m))
+                continue
+            context = Context(program, m, t)
+            want = context.run()
+            for _, _, _, answers in context.trace:
+                self.answers.update(answers)
+            self.verdicts[want["answer"]] += 1
+            what = differ(context, want, t)
+            if what:
+                self.differences.append((number, k, what, rules, m))
+
+
+def report(run, seed):
+    for number, k, what, rules, m in run.differences[:int(os.environ.get("EVALUATOR_SHOW", "3"))]:
+        envelope = {name: value for name, value in m.items() if name != "content"}
+        print(f"# replay: tests/oracle/evaluator_test.py --seed {seed} --only {number}   (message {k})\n# {what}")
+        for line in rules.splitlines() + [str(envelope)] + m["content"].decode().splitlines():
+            print("#   " + line)
+    if run.refused:
+        print("# refused, for example:\n#   " + run.refusal.replace("\n", "\n#   "))
+    print("# not generated: " + (", ".join(run.generator.left_out) or "nothing"))
+    print("# answers: " + ", ".join(f"{n} {a}" for a, n in sorted(run.answers.items())) + "; verdicts: " +
+          ", ".join(f"{n} {v}" for v, n in sorted(run.verdicts.items())))
+
+
+def halves(args):
+    """Two processes, each with sets of its own."""
+    base = [sys.executable, __file__, str(args.build), "--seed", str(args.seed), "--minutes", str(args.minutes or 0)]
+    share = [base + ["--pairs", str(args.pairs // 2), "--from-set", str(first)] for first in (0, 10_000_000)]
+    running = [subprocess.Popen(command) for command in share]
+    return max(r.wait() for r in running)
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("build", nargs="?", default=os.environ.get("SLUICE_BUILD", ROOT / "build/release"))
+    options.add_argument("--pairs", type=int, default=20000)
+    options.add_argument("--minutes", type=float, default=0, help="stop after that long")
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--only", type=int, help="one rule set")
+    options.add_argument("--from-set", type=int, default=0)
+    options.add_argument("--two", action="store_true", help="in two processes")
+    args = options.parse_args()
+    if args.two:
+        return halves(args)
+    run, began, told = Run(Driver(args.build), args.seed), time.monotonic(), time.monotonic()
+    number = args.from_set
+    if args.only is not None:
+        print(run.make(args.only)[0])
+        run.batch([args.only])
+    while args.only is None and run.pairs < args.pairs and len(run.differences) < 1000:
+        run.batch(range(number, number + BATCH))
+        number += BATCH
+        if args.minutes and time.monotonic() - began > args.minutes * 60:
+            break
+        if time.monotonic() - told > 30:
+            told = time.monotonic()
+            print(f"# {run.pairs} pairs, {len(run.differences)} differences", flush=True)
+    report(run, args.seed)
+    bad = bool(run.differences) or run.pairs == 0 or run.refused * 50 > run.pairs // MESSAGES
+    print(f"{'not ok' if bad else 'ok'} 1 - {run.pairs} pairs, {len(run.differences)} differences, {run.refused} rule sets "
+          f"refused (seed {args.seed}, sets {args.from_set} to {number}, {time.monotonic() - began:.0f} s)")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
