@@ -148,8 +148,9 @@ struct ir *check_bare(struct compiler *c, const struct field_use *f, struct span
             diag_fix(c->d, d, "for example:", "%.*s is present", STR_ARG(name));
         return NULL;
     }
-    struct test t = {
-        .field = f->ref, .quantifier = (uint8_t)f->quantifier, .relation = REL_TRUE, .a = NO_INDEX, .b = NO_INDEX};
+    struct test t = {.field = f->ref, .relation = REL_TRUE, .a = NO_INDEX, .b = NO_INDEX};
+    bool one = f->in_where || f->row->of != FACT_ELEMENT;
+    t.quantifier = (uint8_t)(one || f->quantifier != Q_NONE ? f->quantifier : Q_ANY); /* a positive verb's reading */
     return test_ir(c, f, &t, at);
 }
 

@@ -14,6 +14,10 @@ from evaluator_words import A, E, F, T, U, Address, a_labels, both, domain_match
 UNIQUE = {"subject": "Subject", "message_id": "Message-ID"}
 ADDRESSES = {"from": "From", "to": "To", "cc": "Cc", "reply_to": "Reply-To"}
 KEPT = ("quarantine", "hold")
+SET_BY = {"importance": "Importance", "scl": "X-MS-Exchange-Organization-SCL", "classification": "X-Microsoft-Classification"}
+DAYS = ["thursday", "friday", "saturday", "sunday", "monday", "tuesday", "wednesday"]     # from 1970-01-01 on
+CLOCK = {"time": lambda local, now: {"number": local % 86400 // 60}, "date": lambda local, now: {"number": now},
+         "weekday": lambda local, now: {"text": DAYS[local // 86400 % 7]}}
 PEERS = {"encrypt": 1, "verified": 2, "dane": 3, "requiretls": 2}
 REPLY_MARK = re.compile(r"(?:re|fwd?|aw|wg|sv|vs|vb|vl|tr|rv|res|ref|antw|enc|odp|pd|rif|i|r|doorst)"
                         r"(?:[\[(^][^: ]*)?:", re.I)
@@ -23,7 +27,7 @@ class Member:
     def __init__(self, text, added=False, at=-1):
         self.text, self.address, self.added, self.at = text, Address(text), added, at
         self.state, self.disposition, self.again, self.copied = "play", "deliver", False, False
-        self.peer = self.floor = 0
+        self.peer = self.floor = self.not_before = 0
         self.onward = False
         self.marks, self.shadow = set(), set()
         self.edits = ()
@@ -97,6 +101,12 @@ class Context:
             return one(number=int(field.text in (who.shadow if self.audit else who.marks)))
         if name == "recipient_count":
             return one(number=len(self.members))
+        if name in CLOCK:
+            return one(**CLOCK[name](self.message["now"] + self.message["offset"], self.message["now"]))
+        if name in SET_BY and not self.original:
+            said = [v for kind, header, v in who.edits if kind == "set_header" and header == SET_BY[name]]
+            if said:
+                return one(number=int(said[-1])) if name == "scl" else one(text=said[-1])
         if name in UNIQUE:
             all_views = [v for e in self.instances(UNIQUE[name], who) for v in e]
             seen = any(v["text"] or v.get("partial") for v in all_views)
@@ -132,6 +142,10 @@ class Context:
                 continue
             if kind == "add_header":
                 new.append(([{"text": value.strip(" \t")}], "new"))
+            elif kind == "add_address":              # all instances in one, and this address behind them
+                shown = [e[0]["text"] for e, _ in new + old if e[0]["text"]]
+                made = ([{"text": ", ".join(shown + [value])}], "new")
+                old, new = ([], [made]) if new or not old else ([made], [])
             elif kind in ("set_header", "remove_header"):
                 if kind == "set_header":
                     made = ([{"text": value.strip(" \t")}], "new")
@@ -176,6 +190,8 @@ class Context:
                 fresh.append(made)
             elif kind == "set_header":
                 lists, fresh = [], [made]
+            elif kind == "add_address":
+                lists, fresh = [], [[e for x in fresh + lists for e in x] + made]
             else:
                 lists, fresh = [], []
         return Values(fresh + lists or [[]])
@@ -362,6 +378,25 @@ class Context:
             return next((e[0]["text"] for e in self.instances("Subject", who)), "") if m[1] == "subject" else m[0]
         return re.sub(r"\{\{|\{([^}]*)\}", value, text)
 
+    def target(self, asked, otherwise, who):
+        """Whom a rule names, or a field says (the first that is there), or whom the rule names otherwise."""
+        def delivered(text):                         # the local part as written; a domain is its A-labels
+            local, _, domain = text.rpartition("@")
+            return f"{local}@{a_labels(domain)}"
+        if asked["kind"] == "text":
+            return delivered(asked["value"])
+        field = Field(self.program.rows, asked["value"])
+        first = next((e for x in self.values(field, who).lists for e in x), None)
+        a = first[0]["address"] if first else None
+        if a and a.whole:
+            return a.whole if field.several else delivered(a.text)
+        return delivered(otherwise["value"]) if otherwise else None
+
+    def next_clock(self, minute):
+        local = self.message["now"] + self.message["offset"]
+        at = local - local % 86400 + minute * 60
+        return (at if at > local else at + 86400) - self.message["offset"]
+
     def act(self, i, rule, action, who, endings, wanted):
         name = action["name"]
         if name == "require_tls":
@@ -370,17 +405,17 @@ class Context:
             floor = {None: 0, "1.2": 1, "1.3": 2}[a["min"]["value"] if "min" in a else None]
             for m in who:
                 m.raise_to(PEERS[level], level == "requiretls", floor, rule.name)
-        elif name in ("reject", "defer"):
+        elif name in ("reject", "defer", "disconnect"):
             a = self.arguments(action, ["text"], ["status", "code"])
-            major = 5 if name == "reject" else 4
-            code = a["code"]["value"] if "code" in a else 550 if name == "reject" else 451
-            status = [int(x) for x in a["status"]["value"].split(".")] if "status" in a else [major, 7, 1]
+            usual, status = {"reject": (550, [5, 7, 1]), "defer": (451, [4, 7, 1]), "disconnect": (421, [4, 7, 0])}[name]
+            code = a["code"]["value"] if "code" in a else usual
+            status = [int(x) for x in a["status"]["value"].split(".")] if "status" in a else status
             for m in who:
                 if m in endings:
                     continue
-                text = self.fill(rule, a["text"]["value"], m)
+                text = self.fill(rule, a["text"]["value"], m) if "text" in a else "Closing the connection"
                 reply = [code, status[0] * 1000000 + status[1] * 1000 + status[2], text]
-                if name == "defer":
+                if name != "reject":
                     self.hit(rule, 4)
                     self.defer_with = getattr(self, "defer_with", None) or Deferred(rule, reply)
                     endings[m] = {"defer": True}
@@ -391,14 +426,33 @@ class Context:
             for m in who:
                 reason = self.fill(rule, a["reason"]["value"], m) if "reason" in a else ""
                 endings.setdefault(m, {"disposition": name, "reason": reason})
-        elif name in ("redirect", "copy"):
-            to = self.arguments(action, ["to"])["to"]["value"]
-            for m in who:
-                if name == "redirect" and Address(to).whole == m.address.whole:
+        elif name in ("redirect", "copy", "add_recipient"):
+            a = self.arguments(action, ["place", "address"] if name == "add_recipient" else ["to"], ["otherwise"])
+            asked = a.get("to") or a["address"]
+            targets = [(m, self.target(asked, a.get("otherwise"), m)) for m in who]
+            self.note("log", rule, [m for m, to in targets if not to], f"{name} left out: its to is absent")
+            place = {"to": "To", "cc": "Cc"}.get(a["place"]["value"]) if "place" in a else None
+            for m, to in targets:
+                if not to or (name == "redirect" and Address(to).whole == m.address.whole):
                     continue
+                if place:
+                    m.edits += (("add_address", place, to),)
                 wanted.append((self.members.index(m), len(wanted), to, m, name == "redirect"))
                 if name == "redirect":
                     endings.setdefault(m, {"disposition": "redirect", "target": Address(to).whole})
+        elif name == "deliver_after":
+            when = self.message["now"]
+            for x in action["arguments"]:
+                when = max(when, self.message["now"] + x["value"] if x["kind"] == "duration" else self.next_clock(x["value"]))
+            for m in who:
+                m.not_before = max(m.not_before, when)
+        elif name in ("set_importance", "set_scl", "set_classification"):
+            value = str(action["arguments"][-1]["value"])
+            said = {"set_importance": [("Importance", value), ("X-Priority", None), ("X-MSMail-Priority", None), ("Priority", None)],
+                    "set_scl": [("X-MS-Exchange-Organization-SCL", value)],
+                    "set_classification": [("X-Microsoft-Classified", "true"), ("X-Microsoft-Classification", value)]}[name]
+            for m in who:
+                m.edits += tuple(("set_header", h, v) if v else ("remove_header", h, "") for h, v in said)
         elif name == "route_via":
             for m in who:
                 m.connector = self.arguments(action, ["connector"])["connector"]["value"]
@@ -444,8 +498,7 @@ class Context:
             there = next((m for m in self.members if m.address.whole == whole), None)
             x = there
             if not there:
-                local, _, domain = asked[0][0].rpartition("@")
-                x = Member(f"{local}@{a_labels(domain)}", True, i)     # delivered to as written; a domain is its A-labels
+                x = Member(asked[0][0], True, i)
                 origin = asked[0][1]
                 x.edits, x.marks, x.shadow = origin.edits, set(origin.marks), set(origin.shadow)
                 self.members.append(x)
@@ -542,5 +595,5 @@ class Context:
         if end.disposition in ("deliver", "quarantine", "hold"):
             copy = {h: [[v["text"] for v in e] for e, _ in self.fields(h, end.edits)] for h in self.headers}
         return {"address": m.text, "added": m.added, "disposition": m.disposition, "peer": m.peer, "onward": m.onward,
-                "floor": m.floor, "connector": m.connector, "rule": m.rule, "tls_rule": m.tls_rule, "reason": m.reason,
+                "floor": m.floor, "not_before": m.not_before, "connector": m.connector, "rule": m.rule, "tls_rule": m.tls_rule, "reason": m.reason,
                 "reply": m.reply if m.disposition == "reject" else None, "copy": copy}

@@ -159,7 +159,7 @@ static struct js *facts_json(struct arena *a, const struct vm_input *in)
     canonical_address_of(a, in->envelope->reverse_path, &j.sender);
     for (uint32_t f = 0; f < vocabulary.rows->field_count; f++) {
         const struct field_row *row = &vocabulary.rows->fields[f];
-        if (row->of == FACT_RECIPIENT || row->text != FIELD_TEXT_NONE || !vocabulary.getters[f]) continue;
+        if (row->of == FACT_RECIPIENT || row->text != FIELD_TEXT_NONE || row->needs) continue;
         if (f == FIELD_RECIPIENT_COUNT || f == FIELD_SENDER_SCOPE) continue; /* the evaluator's own to find */
         struct values values = {0};
         vocabulary.getters[f](&j, &(struct field_ask){STR_NONE, 0, NULL}, &values);
@@ -229,6 +229,7 @@ static struct js *verdict_json(struct arena *a, const struct verdict *v, struct 
         js_put_bool(x, "onward", r->need.onward);
         js_put_num(x, "floor", r->need.floor);
         js_put_num(x, "copy", r->copy);
+        js_put_num(x, "not_before", r->not_before);
         js_put_str(x, "connector", r->connector);
         js_put_str(x, "rule", r->rule);
         js_put_str(x, "tls_rule", r->tls_rule);
@@ -307,6 +308,26 @@ static void take_line(struct arena *a, struct message_case *c, struct str line)
     else INVARIANT(!"a line of a message case is wrong");
 }
 
+/* The machine must decide the same without a trace, where it also has its index.  False after answering. */
+static bool agrees_untraced(const struct rule_set *s, struct arena *a, const struct message_case *c, struct js *traced)
+{
+    struct judge_answer out;
+    struct buf with = {0}, without = {0};
+    judge_message(s->judge, a, &c->request, c->content, &out, NULL);
+    if (out.kind != JUDGE_VERDICT) return answer_error(out.why), false;
+    struct js *plain = verdict_json(a, &out.verdict, c->content, &c->headers);
+    js_print(traced, &with);
+    js_print(plain, &without);
+    bool same = str_eq(buf_str(&with), buf_str(&without));
+    if (!same)
+        answer_error(arena_printf(a, "without a trace: %.*s, with one: %.*s", STR_ARG(buf_str(&without)),
+                                  STR_ARG(buf_str(&with))));
+    js_free(&plain);
+    buf_free(&with);
+    buf_free(&without);
+    return same;
+}
+
 static void judge_case(const struct rule_set *s, struct arena *a, struct message_case *c)
 {
     c->request.queue_id = STR("oracle");
@@ -327,12 +348,18 @@ static void judge_case(const struct rule_set *s, struct arena *a, struct message
                               .now = c->request.now,
                               .utc_offset = c->request.utc_offset,
                               .settings = &s->settings};
+        struct js *verdict = verdict_json(a, &out.verdict, c->content, &c->headers);
+        if (!agrees_untraced(s, a, c, verdict)) {
+            js_free(&verdict);
+            trace_free(&t);
+            return;
+        }
         struct js *o = js_object(), *headers = js_object();
         for (size_t i = 0; i < c->headers.n; i++)
             js_put(headers, arena_cstr(a, c->headers.v[i]), header_json(in.message, c->headers.v[i]));
         js_put(o, "facts", facts_json(a, &in));
         js_put(o, "headers", headers);
-        js_put(o, "verdict", verdict_json(a, &out.verdict, c->content, &c->headers));
+        js_put(o, "verdict", verdict);
         put_trace(o, s->program, &t);
         answer(&o);
     }
@@ -356,7 +383,7 @@ static void answer_tables(void)
     static const char *const types[] = {"text", "address", "domain", "number", "size", "duration",
                                         "date", "clock", "network", "word", "yesno", "name"};
     static const char *const facts[] = {"message", "recipient", "element"};
-    static const char *const texts[] = {"", "header", "mark"};
+    static const char *const texts[] = {"", "header", "mark", "name"};
     static const char *const guards[] = {"neither", "protects", "relaxes"};
     struct js *o = js_object(), *fields = js_array(), *actions = js_array();
     for (uint32_t i = 0; i < vocabulary.rows->field_count; i++) {
@@ -369,14 +396,14 @@ static void answer_tables(void)
         js_put_bool(x, "many", f->many);
         js_put_bool(x, "editable", f->editable);
         js_put_cstr(x, "words", f->words);
-        js_put_bool(x, "works", vocabulary.getters[i] != NULL);
+        js_put_bool(x, "works", f->needs == NULL);
         js_add(fields, x);
     }
     for (uint32_t i = 0; i < vocabulary.rows->action_count; i++) {
         struct js *x = js_object();
         js_put_cstr(x, "name", vocabulary.rows->actions[i].name);
         js_put_cstr(x, "guard", guards[vocabulary.rows->actions[i].guard]);
-        js_put_bool(x, "works", vocabulary.appliers[i] != NULL);
+        js_put_bool(x, "works", vocabulary.rows->actions[i].needs == NULL);
         js_add(actions, x);
     }
     js_put(o, "fields", fields);

@@ -20,10 +20,12 @@ BLANKS = [" ", "  ", "\t", "\u00a0", "\u3000", " "]
 DOMAINS = ["corp.example", "eu.corp.example", "partner.example", "mail.partner.example", "other.example", "b\u00fccher.example",
            "xn--bcher-kva.example", "stra\u00dfe.example", "strasse.example", "CORP.example"]
 LOCALS = ["ann", "Ann", "bob", "carl.x", "dora+tag", "j\u00f6rg", "jo\u0308rg", "postmaster"]
+ASCII_LOCALS = [x for x in LOCALS if x.isascii()]
 NAMES = ["", "", "Ann B", "Bob \"x\"", "J\u00f6rg", "secret plan", "\u6771\u4eac"]
 IPS = ["192.0.2.1", "192.0.2.77", "10.1.2.3", "2001:db8::7", "2001:db8:1::1", "198.51.100.9"]
 NETWORKS = ["192.0.2.0/24", "10.0.0.0/8", "192.0.2.1", "192.0.2.60-192.0.2.90", "2001:db8::/32", "2001:db8::7", "0.0.0.0/0"]
-HEADERS = ["X-A", "X-B", "X-Class", "Subject", "Message-ID", "From", "To", "Cc", "Reply-To"]
+HEADERS = ["X-A", "X-B", "X-Class", "Subject", "Message-ID", "From", "To", "Cc", "Reply-To", "Importance", "X-Priority",
+           "X-MS-Exchange-Organization-SCL", "X-Microsoft-Classified", "X-Microsoft-Classification"]
 MARKS = ["m1", "m2", "M1"]
 PATTERNS = ["secret", "s.cret", "^secret", "plan$", "\\\\bplan\\\\b", "\\\\d{2,}", "[a-c]+b", "caf(e|\u00e9)", "\u6771.", "st(ra|u)(ss|\u00df)e", "x-?ray",
             "\\\\w+ \\\\w+", "(?:a|b)\\\\.b", "e.?t\\\\b", "^\\\\S+$", "[^a-z ]", "ann@", "\\\\.example$"]
@@ -67,8 +69,8 @@ def header_text(rnd, text):
     return text.replace("\t", " ")
 
 
-def mailbox(rnd):
-    address = f"{rnd.choice(LOCALS)}@{rnd.choice(DOMAINS)}"
+def mailbox(rnd, locals_):
+    address = f"{rnd.choice(locals_)}@{rnd.choice(DOMAINS)}"
     name = rnd.choice(NAMES)
     if not name:
         return address
@@ -82,12 +84,12 @@ def address(rnd):
     return f"{rnd.choice(LOCALS)}@{rnd.choice(DOMAINS)}"
 
 
-def make_content(rnd, words):
+def make_content(rnd, words, locals_):
     lines = ["Received: from client.example by relay.example; Mon, 21 Sep 2026 12:00:00 +0000"]
     for name, most, weight in (("From", 2, 0.95), ("To", 2, 0.9), ("Cc", 1, 0.4), ("Reply-To", 1, 0.4)):
         n = 0 if rnd.random() > weight else most if rnd.random() < 0.12 else 1
         for _ in range(n):
-            lines.append(f"{name}: " + ", ".join(mailbox(rnd) for _ in range(rnd.choice([1, 1, 2, 3]))))
+            lines.append(f"{name}: " + ", ".join(mailbox(rnd, locals_) for _ in range(rnd.choice([1, 1, 2, 3]))))
     for name, weight in (("Subject", 0.9), ("Message-ID", 0.8)):
         n = 0 if rnd.random() > weight else 2 if rnd.random() < 0.15 else 1
         for _ in range(n):
@@ -98,6 +100,12 @@ def make_content(rnd, words):
                 lines.append("Subject: " + rnd.choice(["", start + header_text(rnd, rnd_text(rnd, words))] + [start + header_text(rnd, rnd_text(rnd, words))] * 8))
     if rnd.random() < 0.04:
         lines.append("Subject: =?x-nobody-knows?b?c2VjcmV0?= rest")
+    for name, values, weight in (("Importance", ["high", "Low", "odd"], 0.1), ("X-Priority", ["1 (Highest)", "5"], 0.1),
+                                 ("X-MS-Exchange-Organization-SCL", ["-1", "5", "x"], 0.1), ("Auto-Submitted", ["no", "auto-replied"], 0.1),
+                                 ("X-Microsoft-Classification", ["secret plan", "public"], 0.1), ("Precedence", ["bulk"], 0.1),
+                                 ("Date", ["Mon, 21 Sep 2026 12:00:00 +0000", "Tue, 22 Sep 2026 20:00:00 +0200", "x"], 0.7)):
+        for _ in range(2 if rnd.random() < 0.1 * weight else rnd.random() < weight):
+            lines.append(f"{name}: {rnd.choice(values)}")
     for name in ("X-A", "X-B", "X-Class"):
         for _ in range(rnd.choice([0, 0, 1, 1, 2])):
             lines.append(f"{name}: {header_text(rnd, rnd_text(rnd, words, 2))}")
@@ -117,13 +125,13 @@ def make_content(rnd, words):
     return ("\r\n".join(["MIME-Version: 1.0"] + lines) + "\r\n\r\n" + body + "\r\n").encode()
 
 
-def make_message(rnd, words):
+def make_message(rnd, words, plain=False):
     to = []
     for _ in range(rnd.choice([1, 1, 2, 2, 3, 4])):
         a = address(rnd)
         if a not in to:
             to.append(a)
-    return {"content": make_content(rnd, words), "from": rnd.choice([""] + [address(rnd)] * 9), "to": distinct(to),
+    return {"content": make_content(rnd, words, ASCII_LOCALS if plain else LOCALS), "from": rnd.choice([""] + [address(rnd)] * 9), "to": distinct(to),
             "ip": rnd.choice(IPS), "helo": rnd.choice(["client.example", "MAIL.Partner.example", "unavailable.example", "x"]),
             "user": rnd.choice(["", "", "ann"]), "tls": rnd.choice(["", "TLSv1.3"]), "trusted": rnd.random() < 0.4,
             "listener": "inbound", "now": NOW + rnd.randint(-200000, 200000), "offset": rnd.choice([0, 3600, 7200, -18000])}
@@ -146,16 +154,22 @@ class Generator:
 
     ADDRESS_PARTS = {"address": "address", "local": "text", "domain": "domain", "name": "text"}
     MODELLED = {"sender", "sender.scope", "recipient", "recipient.scope", "recipient_count", "direction", "marked", "header"}
+    # Fields that rules can change, by actions the evaluator carries out or by headers that no rule here touches.
+    EDITABLE = {"subject", "message_id", "from", "to", "cc", "reply_to", "header", "importance", "scl", "classification",
+                "date_sent", "sender_override", "is_auto_reply", "is_auto_forward", "is_bulk", "is_calendar", "is_voicemail",
+                "is_approval_request", "is_rights_protected"}
     ACTIONS = {"require_tls", "reject", "defer", "drop", "quarantine", "hold", "redirect", "copy", "route_via", "add_header",
-               "set_header", "remove_header", "prepend_subject", "log", "mark", "stop"}
+               "set_header", "remove_header", "prepend_subject", "log", "mark", "stop", "disconnect", "add_recipient",
+               "deliver_after", "set_importance", "set_scl", "set_classification"}
 
     def __init__(self, rows):
         self.rows, self.words = rows, WORDS
+        self.plain = False      # addresses of ASCII only: others cannot be written into a field beside encoded names
         self.left_out = []
         self.fields = []
         for f in rows["fields"]:
             known = f["name"] in self.MODELLED or (f["of"] != "recipient" and f["text"] == "")
-            editable = not f["editable"] or f["name"] in ("subject", "message_id", "from", "to", "cc", "reply_to", "header")
+            editable = not f["editable"] or f["name"] in self.EDITABLE
             if f["works"] and known and editable:
                 self.fields.append(f)
             else:
@@ -376,6 +390,7 @@ class Generator:
 
     def action(self, rnd, name):
         who = rnd.choice([quoted(address(rnd)), quoted(address(rnd)), quoted("archive@corp.example")])
+        target = rnd.choice([who] * 4 + [f"{f} otherwise {who}" for f in ("sender", "recipient")])
         if name == "require_tls":
             level = rnd.choice(["", " encrypt", " verified", " dane", " requiretls", " level verified"])
             return "require_tls" + level + rnd.choice(["", "", ' min "1.2"', ' min "1.3"'])
@@ -386,17 +401,31 @@ class Generator:
         if name in ("quarantine", "hold"):
             return name + rnd.choice(["", f" reason {self.value(rnd)}"])
         if name in ("redirect", "copy"):
-            return f"{name} to {who}"
+            return f"{name} to {target}"
+        if name == "add_recipient":
+            if not self.plain:
+                return f"add_recipient bcc {target}"
+            return f"add_recipient {rnd.choice(['to', 'cc'])} {quoted(rnd.choice(ASCII_LOCALS) + '@corp.example')}"
+        if name == "disconnect":
+            return "disconnect" + rnd.choice(["", f" {self.value(rnd, True)}"])
+        if name == "deliver_after":
+            return "deliver_after " + rnd.choice(["2 hours", "90 minutes", "18:00", "2 hours 06:30"])
+        if name == "set_importance":
+            return "set_importance " + rnd.choice(["low", "normal", "high"])
+        if name == "set_scl":
+            return f"set_scl {rnd.randint(-1, 9)}"
+        if name == "set_classification":
+            return f"set_classification {quoted(rnd.choice(['Confidential', 'public', 'secret plan']))}"
         if name == "route_via":
             return f"route_via {quoted(rnd.choice(['partner', 'other']))}"
         if name == "add_header":
             return f"add_header {quoted(rnd.choice(HEADERS[:3]))} {self.value(rnd)}"
         if name == "set_header":
             if rnd.random() < 0.3:
-                return f"set_header {quoted(rnd.choice(HEADERS[6:]))} {quoted(rnd.choice(['ann@corp.example', 'x@other.example']))}"
+                return f"set_header {quoted(rnd.choice(HEADERS[6:9]))} {quoted(rnd.choice(['ann@corp.example', 'x@other.example']))}"
             return f"set_header {quoted(rnd.choice(HEADERS[:4]))} {self.value(rnd)}"
         if name == "remove_header":
-            return f"remove_header {quoted(rnd.choice(HEADERS[:4] + HEADERS[6:]))}"
+            return f"remove_header {quoted(rnd.choice(HEADERS[:4] + HEADERS[6:9]))}"
         if name == "prepend_subject":
             return f"prepend_subject {quoted(rnd.choice(['[x] ', 'P ', 'secret ', '[{rule}] ']))}"
         if name == "log":
@@ -405,13 +434,13 @@ class Generator:
             return f"mark {quoted(rnd.choice(MARKS))}"
         return name
 
-    FINAL = ("reject", "defer", "drop", "quarantine", "hold", "redirect")
+    FINAL = ("reject", "defer", "drop", "quarantine", "hold", "redirect", "disconnect")
 
     def rule(self, rnd, number, defines):
         plain = [a for a in self.actions if a not in self.FINAL and a != "stop"]
         names = [rnd.choice(plain) for _ in range(rnd.randint(0, 3))]
         if not names or rnd.random() < 0.4:
-            weights = {"defer": 0.3}
+            weights = {"defer": 0.3, "disconnect": 0.1}
             final = rnd.choices(self.FINAL, [weights.get(x, 1) for x in self.FINAL])[0]
             names.insert(rnd.randint(0, len(names)), final)
         if rnd.random() < 0.08:
@@ -419,7 +448,8 @@ class Generator:
         actions, seen = [], set()
         for n in names:
             a = self.action(rnd, n)
-            key = a if n not in ("set_header", "route_via", "remove_header", "require_tls") else n
+            key = a if n not in ("set_header", "route_via", "remove_header", "require_tls", "deliver_after", "set_importance", "set_scl",
+                             "set_classification") else n
             if key not in seen:
                 seen.add(key)
                 actions.append(a)

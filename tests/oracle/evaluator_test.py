@@ -61,7 +61,7 @@ def as_sent(text):
 
 def recipients_differ(want, got, copies):
     for w, g in zip(want, got):
-        for key in ("address", "added", "disposition", "peer", "onward", "floor", "connector", "rule", "tls_rule"):
+        for key in ("address", "added", "disposition", "peer", "onward", "floor", "not_before", "connector", "rule", "tls_rule"):
             if w[key] != g[key]:
                 return f"{w['address']}: {key} {w[key]!r}, not {g[key]!r}"
         if squeezed(w["reason"]) != squeezed(g["reason"]):
@@ -141,7 +141,8 @@ class Run:
     def make(self, number):
         rnd = random.Random(f"{self.seed}/{number}")
         self.generator.words = words = WORDS + [exotic(rnd) for _ in range(rnd.choice([0, 10]))]
-        return self.generator.rule_set(rnd), [make_message(rnd, words) for _ in range(MESSAGES)]
+        self.generator.plain = plain = rnd.random() < 0.5
+        return self.generator.rule_set(rnd), [make_message(rnd, words, plain) for _ in range(MESSAGES)]
 
     def batch(self, numbers):
         cases = [self.make(n) for n in numbers]

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bytecode/program.h"
+#include "bytecode/verify.h"
 #include "compiler/words.h"
 #include "tests/support/compiled.h"
 
@@ -158,14 +159,19 @@ static void must_compile(const char *before, const char *example, const char *af
     snprintf(text, sizeof text, "%s%s%s", before, example, after);
     compiled_open(&c, str_of(text));
     if (!c.program) fail_msg("the example does not compile:\n%.*s", STR_ARG(compiled_diagnostics(&c)));
+    struct verify_failure f;
+    if (!program_verify(c.program, &words_rows, &f)) fail_msg("the verifier refuses the example:\n%s", text);
     compiled_close(&c);
 }
 
 static void every_example_compiles(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < words_rows.field_count; i++)
+    for (size_t i = 0; i < words_rows.field_count; i++) {
         must_compile("when ", words_rows.fields[i].example, " then stop");
+        if (words_rows.fields[i].type == TYPE_YESNO && words_rows.fields[i].text == FIELD_TEXT_NONE)
+            must_compile("when ", words_rows.fields[i].name, " then stop");
+    }
     for (size_t i = 0; i < words_rows.action_count; i++)
         must_compile("when always then ", words_rows.actions[i].example, "");
     for (size_t i = 0; i < OPTION_COUNT; i++)

@@ -6,6 +6,7 @@
 #include "bytecode/needs.h"
 #include "compiler/words.h"
 #include "tests/support/check.h"
+#include "message/message.h"
 #include "tests/support/judged.h"
 
 #define B "b@partner.example"
@@ -232,6 +233,21 @@ static void recipients_are_added_and_named(void **state)
     judged_free(&j);
 }
 
+/* What is encoded already is read before all is encoded anew: nobody sees =?utf-8?… */
+static void names_are_not_encoded_twice(void **state)
+{
+    (void)state;
+    struct judged j;
+    run(&j, "when always then add_recipient to \"d@corp.example\"",
+        "To: =?utf-8?q?J=C3=B6rg?= <j\xc3\xb6rg@partner.example>\nSubject: x\n\nx\n");
+    struct message *m = message_open(j.arena, judged_copy(&j, B), NULL);
+    const struct message_values *to = message_header(m, STR("To"));
+    assert_int_equal(to->n, 1);
+    check_str(message_text_best(&to->v[0].text),
+              "J\xc3\xb6rg <j\xc3\xb6rg@partner.example>, d@corp.example");
+    judged_free(&j);
+}
+
 static void an_address_may_be_a_field(void **state)
 {
     (void)state;
@@ -352,7 +368,7 @@ int main(void)
         cmocka_unit_test(signs_beyond_a_limit_are_not_denied),
         cmocka_unit_test(headers_are_set),
         cmocka_unit_test(recipients_are_added_and_named),
-        cmocka_unit_test(an_address_may_be_a_field),
+        cmocka_unit_test(names_are_not_encoded_twice), cmocka_unit_test(an_address_may_be_a_field),
         cmocka_unit_test(delivery_waits),
         cmocka_unit_test(a_session_is_ended),
         cmocka_unit_test(what_is_missing_is_told),
