@@ -56,7 +56,7 @@ BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*_benc
 SUPPORT_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/support/*.c))
 
 .DEFAULT_GOAL := all
-.PHONY: help all deps peers demo test asan torture fuzz bench-relay fmt clean install unit-tests run-tests run-fuzz
+.PHONY: reference help all deps peers demo test asan torture fuzz bench-relay fmt clean install unit-tests run-tests run-fuzz
 .SECONDARY:
 
 help: ## this list
@@ -176,6 +176,9 @@ bench-relay: ## messages per second and CPU beside Postfix, PAIRS alternating pa
 	@$(MAKE) -s all
 	@SLUICE_BUILD=$(CURDIR)/$(B) tests/peers/peers.sh run postfix $(CURDIR)/tests/bench/relay_bench.py --pairs $(PAIRS) \
 	    --messages $(MESSAGES) --size $(SIZE) --sessions $(SESSIONS)
+
+reference: all ## docs/reference.md from the tables of the language
+	$(B)/bin/sluice reference >docs/reference.md
 
 fmt: ## clang-format over all C sources
 	clang-format -i $(SOURCES) $(foreach r,$(ROOMS),$(wildcard $(r)/*.h)) $(wildcard cli/*.[ch] tests/*/*.[ch])

@@ -27,6 +27,9 @@ int explain_main(int argc, char **argv);
 int fields_main(int argc, char **argv);
 int actions_main(int argc, char **argv);
 int settings_main(int argc, char **argv);
+int detectors_main(int argc, char **argv);
+int library_main(int argc, char **argv);
+int reference_main(int argc, char **argv);
 int status_main(int argc, char **argv);
 int reload_main(int argc, char **argv);
 int queue_main(int argc, char **argv);
@@ -52,6 +55,9 @@ int options_parse(const struct command *c, int argc, char **argv, const struct o
 /* "usage: sluice NAME ARGUMENTS" to stderr after the sentence; answers EX_USAGE. */
 int usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 const struct command *command_find(const char *name);
+
+/* The detectors of the library (std/detectors), compiled; program_free it.  Exits with EX_SOFTWARE when it has errors. */
+struct program *library_detectors(void);
 
 /* --- output ---------------------------------------------------------------------------------------------------------- */
 bool use_colour(FILE *stream); /* a terminal, and NO_COLOR is not set (no-color.org) */

@@ -15,6 +15,9 @@ static const struct command commands[] = {
     {"explain", explain_main, "CODE", "what a diagnostic means and how to mend it"},
     {"fields", fields_main, "[--json]", "what conditions can ask about"},
     {"actions", actions_main, "[--json]", "what rules can do"},
+    {"detectors", detectors_main, "[--json]", "what `contains` finds by name: card numbers, accounts, identities"},
+    {"library", library_main, "[NAME]", "the rule files that come with Sluice, or the text of one"},
+    {"reference", reference_main, "", "all words of the language, as the manual's reference"},
     {"settings", settings_main, "[--json]", "what a configuration can declare"},
     {"status", status_main, "[--json] [--socket PATH]", "whether the relay runs, and on which rule set"},
     {"reload", reload_main, "[--socket PATH]", "take the changed rules into the running relay"},
@@ -36,7 +39,7 @@ const struct command *command_find(const char *name)
 static void help(FILE *to)
 {
     fputs("usage: sluice COMMAND …\n\n", to);
-    for (size_t i = 0; i < COMMANDS; i++) fprintf(to, "  %-8s  %s\n", commands[i].name, commands[i].summary);
+    for (size_t i = 0; i < COMMANDS; i++) fprintf(to, "  %-9s  %s\n", commands[i].name, commands[i].summary);
     fputs("\n`sluice COMMAND --help` shows what a command takes.  The relay's socket is --socket PATH, else $SLUICE_SOCKET,\n"
           "else /run/sluice/control.sock.\n",
           to);

@@ -3,20 +3,21 @@
 
 #include "base/json.h"
 #include "cli/cli.h"
+#include "cli/words.h"
 #include "compiler/words.h"
 
-static const char *const type_names[] = {
+const char *const type_names[TYPE_NAME + 1] = {
     [TYPE_TEXT] = "text",   [TYPE_ADDRESS] = "address", [TYPE_DOMAIN] = "domain",   [TYPE_NUMBER] = "number",
     [TYPE_SIZE] = "size",   [TYPE_DURATION] = "duration", [TYPE_DATE] = "date",     [TYPE_CLOCK] = "clock",
     [TYPE_NETWORK] = "network", [TYPE_WORD] = "word",   [TYPE_YESNO] = "yes/no",    [TYPE_NAME] = "name",
 };
-static const char *const fact_names[] = {
+const char *const fact_names[FACT_ELEMENT + 1] = {
     [FACT_MESSAGE] = "message", [FACT_RECIPIENT] = "recipient", [FACT_ELEMENT] = "element"};
-static const char *const join_names[] = {
+const char *const join_names[JOIN_LATEST + 1] = {
     [JOIN_ACCUMULATE] = "each once", [JOIN_MAXIMUM] = "the strongest", [JOIN_LAST] = "the last wins",
     [JOIN_FINAL] = "final",          [JOIN_STOP] = "stop",             [JOIN_UNION] = "together",
     [JOIN_LATEST] = "the latest"};
-static const char *const guard_names[] = {
+const char *const guard_names[GUARD_RELAXES + 1] = {
     [GUARD_NEITHER] = "", [GUARD_PROTECTS] = "protects", [GUARD_RELAXES] = "relaxes"};
 
 static struct js *field_json(const struct field_row *f)
@@ -76,8 +77,13 @@ int fields_main(int argc, char **argv)
 {
     bool json = wants_json("fields", argc, argv);
     struct buf out = {0};
-    for (size_t i = 0; i < words_rows.field_count; i++) {
-        const struct field_row *f = &words_rows.fields[i];
+    for (size_t i = 0; i < words_field_listing_count; i++) {
+        const struct word_listing *l = &words_field_listing[i];
+        const struct field_row *f = &words_rows.fields[l->row];
+        if (l->group) {
+            if (!json) buf_printf(&out, "%s# %s\n", i ? "\n" : "", l->group);
+            continue;
+        }
         if (json) {
             print_line(field_json(f), &out);
             continue;
@@ -102,8 +108,13 @@ int actions_main(int argc, char **argv)
 {
     bool json = wants_json("actions", argc, argv);
     struct buf out = {0};
-    for (size_t i = 0; i < words_rows.action_count; i++) {
-        const struct action_row *a = &words_rows.actions[i];
+    for (size_t i = 0; i < words_action_listing_count; i++) {
+        const struct word_listing *l = &words_action_listing[i];
+        const struct action_row *a = &words_rows.actions[l->row];
+        if (l->group) {
+            if (!json) buf_printf(&out, "%s# %s\n", i ? "\n" : "", l->group);
+            continue;
+        }
         if (json) {
             print_line(action_json(a), &out);
             continue;
@@ -122,12 +133,7 @@ int actions_main(int argc, char **argv)
 
 /* --- settings -------------------------------------------------------------------------------------------------------- */
 /* The rows of the table as it is written, with the words that a compiled program does not carry. */
-static const struct setting_row {
-    const char *declaration, *name; /* one of the two: a declaration, or a setting of the one before it */
-    enum value_type type;
-    const char *words, *value, *doc;
-    bool required;
-} setting_rows[] = {
+const struct setting_row setting_rows[] = {
 #define DECLARATION(id, name, named, once, settings, doc, example) {name, NULL, TYPE_TEXT, "", example, doc, false},
 #define SETTING(declaration, id, index, name, type, words, positional, required, many, value, doc) \
     {NULL, name, type, words, value, doc, required},
@@ -135,6 +141,7 @@ static const struct setting_row {
 #undef DECLARATION
 #undef SETTING
 };
+const size_t setting_row_count = sizeof setting_rows / sizeof *setting_rows;
 
 static void setting_json(const struct setting_row *r, const char *declaration, struct buf *out)
 {
@@ -154,7 +161,7 @@ int settings_main(int argc, char **argv)
     bool json = wants_json("settings", argc, argv);
     struct buf out = {0};
     const char *declaration = "";
-    for (size_t i = 0; i < sizeof setting_rows / sizeof *setting_rows; i++) {
+    for (size_t i = 0; i < setting_row_count; i++) {
         const struct setting_row *r = &setting_rows[i];
         if (!r->name) {
             declaration = r->declaration;

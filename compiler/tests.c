@@ -37,6 +37,14 @@ static const struct verb_row {
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };
 
+const char *words_verb(enum value_type type, size_t i)
+{
+    for (size_t k = 0; k < VERBS; k++) {
+        if (verbs[k].types & 1u << type && i-- == 0) return verbs[k].words;
+    }
+    return NULL;
+}
+
 static const struct verb_row *verb_of(enum ast_verb_kind kind)
 {
     for (size_t i = 0; i < VERBS; i++) {

@@ -57,6 +57,31 @@ static const struct {
 #undef SETTING
 };
 
+const struct word_listing words_field_listing[] = {
+#define FIELD_GROUP(title) {title, 0},
+#define FIELD(id, name, type, of, text, many, editable, words, doc, example) {NULL, ROW_FIELD_##id},
+#include "stdlib/fields.def"
+#undef FIELD
+};
+const size_t words_field_listing_count = sizeof words_field_listing / sizeof *words_field_listing;
+
+enum {
+#define ACTION(id, name, join, guard, final, params, doc, example) ROW_OF_##id,
+#define PARAM(action, id, index, name, type, words, positional, required, templated, many)
+#include "stdlib/actions.def"
+#undef ACTION
+#undef PARAM
+};
+const struct word_listing words_action_listing[] = {
+#define ACTION_GROUP(title) {title, 0},
+#define ACTION(id, name, join, guard, final, params, doc, example) {NULL, ROW_OF_##id},
+#define PARAM(action, id, index, name, type, words, positional, required, templated, many)
+#include "stdlib/actions.def"
+#undef ACTION
+#undef PARAM
+};
+const size_t words_action_listing_count = sizeof words_action_listing / sizeof *words_action_listing;
+
 static bool named(const char *row, struct str name) { return str_eq(str_of(row), name); }
 
 static uint32_t find_row(struct str name)

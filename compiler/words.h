@@ -40,6 +40,16 @@ struct word_field {
     enum value_type type; /* of the part */
 };
 
+/* The rows in the order of the documentation: a group's title (row is then meaningless), or a row. */
+struct word_listing {
+    const char *group;
+    uint32_t row;
+};
+extern const struct word_listing words_field_listing[], words_action_listing[];
+extern const size_t words_field_listing_count, words_action_listing_count;
+/* The i-th verb that may be asked of a type, as it is written ("is any of"), or NULL. */
+const char *words_verb(enum value_type type, size_t i);
+
 #define WORDS_NONE UINT32_MAX
 bool words_find_field(struct str name, struct word_field *out); /* "sender", "sender.domain", "recipient.scope" */
 uint32_t words_find_action(struct str name);                    /* row, or WORDS_NONE */

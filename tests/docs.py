@@ -1,9 +1,7 @@
 #!/usr/bin/python3
-"""Every ```sluice block of README.md and docs/ compiles without errors; so does every .sluice file under examples/.
-
-What is shown can be formatted, the files of examples/ are formatted, and `dump --ast=json` prints a tree for each.
-"""
-import json
+"""Every ```sluice block of README.md and docs/ compiles without errors; so does every .sluice file under examples/ and
+stdlib/library/.  docs/reference.md is what `sluice reference` prints.  docs/parity.md is whole, every rule text in it compiles,
+and says "declared" exactly where the compiler tells that something is missing (W317)."""
 import os
 import pathlib
 import re
@@ -13,6 +11,16 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SLUICE = pathlib.Path(os.environ.get("SLUICE_BUILD", ROOT / "build/release")) / "bin/sluice"
+failed = count = 0
+
+
+def told(name, good, text=""):
+    global failed, count
+    count += 1
+    failed += not good
+    print(f"{'ok' if good else 'not ok'} {count} - {name}")
+    if not good:
+        print("\n".join("# " + line for line in text.splitlines()))
 
 
 def blocks():
@@ -21,52 +29,63 @@ def blocks():
             yield f"{page.relative_to(ROOT)}, snippet {number}", text
 
 
-def sluice(*arguments):
-    return subprocess.run([SLUICE, *arguments], capture_output=True, text=True)
+def check(path):
+    return subprocess.run([SLUICE, "check", path], capture_output=True, text=True)
 
 
-def names(node):
-    """The names of all items of a tree, in order."""
-    return [i.get("name") for i in node["items"] if i["kind"] in ("rule", "define", "list")]
+def snippets(snippet):
+    for name, text in blocks():
+        snippet.write_text(text)
+        done = check(snippet)
+        told(name + " compiles", done.returncode == 0, done.stdout + done.stderr)
+    for path in sorted([*(ROOT / "examples").rglob("*.sluice"), *(ROOT / "stdlib/library").glob("*.sluice")]):
+        done = check(path)
+        told(f"{path.relative_to(ROOT)} compiles", done.returncode == 0, done.stdout + done.stderr)
 
 
-def trees(path):
-    return [json.loads(line) for line in sluice("dump", "--ast=json", path).stdout.splitlines()]
+def reference():
+    now = subprocess.run([SLUICE, "reference"], capture_output=True, text=True, check=True).stdout
+    told("docs/reference.md is what the tables say", now == (ROOT / "docs/reference.md").read_text(), "run `make reference`")
 
 
-def layout(path, shown):
-    """What is wrong with the file's layout, or with what formatting makes of it; `shown` files may be laid out freely."""
-    if not shown:
-        done = sluice("fmt", "--check", path)
-        return done.stdout + done.stderr
-    before = trees(path)
-    done = sluice("fmt", "-w", path)
-    if done.returncode or sluice("fmt", "--check", path).returncode:
-        return f"cannot be formatted, or not twice\n{done.stderr}"
-    return "" if before and [names(t) for t in trees(path)] == [names(t) for t in before] else "another tree when formatted"
+def parity_rows():
+    section = ""
+    for line in (ROOT / "docs/parity.md").read_text().splitlines():
+        if line.startswith("## "):
+            section = line[3:]
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if section in ("Conditions", "Actions") and len(cells) == 3 and cells[0].startswith("`"):
+            text = re.match(r"`(.*?)`", cells[1])
+            yield section, re.findall(r"`(\w+)`", cells[0]), text and text[1], cells[2]
+
+
+def parity(snippet):
+    names = {"Conditions": [], "Actions": []}
+    for section, parameters, text, today in parity_rows():
+        names[section] += parameters
+        name = "parity: " + ", ".join(parameters)
+        if today == "not":
+            told(name + " gives a reason", text is None)
+            continue
+        if section == "Conditions":
+            text = f"{text} then log \"x\"\nwhen always unless {text.removeprefix('when ')} then log \"y\"\n"
+        elif not text.startswith("rule "):
+            text = f"when always then {text}\n"
+        snippet.write_text(text)
+        done = check(snippet)
+        really = "declared" if "W317" in done.stdout else "works"
+        told(f"{name} {today}", done.returncode == 0 and today == really, f"{text}it {really}\n{done.stdout}{done.stderr}")
+    for section, wanted in (("Conditions", 59), ("Actions", 39)):
+        have = names[section]
+        told(f"parity: {wanted} parameters of {section.lower()}", len(have) == len(set(have)) == wanted, f"{len(have)}, {len(set(have))}")
 
 
 def main():
-    failed = count = 0
     with tempfile.TemporaryDirectory() as folder:
         snippet = pathlib.Path(folder) / "snippet.sluice"
-        cases = [(name, text, None) for name, text in blocks()]
-        cases += [(str(p.relative_to(ROOT)), None, p) for p in sorted((ROOT / "examples").rglob("*.sluice"))]
-        for name, text, path in cases:
-            if text is not None:
-                snippet.write_text(text)
-            done = sluice("check", path or snippet)
-            count += 1
-            failed += done.returncode != 0
-            print(f"{'ok' if done.returncode == 0 else 'not ok'} {count} - {name} compiles")
-            if done.returncode:
-                print("\n".join("# " + line for line in (done.stdout + done.stderr).splitlines()))
-                continue
-            wrong = layout(path or snippet, text is not None)
-            count += 1
-            failed += bool(wrong)
-            print(f"{'not ok' if wrong else 'ok'} {count} - {name} keeps its program in canonical layout")
-            print("".join(f"# {line}\n" for line in wrong.splitlines()), end="")
+        snippets(snippet)
+        reference()
+        parity(snippet)
     return 1 if failed else 0
 
 
