@@ -56,7 +56,7 @@ BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*_benc
 SUPPORT_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/support/*.c))
 
 .DEFAULT_GOAL := all
-.PHONY: reference help all deps peers demo test asan torture fuzz bench-relay fmt clean install unit-tests run-tests run-fuzz
+.PHONY: reference help all deps peers demo test asan torture fuzz bench-relay bench-rules fmt clean install unit-tests run-tests run-fuzz
 .SECONDARY:
 
 help: ## this list
@@ -179,6 +179,13 @@ bench-relay: ## messages per second and CPU beside Postfix, PAIRS alternating pa
 
 reference: all ## docs/reference.md from the tables of the language
 	$(B)/bin/sluice reference >docs/reference.md
+
+ROUNDS ?= 7
+bench-rules: ## what N rules cost a message, at 4 and 100 KiB, medians of ROUNDS
+	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
+	@$(MAKE) -s $(B)/bench/rules_bench
+	@/usr/bin/python3 tests/bench/rules.py build/bench/rules
+	@for size in 4k 100k; do $(B)/bench/rules_bench build/bench/rules $$size $(ROUNDS) 1 10 100 1000 10000; done
 
 fmt: ## clang-format over all C sources
 	clang-format -i $(SOURCES) $(foreach r,$(ROOMS),$(wildcard $(r)/*.h)) $(wildcard cli/*.[ch] tests/*/*.[ch])

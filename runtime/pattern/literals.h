@@ -22,14 +22,17 @@ struct literals_scratch;
 struct literals_scratch *literals_scratch_create(void);
 void literals_scratch_free(struct literals_scratch **s); /* NULL-safe */
 
-/* `texts`: n of them, none empty, no two equal; they are copied.  Makes the scratch fit.  NULL with *e (EX_SOFTWARE).
- */
-struct literals *literals_create(const struct str *texts, size_t n, struct literals_scratch *s, struct err *e);
+struct literal {
+    struct str text; /* not empty */
+    bool every;      /* told of each place where it stands, else of one */
+};
+/* n of them, no two texts equal; they are copied.  Makes the scratch fit.  NULL with *e (EX_SOFTWARE). */
+struct literals *literals_create(const struct literal *v, size_t n, struct literals_scratch *s, struct err *e);
 void literals_free(struct literals **l); /* NULL-safe */
 
-/* Calls found(self, index) once, or more often, for each text that stands in `in`.  False when the scan failed: any
- * text may then be there. */
-typedef void literals_found(void *self, uint32_t index);
+/* Calls found(self, index, end) for the literals that stand in the UTF-8 text `in`; the place ends before byte `end`.
+ * False when the scan failed, or found answered false: any of them may then be there. */
+typedef bool literals_found(void *self, uint32_t index, size_t end);
 bool literals_scan(const struct literals *l, struct literals_scratch *s, struct str in, literals_found *found,
                    void *self);
 

@@ -162,7 +162,7 @@ static bool read_other(struct reader *r)
     return true;
 }
 
-bool pattern_required(struct str source, unsigned flags, char out[REQUIRED_MOST], size_t *n)
+bool pattern_required(struct str source, unsigned flags, struct required *out)
 {
     struct reader r = {.s = source, .extended = flags & PATTERN_X};
     if (is_beyond(source)) return false;
@@ -176,9 +176,9 @@ bool pattern_required(struct str source, unsigned flags, char out[REQUIRED_MOST]
     }
     end_run(&r, 0);
     if (r.best_count < REQUIRED_LEAST) return false;
-    size_t count = r.best_count - 1;
-    if (count > REQUIRED_MOST) count = REQUIRED_MOST;
-    for (size_t i = 0; out && i < count; i++) out[i] = ascii_lower(source.p[r.best + i]);
-    if (n) *n = count;
+    if (!out) return true;
+    out->n = r.best_count - 1 < REQUIRED_MOST ? r.best_count - 1 : REQUIRED_MOST;
+    for (size_t i = 0; i < out->n; i++) out->text[i] = ascii_lower(source.p[r.best + i]);
+    out->next = ascii_lower(source.p[r.best + out->n]);
     return true;
 }

@@ -12,16 +12,17 @@
 /* A test that watches for something, in the list of all that watch for it. */
 struct watcher {
     uint32_t test, slot;
+    char next_byte; /* as in struct watch_item */
     struct watcher *next;
 };
 
 /* The texts searched for in one reading of one field, of whichever slot: headers share them. */
 struct group {
-    VEC(struct str) texts;
+    VEC(struct literal) literals;
     VEC(struct watcher *) watchers; /* by text */
     struct map known;               /* text -> its index + 1 */
     struct map words;               /* run of letters and digits -> watchers */
-    struct literals *literals;
+    struct literals *search;
 };
 
 struct watched_slot {
@@ -70,7 +71,7 @@ struct index_state {
 static struct watcher *watcher_new(struct index *x, uint32_t test, uint32_t slot, struct watcher *next)
 {
     struct watcher *w = ARENA_NEW(x->arena, struct watcher);
-    *w = (struct watcher){test, slot, next};
+    *w = (struct watcher){test, slot, 0, next};
     return w;
 }
 
@@ -79,16 +80,19 @@ static void watch_in_map(struct index *x, struct map *m, struct str key, uint32_
     map_put(m, key, watcher_new(x, test, slot, map_get(m, key)));
 }
 
-static void watch_literal(struct index *x, struct group *g, struct str text, uint32_t test, uint32_t slot)
+static void watch_literal(struct index *x, struct group *g, const struct watch_item *item, uint32_t test, uint32_t slot)
 {
+    struct str text = item->text;
     size_t known = (size_t)(uintptr_t)map_get(&g->known, text);
     if (!known) {
-        VEC_PUSH(&g->texts, text);
+        VEC_PUSH(&g->literals, (struct literal){text, false});
         VEC_PUSH(&g->watchers, NULL);
-        known = g->texts.n;
+        known = g->literals.n;
         map_put(&g->known, text, (void *)(uintptr_t)known);
     }
-    g->watchers.v[known - 1] = watcher_new(x, test, slot, g->watchers.v[known - 1]);
+    struct watcher *w = g->watchers.v[known - 1] = watcher_new(x, test, slot, g->watchers.v[known - 1]);
+    w->next_byte = item->next;
+    g->literals.v[known - 1].every |= item->next != 0;
 }
 
 /* Keys of all slots and forms stand in one table. */
@@ -119,7 +123,7 @@ static void watch_for(struct index *x, uint32_t test)
         switch (item->how) {
         case WATCH_LITERAL:
             s->searched |= (uint8_t)(1u << item->form);
-            watch_literal(x, group_of(x, slot, item->form), item->text, test, slot);
+            watch_literal(x, group_of(x, slot, item->form), item, test, slot);
             break;
         case WATCH_WORD:
             s->worded |= (uint8_t)(1u << item->form);
@@ -206,9 +210,9 @@ static bool make_literals(struct index *x)
     uint32_t n = (uint32_t)x->p->vocabulary->rows->field_count * READING_COUNT;
     for (uint32_t i = 0; i < n; i++) {
         struct group *g = &x->groups[i];
-        if (!g->texts.n) continue;
-        g->literals = literals_create(g->texts.v, g->texts.n, x->scratch, NULL);
-        if (!g->literals) return false;
+        if (!g->literals.n) continue;
+        g->search = literals_create(g->literals.v, g->literals.n, x->scratch, NULL);
+        if (!g->search) return false;
         map_free(&g->known);
     }
     return true;
@@ -243,11 +247,11 @@ void index_free(struct index **at)
     if (!x) return;
     for (uint32_t i = 0; i < x->p->vocabulary->rows->field_count * READING_COUNT; i++) {
         struct group *g = &x->groups[i];
-        VEC_FREE(&g->texts);
+        VEC_FREE(&g->literals);
         VEC_FREE(&g->watchers);
         map_free(&g->known);
         map_free(&g->words);
-        literals_free(&g->literals);
+        literals_free(&g->search);
     }
     map_free(&x->headers);
     map_free(&x->keys);
@@ -265,7 +269,9 @@ struct look {
     const struct index *x;
     struct index_state *state;
     const struct group *group;
+    struct str text; /* that the group is searched for in */
     uint32_t slot;
+    uint32_t vain; /* places in it where a pattern's literal goes on otherwise */
 };
 
 static void see(struct look *l, uint32_t test)
@@ -293,10 +299,25 @@ static void see_all(struct look *l)
     memset(l->state->rules, 0xff, bits_words(l->x->rule_count) * sizeof(uint64_t));
 }
 
-static void on_literal(void *self, uint32_t literal)
+enum { VAIN_MOST = 100000 }; /* then the text is made of such places, and its patterns are tried */
+
+/* Whether the literal of a pattern goes on here as in the pattern. */
+static bool goes_on(const struct look *l, size_t end, char next)
+{
+    return !next || (end < l->text.n && (l->text.p[end] == next || (unsigned char)l->text.p[end] >= 0x80));
+}
+
+static bool on_literal(void *self, uint32_t literal, size_t end)
 {
     struct look *l = self;
-    see_watchers(l, l->group->watchers.v[literal]);
+    for (const struct watcher *w = l->group->watchers.v[literal]; w; w = w->next) {
+        if (w->slot != l->slot || bit_has(l->state->tests, w->test)) continue;
+        if (goes_on(l, end, w->next_byte))
+            see(l, w->test);
+        else if (++l->vain == VAIN_MOST)
+            return false;
+    }
+    return true;
 }
 
 static void look_up_words(struct look *l, struct str text)
@@ -333,7 +354,9 @@ static void look_at_texts(struct look *l, struct view *v)
         if (!((s->searched | s->worded) & bit)) continue;
         struct str text = view_reading(l->j, v, (enum reading)r);
         l->group = group_of(l->x, l->slot, r);
-        if (s->searched & bit && !literals_scan(l->group->literals, l->x->scratch, text, on_literal, l)) see_slot(l);
+        l->text = text;
+        l->vain = 0;
+        if (s->searched & bit && !literals_scan(l->group->search, l->x->scratch, text, on_literal, l)) see_slot(l);
         if (s->worded & bit) look_up_words(l, text);
     }
 }

@@ -6,10 +6,10 @@
 #include "vm/relation.h"
 
 enum {
-    LITERAL_LEAST = 2, /* bytes: shorter ones are everywhere, and slow the search for all others */
-    LITERAL_MOST = 48, /* bytes: a longer text is as rare by its beginning */
-    WORDS_FROM = 64,   /* so many words are looked up, not searched for */
-    KEYS_MOST = 1024,  /* a longer list has its own hash: asking it is one look-up */
+    LITERAL_LEAST = 2,            /* bytes: shorter ones are everywhere, and slow the search for all others */
+    LITERAL_MOST = REQUIRED_MOST, /* bytes: a longer text is as rare by its beginning */
+    WORDS_FROM = 64,              /* so many words are looked up, not searched for */
+    KEYS_MOST = 1024,             /* a longer list has its own hash: asking it is one look-up */
     COST_KEY = 1,
     COST_PROBE = 256,
     COST_PRESENT_HEADER = 32,
@@ -34,17 +34,19 @@ static void add(struct items *x, enum watch_how how, unsigned form, struct str t
         x->v = more;
         x->cap = cap;
     }
-    x->v[x->n++] = (struct watch_item){(uint8_t)how, (uint8_t)form, text};
+    x->v[x->n++] = (struct watch_item){(uint8_t)how, (uint8_t)form, 0, text};
     x->cost = x->cost + cost < COST_MOST ? x->cost + cost : COST_MOST;
 }
 
 static uint32_t literal_cost(size_t n) { return n < 3 ? 512 : n < 4 ? 64 : n < 6 ? 8 : 2; }
 
-static bool add_literal(struct items *x, unsigned reading, struct str text)
+/* `next`: as in struct watch_item. */
+static bool add_literal(struct items *x, unsigned reading, struct str text, char next)
 {
     if (text.n < LITERAL_LEAST) return false;
     if (text.n > LITERAL_MOST) text.n = LITERAL_MOST;
     add(x, WATCH_LITERAL, reading, text, literal_cost(text.n));
+    x->v[x->n - 1].next = next;
     return true;
 }
 
@@ -79,7 +81,7 @@ static bool add_needle(struct items *x, const struct ready_test *t, uint32_t nee
         struct str run = t->test->word && t->needle_count >= WORDS_FROM ? leading_run(text) : STR("");
         if (run.n)
             add(x, WATCH_WORD, t->readings[k], run, literal_cost(run.n));
-        else if (!add_literal(x, t->readings[k], text))
+        else if (!add_literal(x, t->readings[k], text, 0))
             return false;
     }
     return true;
@@ -130,12 +132,11 @@ static bool add_keys(struct items *x, const struct ready_test *t)
 static bool add_pattern(struct items *x, const struct vm_program *p, const struct ready_test *t, uint32_t pattern)
 {
     const struct pattern_source *s = &p->program->patterns[t->test->a + pattern];
-    char text[REQUIRED_MOST];
-    size_t n;
-    if (!pattern_required(s->text, s->flags, text, &n)) return false;
-    struct str literal = arena_str(x->arena, (struct str){text, n});
+    struct required r;
+    if (!pattern_required(s->text, s->flags, &r)) return false;
+    struct str literal = arena_str(x->arena, (struct str){r.text, r.n});
     for (uint32_t k = 0; k < t->reading_count; k++)
-        if (!add_literal(x, t->readings[k], literal)) return false;
+        if (!add_literal(x, t->readings[k], literal, r.next)) return false;
     return true;
 }
 

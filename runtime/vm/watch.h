@@ -22,6 +22,7 @@ enum { KEY_ADDRESS = READING_COUNT, KEY_DOMAIN, KEY_WORD, KEY_COUNT };
 struct watch_item {
     uint8_t how;  /* enum watch_how */
     uint8_t form; /* LITERAL, WORD: enum reading; KEY: enum reading or KEY_… */
+    char next;    /* LITERAL: what stands behind it, unless that is not ASCII; NUL: anything */
     struct str text;
 };
 /* Any of the items may be the one that is seen.  No items: nothing can be watched for. */
