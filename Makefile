@@ -11,7 +11,7 @@ PACKAGES := libpcre2-8 openssl sqlite3 libuv jansson libidn2 libseccomp
 HYPERSCAN := $(shell pkg-config --exists libhs 2>/dev/null && echo libhs)
 PACKAGES += $(HYPERSCAN)
 DEB_PACKAGES := build-essential pkg-config flex bison libpcre2-dev libssl-dev libsqlite3-dev libuv1-dev libjansson-dev \
-    libutf8proc-dev libidn2-dev libseccomp-dev libcmocka-dev
+    libutf8proc-dev libidn2-dev libseccomp-dev libunbound-dev libcmocka-dev
 ifneq ($(filter x86_64 i686,$(shell uname -m)),)
 DEB_PACKAGES += libhyperscan-dev
 endif
@@ -32,7 +32,7 @@ LDFLAGS += -pie -pthread -Wl,-z,relro,-z,now -Wl,--build-id=sha1
 LDFLAGS_asan := -fsanitize=address,undefined
 LDFLAGS_tsan := -fsanitize=thread
 LDFLAGS_fuzz := -fsanitize=fuzzer-no-link,address,undefined
-LDLIBS  := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lutf8proc -lm
+LDLIBS  := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lutf8proc -lunbound -lm
 ifeq ($(VARIANT),fuzz)
 CC := clang
 endif

@@ -47,6 +47,8 @@ struct loop {
     uv_poll_t ready;           /* libuv's view of it; keeps the loop alive while anything is polled */
     size_t polled;             /* pollers that wait for something */
     struct link pollers, dropped; /* dropped: freed once no event in hand can name them */
+    struct dns *dns;           /* net/dns.c's; NULL before dns_use */
+    struct link questions;     /* likewise: those not answered yet */
     bool stopping;
     char *buffer;              /* DATAGRAM_MAX bytes: what is read */
     char *plain;               /* READ_MAX bytes: what TLS decrypts */
@@ -95,9 +97,11 @@ void loop_timer_clear(struct net_timer *t);
 void stream_fill_port(struct net_port *p);
 void listen_fill_port(struct net_port *p);
 void channel_fill_port(struct net_port *p);
+void dns_fill_port(struct net_port *p);
 void stream_end_all(struct loop *l);
 void listen_end_all(struct loop *l);
 void channel_end_all(struct loop *l);
+void dns_end(struct loop *l);
 
 /* net/stream.c, for net/listen.c: an open descriptor becomes a stream without owner. */
 struct net_stream *stream_adopt(struct loop *l, int fd);

@@ -419,6 +419,7 @@ struct loop *loop_create(struct err *e)
     link_init(&l->streams);
     link_init(&l->channels);
     link_init(&l->listeners);
+    link_init(&l->questions);
     link_init(&l->pollers);
     link_init(&l->dropped);
     INVARIANT(uv_poll_init(&l->uv, &l->ready, l->epoll) == 0 && uv_poll_start(&l->ready, UV_READABLE, on_epoll) == 0);
@@ -440,6 +441,7 @@ struct loop *loop_create(struct err *e)
     stream_fill_port(&l->port);
     listen_fill_port(&l->port);
     channel_fill_port(&l->port);
+    dns_fill_port(&l->port);
     return l;
 }
 
@@ -461,6 +463,7 @@ void loop_free(struct loop **l)
     stream_end_all(*l);
     listen_end_all(*l);
     channel_end_all(*l);
+    dns_end(*l);
     uv_walk(&(*l)->uv, close_left, NULL);
     uv_run(&(*l)->uv, UV_RUN_DEFAULT);
     INVARIANT(uv_loop_close(&(*l)->uv) == 0);

@@ -52,6 +52,37 @@ struct net_target {
     uint16_t port;
 };
 
+/* --- DNS ---------------------------------------------------------------------------------------------------------- */
+enum net_dns_kind { NET_DNS_MX, NET_DNS_A, NET_DNS_AAAA, NET_DNS_KINDS };
+enum net_dns_status {
+    NET_DNS_FOUND,
+    NET_DNS_NO_DATA,   /* the domain exists, and has none of these */
+    NET_DNS_NO_DOMAIN, /* it does not exist; or the name cannot be one */
+    NET_DNS_FAILED,    /* nobody could say: asking again may help */
+    NET_DNS_BOGUS      /* the answer was forged, or its signatures are broken: as FAILED, and never as insecure */
+};
+struct net_dns_record {
+    uint16_t preference;      /* MX */
+    struct str name;          /* MX: the exchange, lower case, without the last dot; empty is the null MX (RFC 7505) */
+    uint8_t ip[16];           /* A, AAAA */
+};
+/* Views live until `done` returns. */
+struct net_dns_answer {
+    enum net_dns_status status;
+    bool secure;              /* validated by DNSSEC, the absence of records too */
+    struct str canonical;     /* where CNAMEs led; empty: nowhere else */
+    const struct net_dns_record *v;
+    size_t n;                 /* FOUND: at least 1 */
+    const char *why;          /* not FOUND: one sentence */
+};
+struct net_dns_query {
+    uint8_t kind;             /* enum net_dns_kind */
+    struct str name;          /* A-labels; need live only during dns_ask */
+    void (*done)(void *owner, const struct net_dns_answer *a);
+    void *owner;
+    void *impl;               /* the adapter's, while it is under way */
+};
+
 /* --- channels: SOCK_SEQPACKET between our own processes ------------------------------------------------------------ */
 struct net_channel;
 struct net_channel_events {
@@ -96,6 +127,12 @@ struct net_port {
     /* A server's context from PEM texts (the supervisor read the files).  NULL with *e when they do not fit. */
     void *(*tls_server_context)(void *self, struct str certificate, struct str key, struct err *e);
     void (*tls_server_release)(void *self, void *context); /* sessions that use it keep it */
+
+    /* Whom to ask: "" the system's resolvers (/etc/resolv.conf), else "ip" or "ip@port"; and the file with the DNSSEC trust
+     * anchor, "" for none: then no answer is secure.  Answers from before are forgotten; queries under way fail. */
+    bool (*dns_use)(void *self, struct str resolver, struct str anchor, struct err *e);
+    void (*dns_ask)(void *self, struct net_dns_query *q);
+    void (*dns_withdraw)(void *self, struct net_dns_query *q); /* no answer follows; harmless when none is under way */
 
     struct net_channel *(*channel_open)(void *self, int fd, const struct net_channel_events *ev, void *owner);
     /* False when the socket is full: nothing was sent, writable() will come.  fds stay the caller's. */

@@ -11,8 +11,9 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")/../.." && pwd)
 peers=$here/build/peers
-declare -A package=([postfix]=postfix [exim]=exim4-daemon-light [opensmtpd]=opensmtpd)
-order=(postfix exim opensmtpd)
+declare -A package=([postfix]=postfix [exim]=exim4-daemon-light [opensmtpd]=opensmtpd [knot]=knot)
+order=(postfix exim opensmtpd) # those that check() talks SMTP to
+others=(knot)
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -41,7 +42,7 @@ fetch() {
     command -v apt-get >/dev/null || { say "The peers are Debian packages: no apt-get here."; exit 69; }
     [ -n "$(apt-cache show postfix 2>/dev/null)" ] || as_root apt-get update -qq
     local name
-    for name in "${order[@]}"; do fetch_one "$name"; done
+    for name in "${order[@]}" "${others[@]}"; do fetch_one "$name"; done
 }
 
 as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi; }
@@ -91,6 +92,8 @@ users_opensmtpd() {
     install -d -m 711 /var/spool/smtpd /var/lib/opensmtpd /var/lib/opensmtpd/empty
     install -d -m 700 -o opensmtpq /var/spool/smtpd/{corrupt,incoming,purge,queue,temporary} 2>/dev/null || true
 }
+
+users_knot() { :; }
 
 run() {
     local name=$1; shift

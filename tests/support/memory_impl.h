@@ -41,6 +41,12 @@ struct mem_timer {
     int64_t at_us;
 };
 
+struct mem_question {
+    struct mem_question *next;
+    struct net_dns_query *query;
+    char name[256];
+};
+
 /* The other end of a channel, played here. */
 enum peer_role { PEER_SUPERVISOR, PEER_TEMPLATE, PEER_JUDGE };
 struct peer {
@@ -85,6 +91,7 @@ struct impl {
     struct net_stream *streams;
     struct mem_listener *listeners;
     struct mem_timer *timers;
+    struct mem_question *questions; /* of DNS, in order */
     struct peer *peers;
     struct parcel *parcels, **parcels_end;
     VEC(struct mem_fd) fds;
@@ -101,6 +108,8 @@ struct mem_fd *memory_fd(struct memory *m, int fd);
 int memory_fd_new(struct memory *m, struct mem_fd fd);
 
 void memory_net_init(struct memory *m);
+void memory_dns_init(struct memory *m);
+bool memory_dns_step(struct memory *m);
 void memory_channels_init(struct memory *m);
 void memory_store_init(struct memory *m);
 bool memory_stream_step(struct net_stream *s);

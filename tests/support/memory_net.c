@@ -275,6 +275,7 @@ void memory_run(struct memory *m)
     while (moved) {
         moved = false;
         for (struct net_stream *s = m->impl->streams; s; s = s->next) moved |= memory_stream_step(s);
+        moved |= memory_dns_step(m);
         moved |= memory_channels_step(m);
         moved |= memory_store_step(m);
         if (!moved) moved = fire_due(m);
@@ -337,5 +338,6 @@ void memory_net_init(struct memory *m)
         .tls_server_context = port_context,
         .tls_server_release = port_release,
     };
+    memory_dns_init(m);
     memory_channels_init(m);
 }

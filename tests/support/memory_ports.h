@@ -42,6 +42,14 @@ struct memory_server {
     size_t mail_count;
 };
 
+/* What DNS says: a row answers its name and kind; without one there is no such data. */
+struct memory_dns {
+    const char *name; /* NULL ends the table */
+    uint8_t kind, status; /* enum net_dns_kind, net_dns_status */
+    const char *records;  /* "10 mx.example, 20 ." or "192.0.2.1" */
+    bool secure;
+};
+
 struct memory {
     struct net_port net;
     struct store_port store;
@@ -55,6 +63,9 @@ struct memory {
     struct buf said;       /* … and the text of the last LINK_REFUSED */
     unsigned listed;       /* live lists that judges took */
     bool list_kills;       /* a judge dies of the next one */
+    const struct memory_dns *dns;
+    unsigned dns_asked;
+    bool dns_silent; /* no question is answered while set */
     bool store_fails;      /* every write is answered not-ok while set */
     unsigned writes;
     uint64_t free_bytes;
