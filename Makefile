@@ -56,7 +56,7 @@ BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*_benc
 SUPPORT_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/support/*.c))
 
 .DEFAULT_GOAL := all
-.PHONY: reference help all deps peers demo test asan torture fuzz bench-relay bench-rules fmt clean install unit-tests run-tests run-fuzz
+.PHONY: reference help all deps peers demo test asan torture mutants fuzz bench-relay bench-rules fmt clean install unit-tests run-tests run-fuzz
 .SECONDARY:
 
 help: ## this list
@@ -155,6 +155,12 @@ torture: ## long proofs, MINUTES in all: judging beside the second evaluator, an
 	@$(MAKE) -s -j2 unit-tests
 	@/usr/bin/python3 tests/oracle/evaluator_test.py $(B) --two --pairs $(TORTURE_PAIRS) --minutes $$(( $(MINUTES) / 2 )) --seed $(SEED)
 	@timeout $$(( $(MINUTES) * 30 )) env SLUICE_INDEX_PAIRS=1000000 SLUICE_INDEX_SEED=1000000 $(B)/test/vm_index_test
+
+mutants: ## the verifier's checks taken away one by one: does a test notice?
+	@$(DEPS) $(DEB_PACKAGES)
+	@$(MAKE) -s -j2 unit-tests
+	@MUTANT_CC="$(CC) $(CPPFLAGS) -std=c11 -O0 -fPIE -pthread $(LDFLAGS)" MUTANT_LIBS="$(LIBRARY) $(LDLIBS) -lcmocka" \
+	    MUTANT_OBJECTS="$(B)/obj/tests/unit/bytecode_verify_test.o $(SUPPORT_OBJECTS)" /usr/bin/python3 tests/mutants.py $(B)
 
 FUZZ_SECONDS ?= 60
 fuzz: ## every fuzz target for FUZZ_SECONDS each, from its corpus, with a fixed seed

@@ -13,9 +13,11 @@ static const char policy[] = "list doms of domain = \"corp.example\", \"*.corp.e
                              "list other_words of text = \"z\"\n"
                              "list nets of network = 10.0.0.0/8\n"
                              "list vips of address in table \"vips\"\n"
+                             "list live_doms of domain in table \"doms\"\n"
                              "relay hostname \"relay.corp.example\" internal doms\n"
                              "listener \"in\" address \"127.0.0.1:2525\" relay_for nets\n"
                              "listener \"in2\" address \"127.0.0.1:2526\"\n"
+                             "detector \"prj\" pattern /prj-[0-9]{6}/\n"
                              "rule \"a\" priority 10\n"
                              "when (subject contains any of words or recipient.scope is inside) and any to where "
                              "(domain is in doms and not name contains \"z\")\n"
@@ -24,7 +26,10 @@ static const char policy[] = "list doms of domain = \"corp.example\", \"*.corp.e
                              "when header \"X-A\" matches /a+b/ and recipient is sender and marked \"m\"\n"
                              "then set_header \"X-B\" \"b\", mark \"m\"\n"
                              "rule \"c\" priority 30 when body contains at least 2 \"foo\" and sender is not in vips and no cc is "
-                             "\"a@b.example\" then quarantine reason \"r\"\n";
+                             "\"a@b.example\" then quarantine reason \"r\"\n"
+                             "rule \"d\" priority 40 expires 2027-01-01 when size is between 1 KB and 2 KB and body contains prj "
+                             "and time is after 18:00 and recipient.domain is in live_doms\n"
+                             "then copy to sender otherwise \"x@b.example\", set_scl 3, require_tls verified min \"1.3\"\n";
 
 /* --- finding rows to spoil --- */
 
@@ -198,6 +203,201 @@ static void each_check_is_needed(void **state)
     }
 }
 
+/* --- every part of every check ------------------------------------------------------------------------------------ */
+
+static bool check_refuses(const char *check, const struct program *p)
+{
+    for (size_t i = 0; i < verify_check_count; i++) {
+        struct verify_failure f = {0};
+        if (strcmp(verify_checks[i].name, check) == 0) return !verify_checks[i].holds(p, &words_rows, &f);
+    }
+    fail_msg("there is no check %s", check);
+    return false;
+}
+
+/* What `spoil` does to the policy's program P is refused by that check (others may refuse it too). */
+#define DEFECT(check, spoil)                                                                                           \
+    do {                                                                                                               \
+        struct compiled c;                                                                                             \
+        struct program *p = compiled_program(&c, str_of(policy));                                                      \
+        spoil;                                                                                                         \
+        if (!check_refuses(#check, p)) fail_msg("%s lets pass: %s", #check, #spoil);                                   \
+        compiled_close(&c);                                                                                            \
+    } while (0)
+
+static struct program_list *list_of(struct program *p, const char *name)
+{
+    for (uint32_t i = 0; i < p->lists_count; i++)
+        if (str_eq(p->lists[i].name, str_of(name))) return &p->lists[i];
+    fail_msg("the policy has no such list");
+    return NULL;
+}
+/* Where a list like this one stands that is none of the program's. */
+static uint32_t list_past_the_end(struct program *p, const char *like)
+{
+    struct program_list *more = arena_array(p->arena, p->lists_count + 1, sizeof *more);
+    memcpy(more, p->lists, p->lists_count * sizeof *more);
+    more[p->lists_count] = *list_of(p, like);
+    p->lists = more;
+    return p->lists_count;
+}
+static uint32_t ref_index(struct program *p, const char *name) { return (uint32_t)(ref_of(p, name) - p->field_refs); }
+static uint32_t list_index(struct program *p, const char *name) { return (uint32_t)(list_of(p, name) - p->lists); }
+static uint32_t constant_index(struct program *p, enum value_type t) { return (uint32_t)(constant_of(p, t) - p->constants); }
+static struct argument *argument_of(struct program *p, const char *action, uint32_t i)
+{
+    return &p->arguments[action_of(p, action)->first_argument + i];
+}
+static struct constant *argument_constant(struct program *p, const char *action, uint32_t i)
+{
+    return &p->constants[argument_of(p, action, i)->index];
+}
+static struct constant *named(struct program *p, const char *name)
+{
+    for (uint32_t i = 0; i < p->constants_count; i++)
+        if (p->constants[i].type == TYPE_NAME && str_eq(p->constants[i].text, str_of(name))) return &p->constants[i];
+    fail_msg("the policy has no such name");
+    return NULL;
+}
+static struct action *last_action_of(struct program *p, const char *name)
+{
+    for (uint32_t i = p->actions_count; i-- > 0;)
+        if (strcmp(words_rows.actions[p->actions[i].action].name, name) == 0) return &p->actions[i];
+    return NULL;
+}
+#define BROKEN STR("\xff")
+#define CONTROL STR("a\nb")
+
+static void values_and_lists(void **state)
+{
+    (void)state;
+    DEFECT(constant_values, constant_of(p, TYPE_TEXT)->type = (enum value_type)99);
+    DEFECT(constant_values, constant_of(p, TYPE_TEXT)->type = TYPE_YESNO);
+    DEFECT(constant_values, constant_of(p, TYPE_TEXT)->text = BROKEN);
+    DEFECT(constant_values, constant_of(p, TYPE_DOMAIN)->text = STR_NONE);
+    DEFECT(constant_values, constant_of(p, TYPE_DOMAIN)->text = CONTROL);
+    DEFECT(constant_values, constant_of(p, TYPE_CLOCK)->number = -1);
+    DEFECT(constant_values, constant_of(p, TYPE_CLOCK)->number = 1440);
+    DEFECT(constant_values, constant_of(p, TYPE_SIZE)->date_only = true);
+    DEFECT(constant_values, constant_of(p, TYPE_SIZE)->date_zoned = true);
+    DEFECT(list_ranges, (p->lists[0].first = p->constants_count + 1, p->lists[0].count = 0));
+    DEFECT(list_types, (p->lists[0].type = TYPE_YESNO, p->lists[0].count = 0));
+    DEFECT(live_lists, list_of(p, "vips")->type = TYPE_NUMBER);
+    DEFECT(live_lists, list_of(p, "vips")->name = STR_NONE);
+    DEFECT(live_lists, list_of(p, "vips")->count = 1);
+    DEFECT(live_lists, list_of(p, "vips")->table = BROKEN);
+    DEFECT(list_names, list_of(p, "vips")->name = BROKEN);
+    DEFECT(list_names, list_of(p, "vips")->name = CONTROL);
+    DEFECT(patterns, p->patterns[0].text = BROKEN);
+    DEFECT(field_parts, ref_of(p, "sender")->part = PART_NAME + 1);
+    DEFECT(field_texts, ref_of(p, "marked")->text = BROKEN);
+    DEFECT(field_texts, ref_of(p, "subject")->text = STR("x"));
+    DEFECT(field_texts, ref_of(p, "header")->text = STR("X A"));
+    DEFECT(field_texts, ref_of(p, "header")->text = STR("X\x7f"));
+    DEFECT(field_texts, ref_of(p, "header")->text = STR("X:"));
+}
+
+static void tests_and_their_operands(void **state)
+{
+    (void)state;
+    DEFECT(test_fields, p->tests[0].field = p->field_refs_count);
+    DEFECT(test_enums, p->tests[0].quantifier = Q_NO + 1);
+    DEFECT(test_enums, p->tests[0].operand = OPERAND_DETECTOR + 1);
+    DEFECT(test_enums, p->tests[0].relation = REL_AFTER + 1);
+    DEFECT(test_indexes, test_with(p, REL_AFTER, OPERAND_CONSTANT)->a = p->constants_count);
+    DEFECT(test_indexes, test_with(p, REL_BETWEEN, OPERAND_RANGE)->a = p->constants_count);
+    DEFECT(test_indexes, test_with(p, REL_BETWEEN, OPERAND_RANGE)->b = p->constants_count);
+    DEFECT(test_indexes, test_with(p, REL_EQUAL, OPERAND_LIST)->a = list_past_the_end(p, "doms"));
+    DEFECT(test_indexes, test_with(p, REL_EQUAL, OPERAND_LIST)->a = list_index(p, "vips"));
+    DEFECT(test_indexes, test_with(p, REL_EQUAL, OPERAND_LIVE)->a = list_past_the_end(p, "vips"));
+    DEFECT(test_indexes, test_with(p, REL_EQUAL, OPERAND_LIVE)->a = list_index(p, "doms"));
+    DEFECT(test_indexes, test_with(p, REL_EQUAL, OPERAND_FIELD)->a = p->field_refs_count);
+    DEFECT(test_indexes, test_with(p, REL_CONTAINS, OPERAND_DETECTOR)->a = p->declarations_count);
+    DEFECT(test_indexes, test_with(p, REL_CONTAINS, OPERAND_DETECTOR)->b = 101);
+    DEFECT(test_indexes, test_with(p, REL_MATCHES, OPERAND_PATTERNS)->b = 0);
+    DEFECT(test_indexes, test_with(p, REL_MATCHES, OPERAND_PATTERNS)->a = p->patterns_count + 1);
+    DEFECT(test_types, test_with(p, REL_CONTAINS, OPERAND_DETECTOR)->a = 0);
+    DEFECT(test_types, test_with(p, REL_BETWEEN, OPERAND_RANGE)->a = constant_index(p, TYPE_CLOCK));
+    DEFECT(test_types, test_with(p, REL_BETWEEN, OPERAND_RANGE)->b = constant_index(p, TYPE_CLOCK));
+    DEFECT(test_types, test_with(p, REL_AFTER, OPERAND_CONSTANT)->a = constant_index(p, TYPE_SIZE));
+    DEFECT(test_types, test_with(p, REL_EQUAL, OPERAND_LIST)->a = list_index(p, "nets"));
+    DEFECT(test_types, test_with(p, REL_EQUAL, OPERAND_LIVE)->a = list_index(p, "live_doms"));
+    DEFECT(test_types, struct test *t = test_with(p, REL_EQUAL, OPERAND_FIELD); /* each recipient beside the one sender */
+           t->field = ref_index(p, "sender"); t->a = ref_index(p, "recipient"));
+    DEFECT(test_types, struct test *t = test_with(p, REL_EQUAL, OPERAND_FIELD); t->quantifier = Q_ANY;
+           t->a = ref_index(p, "recipient"));
+    DEFECT(test_counts, test_with(p, REL_EQUAL, OPERAND_FIELD)->word = true);
+    DEFECT(test_counts, test_with(p, REL_CONTAINS, OPERAND_CONSTANT)->all = true);
+    DEFECT(test_counts, struct test *t = test_with(p, REL_CONTAINS, OPERAND_LIST);
+           t->counted = t->all = true; t->least = 1; t->most = -1);
+    DEFECT(test_counts, struct test *t = test_with(p, REL_EQUAL, OPERAND_FIELD); t->all = true);
+    DEFECT(test_counts, struct test *t = test_with(p, REL_CONTAINS, OPERAND_LIST); t->counted = true; t->least = 0);
+    DEFECT(test_counts, struct test *t = test_with(p, REL_CONTAINS, OPERAND_LIST); t->counted = true; t->least = 2; t->most = 1);
+    DEFECT(code_domains, test_with(p, REL_EQUAL, OPERAND_LIST)->quantifier = Q_ANY);
+    DEFECT(code_domains, struct test *t = test_with(p, REL_EQUAL, OPERAND_LIST); t->operand = OPERAND_FIELD;
+           t->a = t->field);
+}
+
+static void actions_and_declarations(void **state)
+{
+    (void)state;
+    DEFECT(argument_indexes, argument_of(p, "mark", 0)->index = p->constants_count);
+    DEFECT(argument_indexes, argument_of(p, "copy", 0)->index = p->field_refs_count);
+    DEFECT(argument_indexes, argument_of(p, "mark", 0)->operand = OPERAND_LIST);
+    DEFECT(action_rows, action_of(p, "mark")->action = (uint32_t)words_rows.action_count);
+    DEFECT(action_arguments, struct action *a = action_of(p, "stop"); a->first_argument = p->arguments_count + 1;
+           a->argument_count = 0);
+    DEFECT(action_params, argument_of(p, "quarantine", 0)->param = 1);
+    DEFECT(action_params, struct action *a = last_action_of(p, "require_tls"); /* the same parameter twice */
+           p->arguments[a->first_argument + 1] = p->arguments[a->first_argument]);
+    DEFECT(action_params, argument_of(p, "copy", 0)->index = ref_index(p, "subject"));
+    DEFECT(action_params, argument_of(p, "copy", 0)->index = instruction_operand(*code_of(p, OP_EACH)));
+    DEFECT(action_params, *argument_of(p, "copy", 1) = *argument_of(p, "copy", 0); argument_of(p, "copy", 1)->param = 1);
+    DEFECT(action_params, argument_of(p, "quarantine", 0)->index = constant_index(p, TYPE_ADDRESS));
+    DEFECT(action_params, argument_constant(p, "mark", 0)->text = CONTROL);
+    DEFECT(action_params, argument_constant(p, "mark", 0)->text = STR("\x7f"));
+    DEFECT(action_params, argument_constant(p, "set_scl", 0)->number = 10);
+    DEFECT(action_params, argument_constant(p, "set_scl", 0)->number = -2);
+    DEFECT(action_params, argument_constant(p, "require_tls", 0)->text = STR("sideways"));
+    DEFECT(declaration_params, named(p, "doms")->text = STR("nobody"));
+    DEFECT(declaration_params, named(p, "doms")->text = STR("nets"));
+    DEFECT(declaration_params, named(p, "doms")->text = STR("live_doms"));
+    DEFECT(declaration_rows, p->declarations[0].declaration = (uint32_t)words_rows.declaration_count);
+    DEFECT(declaration_names, p->declarations[0].name = STR("x"));
+    DEFECT(declaration_names, p->declarations[1].name = STR_NONE);
+    DEFECT(declaration_names, p->declarations[1].name = BROKEN);
+    DEFECT(declaration_names, p->declarations[1].name = CONTROL);
+}
+
+static void rules_and_places(void **state)
+{
+    (void)state;
+    uint32_t last = 3;
+    char letters[241];
+    memset(letters, 'x', sizeof letters);
+    DEFECT(rule_ranges, p->rules[1].first++);
+    DEFECT(rule_ranges, p->rules[0].end = p->rules[1].first = 0);
+    DEFECT(rule_order, p->rules[last].priority = 10000);
+    DEFECT(rule_identities, p->rules[0].identity = STR_NONE);
+    DEFECT(rule_identities, p->rules[0].identity = ((struct str){letters, sizeof letters}));
+    DEFECT(rule_identities, p->rules[0].identity = CONTROL);
+    DEFECT(rule_identities, p->rules[0].identity = BROKEN);
+    DEFECT(rule_options, p->rules[0].on_error = ON_ERROR_APPLY + 1);
+    DEFECT(rule_options, p->rules[0].on_unreadable = ON_UNREADABLE_SKIP + 1);
+    DEFECT(rule_options, p->rules[1].effective.type = TYPE_CLOCK);
+    DEFECT(rule_options, p->rules[last].expires.type = TYPE_CLOCK);
+    DEFECT(rule_options, p->rules[0].owner = CONTROL);
+    DEFECT(rule_options, p->rules[0].ticket = CONTROL);
+    DEFECT(rule_options, p->rules[0].comment = CONTROL);
+    DEFECT(rule_options, p->rules[0].severity = CONTROL);
+    DEFECT(origins, p->tests[0].origin.source = p->sources_count);
+    DEFECT(origins, p->tests[0].origin.text = ((struct str){letters, ORIGIN_TEXT_MAX + 1}));
+    DEFECT(origins, p->actions[0].origin.text = CONTROL);
+    DEFECT(code_operands, *code_of(p, OP_TEST) = instruction(OP_TEST, p->tests_count));
+    DEFECT(code_operands, *code_of(p, OP_ACT) = instruction(OP_ACT, p->actions_count));
+    DEFECT(code_operands, *code_of(p, OP_EACH) = instruction(OP_EACH, p->field_refs_count));
+}
+
 /* --- code: what one pass over the stack and the domains must see --- */
 
 static const char one_rule[] =
@@ -241,6 +441,9 @@ static void code_is_held_to_its_shape(void **state)
     CODE("code_stack", I(END, 0));
     CODE("code_stack", I(ALWAYS, 0), I(AND, 0), I(END, 0));
     CODE("code_stack", I(ALWAYS, 0), I(ALWAYS, 0), I(END, 0));
+    CODE("code_stack", I(ALWAYS, 0), I(AND, 0), I(ALWAYS, 0), I(END, 0));
+    /* Two jumps to one place, with one answer and with two. */
+    CODE("code_stack", I(ALWAYS, 0), I(SKIP_NO, 4), I(ALWAYS, 0), I(SKIP_NO, 4), I(AND, 0), I(END, 0));
     /* A jump over half of an operand: two depths meet. */
     CODE("code_stack", I(ALWAYS, 0), I(SKIP_NO, 3), I(ALWAYS, 0), I(AND, 0), I(END, 0));
 }
@@ -258,6 +461,7 @@ static void loops_are_held_to_their_domain(void **state)
         }
     }
     message = instruction_operand(p->code[0]);
+    uint32_t subject = p->tests[message].field, domain = p->tests[element].field;
     assert_true(to != UINT32_MAX && element != UINT32_MAX);
     compiled_close(&c);
     CODE(NULL, I(EACH, to), I(TEST, element), I(ANY, 0), I(END, 0));
@@ -273,6 +477,12 @@ static void loops_are_held_to_their_domain(void **state)
     /* a loop may not touch the answers before it */
     CODE("code_stack", I(ALWAYS, 0), I(EACH, to), I(NOT, 0), I(ANY, 0), I(END, 0));
     CODE("code_domains", I(EACH, to), I(EACH, to), I(TEST, element), I(ANY, 0), I(ANY, 0), I(END, 0));
+    CODE("code_domains", I(EACH, to), I(EACH, to), I(TEST, element), I(ANY, 0), I(END, 0));
+    CODE("code_stack", I(ALWAYS, 0), I(EACH, to), I(TEST, element), I(AND, 0), I(TEST, element), I(ANY, 0), I(AND, 0), I(END, 0));
+    CODE("code_stack", I(EACH, to), I(TEST, element), I(TEST, element), I(ANY, 0), I(AND, 0), I(END, 0));
+    /* over what has no elements: one fact of the message, a part of an address */
+    CODE("code_domains", I(EACH, subject), I(ALWAYS, 0), I(ANY, 0), I(END, 0));
+    CODE("code_domains", I(EACH, domain), I(ALWAYS, 0), I(ANY, 0), I(END, 0));
 }
 
 static void the_stack_has_a_limit(void **state)
@@ -292,6 +502,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_check_is_needed),
+        cmocka_unit_test(values_and_lists),
+        cmocka_unit_test(tests_and_their_operands),
+        cmocka_unit_test(actions_and_declarations),
+        cmocka_unit_test(rules_and_places),
         cmocka_unit_test(code_is_held_to_its_shape),
         cmocka_unit_test(loops_are_held_to_their_domain),
         cmocka_unit_test(the_stack_has_a_limit),
