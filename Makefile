@@ -16,7 +16,7 @@ ifneq ($(filter x86_64 i686,$(shell uname -m)),)
 DEB_PACKAGES += libhyperscan-dev
 endif
 DEB_DEMO_PACKAGES := python3 python3-aiosmtpd openssl
-DEB_TEST_PACKAGES := $(DEB_DEMO_PACKAGES) swaks libnet-ssleay-perl strace binutils python3-stdnum
+DEB_TEST_PACKAGES := $(DEB_DEMO_PACKAGES) python3-cryptography swaks libnet-ssleay-perl strace binutils python3-stdnum
 DEB_FUZZ_PACKAGES := clang libclang-rt-14-dev
 DEPS := packaging/deps.sh
 

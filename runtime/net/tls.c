@@ -287,7 +287,8 @@ static bool demand_name(struct tls_session *t, const char *name, bool verify, st
     if (!is_host_name(str_of(name)))
         return !verify ||
                err_set(e, EX_CONFIG, "\"%.64s\" is no host name that a certificate could be verified for", name);
-    SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    /* A common name is no DNS name: RFC 9525 section 2, which leaves the fall-back of RFC 6125 out. */
+    SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     t->by_name = SSL_set1_host(t->ssl, name) == 1;
     if (SSL_set_tlsext_host_name(t->ssl, name) == 1 && t->by_name) return true;
     return !verify || context_error(e, EX_CONFIG, "the name cannot be verified");
