@@ -23,6 +23,7 @@ int build_main(int argc, char **argv);
 int dump_main(int argc, char **argv);
 int fmt_main(int argc, char **argv);
 int judge_main(int argc, char **argv);
+int test_main(int argc, char **argv);
 int explain_main(int argc, char **argv);
 int fields_main(int argc, char **argv);
 int actions_main(int argc, char **argv);

@@ -9,6 +9,7 @@ static const struct command commands[] = {
     {"build", build_main, "FILE -o OUT [--werror]", "compile a rule file into a program"},
     {"dump", dump_main, "FILE|PROGRAM  |  --ast=json FILE", "print the compiled program, or the tree of its source"},
     {"fmt", fmt_main, "FILE… [--check] [--write|-w]", "lay rule files out in the one canonical way"},
+    {"test", test_main, "FILE [--json]", "run the tests in rule files, and tell which rules they saw"},
     {"judge", judge_main,
      "RULES MAIL --from A --to B [--to C]… [--client IP] [--helo NAME] [--user NAME] [--tls VERSION] [--listener NAME] [--json]",
      "what the rules would do with a message, and why; no relay needed"},

@@ -433,13 +433,13 @@ bool arguments_bind(struct compiler *c, const struct argument_rows *rows, struct
     for (size_t i = 0; i < rows->n; i++) {
         if (out[i].value) {
             ok = convert_bound(c, &rows->params[i], &out[i]) && ok;
-        } else if (rows->params[i].required && ok) {
+        } else if (rows->params[i].required && !rows->partial && ok) {
             diag_add(c->d, DIAG_E218, at, "%s needs %s: its `%s`", rows->what, value_type_phrases[rows->params[i].type],
                      rows->params[i].name);
             ok = false;
         }
     }
-    return ok && check_otherwise(c, rows, out);
+    return ok && (rows->partial || check_otherwise(c, rows, out));
 }
 
 void arguments_record(struct compiler *c, const struct bound *bound, size_t n, uint32_t *first, uint32_t *count)

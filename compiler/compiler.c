@@ -30,7 +30,7 @@ static void check_all(struct compiler *c)
     }
     declarations_check(c);
     rules_check(c);
-    tests_check(c);
+    cases_check(c);
     if (pool_is_full(&c->pool)) {
         diag_add(c->d, DIAG_E232, (struct span){0},
                  "a compiled program may hold at most %d list entries, tests or instructions", PROGRAM_ROWS_MAX);

@@ -54,6 +54,11 @@ struct pool {
     VEC(struct rule) rules;
     VEC(struct declaration) declarations;
     VEC(uint32_t) code;
+    VEC(struct program_mail) mails;
+    VEC(struct given) givens;
+    VEC(struct expectation) expectations;
+    VEC(uint32_t) scopes;
+    VEC(struct program_case) cases;
 };
 void pool_init(struct pool *pool, struct arena *arena, struct arena *scratch);
 void pool_free(struct pool *pool);
@@ -144,6 +149,8 @@ bool load_all(struct compiler *c);
 struct str load_join(struct compiler *c, struct str directory, struct str path);
 /* A file of the library as a further source; NULL when there is none of that name. */
 struct source *load_library(struct compiler *c, struct str name);
+/* The unit that an import of `u` brought; NULL when it could not be read. */
+const struct unit *load_imported(struct compiler *c, const struct unit *u, const struct ast_item *import);
 /* Reads a file as a further source; NULL after E215 at `at`. */
 struct source *load_source(struct compiler *c, struct str path, struct span at);
 struct origin load_origin(struct compiler *c, struct span at);
@@ -225,6 +232,7 @@ struct argument_rows {
     const struct param_row *params;
     size_t n;
     bool action; /* the name of an action among them is a forgotten comma */
+    bool partial; /* none is demanded: what is left out is not compared */
 };
 /* Binds and converts; every error is told.  False when one was. */
 bool arguments_bind(struct compiler *c, const struct argument_rows *rows, struct span at,
@@ -242,7 +250,7 @@ bool detectors_check_name(struct compiler *c, struct str name, struct span at);
 void detectors_declare(struct compiler *c, struct str name, uint32_t index);
 bool detectors_operand(struct compiler *c, const struct ast_verb *v, struct test *t);
 void rules_check(struct compiler *c); /* and emit, in the order they run */
-void tests_check(struct compiler *c); /* test items: names only */
+void cases_check(struct compiler *c); /* test items, after the rules */
 void emit_rule(struct compiler *c, const struct ir *condition, uint32_t first_action, uint32_t action_count,
                uint32_t *first, uint32_t *end);
 

@@ -279,6 +279,13 @@ static void load_file(struct compiler *c, struct str path, struct span at, unsig
     u->loading = false;
 }
 
+const struct unit *load_imported(struct compiler *c, const struct unit *u, const struct ast_item *import)
+{
+    struct str said = import->text->text;
+    struct str path = str_starts(said, STR("std/")) ? said : load_join(c, u->directory, said);
+    return map_get(&c->files, normalise(c, path));
+}
+
 bool load_all(struct compiler *c)
 {
     load_file(c, c->in->path, (struct span){0}, 0);

@@ -22,6 +22,11 @@ void pool_free(struct pool *pool)
     VEC_FREE(&pool->rules);
     VEC_FREE(&pool->declarations);
     VEC_FREE(&pool->code);
+    VEC_FREE(&pool->mails);
+    VEC_FREE(&pool->givens);
+    VEC_FREE(&pool->expectations);
+    VEC_FREE(&pool->scopes);
+    VEC_FREE(&pool->cases);
 }
 
 /* Keys are the members' bytes behind a letter for the table, so that padding and pointers never take part. */
@@ -180,5 +185,10 @@ void pool_finish(struct pool *pool, struct program *p)
     FINISH(rules);
     FINISH(declarations);
     FINISH(code);
+    FINISH(mails);
+    FINISH(givens);
+    FINISH(expectations);
+    FINISH(scopes);
+    FINISH(cases);
 #undef FINISH
 }

@@ -75,7 +75,7 @@ static bool set_option(struct compiler *c, struct rule_options *o, enum option_i
 static bool take_options(struct compiler *c, const char *what, struct span at, const struct ast_argument *first,
                          struct rule_options *o)
 {
-    struct argument_rows rows = {what, option_params, OPTION_COUNT, false};
+    struct argument_rows rows = {what, option_params, OPTION_COUNT, false, false};
     struct bound bound[OPTION_COUNT];
     bool ok = arguments_bind(c, &rows, at, first, bound);
     for (size_t i = 0; ok && i < OPTION_COUNT; i++) {
@@ -247,37 +247,4 @@ void rules_check(struct compiler *c)
         }
     }
     VEC_FREE(&all);
-}
-
-/* --- tests in rule files --- */
-
-static void check_fact(struct compiler *c, const struct ast_fact *f)
-{
-    static const char *const others[] = {"message", "mode", "date", "time"};
-    struct word_field word;
-    const struct name *n = names_find(c, f->name);
-    if (words_find_field(f->name, &word) || (n && n->kind != NAME_DEFINE)) return;
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        if (str_eq(f->name, str_of(others[i]))) return;
-    }
-    struct diag *d = diag_add(c->d, DIAG_E230, f->name_span, "`%.*s` is no fact that can be given", STR_ARG(f->name));
-    names_help(c, d, f->name, NULL, 0);
-}
-
-void tests_check(struct compiler *c)
-{
-    bool told = false;
-    for (size_t i = 0; i < c->items.n; i++) {
-        const struct ast_item *item = c->items.v[i].item;
-        if (item->kind != ITEM_TEST) continue;
-        if (!told)
-            diag_add(c->d, DIAG_W315, item->text ? item->text->span : item->span,
-                     "tests in rule files are not run yet");
-        told = true;
-        for (const struct ast_fact *f = item->facts; f; f = f->next) check_fact(c, f);
-        for (const struct ast_action *a = item->expect; a; a = a->next) {
-            if (words_find_action(a->name) != WORDS_NONE || str_eq(a->name, STR("nothing"))) continue;
-            diag_add(c->d, DIAG_E230, a->name_span, "there is no action `%.*s` to expect", STR_ARG(a->name));
-        }
-    }
 }

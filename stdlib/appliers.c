@@ -5,7 +5,7 @@
 /* --- protect ------------------------------------------------------------------------------------------------------ */
 
 /* An unknown word cannot come from the compiler; should one come, it is the strictest. */
-void apply_REQUIRE_TLS(struct judgement *j, const struct action_call *c)
+struct obligation stdlib_tls_obligation(struct str level, struct str min)
 {
     static const struct {
         const char *word;
@@ -16,12 +16,17 @@ void apply_REQUIRE_TLS(struct judgement *j, const struct action_call *c)
         {"dane", {.peer = TLS_PEER_DANE}},
         {"requiretls", {.peer = TLS_PEER_VERIFIED, .onward = true}},
     };
-    struct str level = call_text(c, PARAM_REQUIRE_TLS_LEVEL), min = call_text(c, PARAM_REQUIRE_TLS_MIN);
     struct obligation need = {.peer = level.n ? TLS_PEER_DANE : TLS_PEER_ENCRYPT};
     for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
         if (str_eq(level, str_of(levels[i].word))) need = levels[i].need;
     if (min.n) need.floor = str_eq(min, STR("1.2")) ? TLS_FLOOR_1_2 : TLS_FLOOR_1_3;
-    plan_require_tls(j, c, need);
+    return need;
+}
+
+void apply_REQUIRE_TLS(struct judgement *j, const struct action_call *c)
+{
+    plan_require_tls(
+        j, c, stdlib_tls_obligation(call_text(c, PARAM_REQUIRE_TLS_LEVEL), call_text(c, PARAM_REQUIRE_TLS_MIN)));
 }
 
 /* --- final -------------------------------------------------------------------------------------------------------- */

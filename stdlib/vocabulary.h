@@ -4,6 +4,7 @@
 #ifndef SLUICE_STDLIB_VOCABULARY_H
 #define SLUICE_STDLIB_VOCABULARY_H
 
+#include "mail/obligation.h"
 #include "stdlib/ids.h"
 #include "vm/vocabulary.h"
 
@@ -19,5 +20,7 @@ extern const struct vocabulary stdlib_vocabulary;
 #undef ACTION
 #undef PARAM
 template_filler template_fill;
+/* What require_tls demands with these words (empty: left out). */
+struct obligation stdlib_tls_obligation(struct str level, struct str min);
 
 #endif

@@ -38,6 +38,9 @@ def snippets(snippet):
         snippet.write_text(text)
         done = check(snippet)
         told(name + " compiles", done.returncode == 0, done.stdout + done.stderr)
+        if re.search(r"^test ", snippet.read_text(), re.M):
+            done = subprocess.run([SLUICE, "test", snippet], capture_output=True, text=True)
+            told(name + ": its tests pass", done.returncode == 0, done.stdout + done.stderr)
     for path in sorted([*(ROOT / "examples").rglob("*.sluice"), *(ROOT / "stdlib/library").glob("*.sluice")]):
         done = check(path)
         told(f"{path.relative_to(ROOT)} compiles", done.returncode == 0, done.stdout + done.stderr)

@@ -14,6 +14,7 @@
 #include "compiler/compiler.h"
 #include "compiler/words.h"
 #include "grammar/ast.h"
+#include "judge/cases.h"
 #include "stdlib/ids.h"
 #include "stdlib/words.h"
 
@@ -83,7 +84,11 @@ bool build_check(const char *path, struct buf *diagnostics)
     bool served = p && program_is_served(p, &stdlib_rows, &e);
     if (p && !served) buf_printf(diagnostics, "%s\n", e.text);
     bool ok = served && settings_from_program(a, p, &settings, &e);
+    struct judge *j = ok ? judge_create(p, &settings, &e) : NULL;
+    ok = j != NULL;
     if (served && !ok) buf_printf(diagnostics, "%s: %s\n", path, e.text);
+    ok = ok && cases_hold(j, diagnostics);
+    judge_free(&j);
     program_free(&p);
     arena_free(&a);
     return ok;

@@ -14,6 +14,7 @@
 #include "bytecode/needs.h"
 #include "jail/jail.h"
 #include "jail/warm.h"
+#include "judge/cases.h"
 #include "judge/judge.h"
 #include "message/charset.h"
 #include "stdlib/words.h"
@@ -45,7 +46,9 @@ struct making {
 static bool refuse(const struct making *m, struct str text)
 {
     struct link_message refused = {.kind = LINK_REFUSED, .generation = m->o->generation, .text = text, .name = STR("")};
-    if (m->o->source == TEMPLATE_FILE) refused.name = build_salvage_state(m->arena, m->o->config);
+    /* Once the settings are known nothing may be opened any more, and need not be. */
+    if (m->settings.state.n) refused.name = m->settings.state;
+    else if (m->o->source == TEMPLATE_FILE) refused.name = build_salvage_state(m->arena, m->o->config);
     link_send(m->o->supervisor, &refused, NULL, 0, NULL);
     return false;
 }
@@ -100,6 +103,15 @@ static bool build(struct making *m)
     return jail_become(user, &e) || refuse_err(m, &e);
 }
 
+/* The set's own tests, before it judges any mail. */
+static bool tests_hold(struct making *m)
+{
+    struct buf said = {0};
+    bool hold = cases_hold(m->judge, &said) || refuse(m, buf_str(&said));
+    buf_free(&said);
+    return hold;
+}
+
 /* Steps 3 and 4: no opening any more; patterns become code, and the code read-only. */
 static bool load(struct making *m)
 {
@@ -108,6 +120,7 @@ static bool load(struct making *m)
     if (m->settings.sandbox && !jail_install(JAIL_TEMPLATE_SERVE, &e)) return refuse_err(m, &e);
     m->judge = judge_create(m->program, &m->settings, &e);
     if (!m->judge) return refuse_err(m, &e);
+    if (m->o->source == TEMPLATE_FILE && !tests_hold(m)) return false; /* a program of this start held them once */
     if (!jail_seal_code(m->maps, &e)) return refuse_err(m, &e);
     close(m->maps);
     m->maps = -1;

@@ -141,6 +141,46 @@ static void io_declarations(struct wire_io *io, struct declaration *d)
 
 static void io_code(struct wire_io *io, uint32_t *i) { io_u32(io, i); }
 
+static void io_mails(struct wire_io *io, struct program_mail *m)
+{
+    io_str(io, &m->name);
+    io_str(io, &m->content);
+}
+
+static void io_givens(struct wire_io *io, struct given *g)
+{
+    io_u8(io, &g->kind);
+    io_u32(io, &g->index);
+    io_u32(io, &g->list);
+}
+
+static void io_expectations(struct wire_io *io, struct expectation *x)
+{
+    io_u32(io, &x->action);
+    io_u32(io, &x->first_argument);
+    io_u32(io, &x->argument_count);
+    io_u32(io, &x->list);
+    io_origin(io, &x->origin);
+}
+
+static void io_scopes(struct wire_io *io, uint32_t *source) { io_u32(io, source); }
+
+static void io_cases(struct wire_io *io, struct program_case *c)
+{
+    io_str(io, &c->name);
+    io_u32(io, &c->first_given);
+    io_u32(io, &c->given_count);
+    io_u32(io, &c->first_expectation);
+    io_u32(io, &c->expectation_count);
+    io_u32(io, &c->first_scope);
+    io_u32(io, &c->scope_count);
+    io_u32(io, &c->mail);
+    io_bool(io, &c->enforce);
+    io_bool(io, &c->windows);
+    io_i64(io, &c->now);
+    io_origin(io, &c->origin);
+}
+
 /* Every table is one section, in this order; its number is its place here.  SECTION(table, least bytes of a row) */
 #define SECTIONS                                                                                                       \
     SECTION(sources, 36)                                                                                               \
@@ -153,7 +193,12 @@ static void io_code(struct wire_io *io, uint32_t *i) { io_u32(io, i); }
     SECTION(actions, 28)                                                                                               \
     SECTION(rules, 54)                                                                                                 \
     SECTION(declarations, 32)                                                                                          \
-    SECTION(code, 4)
+    SECTION(code, 4)                                                                                                   \
+    SECTION(mails, 8)                                                                                                  \
+    SECTION(givens, 9)                                                                                                 \
+    SECTION(expectations, 32)                                                                                          \
+    SECTION(scopes, 4)                                                                                                 \
+    SECTION(cases, 58)
 
 enum {
 #define SECTION(table, least) SECTION_##table,

@@ -194,6 +194,37 @@ static void add_arguments(const struct program *p, const struct vocabulary_rows 
     }
 }
 
+/* Connectors and lists: a connector's name stands in quotes, a list's does not. */
+static void add_written(const struct param_row *param, const struct constant *c, struct buf *out)
+{
+    bool quoted = (c->type == TYPE_NAME && !str_starts(str_of(param->words), STR("list:"))) ||
+                  (c->type == TYPE_WORD && c->text.n && !ascii_is_alpha(c->text.p[0]));
+    if (quoted) add_quoted(out, c->text);
+    else disasm_constant(c, out);
+}
+
+void disasm_call(const struct program *p, const struct vocabulary_rows *rows, uint32_t row, uint32_t first,
+                 uint32_t count, struct buf *out)
+{
+    const struct action_row *r = &rows->actions[row];
+    size_t place = 0; /* the next positional parameter that is free */
+    buf_add(out, str_of(r->name));
+    for (uint32_t i = first; i < first + count; i++) {
+        const struct argument *a = &p->arguments[i];
+        bool again = i > first && p->arguments[i - 1].param == a->param;
+        bool more = i + 1 < first + count && p->arguments[i + 1].param == a->param;
+        while (place < a->param && !r->params[place].positional) place++;
+        bool unnamed = r->params[a->param].positional && place == a->param;
+        if (again) buf_add(out, STR(", "));
+        else if (unnamed) buf_add(out, more ? STR(" (") : STR(" "));
+        else buf_printf(out, " %s %s", r->params[a->param].name, more ? "(" : "");
+        if (a->operand == OPERAND_FIELD) disasm_field(p, rows, a->index, out);
+        else add_written(&r->params[a->param], &p->constants[a->index], out);
+        if (again && !more) buf_add_byte(out, ')');
+        if (unnamed && !more) place++;
+    }
+}
+
 void disasm_action(const struct program *p, const struct vocabulary_rows *rows, uint32_t action, struct buf *out)
 {
     const struct action *a = &p->actions[action];
@@ -283,6 +314,14 @@ static void add_tables(const struct program *p, const struct vocabulary_rows *ro
     }
 }
 
+static void add_case(const struct program *p, const struct program_case *c, struct buf *out)
+{
+    buf_add(out, STR("\ntest "));
+    add_quoted(out, c->name);
+    buf_printf(out, "   # %.*s:%u, %u given, %u expected\n", STR_ARG(p->sources[c->origin.source].name), c->origin.line,
+               c->given_count + (c->mail != NO_INDEX), c->expectation_count);
+}
+
 void program_disassemble(const struct program *p, const struct vocabulary_rows *rows, struct buf *out)
 {
     program_disassemble_noted(p, rows, NULL, NULL, out);
@@ -298,4 +337,5 @@ void program_disassemble_noted(const struct program *p, const struct vocabulary_
         if (note) note(self, i, out);
         for (uint32_t k = r->first; k < r->end; k++) add_instruction(p, rows, k, r->first, out);
     }
+    for (uint32_t i = 0; i < p->cases_count; i++) add_case(p, &p->cases[i], out);
 }

@@ -18,5 +18,8 @@ void disasm_test(const struct program *p, const struct vocabulary_rows *rows, ui
 void disasm_action(const struct program *p, const struct vocabulary_rows *rows, uint32_t action, struct buf *out);
 void disasm_field(const struct program *p, const struct vocabulary_rows *rows, uint32_t field_ref, struct buf *out);
 void disasm_constant(const struct constant *c, struct buf *out);
+/* An action as it is written in a rule, `prepend_subject "[SECURE] "`, with these arguments. */
+void disasm_call(const struct program *p, const struct vocabulary_rows *rows, uint32_t row, uint32_t first,
+                 uint32_t count, struct buf *out);
 
 #endif

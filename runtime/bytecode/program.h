@@ -152,6 +152,44 @@ struct declaration {
     struct origin origin;
 };
 
+/* --- tests in the rule files (LANGUAGE section 8): cases here, since tests are what conditions are made of --- */
+
+/* A message that cases are given: its content as it comes over the wire. */
+struct program_mail {
+    struct str name;
+    struct str content;
+};
+
+enum given_kind {
+    GIVEN_VALUES,         /* field_ref `index` says the constants of list `list`; an address is a TEXT, as written */
+    GIVEN_ABSENT,         /* it says nothing; of a yes/no field: no */
+    GIVEN_YES,
+    GIVEN_ELEMENTS        /* the live list `index` holds the constants of list `list` */
+};
+struct given {
+    uint8_t kind;         /* enum given_kind */
+    uint32_t index, list; /* list: NO_INDEX where the kind has none */
+};
+
+/* One expected action, with those of its arguments that are to be compared. */
+struct expectation {
+    uint32_t action;      /* row of the vocabulary; NO_INDEX: nothing is done */
+    uint32_t first_argument, argument_count;
+    uint32_t list;        /* whom it is of: a list of addresses; NO_INDEX: every recipient */
+    struct origin origin;
+};
+
+struct program_case {
+    struct str name;
+    uint32_t first_given, given_count, first_expectation, expectation_count;
+    uint32_t first_scope, scope_count; /* of `scopes`: the sources whose rules take part */
+    uint32_t mail;        /* or NO_INDEX */
+    bool enforce;         /* audit rules as if enforced */
+    bool windows;         /* effective and expires count: the date is given */
+    int64_t now;          /* seconds, as if UTC; meaningful when a clock was given */
+    struct origin origin;
+};
+
 struct program {
     struct arena *arena;
     uint8_t vocabulary_hash[32];
@@ -167,6 +205,11 @@ struct program {
     TABLE(struct rule, rules)       /* in the order they run */
     TABLE(struct declaration, declarations)
     TABLE(uint32_t, code)
+    TABLE(struct program_mail, mails)
+    TABLE(struct given, givens)
+    TABLE(struct expectation, expectations)
+    TABLE(uint32_t, scopes)         /* indexes of sources */
+    TABLE(struct program_case, cases)
 #undef TABLE
 };
 

@@ -576,6 +576,8 @@ bool verify_origins(const struct program *p, const struct vocabulary_rows *rows,
     TABLE(actions)
     TABLE(rules)
     TABLE(declarations)
+    TABLE(expectations)
+    TABLE(cases)
 #undef TABLE
     return true;
 }

@@ -76,11 +76,21 @@ void judge_describe_trigger(const struct judge *j, uint32_t rule, struct buf *ou
     vm_describe_trigger(j->program, rule, out);
 }
 
-void judge_message(struct judge *j, struct arena *a, const struct judge_request *r, struct str content,
-                   struct judge_answer *out, struct trace *t)
+const struct program *judge_program(const struct judge *j) { return vm_program_source(j->program); }
+const struct settings *judge_settings(const struct judge *j) { return j->settings; }
+
+static void judge_input(struct judge *j, struct arena *a, const struct judge_request *r, const struct vm_input *in,
+                        struct judge_answer *out, struct trace *t)
 {
     struct err e = {0};
-    struct vm_input in = {
+    *out = (struct judge_answer){.id = r->id, .kind = JUDGE_VERDICT};
+    if (vm_judge(j->program, in, a, &out->verdict, t, &e)) return;
+    *out = (struct judge_answer){.id = r->id, .kind = JUDGE_FAILED, .why = arena_printf(a, "%s", e.text)};
+}
+
+static struct vm_input input_of(struct judge *j, struct arena *a, const struct judge_request *r, struct str content)
+{
+    return (struct vm_input){
         .envelope = &r->envelope,
         .queue_id = r->queue_id,
         .message = message_open(a, content, NULL),
@@ -90,7 +100,21 @@ void judge_message(struct judge *j, struct arena *a, const struct judge_request 
         .lists = j->there,
         .clock = clock_now,
     };
-    *out = (struct judge_answer){.id = r->id, .kind = JUDGE_VERDICT};
-    if (vm_judge(j->program, &in, a, &out->verdict, t, &e)) return;
-    *out = (struct judge_answer){.id = r->id, .kind = JUDGE_FAILED, .why = arena_printf(a, "%s", e.text)};
+}
+
+void judge_message(struct judge *j, struct arena *a, const struct judge_request *r, struct str content,
+                   struct judge_answer *out, struct trace *t)
+{
+    struct vm_input in = input_of(j, a, r, content);
+    judge_input(j, a, r, &in, out, t);
+}
+
+void judge_message_in_case(struct judge *j, struct arena *a, const struct judge_request *r, struct str content,
+                           const struct judge_case *c, struct judge_answer *out, struct trace *t)
+{
+    struct vm_input in = input_of(j, a, r, content);
+    in.given = c->given;
+    in.lists = c->lists;
+    in.clock = NULL; /* the same answer on every machine */
+    judge_input(j, a, r, &in, out, t);
 }

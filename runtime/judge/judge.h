@@ -12,6 +12,8 @@
 #include "vm/vocabulary.h"
 
 struct judge;
+struct live_list;
+struct vm_given;
 
 /* `p` must be verified; `p` and `s` are borrowed and must outlive the judge.  NULL with *e when the program cannot be
  * loaded.  Patterns are compiled here, to machine code where that may be; charsets and digests are warmed by whoever
@@ -33,6 +35,17 @@ void judge_describe_trigger(const struct judge *j, uint32_t rule, struct buf *ou
 /* Judges one message.  `content` is the whole message, Received field first; r->content is not looked at.  The answer
  * always gets a kind: what cannot be judged is JUDGE_FAILED with the reason, never a verdict of "no match".  Everything
  * in *out lives in `a`, or points into `r` and `content`.  `t` may be NULL; its arena must be set. */
+/* What a test in a rule file changes: facts in place of getters, lists in place of the judge's own (by number, all of
+ * them; NULL: not there). */
+struct judge_case {
+    const struct vm_given *given;
+    const struct live_list *const *lists;
+};
+const struct program *judge_program(const struct judge *j);
+const struct settings *judge_settings(const struct judge *j);
+void judge_message_in_case(struct judge *j, struct arena *a, const struct judge_request *r, struct str content,
+                           const struct judge_case *c, struct judge_answer *out, struct trace *t);
+
 void judge_message(struct judge *j, struct arena *a, const struct judge_request *r, struct str content,
                    struct judge_answer *out, struct trace *t);
 

@@ -69,6 +69,13 @@ static void get(struct judgement *j, const struct ready_slot *s, uint32_t recipi
                 struct values *out)
 {
     struct field_ask ask = {s->text, recipient, edits};
+    const struct vm_given *given = j->in->given;
+    for (size_t i = 0; given && i < given->n; i++) {
+        if (given->v[i].field != s->field || !str_eq_nocase(given->v[i].text, s->text)) continue;
+        *out = given->v[i].values;
+        return;
+    }
+    if (given && given->absent && j->program->vocabulary->rows->fields[s->field].needs) return;
     j->program->vocabulary->getters[s->field](j, &ask, out);
 }
 

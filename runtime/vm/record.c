@@ -134,6 +134,8 @@ void record_facts(struct judgement *j)
         }
         buf_free(&b);
     }
-    for (size_t i = 0; i < j->members.n; i++)
+    for (size_t i = 0; i < j->members.n; i++) {
         VEC_PUSH(&t->recipients, bounded(t->arena, j->members.v[i].address, &cut));
+        VEC_PUSH(&t->fates, (struct trace_fate){j->members.v[i].need, j->members.v[i].disposition});
+    }
 }

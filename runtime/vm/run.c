@@ -58,13 +58,20 @@ static int64_t moment(const struct judgement *j, const struct constant *c)
 
 static enum trace_state rule_state(const struct judgement *j, const struct rule *r)
 {
+    const struct vm_given *given = j->in->given;
+    if (given && !given->rules[r - j->program->program->rules]) return TRACE_OFF;
     if (r->mode == MODE_OFF) return TRACE_OFF;
+    if (given && !given->windows) return TRACE_RAN;
     if (r->has_effective && j->in->now < moment(j, &r->effective)) return TRACE_NOT_YET;
     if (r->has_expires && j->in->now >= moment(j, &r->expires)) return TRACE_EXPIRED;
     return TRACE_RAN;
 }
 
-static bool is_audit(const struct rule *r) { return r->mode == MODE_AUDIT || r->mode == MODE_AUDIT_AND_NOTIFY; }
+static bool is_audit(const struct judgement *j, const struct rule *r)
+{
+    bool audit = r->mode == MODE_AUDIT || r->mode == MODE_AUDIT_AND_NOTIFY;
+    return audit && !(j->in->given && j->in->given->enforce);
+}
 
 /* Quarantine and hold may still be delivered: they go on collecting what protects. */
 static bool is_kept(const struct member *m)
@@ -105,7 +112,7 @@ static uint64_t *set_for(struct pass *s, const struct rule *r, enum answer_value
         case ON_UNREADABLE_SKIP: return NULL;
         default: return o->protect;
         }
-    default: return !is_audit(r) && r->on_error == ON_ERROR_APPLY ? o->all : NULL;
+    default: return !is_audit(s->j, r) && r->on_error == ON_ERROR_APPLY ? o->all : NULL;
     }
 }
 
@@ -216,7 +223,7 @@ static bool judge_rule(struct pass *s, uint32_t index)
         if (j->trace) record_rule(j, index, state);
         return true;
     }
-    j->audit = is_audit(r);
+    j->audit = is_audit(j, r);
     const struct answer *x = evaluate(s, r);
     if (!x) return false;
     sort_answers(s, r, x);
@@ -235,7 +242,7 @@ static bool judge_added(struct pass *s, uint32_t index)
 {
     struct judgement *j = s->j;
     const struct rule *r = &j->program->program->rules[index];
-    if (is_audit(r) || rule_state(j, r) != TRACE_RAN) return true;
+    if (is_audit(j, r) || rule_state(j, r) != TRACE_RAN) return true;
     clear_bits(s);
     for (uint32_t i = 0; i < j->members.n; i++)
         if ((j->members.v[i].added || j->members.v[i].again) && j->members.v[i].at >= (int64_t)index)

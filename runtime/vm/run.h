@@ -15,6 +15,21 @@
 struct message;
 struct live_list;
 
+/* A judgement for a test in a rule file: what a field says is given, in place of what its getter would answer. */
+struct vm_given_value {
+    uint32_t field;
+    struct str text; /* header name, mark */
+    struct values values;
+};
+struct vm_given {
+    const struct vm_given_value *v;
+    size_t n;
+    const bool *rules; /* by rule: whether it takes part */
+    bool absent;       /* without a message: what this version cannot read is not there, instead of unavailable */
+    bool enforce;      /* audit rules as if they were enforced */
+    bool windows;      /* effective and expires count; else every rule is in force */
+};
+
 struct vm_input {
     const struct envelope *envelope;
     struct str queue_id;
@@ -25,6 +40,7 @@ struct vm_input {
     const struct live_list *const *lists; /* by number of the live list; NULL, or a NULL there: unavailable */
     uint64_t (*clock)(void *self);   /* microseconds of any steady clock; NULL: patterns count steps only */
     void *clock_self;
+    const struct vm_given *given; /* NULL: a message is just judged */
     bool plain; /* try every rule, without the index: the same verdict, for tests */
     uint64_t match_budget, message_budget; /* microseconds for one pattern, for all together; 0: the values below */
 };

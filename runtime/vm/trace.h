@@ -7,6 +7,7 @@
 
 #include "base/vec.h"
 #include "bytecode/program.h"
+#include "mail/obligation.h"
 #include "vm/answer.h"
 
 enum { TRACE_VALUE_MAX = 200, TRACE_VALUES_MAX = 8, TRACE_TESTS_MAX = 10000 };
@@ -44,12 +45,19 @@ struct trace_fact {
     struct str name, text;
 };
 
+/* What became of one recipient, before one reply is made for all. */
+struct trace_fate {
+    struct obligation need;
+    uint8_t disposition; /* enum disposition */
+};
+
 struct trace {
     struct arena *arena; /* given by whoever wants the trace, before judging */
     VEC(struct trace_rule) rules;
     VEC(struct trace_test) tests;
     VEC(struct trace_action) actions;
     VEC(struct trace_fact) facts;
+    VEC(struct trace_fate) fates; /* by recipient */
     VEC(struct str) recipients; /* addresses by index: the envelope's, then the added */
     uint64_t steps;             /* instructions run */
 };

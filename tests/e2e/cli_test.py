@@ -190,5 +190,31 @@ def no_relay():
     assert "/other.sock" in done.stderr
 
 
+@test
+def rule_tests():
+    """test: TAP with expected beside actual, coverage, JSON; 0, 1 when one fails, 65 with errors, 66 without the file"""
+    rules = ('rule "a" when subject contains "x" then require_tls\n'
+             'rule "b" when subject contains "never" then drop\n'
+             'test "good" given subject "x" expect require_tls\n'
+             'test "bad" given subject "x", recipient "b@partner.example" expect drop\n')
+    done = sluice("test", write("tested.sluice", rules))
+    equal(done.returncode, 1)
+    for words in ("1..2\nok 1 - good\nnot ok 2 - bad\n", "tested.sluice:4:6", "#   for b@partner.example\n",
+                  "#     expected: drop\n#     actual:   require_tls\n", "b: no test where it applies",
+                  "# 0 of 2 rules seen to apply and not to apply\n1 passed, 1 failed\n"):
+        assert words in done.stdout, done.stdout
+    rows = [json.loads(line) for line in sluice("test", "--json", write("tested.sluice", rules)).stdout.splitlines()]
+    equal([row.get("passed") for row in rows], [True, False, None, None, 1])
+    equal(rows[1]["recipients"], [{"recipient": "b@partner.example", "expected": "drop", "actual": "require_tls",
+                                   "passed": False}])
+    equal((rows[2]["rule"], rows[2]["yes"], rows[2]["no"]), ("a", 2, 0))
+    compiled = pathlib.Path(FOLDER.name) / "tested.sluicec"
+    equal(sluice("build", write("tested.sluice", rules), "-o", compiled).returncode, 0)
+    equal(sluice("test", compiled).stdout, done.stdout, "a compiled program carries its tests")
+    equal(sluice("test", write("untested.sluice", 'when subject is "x" then drop\n')).returncode, 0)
+    equal(sluice("test", write("bad.sluice", 'test "x" given sendr "a@b.example" expect nothing\n')).returncode, 65)
+    equal(sluice("test", "/no/such/file").returncode, 66)
+
+
 if __name__ == "__main__":
     main()

@@ -4,9 +4,10 @@ import os
 import pathlib
 import signal
 import ssl
+import subprocess
 import tempfile
 
-from relay import SANITIZED, Certificates, Relay, Sink, equal, main, test, wait_until
+from relay import SANITIZED, SLUICED, Certificates, Relay, Sink, equal, main, test, wait_until
 
 RELOADS = 40 if SANITIZED else 200
 
@@ -95,6 +96,43 @@ def bad_set():
         assert "rules.sluice:1:6" in said and "subject" in said, said
         equal(relay.send("x")[0], 250)
         assert b"X-First: A1\r\n" in sink.wait()[0].content
+
+
+TESTED = """rule "r" when subject contains "secret" then set_header "X-Set" "{0}"
+test "a secret is stamped" given subject "a secret", recipient "b@partner.example" expect set_header "X-Set" "{1}"
+"""
+
+
+@test
+def failing_tests():
+    """a set whose own tests fail is refused with expected beside actual, at a reload and at the start"""
+    with Sink() as sink, Relay(TESTED.format("1", "1"), sink) as relay:
+        relay.write_rules(TESTED.format("2", "1"))
+        refused = relay.sluice("reload", check=False)
+        equal(refused.returncode, 65)
+        for words in ('rules.sluice:2:6: the test "a secret is stamped" fails', "for b@partner.example",
+                      'expected: set_header "X-Set" "1"', 'actual:   set_header "X-Set" "2"', "1 of 1 tests"):
+            assert words in refused.stderr, refused.stderr
+        equal(relay.send("a secret")[0], 250)
+        assert b"X-Set: 1\r\n" in sink.wait()[0].content
+        checked = subprocess.run([str(SLUICED), "--check", "-c", str(relay.config)], capture_output=True, text=True)
+        equal(checked.returncode, 78)
+        assert "the test \"a secret is stamped\" fails" in checked.stdout + checked.stderr, checked
+        relay.write_rules(TESTED.format("2", "2"))
+        relay.sluice("reload")
+        equal(relay.send("a secret")[0], 250)
+        assert b"X-Set: 2\r\n" in sink.wait(2)[1].content
+    with Sink() as sink:
+        relay = Relay(TESTED.format("3", "2"), sink)
+        try:
+            relay.start()
+        except AssertionError as said:
+            assert "the test \"a secret is stamped\" fails" in str(said), said
+            equal(relay.process.wait(10), 78, "exit status")
+        else:
+            raise AssertionError("it started")
+        finally:
+            relay.stop()
 
 
 @test

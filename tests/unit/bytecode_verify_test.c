@@ -29,7 +29,9 @@ static const char policy[] = "list doms of domain = \"corp.example\", \"*.corp.e
                              "\"a@b.example\" then quarantine reason \"r\"\n"
                              "rule \"d\" priority 40 expires 2027-01-01 when size is between 1 KB and 2 KB and body contains prj "
                              "and time is after 18:00 and recipient.domain is in live_doms\n"
-                             "then copy to sender otherwise \"x@b.example\", set_scl 3, require_tls verified min \"1.3\"\n";
+                             "then copy to sender otherwise \"x@b.example\", set_scl 3, require_tls verified min \"1.3\"\n"
+                             "test \"t\" given time 12:00, message_id \"x\", vips (\"a@b.example\") expect stop, quarantine reason \"r\" "
+                             "for \"a@b.example\"\n";
 
 /* --- finding rows to spoil --- */
 
@@ -145,6 +147,15 @@ static void spoil_rule_options(struct program *p) { p->rules[0].mode = 77; }
 static void spoil_rule_order(struct program *p) { p->rules[0].priority = 25; }
 static void spoil_rule_identities(struct program *p) { p->rules[1].identity = p->rules[0].identity; }
 static void spoil_origins(struct program *p) { p->tests[0].origin.source = 9; }
+static void spoil_mails(struct program *p)
+{
+    p->mails = arena_array(p->arena, 1, sizeof *p->mails);
+    p->mails[0] = (struct program_mail){STR("two\nlines"), STR("")};
+    p->mails_count = 1;
+}
+static void spoil_givens(struct program *p) { p->givens[0].list = NO_INDEX; }
+static void spoil_expectations(struct program *p) { p->expectations[0].argument_count = 1000; }
+static void spoil_cases(struct program *p) { p->cases[0].scope_count = 1000; }
 static void spoil_rule_ranges(struct program *p)
 { /* the last rule is cut away and its code is nobody's */
     p->rules_count--;

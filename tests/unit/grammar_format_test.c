@@ -53,6 +53,8 @@ static void essence(const char *path, struct str text, struct buf *out)
         for (uint32_t i = 0; i < p->actions_count; i++) p->actions[i].origin = (struct origin){0};
         for (uint32_t i = 0; i < p->rules_count; i++) p->rules[i].origin = (struct origin){0};
         for (uint32_t i = 0; i < p->declarations_count; i++) p->declarations[i].origin = (struct origin){0};
+        for (uint32_t i = 0; i < p->expectations_count; i++) p->expectations[i].origin = (struct origin){0};
+        for (uint32_t i = 0; i < p->cases_count; i++) p->cases[i].origin = (struct origin){0};
         program_encode(p, out);
     }
     program_free(&p);
