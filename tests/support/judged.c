@@ -19,6 +19,9 @@ static void fill_request(struct judged *j, const struct judged_case *c)
         env->recipients[env->recipient_count] = str_of(to[env->recipient_count]);
         env->recipient_count++;
     }
+    env->notify_count = c->notify != 0;
+    env->notify = arena_alloc(j->arena, 1);
+    env->notify[0] = c->notify;
     env->reverse_path = str_of(c->from ? c->from : "a@corp.example");
     env->client = c->client;
     if (env->client.ip.n == 0) env->client.ip = STR("192.0.2.7");

@@ -18,6 +18,7 @@ struct judged_case {
     const struct settings *settings;       /* NULL: corp.example is internal */
     int64_t now;
     int32_t utc_offset;
+    uint8_t notify; /* RFC 3461 NOTIFY of the first recipient: mail/envelope.h */
     const struct vocabulary *vocabulary; /* NULL: stdlib's */
     struct judged_list {
         const char *name;
