@@ -200,6 +200,24 @@ static void take_other(struct case_input *in, const struct program *p, const str
     add_value(in, ref->field, ref->text, views, l->count);
 }
 
+/* `given attachment.extension "exe"`: then there is an attachment.  As many as the part with the most values. */
+static void complete_elements(struct case_input *in)
+{
+    size_t given = in->given.n;
+    for (uint32_t f = 0; f < stdlib_rows.field_count; f++) {
+        const struct field_row *element = &stdlib_rows.fields[f];
+        uint32_t n = 0;
+        bool said = element->of != FACT_ELEMENT || element->type == TYPE_ADDRESS; /* those stand in the header */
+        for (size_t i = 0; i < given && !said; i++) {
+            const struct vm_given_value *v = &in->values[i];
+            said = v->field == f;
+            bool part = vocabulary_is_of_element(&stdlib_rows.fields[v->field], element);
+            if (part && v->values.n > n) n = v->values.n;
+        }
+        if (!said && n) add_value(in, f, STR_NONE, ARENA_ARRAY(in->arena, struct view, n), n);
+    }
+}
+
 /* Without a message its size is nobody's: what is not given is absent. */
 static void forget_size(struct case_input *in)
 {
@@ -292,7 +310,7 @@ void case_input_make(const struct program *p, const struct settings *s, uint32_t
 {
     const struct program_case *c = &p->cases[index];
     *in = (struct case_input){.arena = a};
-    in->values = ARENA_ARRAY(a, struct vm_given_value, c->given_count + 1u);
+    in->values = ARENA_ARRAY(a, struct vm_given_value, c->given_count * 2u + 1u);
     in->given = (struct vm_given){.v = in->values, .absent = c->mail == NO_INDEX, .enforce = c->enforce, .windows = c->windows};
     in->request.queue_id = STR("TEST");
     in->request.now = c->now;
@@ -302,6 +320,7 @@ void case_input_make(const struct program *p, const struct settings *s, uint32_t
         if (g->kind == GIVEN_ELEMENTS || take_envelope(in, p, g) || header_of(p, g, &flags).n) continue;
         take_other(in, p, g);
     }
+    complete_elements(in);
     if (c->mail == NO_INDEX) forget_size(in);
     complete_envelope(in, s);
     choose_rules(in, p, c);

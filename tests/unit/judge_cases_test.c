@@ -99,6 +99,13 @@ static void facts_in_place_of_getters(void **state)
          GIVEN("body \"xx\"") "nothing\n" GIVEN("body absent") "nothing\n", "yyy");
     hold("when any attachment.extension is \"exe\" and spf is fail then drop\n"
          GIVEN("attachment.extension (\"pdf\", \"EXE\"), spf fail") "drop\n" GIVEN("spf fail") "nothing\n", "yy");
+    /* A part that is given is a part of something. */
+    hold("when any attachment where (extension is \"exe\" and size is over 1 MB) and attachment is present then drop\n"
+         GIVEN("attachment.extension (\"pdf\", \"exe\"), attachment.size (1 KB, 2 MB)") "drop\n"
+         GIVEN("attachment.extension (\"exe\", \"pdf\"), attachment.size (1 KB, 2 MB)") "nothing\n"
+         GIVEN("attachment.extension \"exe\"") "nothing\n", "yyy");
+    hold("when to is \"a@b.example\" and to.group is \"x\" then drop\n"
+         GIVEN("to \"a@b.example\", to.group \"x\"") "drop\n" GIVEN("to.group \"x\"") "nothing\n", "yy");
     hold("when marked \"m\" then drop\n" GIVEN("marked \"m\"") "drop\n" GIVEN("marked \"n\"") "nothing\n", "yy");
 }
 
