@@ -5,12 +5,14 @@
 #include <unistd.h>
 
 #include "base/civil.h"
+#include "base/json.h"
 #include "base/limits.h"
 
 struct log {
     int fd;
     enum log_level least;
     bool journal;
+    enum log_form form;
     bool writing;     /* between log_begin and log_end of an event that is kept */
     int64_t now;      /* UTC microseconds */
     int64_t printed;  /* the `now` that `time` is the text of */
@@ -55,6 +57,13 @@ void log_set_time(struct log *l, int64_t utc_micros)
 void log_set_level(struct log *l, enum log_level least)
 {
     if (l) l->least = least;
+}
+
+void log_set_form(struct log *l, enum log_form form)
+{
+    if (!l) return;
+    INVARIANT(!l->writing);
+    l->form = form;
 }
 
 struct str log_buffered(const struct log *l) { return l ? buf_str(&l->buffer) : STR_NONE; }
@@ -153,6 +162,35 @@ bool log_unescape(struct buf *out, struct str written)
     return true;
 }
 
+/* As the inside of a JSON text. */
+static void json_text(struct buf *out, struct str s)
+{
+    bool plain = true;
+    for (size_t i = 0; i < s.n && plain; i++) plain = ascii_is_print(s.p[i]) && s.p[i] != '"' && s.p[i] != '\\';
+    if (plain)
+        buf_add(out, s);
+    else
+        js_escape(out, s);
+}
+
+static void json_pair(struct buf *out, const char *before, const char *key, struct str value)
+{
+    buf_add(out, str_of(before));
+    buf_add_byte(out, '"');
+    buf_add(out, str_of(key));
+    buf_add(out, STR("\":\""));
+    json_text(out, value);
+    buf_add_byte(out, '"');
+}
+
+static void json_head(struct log *l, enum log_level level, struct str queue_id, const char *event)
+{
+    json_pair(&l->buffer, "{", "time", (struct str){l->time, l->time_length});
+    if (queue_id.n) json_pair(&l->buffer, ",", "id", queue_id);
+    json_pair(&l->buffer, ",", "event", str_of(event));
+    if (level >= LOG_LEVEL_WARNING) json_pair(&l->buffer, ",", "level", str_of(levels[level].name));
+}
+
 /* The line's head: "<6>2026-11-23T22:50:02.123456Z QUEUEID: event=…". */
 static void head(struct log *l, enum log_level level, struct str queue_id, const char *event)
 {
@@ -161,6 +199,10 @@ static void head(struct log *l, enum log_level level, struct str queue_id, const
         l->printed = l->now;
     }
     if (l->journal) buf_printf(&l->buffer, "<%c>", levels[level].syslog);
+    if (l->form == LOG_JSON) {
+        json_head(l, level, queue_id, event);
+        return;
+    }
     buf_add(&l->buffer, (struct str){l->time, l->time_length});
     buf_add_byte(&l->buffer, ' ');
     if (queue_id.n)
@@ -183,9 +225,12 @@ void log_begin(struct log *l, enum log_level level, struct str queue_id, const c
         return;
     }
     if (l->dropped) {
-        head(l, LOG_LEVEL_ERROR, STR_NONE, "log-lost");
-        buf_printf(&l->buffer, " events=%llu\n", (unsigned long long)l->dropped);
+        int64_t dropped = (int64_t)l->dropped;
         l->dropped = 0;
+        l->writing = true;
+        head(l, LOG_LEVEL_ERROR, STR_NONE, "log-lost");
+        log_num(l, "events", dropped);
+        log_end(l);
     }
     l->writing = true;
     head(l, level, queue_id, event);
@@ -201,6 +246,10 @@ static void key_add(struct log *l, const char *key)
 void log_str(struct log *l, const char *key, struct str value)
 {
     if (!l || !l->writing) return;
+    if (l->form == LOG_JSON) {
+        json_pair(&l->buffer, ",", key, value);
+        return;
+    }
     key_add(l, key);
     log_escape(&l->buffer, value);
 }
@@ -213,7 +262,10 @@ void log_cstr(struct log *l, const char *key, const char *value)
 void log_num(struct log *l, const char *key, int64_t value)
 {
     if (!l || !l->writing) return;
-    key_add(l, key);
+    if (l->form == LOG_JSON)
+        buf_printf(&l->buffer, ",\"%s\":", key);
+    else
+        key_add(l, key);
     buf_printf(&l->buffer, "%lld", (long long)value);
 }
 
@@ -226,7 +278,7 @@ void log_err(struct log *l, const struct err *e)
 void log_end(struct log *l)
 {
     if (!l || !l->writing) return;
-    buf_add_byte(&l->buffer, '\n');
+    buf_add(&l->buffer, l->form == LOG_JSON ? STR("}\n") : STR("\n"));
     l->writing = false;
 }
 

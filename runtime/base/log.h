@@ -3,7 +3,10 @@
  * Owns the form, its escaping and the buffer; not the descriptor, nor the clock: the loop says the time once per turn
  * (log_set_time) and flushes once per turn (log_flush).  Never write a subject or a body.
  *
- * A value stands bare when it is a run of printable ASCII without blank, quote, backslash and "="; otherwise between
+ * The same event as JSON (log_set_form) is one object a line: "time", "id" where there is one, "event", "level" from warning
+ * upwards, then the keys; numbers are numbers.  Bytes that are no UTF-8 show as U+FFFD there.
+ *
+ * In text a value stands bare when it is a run of printable ASCII without blank, quote, backslash and "="; otherwise between
  * double quotes with \" \\ \n \r \t and \xHH for every byte that is a control, not UTF-8, or part of a character that
  * breaks or reorders lines.  So one event is one line, whatever a peer sent, and log_unescape gives the bytes back.
  *
@@ -34,6 +37,8 @@ struct log;
 struct log *log_create(int fd, enum log_level least, bool journal);
 void log_free(struct log **l); /* flushes */
 void log_set_time(struct log *l, int64_t utc_micros);
+enum log_form { LOG_TEXT, LOG_JSON };
+void log_set_form(struct log *l, enum log_form form); /* between two events */
 void log_set_level(struct log *l, enum log_level least);
 
 /* One event.  queue_id may be empty ("-"); `event` is ours, a plain word.  Keys are ours, [a-z_]+.  Everything takes a

@@ -141,7 +141,8 @@ static uint64_t message_size_of(const struct reading *r)
 
 static void read_relay(const struct reading *r, struct settings *out)
 {
-    static const char *const sandbox[] = {"on", "off"}, *const partial[] = {"", "whole", "dsn", "drop"};
+    static const char *const sandbox[] = {"on", "off"}, *const partial[] = {"", "whole", "dsn", "drop"},
+                      *const log[] = {"text", "json"};
     struct str state = text_of(r, SETTING_RELAY_STATE), control = text_of(r, SETTING_RELAY_CONTROL);
     out->hostname = text_of(r, SETTING_RELAY_HOSTNAME);
     out->state = state.n ? state : STR(DEFAULT_STATE);
@@ -154,6 +155,7 @@ static void read_relay(const struct reading *r, struct settings *out)
     out->free_space = (uint64_t)number_of(r, SETTING_RELAY_FREE_SPACE);
     out->message_size = message_size_of(r);
     out->judges = small_number_of(r, SETTING_RELAY_JUDGES);
+    out->log_json = word_of(r, SETTING_RELAY_LOG_FORMAT, log, 2, 0) == 1;
     out->partial_reject = word_of(r, SETTING_RELAY_PARTIAL_REJECT, partial, 4, 0);
 }
 

@@ -67,6 +67,7 @@ struct settings {
     uint64_t free_space;              /* bytes that must stay free for MAIL to be accepted */
     uint64_t message_size;            /* largest message, bytes */
     uint32_t judges;                  /* processes; 0: cores - 1, at least 1 */
+    bool log_json;
     uint8_t partial_reject;           /* 0 whole-for-strangers (default), 1 whole, 2 dsn, 3 drop: LANGUAGE section 4 */
     uint32_t retry_first, retry_most, retry_until; /* seconds: first delay, longest delay, lifetime */
     struct listener_settings *listeners;

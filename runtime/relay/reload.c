@@ -223,6 +223,7 @@ static void swap(struct reload *rl)
         deliver_generation_changed(r->deliver);
     }
     tell(rl, &(struct link_message){.kind = LINK_READY, .generation = new->number});
+    log_set_form(r->ports.log, new->settings.log_json ? LOG_JSON : LOG_TEXT);
     events_note(r, EVENT_INFO, "generation %llu is in force: %u rules", (unsigned long long)new->number,
                 (unsigned)rl->rules);
     buf_printf(&rl->text, "generation %llu is in force: %u rule%s", (unsigned long long)new->number,

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """Hostile and foreign clients: the right code, nothing kept; swaks, smtp-source and STARTTLS in."""
+import json
 import os
 import re
 import shutil
@@ -243,6 +244,21 @@ def behind_a_balancer():
                 if line[3:4] == b" ":
                     replies.append(int(line[:3]))
             equal(replies, [250, 250, 250, 550], "192.0.2.77 is none of trusted_networks")
+
+
+@test
+def json_log():
+    """relay log_format json: every event of the running relay is one JSON object, the attempt says what was asked and had"""
+    with Sink() as sink, Relay(RULES, sink, relay="log_format json") as relay:
+        relay.send(subject='a "quoted" subject')
+        sink.wait()
+        wait_until(lambda: any('"event":"delivered"' in line for line in relay.log), "the attempt in the log")
+        events = [json.loads(line) for line in relay.log if line.startswith("{")]
+        attempt = next(e for e in events if e["event"] == "delivered")
+        equal((attempt["to"], attempt["tls_asked"], attempt["tls_had"], attempt["attempts"]),
+              ("b@partner.example", "none", "none", 1))
+        assert next(e for e in events if e["event"] == "queued")["id"] == attempt["id"]
+        assert not any("quoted" in line for line in relay.log), "a subject is not logged"
 
 
 @test

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """net/dns against a real name server: knot serves zones on loopback, plain, signed and wrongly signed."""
+import contextlib
 import os
 import pathlib
 import re
@@ -49,9 +50,13 @@ CASES = [
 
 
 def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Free for UDP and for TCP."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            udp.bind(("127.0.0.1", 0))
+            with contextlib.suppress(OSError):
+                tcp.bind(("127.0.0.1", udp.getsockname()[1]))
+                return udp.getsockname()[1]
 
 
 def write_config(folder, port):

@@ -40,6 +40,34 @@ static void one_event_is_one_line(void **state)
         "reply=\"250 2.0.0 \\\"ok\\\"\\r\\nAnd=more\\x00\\xff\xc3\xbc\\xe2\\x80\\xa8\\\\\" delay_ms=-12 empty=\"\"\n"
         "2026-11-23T22:50:02.123456Z -: event=store level=error error=\"disk full\" errno=28\n");
     log_free(&l);
+    l = log_create(-1, LOG_LEVEL_INFO, false);
+    log_set_time(l, 1795474202123456);
+    log_set_form(l, LOG_JSON);
+    log_begin(l, LOG_LEVEL_INFO, STR("ABC"), "deliver");
+    log_str(l, "reply", STR("250 \"ok\"\r\nAnd=more\1\xff\xc3\xbc\\"));
+    log_num(l, "delay_ms", -12);
+    log_end(l);
+    log_begin(l, LOG_LEVEL_ERROR, STR_NONE, "store");
+    log_err(l, &e);
+    log_end(l);
+    struct str line, rest = log_buffered(l);
+    while (rest.n && str_cut(rest, '\n', &line, &rest)) { /* JSON, and its own reader says the same */
+        struct js *v = js_parse(line, 1000, &e);
+        struct str text;
+        assert_non_null(v);
+        assert_true(js_get_str(v, "time", &text));
+        check_str(text, "2026-11-23T22:50:02.123456Z");
+        assert_true(js_get_str(v, "event", &text));
+        if (str_eq(text, STR("deliver"))) {
+            int64_t number;
+            assert_true(js_get_num(v, "delay_ms", &number) && number == -12 && js_get_str(v, "reply", &text));
+            assert_true(str_eq(text, STR("250 \"ok\"\r\nAnd=more\1\xef\xbf\xbd\xc3\xbc\\")));
+        } else {
+            assert_true(js_get_str(v, "level", &text) && str_eq(text, STR("error")));
+        }
+        js_free(&v);
+    }
+    log_free(&l);
     log_begin(NULL, LOG_LEVEL_INFO, STR_NONE, "x");
     log_str(NULL, "k", STR("v"));
     log_end(NULL);
