@@ -74,7 +74,7 @@ static const struct {
 } forms[] = {
     {"", form_plain},        {"reply", form_reply}, {"header", form_header},     {"status", form_status},
     {"path", form_path},     {"host", form_host},   {"endpoint", form_endpoint}, {"lines", form_lines},
-    {"needle", form_needle},
+    {"needle", form_needle}, {"html", form_lines},
 };
 
 static const char *form_fault(const char *form, struct str s)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "mail/fold.h"
 #include "message/message.h"
 
 /* The first rows of charsets.def, which need no iconv. */
@@ -260,4 +261,54 @@ uint32_t charset_decode(struct str label, struct str bytes, struct buf *out)
     }
     if (rows[row].plain && str_ascii_prefix(bytes) == bytes.n) return buf_add(out, bytes), 0;
     return add_with_iconv(row, bytes, out);
+}
+
+/* --- writing ------------------------------------------------------------------------------------------------------ */
+
+bool charset_is_ascii(struct str label) { return row_find(label) == CHARSET_ASCII; }
+
+/* We read ISO 8859 labels as the Windows charsets that are meant; what is written keeps to what they say. */
+static bool has_c1_controls(struct str label)
+{
+    static const char *const begins[] = {"iso", "latin", "l1", "l5", "tis", "cp819", "ibm819", "cs"};
+    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
+        if (str_starts_nocase(str_trim(label), str_of(begins[i]))) return true;
+    return false;
+}
+
+/* The 128 upper bytes of a charset as code points; 0 where a byte alone is nothing, or begins a longer character. */
+static void upper_half(struct str label, uint32_t out[128])
+{
+    struct buf one = {0};
+    for (unsigned i = 0; i < 128; i++) {
+        char byte = (char)(i + 128);
+        one.n = 0;
+        uint32_t c = 0;
+        bool read = charset_decode(label, (struct str){&byte, 1}, &one) == 0 && one.n;
+        size_t used = read ? fold_decode(one.p, one.n, &c) : 0;
+        out[i] = used && used == one.n && !(i < 32 && has_c1_controls(label)) ? c : 0;
+    }
+    buf_free(&one);
+}
+
+bool charset_encode(struct str label, struct str utf8, struct buf *out)
+{
+    size_t row = row_find(label), ascii = str_ascii_prefix(utf8);
+    if (row == ROWS) return false;
+    if (row == CHARSET_UTF8 || (rows[row].plain && ascii == utf8.n)) {
+        buf_add(out, utf8);
+        return true;
+    }
+    if (row == CHARSET_ASCII || !rows[row].plain) return false;
+    uint32_t upper[128];
+    upper_half(label, upper);
+    for (size_t i = 0; i < utf8.n;) {
+        uint32_t c;
+        i += fold_decode(utf8.p + i, utf8.n - i, &c);
+        unsigned at = 0;
+        while (c >= 0x80 && at < 128 && upper[at] != c) at++;
+        if (at == 128) return false;
+        buf_add_byte(out, c < 0x80 ? (char)c : (char)(at + 128));
+    }
+    return true;
 }

@@ -26,6 +26,12 @@ uint32_t charset_decode(struct str label, struct str bytes, struct buf *out);
  * the caller may use them in place. */
 bool charset_is_plain(struct str label, struct str bytes);
 
+/* True for text that says it is ASCII, or says nothing. */
+bool charset_is_ascii(struct str label);
+/* Appends UTF-8 text in the charset; false, with part of it perhaps appended, when the charset has not all of it, or is
+ * one whose characters are more than one byte and not UTF-8 (those are only written when all of the text is ASCII). */
+bool charset_encode(struct str label, struct str utf8, struct buf *out);
+
 /* Appends the code point as UTF-8; U+FFFD for surrogates and what lies beyond U+10FFFF. */
 void utf8_add(struct buf *out, uint32_t code_point);
 /* The largest n <= most that ends no sequence in its middle, for valid UTF-8. */

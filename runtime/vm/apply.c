@@ -19,18 +19,27 @@ struct str call_text(const struct action_call *c, uint8_t param)
     return a ? a->text : STR_NONE;
 }
 
-/* Values filled in come from the message: no line end and no NUL of theirs survives. */
-static void add_filled(struct buf *out, struct str s)
+/* Values filled in come from the message: no line end and no NUL of theirs survives, and no markup in HTML.  *room is
+ * what all of them together may still take. */
+static void add_filled(struct buf *out, struct str s, bool html, size_t *room)
 {
-    size_t room = out->n < VM_TEMPLATE_MAX ? VM_TEMPLATE_MAX - out->n : 0, n = s.n < room ? s.n : room;
+    size_t n = s.n < *room ? s.n : *room;
     while (n < s.n && n > 0 && ((unsigned char)s.p[n] & 0xc0) == 0x80) n--; /* whole characters only */
-    for (size_t i = 0; i < n; i++) buf_add_byte(out, (unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f ? ' ' : s.p[i]);
+    *room -= n;
+    for (size_t i = 0; i < n; i++) {
+        char c = (unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f ? ' ' : s.p[i];
+        if (html && memchr("<>&\"'", c, 5))
+            buf_printf(out, "&#%d;", c);
+        else
+            buf_add_byte(out, c);
+    }
 }
 
 /* {name} is what the vocabulary fills in, {{ a brace; anything else stands for itself. */
-static struct str filled(struct judgement *j, struct str template, const struct edits *edits)
+static struct str filled(struct judgement *j, struct str template, bool html, const struct edits *edits)
 {
     struct buf out = {0};
+    size_t room = VM_TEMPLATE_MAX;
     for (size_t i = 0; i < template.n; i++) {
         struct str rest = str_from(template, i);
         size_t close;
@@ -39,7 +48,7 @@ static struct str filled(struct judgement *j, struct str template, const struct 
             i++;
         } else if (rest.p[0] == '{' && (close = str_find_byte(rest, '}')) != STR_NPOS) {
             struct str value = j->program->vocabulary->fill(j, j->rule, str_slice(rest, 1, close), edits);
-            add_filled(&out, value.p ? value : str_slice(rest, 0, close + 1));
+            add_filled(&out, value.p ? value : str_slice(rest, 0, close + 1), html, &room);
             i += close;
         } else {
             buf_add_byte(&out, template.p[i]);
@@ -75,7 +84,9 @@ static bool evaluate(struct judgement *j, const struct ready_action *x, const st
 {
     *out = (struct call_argument){.param = a->argument->param, .constant = a->constant};
     if (a->constant) {
-        out->text = a->template ? filled(j, a->constant->text, edits) : a->constant->text;
+        const char *form = x->row->params[a->argument->param].words;
+        bool html = form && strcmp(form, "html") == 0;
+        out->text = a->template ? filled(j, a->constant->text, html, edits) : a->constant->text;
         return true;
     }
     const struct values *v = judgement_values(j, a->field->slot, recipient, edits);

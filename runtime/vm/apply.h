@@ -5,7 +5,7 @@
 
 #include "vm/judgement.h"
 
-enum { VM_TEMPLATE_MAX = 2000 };
+enum { VM_TEMPLATE_MAX = 2000 }; /* bytes of one text that come from the message */
 
 void apply_action(struct judgement *j, uint32_t action, const uint64_t *who);
 

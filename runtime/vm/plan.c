@@ -240,8 +240,16 @@ static void move_member(struct judgement *j, struct member *m, const struct edit
     if (m->edit_class != NO_INDEX) j->classes[m->edit_class].members++;
 }
 
+struct planned_edit {
+    enum edit_kind kind;
+    struct str name, text, html;
+    size_t part;
+    bool wrap;
+};
+typedef const struct edits *list_maker(struct arena *a, const struct edits *before, const void *what);
+
 /* An edit list is made once for each list that the recipients of the call have, so equal histories stay one list. */
-void plan_edit(struct judgement *j, const struct action_call *c, enum edit_kind kind, struct str name, struct str value)
+static void plan_each_list(struct judgement *j, const struct action_call *c, list_maker *make, const void *what)
 {
     const struct edits *before[LIMIT_EDIT_CLASSES], *after[LIMIT_EDIT_CLASSES];
     size_t known = 0;
@@ -255,7 +263,7 @@ void plan_edit(struct judgement *j, const struct action_call *c, enum edit_kind 
         if (k < known) {
             edited = after[k];
         } else {
-            edited = edits_add(j->arena, m->edits, kind, name, value);
+            edited = make(j->arena, m->edits, what);
             if (known < LIMIT_EDIT_CLASSES) {
                 before[known] = m->edits;
                 after[known++] = edited;
@@ -267,6 +275,40 @@ void plan_edit(struct judgement *j, const struct action_call *c, enum edit_kind 
             move_member(j, m, edited);
     }
     if (refused) plan_note(j, NOTE_LOG, c->who, arena_printf(j->arena, "%s could not be carried out", c->row->name));
+}
+
+static const struct edits *make_field(struct arena *a, const struct edits *before, const void *what)
+{
+    const struct planned_edit *x = what;
+    return edits_add(a, before, x->kind, x->name, x->text);
+}
+
+static const struct edits *make_text(struct arena *a, const struct edits *before, const void *what)
+{
+    const struct planned_edit *x = what;
+    return edits_add_text(a, before, x->kind, x->text, x->html, x->wrap);
+}
+
+static const struct edits *make_removal(struct arena *a, const struct edits *before, const void *what)
+{
+    const struct planned_edit *x = what;
+    return edits_remove_part(a, before, x->part, x->text);
+}
+
+void plan_edit(struct judgement *j, const struct action_call *c, enum edit_kind kind, struct str name, struct str value)
+{
+    plan_each_list(j, c, make_field, &(struct planned_edit){.kind = kind, .name = name, .text = value});
+}
+
+void plan_text(struct judgement *j, const struct action_call *c, enum edit_kind kind, struct str text, struct str html,
+               bool wrap)
+{
+    plan_each_list(j, c, make_text, &(struct planned_edit){.kind = kind, .text = text, .html = html, .wrap = wrap});
+}
+
+void plan_remove_part(struct judgement *j, const struct action_call *c, size_t part, struct str note)
+{
+    plan_each_list(j, c, make_removal, &(struct planned_edit){.part = part, .text = note});
 }
 
 void plan_route(struct judgement *j, const struct action_call *c, struct str connector)

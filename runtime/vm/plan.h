@@ -20,6 +20,10 @@ void plan_defer(struct judgement *j, const struct action_call *c, struct reply r
 void plan_add(struct judgement *j, const struct action_call *c, struct str address, bool redirect);
 void plan_edit(struct judgement *j, const struct action_call *c, enum edit_kind kind, struct str name,
                struct str value);
+/* Of the body: edits_add_text and edits_remove_part of message/edits.h. */
+void plan_text(struct judgement *j, const struct action_call *c, enum edit_kind kind, struct str text, struct str html,
+               bool wrap);
+void plan_remove_part(struct judgement *j, const struct action_call *c, size_t part, struct str note);
 void plan_route(struct judgement *j, const struct action_call *c, struct str connector);
 void plan_deliver_after(struct judgement *j, const struct action_call *c, int64_t when); /* UTC seconds; the latest */
 void plan_mark(struct judgement *j, const struct action_call *c, struct str mark);
