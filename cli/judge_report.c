@@ -1,18 +1,17 @@
 #include "cli/judge_report.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
 #include "base/json.h"
 #include "bytecode/disasm.h"
 #include "compiler/words.h"
 
-static const char *const state_names[] = {
+const char *const judge_state_names[] = {
     [TRACE_RAN] = "ran",         [TRACE_OFF] = "off",       [TRACE_NOT_YET] = "not yet effective",
     [TRACE_EXPIRED] = "expired", [TRACE_NOBODY] = "nobody left in play",
 };
+const char *const judge_verdict_words[] = {
+    [VERDICT_ACCEPT] = "accept", [VERDICT_REJECT] = "reject", [VERDICT_DEFER] = "defer"};
 
-static const char *answer_word(char letter)
+const char *judge_answer_word(char letter)
 {
     switch (letter) {
     case 'T': return "yes";
@@ -114,7 +113,9 @@ static struct js *recipient_json(const struct program *p, const struct trace *t,
     obligation_print(r->need, need);
     js_put_cstr(o, "verdict", disposition_names[r->disposition]);
     js_put_cstr(o, "tls", need);
+    js_put_num(o, "copy", r->copy);
     if (r->added) js_put_bool(o, "added", true);
+    if (r->tls_rule.n) js_put_str(o, "tls_rule", r->tls_rule);
     if (r->connector.n) js_put_str(o, "route_via", r->connector);
     if (r->rule.n) js_put_str(o, "rule", r->rule);
     if (r->reason.n) js_put_str(o, "reason", r->reason);
@@ -142,16 +143,44 @@ static struct js *recipients_json(const struct program *p, const struct envelope
     return all;
 }
 
+/* --- copies ---------------------------------------------------------------------------------------------------------- */
+uint64_t judge_copy_kept(const struct verdict_copy *c)
+{
+    uint64_t kept = 0;
+    for (size_t i = 0; i < c->pieces.n; i++)
+        if (!c->pieces.v[i].insert.p) kept += c->pieces.v[i].to - c->pieces.v[i].from;
+    return kept;
+}
+
+static struct js *copies_json(const struct verdict *v, uint64_t size)
+{
+    struct js *list = js_array();
+    for (size_t i = 0; i < v->copy_count; i++) {
+        const struct verdict_copy *c = &v->copies[i];
+        struct js *o = js_object(), *to = js_array(), *inserted = js_array();
+        for (size_t k = 0; k < v->recipient_count; k++)
+            if (v->recipients[k].copy == i) js_add_str(to, v->recipients[k].address);
+        for (size_t k = 0; k < c->pieces.n; k++)
+            if (c->pieces.v[k].insert.p) js_add_str(inserted, c->pieces.v[k].insert);
+        js_put_num(o, "length", (int64_t)c->length);
+        js_put_num(o, "removed", (int64_t)(size - judge_copy_kept(c)));
+        js_put(o, "inserted", inserted);
+        js_put(o, "recipients", to);
+        js_add(list, o);
+    }
+    return list;
+}
+
 /* --- rules ----------------------------------------------------------------------------------------------------------- */
 static void put_answers(struct js *o, const struct trace *t, struct str letters)
 {
     if (letters.n == 1 || t->recipients.n == 0) {
-        js_put_cstr(o, "answer", letters.n ? answer_word(letters.p[0]) : "");
+        js_put_cstr(o, "answer", letters.n ? judge_answer_word(letters.p[0]) : "");
         return;
     }
     struct js *each = js_object();
     for (size_t i = 0; i < letters.n && i < t->recipients.n; i++)
-        put_str_at(each, t->recipients.v[i], str_of(answer_word(letters.p[i])));
+        put_str_at(each, t->recipients.v[i], str_of(judge_answer_word(letters.p[i])));
     js_put(o, "answer", each);
 }
 
@@ -164,20 +193,66 @@ static void put_written(struct js *o, const struct program *p, const struct orig
     buf_free(&place);
 }
 
+/* Inside `where`: one answer an element. */
+static void put_elements(struct js *o, struct str letters)
+{
+    struct js *list = js_array();
+    for (size_t i = 0; i < letters.n; i++) js_add_str(list, str_of(judge_answer_word(letters.p[i])));
+    js_put(o, "elements", list);
+}
+
+bool judge_was_tested(const struct trace *t, const struct trace_rule *tr, uint32_t test)
+{
+    for (size_t k = tr->first_test; k < tr->test_end; k++)
+        if (t->tests.v[k].test == test) return true;
+    return false;
+}
+
+uint32_t judge_skipped(const struct program *p, const struct trace *t, const struct trace_rule *tr, uint32_t *at)
+{
+    const struct rule *r = &p->rules[tr->rule];
+    for (uint32_t pc = *at < r->first ? r->first : *at; tr->state == TRACE_RAN && pc < r->end; pc++) {
+        if (instruction_op(p->code[pc]) != OP_TEST || judge_was_tested(t, tr, instruction_operand(p->code[pc]))) continue;
+        *at = pc + 1;
+        return instruction_operand(p->code[pc]);
+    }
+    return NO_INDEX;
+}
+
+static struct js *place_json(const struct trace_value *v)
+{
+    struct js *o = js_object();
+    js_put_str(o, "before", v->before);
+    js_put_str(o, "match", v->match);
+    js_put_str(o, "after", v->after);
+    if (v->cut_before) js_put_bool(o, "cut_before", true);
+    if (v->cut_after) js_put_bool(o, "cut_after", true);
+    js_put_num(o, "from", v->from);
+    js_put_num(o, "to", v->to);
+    return o;
+}
+
 static struct js *test_json(const struct program *p, const struct trace *t, const struct trace_test *tt)
 {
     const struct test *test = &p->tests[tt->test];
     struct js *o = js_object(), *values = js_array();
+    struct buf field = {0};
+    disasm_field(p, &words_rows, test->field, &field);
     js_put_str(o, "test", test->origin.text);
+    js_put_str(o, "field", buf_str(&field));
+    buf_free(&field);
     put_written(o, p, &test->origin);
-    put_answers(o, t, tt->answers);
+    if (tt->of_elements) put_elements(o, tt->answers);
+    else put_answers(o, t, tt->answers);
     for (size_t i = 0; i < tt->value_count; i++) {
         const struct trace_value *v = &tt->values[i];
         struct js *value = js_object();
         js_put_str(value, "value", v->text);
         js_put_bool(value, "matched", v->matched);
         if (v->cut) js_put_bool(value, "cut", true);
-        if (v->to) js_put_num(value, "from", v->from), js_put_num(value, "to", v->to);
+        if (v->match.n) js_put(value, "place", place_json(v));
+        if (v->elements > 1) js_put_num(value, "element", v->element + 1), js_put_num(value, "elements", v->elements);
+        if (v->views > 1) js_put_num(value, "view", v->view + 1), js_put_num(value, "views", v->views);
         if (v->recipient != NO_INDEX && v->recipient < t->recipients.n)
             js_put_str(value, "recipient", t->recipients.v[v->recipient]);
         js_add(values, value);
@@ -193,14 +268,19 @@ static struct js *rules_json(const struct program *p, const struct trace *t)
     for (size_t i = 0; i < t->rules.n; i++) {
         const struct trace_rule *tr = &t->rules.v[i];
         const struct rule *rule = &p->rules[tr->rule];
-        struct js *o = js_object(), *tests = js_array();
+        struct js *o = js_object(), *tests = js_array(), *skipped = js_array();
         js_put_str(o, "rule", rule->identity);
         put_written(o, p, &rule->origin);
-        js_put_cstr(o, "state", state_names[tr->state]);
+        js_put_cstr(o, "state", judge_state_names[tr->state]);
         if (tr->second) js_put_bool(o, "for_added_recipients", true);
         put_answers(o, t, tr->answers);
         for (size_t k = tr->first_test; k < tr->test_end; k++) js_add(tests, test_json(p, t, &t->tests.v[k]));
         js_put(o, "tests", tests);
+        for (uint32_t at = 0, test; (test = judge_skipped(p, t, tr, &at)) != NO_INDEX;)
+            js_add_str(skipped, p->tests[test].origin.text);
+        js_put(o, "skipped", skipped);
+        js_put_num(o, "steps", (int64_t)tr->steps);
+        js_put_num(o, "micros", (int64_t)tr->micros);
         js_add(list, o);
     }
     return list;
@@ -213,162 +293,45 @@ static struct js *facts_json(const struct trace *t)
     return facts;
 }
 
-static const char *const verdict_words[] = {
-    [VERDICT_ACCEPT] = "accept", [VERDICT_REJECT] = "reject", [VERDICT_DEFER] = "defer"};
+/* After a deferral no rule is looked at any more. */
+static struct js *unreached_json(const struct program *p, const struct trace *t)
+{
+    struct js *list = js_array();
+    for (uint32_t i = judge_reached(t); i < p->rules_count; i++) js_add_str(list, p->rules[i].identity);
+    return list;
+}
 
-void judge_report_json(const struct program *p, const struct envelope *env, const struct judge_answer *answer,
+uint32_t judge_reached(const struct trace *t)
+{
+    uint32_t reached = 0;
+    for (size_t i = 0; i < t->rules.n; i++)
+        if (!t->rules.v[i].second) reached = t->rules.v[i].rule + 1;
+    return reached;
+}
+
+void judge_report_json(const struct program *p, const struct judge_request *r, const struct judge_answer *answer,
                        const struct trace *t, struct buf *out)
 {
+    const struct envelope *env = &r->envelope;
     struct js *o = js_object();
     const struct verdict *v = &answer->verdict;
     if (answer->kind == JUDGE_FAILED) {
         js_put_cstr(o, "answer", "failed");
         js_put_str(o, "why", answer->why);
     } else {
-        js_put_cstr(o, "answer", verdict_words[v->answer]);
+        js_put_cstr(o, "answer", judge_verdict_words[v->answer]);
         if (v->answer != VERDICT_ACCEPT) {
             put_reply(o, "reply", &v->reply);
             js_put_str(o, "rule", v->rule);
         }
         js_put(o, "recipients", recipients_json(p, env, v, t));
+        if (v->answer == VERDICT_ACCEPT) js_put(o, "copies", copies_json(v, r->size));
     }
+    js_put_num(o, "steps", (int64_t)t->steps);
+    js_put_num(o, "micros", (int64_t)t->micros);
     js_put(o, "rules", rules_json(p, t));
+    js_put(o, "not_reached", unreached_json(p, t));
     js_put(o, "facts", facts_json(t));
     js_print_pretty(o, out);
     js_free(&o);
-}
-
-/* --- text ------------------------------------------------------------------------------------------------------------ */
-struct pen {
-    struct buf *out;
-    bool colour;
-};
-
-__attribute__((format(printf, 3, 4))) static void paint(struct pen *pen, const char *code, const char *format, ...)
-{
-    char text[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    if (pen->colour) buf_printf(pen->out, "\033[%sm%s\033[0m", code, text);
-    else buf_printf(pen->out, "%s", text);
-}
-
-static const char *answer_colour(char letter) { return letter == 'T' ? "32" : letter == 'F' || letter == '-' ? "2" : "33"; }
-
-/* One answer for all, or the recipients it holds for. */
-static void print_answers(struct pen *pen, const struct trace *t, struct str letters)
-{
-    bool same = true;
-    for (size_t i = 1; i < letters.n; i++) same &= letters.p[i] == letters.p[0];
-    if (letters.n == 0) return;
-    if (same) {
-        paint(pen, answer_colour(letters.p[0]), "%s", answer_word(letters.p[0]));
-        return;
-    }
-    const char *before = "";
-    for (size_t i = 0; i < letters.n && i < t->recipients.n; i++) {
-        buf_printf(pen->out, "%s", before);
-        paint(pen, answer_colour(letters.p[i]), "%s for %.*s", answer_word(letters.p[i]), STR_ARG(t->recipients.v[i]));
-        before = ", ";
-    }
-}
-
-static void print_test(struct pen *pen, const struct program *p, const struct trace *t, const struct trace_test *tt)
-{
-    buf_printf(pen->out, "    %.*s: ", STR_ARG(p->tests[tt->test].origin.text));
-    print_answers(pen, t, tt->answers);
-    if (tt->why.n) buf_printf(pen->out, " (%.*s)", STR_ARG(tt->why));
-    buf_add_byte(pen->out, '\n');
-    for (size_t i = 0; i < tt->value_count; i++) {
-        const struct trace_value *v = &tt->values[i];
-        buf_printf(pen->out, "        ");
-        disasm_field(p, &words_rows, p->tests[tt->test].field, pen->out);
-        if (v->recipient != NO_INDEX && v->recipient < t->recipients.n && t->recipients.n > 1)
-            buf_printf(pen->out, " for %.*s", STR_ARG(t->recipients.v[v->recipient]));
-        buf_printf(pen->out, ": \"");
-        js_escape(pen->out, v->text);
-        buf_printf(pen->out, "\"%s", v->cut ? "…" : "");
-        if (v->matched) {
-            paint(pen, "32", "  matched");
-            if (v->to) buf_printf(pen->out, " at %u..%u", v->from, v->to);
-        }
-        buf_add_byte(pen->out, '\n');
-    }
-}
-
-/* What the rule did, each action with those it was done for. */
-static void print_actions(struct pen *pen, const struct program *p, const struct trace *t, uint32_t rule)
-{
-    uint32_t open = NO_INDEX; /* the action whose line is being written */
-    for (size_t i = 0; i < t->actions.n; i++) {
-        const struct trace_action *ta = &t->actions.v[i];
-        if (ta->rule != rule) continue;
-        if (ta->action != open) {
-            if (open != NO_INDEX) buf_add_byte(pen->out, '\n');
-            buf_printf(pen->out, "    %s ", ta->audit ? "would (audit):" : "->");
-            disasm_action(p, &words_rows, ta->action, pen->out);
-            open = ta->action;
-        } else {
-            buf_add_byte(pen->out, ',');
-        }
-        buf_printf(pen->out, " for %.*s", STR_ARG(t->recipients.v[ta->recipient]));
-    }
-    if (open != NO_INDEX) buf_add_byte(pen->out, '\n');
-}
-
-static void print_rule(struct pen *pen, const struct program *p, const struct trace *t, const struct trace_rule *tr)
-{
-    const struct rule *rule = &p->rules[tr->rule];
-    paint(pen, "1", "%s%.*s", rule->named ? "rule " : "rule #", STR_ARG(rule->identity));
-    if (rule->origin.source < p->sources_count)
-        buf_printf(pen->out, "  (%.*s:%u)", STR_ARG(p->sources[rule->origin.source].name), rule->origin.line);
-    buf_printf(pen->out, "  ");
-    if (tr->state == TRACE_RAN) print_answers(pen, t, tr->answers);
-    else paint(pen, "2", "%s", state_names[tr->state]);
-    if (tr->second) buf_printf(pen->out, "  (again, for added recipients: only require_tls)");
-    buf_add_byte(pen->out, '\n');
-    for (size_t i = tr->first_test; i < tr->test_end; i++) print_test(pen, p, t, &t->tests.v[i]);
-    if (!tr->second) print_actions(pen, p, t, tr->rule);
-}
-
-static void print_recipient(struct pen *pen, const struct verdict_recipient *r)
-{
-    char need[OBLIGATION_TEXT_MAX];
-    obligation_print(r->need, need);
-    paint(pen, "1", "%.*s", STR_ARG(r->address));
-    buf_printf(pen->out, "%s: %s", r->added ? " (added)" : "", disposition_names[r->disposition]);
-    if (r->rule.n) buf_printf(pen->out, " by rule %.*s", STR_ARG(r->rule));
-    if (r->reason.n) buf_printf(pen->out, ", \"%.*s\"", STR_ARG(r->reason));
-    if (obligation_demands_tls(r->need)) {
-        buf_printf(pen->out, ", ");
-        paint(pen, "36", "TLS required: %s", need);
-        buf_printf(pen->out, " by rule %.*s", STR_ARG(r->tls_rule));
-    }
-    if (r->connector.n) buf_printf(pen->out, ", by connector %.*s", STR_ARG(r->connector));
-    buf_add_byte(pen->out, '\n');
-}
-
-void judge_report_text(const struct program *p, const struct envelope *env, const struct judge_answer *answer,
-                       const struct trace *t, bool colour, struct buf *out)
-{
-    struct pen pen = {out, colour};
-    const struct verdict *v = &answer->verdict;
-    (void)env;
-    for (size_t i = 0; i < t->rules.n; i++) print_rule(&pen, p, t, &t->rules.v[i]);
-    buf_add_byte(out, '\n');
-    if (answer->kind == JUDGE_FAILED) {
-        buf_printf(out, "cannot be judged: %.*s (a relay would answer 451)\n", STR_ARG(answer->why));
-        return;
-    }
-    if (v->answer != VERDICT_ACCEPT) {
-        char status[STATUS_TEXT_MAX];
-        status_print(v->reply.status, status);
-        paint(&pen, "31", "%s", verdict_words[v->answer]);
-        buf_printf(out, " for everyone: %u %s %.*s (rule %.*s)\n", v->reply.code, status, STR_ARG(v->reply.text),
-                   STR_ARG(v->rule));
-        return;
-    }
-    for (size_t i = 0; i < v->recipient_count; i++) print_recipient(&pen, &v->recipients[i]);
 }

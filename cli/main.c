@@ -11,7 +11,8 @@ static const struct command commands[] = {
     {"fmt", fmt_main, "FILE… [--check] [--write|-w]", "lay rule files out in the one canonical way"},
     {"test", test_main, "FILE [--json]", "run the tests in rule files, and tell which rules they saw"},
     {"judge", judge_main,
-     "RULES MAIL --from A --to B [--to C]… [--client IP] [--helo NAME] [--user NAME] [--tls VERSION] [--listener NAME] [--json]",
+     "RULES MAIL --from A --to B [--to C]… [--client IP] [--helo NAME] [--user NAME] [--tls VERSION] [--listener NAME]\n"
+     "                    [--list NAME=FILE]… [--json]  |  RULES --coverage FOLDER [--from A] [--to B]… [--json] …",
      "what the rules would do with a message, and why; no relay needed"},
     {"explain", explain_main, "CODE", "what a diagnostic means and how to mend it"},
     {"fields", fields_main, "[--json]", "what conditions can ask about"},

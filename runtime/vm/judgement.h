@@ -94,6 +94,7 @@ struct judgement {
     const struct vm_input *in;
     struct arena *arena;
     struct trace *trace;
+    uint32_t seen_element, seen_elements; /* for the trace: which value is looked at, of how many */
 
     VEC(struct member) members;
     size_t envelope_count; /* members [0, envelope_count) were named by the client */

@@ -1,5 +1,6 @@
 #include "vm/record.h"
 
+#include "base/civil.h"
 #include "base/ip.h"
 
 static const char letters[] = "FTAUE"; /* by enum answer_value */
@@ -37,6 +38,20 @@ static struct str value_text(struct arena *a, const struct ready_ref *ref, const
     }
 }
 
+/* Numbers as people write them. */
+static struct str shown_text(const struct judgement *j, const struct ready_ref *ref, const struct view *v)
+{
+    struct arena *a = j->trace->arena;
+    char moment[CIVIL_RFC3339_MAX];
+    int64_t n = v->number;
+    switch (ref->type) {
+    case TYPE_SIZE: return arena_printf(a, "%lld byte%s", (long long)n, n == 1 ? "" : "s");
+    case TYPE_CLOCK: return arena_printf(a, "%02d:%02d", (int)(n / 60), (int)(n % 60));
+    case TYPE_DATE: return arena_printf(a, "%.*s", (int)civil_print_rfc3339(n, j->in->utc_offset, moment), moment);
+    default: return value_text(a, ref, v);
+    }
+}
+
 /* --- tests -------------------------------------------------------------------------------------------------------- */
 
 static struct trace_test *test_under_way(struct judgement *j)
@@ -52,18 +67,44 @@ void record_test_begin(struct judgement *j, uint32_t test)
     VEC_PUSH(&t->tests, (struct trace_test){.test = test});
 }
 
-void record_value(struct judgement *j, const struct ready_test *t, const struct view *v, bool matched, size_t from,
-                  size_t to, uint32_t recipient)
+static bool begins_character(struct str s, size_t at)
+{
+    return at >= s.n || ((unsigned char)s.p[at] & 0xc0) != 0x80;
+}
+
+/* The place where it matched, between whole characters. */
+static void record_place(struct arena *a, const struct relation_where *w, struct trace_value *out)
+{
+    bool cut;
+    if (w->to > w->text.n || w->from > w->to || w->to == 0) return;
+    size_t from = w->from > TRACE_AROUND_MAX ? w->from - TRACE_AROUND_MAX : 0;
+    size_t to = w->text.n - w->to > TRACE_AROUND_MAX ? w->to + TRACE_AROUND_MAX : w->text.n;
+    while (from < w->from && !begins_character(w->text, from)) from++;
+    while (to > w->to && !begins_character(w->text, to)) to--;
+    out->cut_before = from > 0;
+    out->cut_after = to < w->text.n;
+    out->before = bounded(a, str_slice(w->text, from, w->from), &cut);
+    out->match = bounded(a, str_slice(w->text, w->from, w->to), &cut);
+    out->after = bounded(a, str_slice(w->text, w->to, to), &cut);
+}
+
+void record_value(struct judgement *j, const struct ready_test *t, const struct record_seen *seen)
 {
     struct trace_test *x = test_under_way(j);
     if (!x || x->value_count >= TRACE_VALUES_MAX) return;
     if (!x->values) x->values = ARENA_ARRAY(j->trace->arena, struct trace_value, TRACE_VALUES_MAX);
     struct trace_value *out = &x->values[x->value_count++];
-    out->text = bounded(j->trace->arena, value_text(j->trace->arena, t->left, v), &out->cut);
-    out->matched = matched;
-    out->from = (uint32_t)from;
-    out->to = (uint32_t)to;
-    out->recipient = t->left->by_recipient || t->left->by_edits ? recipient : NO_INDEX;
+    out->text = bounded(j->trace->arena, shown_text(j, t->left, seen->view), &out->cut);
+    out->matched = seen->matched;
+    out->from = (uint32_t)seen->where->from;
+    out->to = (uint32_t)seen->where->to;
+    out->element = j->seen_element;
+    out->elements = j->seen_elements;
+    out->view = seen->number;
+    out->views = seen->count;
+    bool differs = t->left->by_recipient || (t->left->by_edits && j->class_count > 1);
+    out->recipient = differs ? seen->recipient : NO_INDEX;
+    if (seen->matched) record_place(j->trace->arena, seen->where, out);
 }
 
 static struct str answer_text(struct arena *a, const struct answer *x, size_t members, const uint64_t *who)
@@ -74,16 +115,19 @@ static struct str answer_text(struct arena *a, const struct answer *x, size_t me
     return (struct str){p, members};
 }
 
-void record_test_end(struct judgement *j, const struct answer *x, size_t members)
+void record_test_end(struct judgement *j, const struct answer *x, size_t members, const uint64_t *who)
 {
     struct trace_test *t = test_under_way(j);
     if (!t) return;
-    t->answers = answer_text(j->trace->arena, x, members, NULL);
+    t->of_elements = !who;
+    t->answers = answer_text(j->trace->arena, x, members, x->uniform ? NULL : who);
     bool cut;
     t->why = j->why.n ? bounded(j->trace->arena, j->why, &cut) : STR_NONE;
 }
 
 /* --- rules, actions, facts ---------------------------------------------------------------------------------------- */
+
+uint64_t record_clock(const struct judgement *j) { return j->in->clock ? j->in->clock(j->in->clock_self) : 0; }
 
 struct trace_rule *record_rule(struct judgement *j, uint32_t rule, enum trace_state state)
 {
@@ -91,6 +135,8 @@ struct trace_rule *record_rule(struct judgement *j, uint32_t rule, enum trace_st
     struct trace_rule r = {
         .rule = rule, .state = (uint8_t)state, .second = j->original, .first_test = t->tests.n, .test_end = t->tests.n};
     VEC_PUSH(&t->rules, r);
+    t->began_steps = j->steps;
+    t->began_micros = record_clock(j);
     return &t->rules.v[t->rules.n - 1];
 }
 
@@ -99,6 +145,8 @@ void record_rule_end(struct judgement *j, const struct answer *x, const uint64_t
     struct trace *t = j->trace;
     struct trace_rule *r = &t->rules.v[t->rules.n - 1];
     r->test_end = t->tests.n;
+    r->steps = j->steps - t->began_steps;
+    r->micros = record_clock(j) - t->began_micros;
     r->answers = answer_text(t->arena, x, j->members.n, who);
 }
 

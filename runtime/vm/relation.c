@@ -54,9 +54,9 @@ static struct str trimmed(struct str s)
     return s;
 }
 
-static bool found(struct relation_where *where, size_t from, size_t to)
+static bool found(struct relation_where *where, struct str text, size_t from, size_t to)
 {
-    *where = (struct relation_where){from, to};
+    *where = (struct relation_where){from, to, text};
     return true;
 }
 
@@ -68,13 +68,13 @@ static bool text_relation(const struct test *test, struct str text, struct str n
     switch (test->relation) {
     case REL_EQUAL: /* blanks alone are no value either */
         needle = trimmed(needle);
-        return needle.n && str_eq(trimmed(text), needle) && found(where, 0, text.n);
-    case REL_LIKE: return like_match(needle, trimmed(text)) && found(where, 0, text.n);
-    case REL_STARTS: return str_starts(text, needle) && found(where, 0, needle.n);
-    case REL_ENDS: return str_ends(text, needle) && found(where, text.n - needle.n, text.n);
+        return needle.n && str_eq(trimmed(text), needle) && found(where, text, 0, text.n);
+    case REL_LIKE: return like_match(needle, trimmed(text)) && found(where, text, 0, text.n);
+    case REL_STARTS: return str_starts(text, needle) && found(where, text, 0, needle.n);
+    case REL_ENDS: return str_ends(text, needle) && found(where, text, text.n - needle.n, text.n);
     case REL_CONTAINS:
         at = fold_find(text, needle, 0, test->word);
-        return at != STR_NPOS && found(where, at, at + needle.n);
+        return at != STR_NPOS && found(where, text, at, at + needle.n);
     default: return false;
     }
 }
@@ -114,7 +114,7 @@ static bool needles_match(struct judgement *j, const struct ready_test *t, struc
     if (t->test->counted && t->test->least > t->needle_count) return false;
     for (uint32_t i = 0; i < t->needle_count && have < want; i++) {
         if (have + (t->needle_count - i) < want) break;
-        struct relation_where here = {0, 0};
+        struct relation_where here = {0};
         if (needle_matches(j, t, v, i, &here) && ++have == 1) *where = here;
     }
     return have >= want && t->needle_count > 0;
@@ -285,7 +285,7 @@ enum pattern_answer relation_search(struct judgement *j, const struct pattern *p
     enum pattern_answer a = pattern_match(p, j->program->matcher, &subject, from, &budget, &span);
     *utf8 = subject.checked;
     if (in->clock) j->spent += in->clock(in->clock_self) - began;
-    if (a == PATTERN_YES) *where = (struct relation_where){span.from, span.to};
+    if (a == PATTERN_YES) *where = (struct relation_where){span.from, span.to, text};
     return a;
 }
 
@@ -360,7 +360,7 @@ static bool relate_constants(struct judgement *j, const struct ready_test *t, st
 enum answer_value relation_holds(struct judgement *j, const struct ready_test *t, struct view *v,
                                  const struct relation_right *right, struct relation_where *where)
 {
-    *where = (struct relation_where){0, 0};
+    *where = (struct relation_where){0};
     if (t->test->relation == REL_TRUE) return v->number ? ANSWER_YES : ANSWER_NO;
     if (!relation_part_present(t->left, v)) return is_partial(t, v) ? ANSWER_UNREADABLE : ANSWER_NO;
     if (right->values) {

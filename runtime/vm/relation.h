@@ -8,9 +8,10 @@
 struct relation_right {
     const struct values *values; /* NULL: the operand is no field */
 };
-/* Where it held, for the trace; 0, 0 when that says nothing. */
+/* Where it held, for the trace: in which text, folded or not; 0, 0 when that says nothing. */
 struct relation_where {
     size_t from, to;
+    struct str text;
 };
 
 /* The positive relation; REL_PRESENT is not asked here. */

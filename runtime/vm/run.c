@@ -313,9 +313,11 @@ bool vm_judge(const struct vm_program *p, const struct vm_input *in, struct aren
 {
     struct err local = {0};
     struct judgement j = {.program = p, .in = in, .arena = a, .trace = t, .error = &local};
+    uint64_t began = t ? record_clock(&j) : 0;
     begin(&j);
     bool good = judge_all(&j) && finish_verdict(&j, out);
     if (t) t->steps = j.steps;
+    if (t) t->micros = record_clock(&j) - began;
     if (good && t) record_facts(&j);
     if (!good && e) *e = local;
     VEC_FREE(&j.members);

@@ -22,14 +22,16 @@ static enum answer_value element_holds(struct judgement *j, const struct ready_t
     struct relation_right right = right_at(j, t, at);
     struct answer_tally tally = {0};
     for (uint32_t i = 0; i < e->count; i++) {
-        struct relation_where where = {0, 0};
+        struct relation_where where = {0};
         enum answer_value one;
         if (t->test->relation == REL_PRESENT)
             one = relation_part_present(t->left, &e->views[i]) ? ANSWER_YES : ANSWER_NO;
         else
             one = relation_holds(j, t, &e->views[i], &right, &where);
         tally_add(&tally, one);
-        if (j->trace) record_value(j, t, &e->views[i], one == ANSWER_YES, where.from, where.to, at->recipient);
+        if (j->trace)
+            record_value(j, t,
+                         &(struct record_seen){&e->views[i], i, e->count, one == ANSWER_YES, &where, at->recipient});
     }
     return tally_answer(&tally);
 }
@@ -48,6 +50,8 @@ static enum answer_value over_list(struct judgement *j, const struct ready_test 
     bool every = t->test->quantifier == Q_EVERY;
     enum answer_value out = every && to > from ? ANSWER_YES : ANSWER_NO;
     for (uint32_t i = from; i < to; i++) {
+        j->seen_element = i;
+        j->seen_elements = values->n;
         enum answer_value one = t->test->quantifier == Q_NONE ? element_holds(j, t, &values->v[i], at)
                                                               : element_answer(j, t, &values->v[i], at);
         out = every ? value_and(out, one) : value_or(out, one);
@@ -187,6 +191,8 @@ static void over_loop(struct judgement *j, const struct ready_test *t, const str
         struct element none = {0};
         uint32_t element = t->left->by_recipient ? 0 : m->element;
         bool missing = element >= values->n;
+        j->seen_element = element;
+        j->seen_elements = values->n;
         if (missing && values->trouble != ANSWER_NO)
             answer_set(out, i, values->trouble);
         else
@@ -203,5 +209,5 @@ void test_evaluate(struct judgement *j, uint32_t test, const struct domain *d, c
         over_loop(j, t, d, out);
     else
         over_everybody(j, t, who, out);
-    if (j->trace) record_test_end(j, out, d->members);
+    if (j->trace) record_test_end(j, out, d->members, d->each ? NULL : who);
 }

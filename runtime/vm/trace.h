@@ -10,20 +10,25 @@
 #include "mail/obligation.h"
 #include "vm/answer.h"
 
-enum { TRACE_VALUE_MAX = 200, TRACE_VALUES_MAX = 8, TRACE_TESTS_MAX = 10000 };
+enum { TRACE_AROUND_MAX = 32, TRACE_VALUE_MAX = 200, TRACE_VALUES_MAX = 8, TRACE_TESTS_MAX = 10000 };
 
 /* One value that a test looked at. */
 struct trace_value {
     struct str text; /* as a reader sees it; cut */
     bool matched, cut;
-    uint32_t from, to;  /* where it matched, bytes of the folded text; 0, 0 where that says nothing */
+    uint32_t from, to;  /* where it matched, bytes of the text compared; 0, 0 where that says nothing */
+    struct str before, match, after; /* that place, with what stands around it … */
+    bool cut_before, cut_after;      /* … but not all of it */
+    uint32_t element, elements;      /* which of the field's values, from 0, and how many there are */
+    uint32_t view, views;            /* which reading of it */
     uint32_t recipient; /* of a recipient fact or an edit class: the first it stands for; else NO_INDEX */
 };
 struct trace_test {
     uint32_t test; /* index into program.tests */
     struct trace_value *values;
     size_t value_count; /* at most TRACE_VALUES_MAX */
-    struct str answers; /* one letter a recipient (F T A U E), or one letter when it is the same for all */
+    bool of_elements;   /* inside `where`: answers are of the field's elements, not of recipients */
+    struct str answers; /* one letter a recipient (F T A U E -), or one letter when it is the same for all */
     struct str why;     /* the reason of an undecided answer; may be empty */
 };
 enum trace_state { TRACE_RAN, TRACE_OFF, TRACE_NOT_YET, TRACE_EXPIRED, TRACE_NOBODY };
@@ -32,6 +37,7 @@ struct trace_rule {
     uint8_t state;               /* enum trace_state: only RAN evaluated its tests */
     bool second;                 /* evaluated again for added recipients: only require_tls counts */
     size_t first_test, test_end; /* into tests; parts that a jump skipped are not there */
+    uint64_t steps, micros;      /* what it took; micros 0 without a clock */
     struct str answers;          /* of the whole condition, one letter a recipient; '-' for those out of play */
 };
 /* One action that was collected (or, in mode audit, would have been) for one recipient. */
@@ -59,7 +65,8 @@ struct trace {
     VEC(struct trace_fact) facts;
     VEC(struct trace_fate) fates; /* by recipient */
     VEC(struct str) recipients; /* addresses by index: the envelope's, then the added */
-    uint64_t steps;             /* instructions run */
+    uint64_t steps, micros;     /* instructions run, time taken */
+    uint64_t began_steps, began_micros; /* the machine's own: the rule under way */
 };
 
 void trace_free(struct trace *t); /* the lists; the arena is the caller's */
