@@ -1,5 +1,6 @@
 #include "compiler/internal.h"
 
+#include "base/limits.h"
 #include "mail/header_emit.h"
 #include "mail/status.h"
 
@@ -63,6 +64,11 @@ static bool check_action(struct compiler *c, uint32_t id, struct span at, const 
     const struct action_row *row = &words_rows.actions[id];
     bool ok = check_headers(c, row, b);
     if (id == ROW_REJECT) ok = check_reply(c, row, 5, &b[PARAM_REJECT_CODE], &b[PARAM_REJECT_STATUS]) && ok;
+    if (id == ROW_DELIVER_AFTER && b[PARAM_DELIVER_AFTER_DELAY].value &&
+        b[PARAM_DELIVER_AFTER_DELAY].constant.number > LIMIT_DELIVER_AFTER) {
+        diag_add(c->d, DIAG_E219, b[PARAM_DELIVER_AFTER_DELAY].value->span, "mail can be kept for 30 days at most");
+        ok = false;
+    }
     if (id == ROW_DELIVER_AFTER && !b[PARAM_DELIVER_AFTER_DELAY].value && !b[PARAM_DELIVER_AFTER_TIME].value) {
         struct diag *d = diag_add(c->d, DIAG_E218, at, "`deliver_after` needs to know how long");
         diag_fix(c->d, d, "for a while:", "deliver_after 2 hours");

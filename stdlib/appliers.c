@@ -178,7 +178,8 @@ void apply_DELIVER_AFTER(struct judgement *j, const struct action_call *c)
     const struct call_argument *delay = call_argument(c, PARAM_DELIVER_AFTER_DELAY);
     const struct call_argument *at = call_argument(c, PARAM_DELIVER_AFTER_TIME);
     int64_t when = j->in->now;
-    if (delay && delay->constant) when += delay->constant->number;
+    int64_t most = LIMIT_DELIVER_AFTER, wanted = delay && delay->constant ? delay->constant->number : 0;
+    when += wanted < 0 ? 0 : wanted < most ? wanted : most;
     int64_t clock = at && at->constant ? next_clock(j, at->constant->number) : when;
     plan_deliver_after(j, c, clock > when ? clock : when);
 }

@@ -39,6 +39,7 @@ enum {
     LIMIT_PATTERN_NESTING = 50,         /* parentheses */
     LIMIT_LIKE_PATTERN = 4096,          /* bytes of a folded `like` pattern */
     LIMIT_EDIT_CLASSES = 64,            /* DESIGN section 3 */
+    LIMIT_DELIVER_AFTER = 30 * 86400,   /* seconds: a queue is no archive */
 
     /* The house itself. */
     LIMIT_CONTROL_REQUEST = 64 * 1024, /* one JSON line on the control socket */

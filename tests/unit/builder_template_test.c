@@ -195,6 +195,23 @@ static void it_serves_judges(void **unused)
     arena_free(&a);
 }
 
+/* What the language has and this build has not: one sentence, and nothing of the set is loaded. */
+static void it_refuses_what_it_cannot_serve(void **unused)
+{
+    (void)unused;
+    int fds[LINK_FDS_MAX];
+    start("relay hostname \"r.example\" state \"st\"\nlistener \"l\" address \"127.0.0.1:25\"\n"
+          "rule \"groups\" when sender.group is \"x\" then require_tls\n");
+    struct link_message m = hear(supervisor[0], fds);
+    assert_int_equal(m.kind, LINK_REFUSED);
+    assert_true(str_find(m.text, STR("config.sluice:3: the rule \"groups\" uses `sender.group`, which needs a directory")) !=
+                STR_NPOS);
+    assert_true(str_ends(m.name, STR("/st")));
+    assert_int_equal(ended(), 78);
+    close(relay[0]);
+    close(supervisor[0]);
+}
+
 static void it_refuses_with_diagnostics(void **unused)
 {
     (void)unused;
@@ -227,6 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_serves_judges, set_up, tear_down),
         cmocka_unit_test_setup_teardown(it_refuses_with_diagnostics, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(it_refuses_what_it_cannot_serve, set_up, tear_down),
         cmocka_unit_test_setup_teardown(it_ends_with_its_supervisor, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("builder: the template", tests, NULL, NULL);
