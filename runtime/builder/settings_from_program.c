@@ -206,6 +206,17 @@ static void read_retry(const struct reading *r, struct settings *out)
     out->retry_first = small_number_of(r, SETTING_RETRY_FIRST);
     out->retry_most = small_number_of(r, SETTING_RETRY_LONGEST);
     out->retry_until = small_number_of(r, SETTING_RETRY_UNTIL);
+    out->retry_notice = small_number_of(r, SETTING_RETRY_NOTICE);
+}
+
+/* A connector's own schedule, else the relay's: which may stand behind it in the file. */
+static void read_own_retry(const struct reading *r, const struct settings *all, struct connector_settings *out)
+{
+    out->retry_first = given(r, SETTING_CONNECTOR_FIRST) ? small_number_of(r, SETTING_CONNECTOR_FIRST) : all->retry_first;
+    out->retry_most = given(r, SETTING_CONNECTOR_LONGEST) ? small_number_of(r, SETTING_CONNECTOR_LONGEST) : all->retry_most;
+    out->retry_until = given(r, SETTING_CONNECTOR_UNTIL) ? small_number_of(r, SETTING_CONNECTOR_UNTIL) : all->retry_until;
+    out->retry_notice =
+        given(r, SETTING_CONNECTOR_NOTICE) ? small_number_of(r, SETTING_CONNECTOR_NOTICE) : all->retry_notice;
 }
 
 static bool read_declaration(struct reading *r, struct settings *out)
@@ -244,6 +255,10 @@ bool settings_declared(struct arena *a, const struct program *p, struct settings
         if (!read_declaration(&r, out)) return false;
     }
     read_live_lists(a, p, out);
+    for (uint32_t i = 0, n = 0; i < p->declarations_count; i++) {
+        if (p->declarations[i].declaration != DECLARATION_CONNECTOR) continue;
+        read_own_retry(&(struct reading){a, p, &p->declarations[i], DECLARATION_CONNECTOR, e}, out, &out->connectors[n++]);
+    }
     return true;
 }
 

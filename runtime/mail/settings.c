@@ -66,6 +66,10 @@ static void io_connector(struct wire_io *io, struct connector_settings *k)
     io_name(io, &k->tls_name);
     io_name(io, &k->trust);
     io_domains(io, &k->domains);
+    io_u32(io, &k->retry_first);
+    io_u32(io, &k->retry_most);
+    io_u32(io, &k->retry_until);
+    io_u32(io, &k->retry_notice);
 }
 
 static void io_live_list(struct wire_io *io, struct live_list_settings *l)
@@ -76,7 +80,7 @@ static void io_live_list(struct wire_io *io, struct live_list_settings *l)
     io_demand(io, l->name.n && l->table.n);
 }
 
-enum { LISTENER_LEAST = 4 * 15 + 3, CONNECTOR_LEAST = 4 * 5 + 3, LIVE_LEAST = 4 * 2 + 1 }; /* bytes of an empty one */
+enum { LISTENER_LEAST = 4 * 15 + 3, CONNECTOR_LEAST = 4 * 5 + 3 + 4 * 4, LIVE_LEAST = 4 * 2 + 1 }; /* bytes of an empty one */
 
 static void io_settings(struct wire_io *io, struct settings *s)
 {
@@ -96,6 +100,7 @@ static void io_settings(struct wire_io *io, struct settings *s)
     io_u32(io, &s->retry_first);
     io_u32(io, &s->retry_most);
     io_u32(io, &s->retry_until);
+    io_u32(io, &s->retry_notice);
     IO_TABLE(io, s->listeners, s->listener_count, LISTENER_LEAST, io_listener);
     IO_TABLE(io, s->connectors, s->connector_count, CONNECTOR_LEAST, io_connector);
     IO_TABLE(io, s->live_lists, s->live_list_count, LIVE_LEAST, io_live_list);

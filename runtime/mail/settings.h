@@ -49,6 +49,7 @@ struct connector_settings {
     struct str tls_name;              /* the name a verified certificate must bear; empty: host */
     struct str trust;                 /* PEM file of anchors; empty: the system's */
     struct domain_set domains;        /* recipients that go this way; empty: the default */
+    uint32_t retry_first, retry_most, retry_until, retry_notice; /* as in settings below; the builder fills in its values */
 };
 
 /* A list that is edited while the relay runs: `list name of type in table "table"`. */
@@ -69,7 +70,8 @@ struct settings {
     uint32_t judges;                  /* processes; 0: cores - 1, at least 1 */
     bool log_json;
     uint8_t partial_reject;           /* 0 whole-for-strangers (default), 1 whole, 2 dsn, 3 drop: LANGUAGE section 4 */
-    uint32_t retry_first, retry_most, retry_until; /* seconds: first delay, longest delay, lifetime */
+    /* Seconds: first delay, longest delay, lifetime, and after how much waiting the sender is told (0: never). */
+    uint32_t retry_first, retry_most, retry_until, retry_notice;
     struct listener_settings *listeners;
     size_t listener_count;
     struct connector_settings *connectors;

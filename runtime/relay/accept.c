@@ -12,6 +12,7 @@
 #include "relay/origin.h"
 #include "relay/queue.h"
 #include "relay/received.h"
+#include "relay/route.h"
 #include "relay/trouble.h"
 
 enum { REQUEST_FIXED_BYTES = 256 }; /* more than all numbers and lengths of an encoded request */
@@ -115,6 +116,14 @@ static void write_traces(struct intake *in, const struct verdict *v, struct audi
                                      .owner = in};
 }
 
+/* How long it will be tried is the connector's to say that takes it now. */
+static int64_t lifetime(const struct intake *in, const struct verdict_recipient *r)
+{
+    char why[ROUTE_WHY_MAX];
+    const struct settings *s = &in->generation->settings;
+    return route_retry(s, route_find(s, r->address, r->connector, why)).until;
+}
+
 static void fill_recipient(struct intake *in, const struct verdict_recipient *from,
                            const struct intake_recipient *extra, struct stored_recipient *to)
 {
@@ -132,7 +141,7 @@ static void fill_recipient(struct intake *in, const struct verdict_recipient *fr
         .tls_rule = from->tls_rule,
         .reason = from->reason,
         .next_try = start,
-        .expires = start + in->generation->settings.retry_until,
+        .expires = start + lifetime(in, from),
         .notify = extra ? extra->notify : 0,
         .orcpt = extra ? extra->orcpt : STR_NONE,
     };
@@ -244,7 +253,7 @@ static void add_dsn(struct intake *in, const struct verdict *v)
         const struct intake_recipient *extra = NULL;
         if (!r->added && named < in->extras.n) extra = &in->extras.v[named++];
         if (r->disposition != DISPOSITION_REJECT || r->added) continue;
-        if (!trouble_may_report(in->envelope.reverse_path, false, extra ? extra->notify : 0)) continue;
+        if (!trouble_may_report(in->envelope.reverse_path, false, extra ? extra->notify : 0, REPORT_FAILED)) continue;
         refused[n++] = (struct dsn_recipient){.address = r->address,
                                               .orcpt = extra ? extra->orcpt : STR_NONE,
                                               .status = r->reply.status.class == 5 ? r->reply.status : STATUS(5, 7, 1),
@@ -254,11 +263,14 @@ static void add_dsn(struct intake *in, const struct verdict *v)
     if (!n) return;
     if (in->envelope.requiretls)
         need = obligation_join(need, (struct obligation){.peer = TLS_PEER_VERIFIED, .onward = true});
+    struct str content = body_view(in->body);
+    bool whole = dsn_returns_whole(in->envelope.ret, content.n, !obligation_equal(need, (struct obligation){0}), refused, n);
     in->dsn = origin_dsn(in->relay,
                          &(struct dsn){.original_id = queue_id(in),
                                        .reverse_path = in->envelope.reverse_path,
                                        .envid = in->envelope.envid,
-                                       .header = dsn_header_section(body_view(in->body)),
+                                       .header = whole ? content : dsn_header_section(content),
+                                       .whole = whole,
                                        .arrived = in->job.request.now,
                                        .recipients = refused,
                                        .recipient_count = n},

@@ -87,6 +87,7 @@ void session_greet(struct session *s)
         .tls = l->tls == LISTENER_TLS_IMPLICIT,
         .tls_required = l->tls == LISTENER_TLS_REQUIRED,
         .requiretls = tls,
+        .dsn = true,
         .smtputf8 = true,
         .binarymime = true,
         .xclient = ranges_contain(&l->xclient_from, s->client.ip),

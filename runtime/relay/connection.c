@@ -316,6 +316,7 @@ static void release(struct connection *c)
                                                .notify = d->recipients[i]->notify,
                                                .orcpt = d->recipients[i]->orcpt};
     c->ready = false;
+    d->dsn_offered = c->extensions & SMTP_EXT_DSN;
     smtp_client_send(c->client, &(struct smtp_client_transaction){
                                     .reverse_path = d->message->reverse_path,
                                     .recipients = to,
@@ -369,7 +370,9 @@ static void decide(struct connection *c)
             return;
         }
         if (c->delivery->waiting) return; /* content_ready comes back here */
-        if (!copy_of(c->delivery)) {
+        if (!deliver_still_holds(c->delivery)) {
+            c->delivery = NULL;
+        } else if (!copy_of(c->delivery)) {
             end_delivery(c, &no_form);
         } else if (!unable(c)) {
             release(c);

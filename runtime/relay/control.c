@@ -1,37 +1,17 @@
-#include "relay/control.h"
+#include "relay/control_core.h"
 
 #include <stdlib.h>
 #include <sysexits.h>
 
-#include "base/json.h"
 #include "base/limits.h"
 #include "relay/deliver.h"
 #include "relay/events.h"
 #include "relay/generation.h"
 #include "relay/lists.h"
 #include "relay/receive.h"
-#include "relay/reload.h"
+#include "relay/suspend.h"
 
-enum { CLIENTS_MAX = 64, COUNTED_MAX = 10000, LISTING_MAX = 64 * 1024 * 1024, RULE_COLUMNS = 5 };
-
-struct client {
-    struct client *next;
-    struct control *control;
-    struct net_stream *stream; /* NULL once closed */
-    struct buf in, out;
-    bool busy;         /* a request waits for its answer: nothing further is read from `in` */
-    bool asked_reload; /* `waiter` is with relay/reload */
-    bool closing, overflow;
-    bool taking;   /* take_requests runs */
-    const struct js *request; /* while its operation begins */
-    struct str id; /* of the request; own copy in `text` */
-    struct buf text;
-    struct store_query query;
-    struct store_release release;
-    struct reload_waiter waiter;
-    uint64_t held; /* status: counted while the queue is read */
-    bool counts_held;
-};
+enum { CLIENTS_MAX = 64, COUNTED_MAX = 100000, LISTING_MAX = 64 * 1024 * 1024, RULE_COLUMNS = 5 };
 
 struct control {
     struct relay *relay;
@@ -43,7 +23,6 @@ struct control {
 struct op {
     const char *name;
     bool changes; /* not for everybody */
-    bool needs_id;
     void (*run)(struct client *c);
 };
 
@@ -64,6 +43,7 @@ static void client_free(struct client *c)
     buf_free(&c->in);
     buf_free(&c->out);
     buf_free(&c->text);
+    js_free(&c->request);
     free(c);
 }
 
@@ -75,7 +55,7 @@ static void hang_up(struct client *c)
 }
 
 /* Prints and frees the object; answers to nobody vanish. */
-static void send_line(struct client *c, struct js *row)
+void control_row(struct client *c, struct js *row)
 {
     const struct net_port *net = c->control->relay->net;
     c->out.n = 0;
@@ -89,10 +69,11 @@ static void send_line(struct client *c, struct js *row)
 static void send_last(struct client *c, struct js *last)
 {
     c->overflow = false;
-    send_line(c, last);
+    control_row(c, last);
     if (c->overflow) hang_up(c); /* it asks on and reads nothing */
     c->overflow = false;
     c->busy = false;
+    js_free(&c->request);
     struct relay *r = c->control->relay;
     if (!c->stream)
         client_free(c);
@@ -101,7 +82,7 @@ static void send_last(struct client *c, struct js *last)
     relay_settle(r);
 }
 
-static void answer_ok(struct client *c, struct str text)
+void control_ok(struct client *c, struct str text)
 {
     struct js *o = js_object();
     js_put_num(o, "v", 1);
@@ -110,7 +91,7 @@ static void answer_ok(struct client *c, struct str text)
     send_last(c, o);
 }
 
-static void answer_error(struct client *c, int status, struct str text)
+void control_error(struct client *c, int status, struct str text)
 {
     struct js *o = js_object();
     js_put_num(o, "v", 1);
@@ -120,107 +101,31 @@ static void answer_error(struct client *c, int status, struct str text)
     send_last(c, o);
 }
 
-static void query_done(void *owner, bool ok, const struct err *e)
+void control_result(void *owner, bool ok, const struct err *e)
 {
     struct client *c = owner;
     if (!ok)
-        answer_error(c, e && e->sysexit ? e->sysexit : EX_IOERR, str_of(e ? e->text : "the store does not answer"));
+        control_error(c, e && e->sysexit ? e->sysexit : EX_IOERR, str_of(e ? e->text : "the store does not answer"));
     else if (c->overflow)
-        answer_error(c, EX_TEMPFAIL, STR("the listing is too long to be read at this speed; it was cut"));
+        control_error(c, EX_TEMPFAIL, STR("the listing is too long to be read at this speed; it was cut"));
     else
-        answer_ok(c, STR_NONE);
+        control_ok(c, STR_NONE);
 }
 
-static void run_query(struct client *c, struct store_query query)
+void control_query(struct client *c, struct store_query query)
 {
     c->query = query;
-    c->query.done = query.done ? query.done : query_done;
+    c->query.done = query.done ? query.done : control_result;
     c->query.owner = c;
     struct store_port *store = c->control->relay->store;
     store->query(store->self, &c->query);
 }
 
-/* --- queue ---------------------------------------------------------------------------------------------------------
- */
-
-static const char *const state_names[RECIPIENT_STATE_COUNT] = {
-    [RECIPIENT_QUEUED] = "queued", [RECIPIENT_HELD] = "held", [RECIPIENT_QUARANTINED] = "quarantined"};
-
-/* The queue a message would stand in if it were Postfix's; quarantine is ours. */
-static const char *queue_name(const struct stored_message *m)
+struct str control_text(const struct client *c, const char *key)
 {
-    bool tried = false, held = false;
-    for (size_t i = 0; i < m->recipient_count; i++) {
-        const struct stored_recipient *rcpt = &m->recipients[i];
-        if (rcpt->state == RECIPIENT_QUARANTINED) return "quarantine";
-        held = held || rcpt->state == RECIPIENT_HELD;
-        tried = tried || rcpt->attempts;
-    }
-    return held ? "hold" : tried ? "deferred" : "active";
-}
-
-static struct js *recipient_row(const struct stored_recipient *rcpt)
-{
-    char tls[OBLIGATION_TEXT_MAX];
-    size_t n = obligation_print(rcpt->need, tls);
-    struct js *o = js_object();
-    js_put_str(o, "address", rcpt->address);
-    if (rcpt->reason.n) js_put_str(o, "delay_reason", rcpt->reason);
-    js_put_cstr(o, "state", rcpt->state < RECIPIENT_STATE_COUNT ? state_names[rcpt->state] : NULL);
-    js_put_str(o, "tls", (struct str){tls, n});
-    if (rcpt->rule.n) js_put_str(o, "rule", rcpt->rule);
-    if (rcpt->tls_rule.n) js_put_str(o, "tls_rule", rcpt->tls_rule);
-    if (rcpt->connector.n) js_put_str(o, "connector", rcpt->connector);
-    js_put_num(o, "next_try", rcpt->next_try);
-    js_put_num(o, "expires", rcpt->expires);
-    js_put_num(o, "attempts", rcpt->attempts);
-    return o;
-}
-
-static void queue_row(void *owner, const struct stored_message *m)
-{
-    struct client *c = owner;
-    if (!c->stream || c->overflow) return;
-    struct js *o = js_object(), *recipients = js_array();
-    js_put_cstr(o, "queue_name", queue_name(m));
-    js_put_str(o, "queue_id", m->queue_id);
-    js_put_num(o, "arrival_time", m->arrived);
-    js_put_num(o, "message_size", (int64_t)m->size);
-    js_put_bool(o, "forced_expire", false);
-    js_put_str(o, "sender", m->reverse_path);
-    for (size_t i = 0; i < m->recipient_count; i++) js_add(recipients, recipient_row(&m->recipients[i]));
-    js_put(o, "recipients", recipients);
-    send_line(c, o);
-}
-
-static void op_queue(struct client *c)
-{
-    run_query(c, (struct store_query){.kind = QUERY_QUEUE, .message = queue_row});
-}
-
-static void released(void *owner, bool ok, const struct err *e)
-{
-    struct client *c = owner;
-    if (!ok) {
-        answer_error(c, e && e->sysexit ? e->sysexit : EX_IOERR, str_of(e ? e->text : "the store does not answer"));
-        return;
-    }
-    char text[128];
-    struct buf out = {0};
-    buf_printf(&out, "%u recipient%s of %.*s released", c->release.released, c->release.released == 1 ? "" : "s",
-               (int)(c->id.n > 40 ? 40 : c->id.n), c->id.p);
-    size_t n = out.n < sizeof text ? out.n : sizeof text;
-    for (size_t i = 0; i < n; i++) text[i] = out.p[i];
-    buf_free(&out);
-    queue_refresh(c->control->relay->queue, c->id);
-    answer_ok(c, (struct str){text, n});
-}
-
-static void op_release(struct client *c)
-{
-    struct relay *r = c->control->relay;
-    c->release = (struct store_release){.queue_id = c->id, .now = relay_now(r), .done = released, .owner = c};
-    r->store->release(r->store->self, &c->release);
+    struct str s = STR_NONE;
+    js_get_str(c->request, key, &s);
+    return s;
 }
 
 /* --- rules ---------------------------------------------------------------------------------------------------------
@@ -236,10 +141,10 @@ static void rule_row(void *owner, struct str rule, const uint64_t counts[5], int
         js_put_num(o, "last_hit", last);
     else
         js_put_null(o, "last_hit");
-    send_line(owner, o);
+    control_row(owner, o);
 }
 
-static void op_rules(struct client *c) { run_query(c, (struct store_query){.kind = QUERY_RULES, .rule = rule_row}); }
+static void op_rules(struct client *c) { control_query(c, (struct store_query){.kind = QUERY_RULES, .rule = rule_row}); }
 
 /* --- reload --------------------------------------------------------------------------------------------------------
  */
@@ -249,9 +154,9 @@ static void reloaded(void *owner, bool ok, struct str text)
     struct client *c = owner;
     c->asked_reload = false;
     if (ok)
-        answer_ok(c, text);
+        control_ok(c, text);
     else
-        answer_error(c, EX_DATAERR, text);
+        control_error(c, EX_DATAERR, text);
 }
 
 static void op_reload(struct client *c)
@@ -264,17 +169,17 @@ static void op_reload(struct client *c)
 /* --- live lists ----------------------------------------------------------------------------------------------------
  */
 
-static void list_row(void *owner, struct js *row) { send_line(owner, row); }
+static void list_row(void *owner, struct js *row) { control_row(owner, row); }
 
 static void list_done(void *owner, int status, struct str text)
 {
     struct client *c = owner;
     if (status)
-        answer_error(c, status, text);
+        control_error(c, status, text);
     else if (c->overflow)
-        answer_error(c, EX_TEMPFAIL, STR("the listing is too long to be read at this speed; it was cut"));
+        control_error(c, EX_TEMPFAIL, STR("the listing is too long to be read at this speed; it was cut"));
     else
-        answer_ok(c, text);
+        control_ok(c, text);
 }
 
 static struct str list_named(struct client *c)
@@ -313,10 +218,10 @@ static void op_list_remove(struct client *c)
 /* --- status --------------------------------------------------------------------------------------------------------
  */
 
-static void count_held(void *owner, const struct stored_message *m)
+static void count_states(void *owner, const uint64_t by_state[RECIPIENT_STATE_COUNT])
 {
     struct client *c = owner;
-    for (size_t i = 0; i < m->recipient_count; i++) c->held += m->recipients[i].state != RECIPIENT_QUEUED;
+    for (size_t i = 0; i < RECIPIENT_STATE_COUNT; i++) c->states[i] = by_state[i];
 }
 
 static void put_counts(struct js *o, struct relay *r)
@@ -350,12 +255,29 @@ static void put_generation(struct js *o, struct relay *r)
     buf_free(&names);
 }
 
+static void put_queue(struct js *o, const struct client *c)
+{
+    struct relay *r = c->relay;
+    struct store_space space = r->store->space(r->store->self);
+    js_put_num(o, "messages", (int64_t)space.queued_messages);
+    js_put_num(o, "queued", c->counted ? (int64_t)c->states[RECIPIENT_QUEUED] : (int64_t)queue_waiting(r->queue));
+    if (c->counted) {
+        js_put_num(o, "held", (int64_t)(c->states[RECIPIENT_HELD] + c->states[RECIPIENT_QUARANTINED]));
+        js_put_num(o, "damaged", (int64_t)c->states[RECIPIENT_DAMAGED]);
+    }
+    js_put_num(o, "suspensions", (int64_t)suspensions_count(r->deliver->suspensions));
+    js_put_num(o, "free_space", (int64_t)space.free_bytes);
+    js_put_bool(o, "accepting", !r->current || space.free_bytes >= relay_settings(r)->free_space);
+    js_put_num(o, "checked", (int64_t)space.checked_messages);
+    if (space.damaged_messages) js_put_num(o, "found_damaged", (int64_t)space.damaged_messages);
+}
+
 static void status_counted(void *owner, bool ok, const struct err *e)
 {
     struct client *c = owner;
     struct relay *r = c->control->relay;
     if (!ok) {
-        query_done(c, ok, e);
+        control_result(c, ok, e);
         return;
     }
     struct js *o = js_object();
@@ -363,36 +285,47 @@ static void status_counted(void *owner, bool ok, const struct err *e)
     if (r->current) put_generation(o, r);
     js_put_num(o, "sessions", (int64_t)receive_sessions(r->receive));
     js_put_num(o, "deliveries", (int64_t)r->deliver->under_way);
-    js_put_num(o, "queued", (int64_t)queue_recipients(r->queue));
-    if (c->counts_held) js_put_num(o, "held", (int64_t)c->held);
+    put_queue(o, c);
     js_put_num(o, "memory", (int64_t)r->memory_used);
     js_put_num(o, "uptime", relay_now(r) - r->started);
     put_counts(o, r);
-    send_line(c, o);
-    answer_ok(c, STR_NONE);
+    control_row(c, o);
+    control_ok(c, STR_NONE);
 }
 
-/* Held recipients are not in memory; counting them reads every row, which a long queue is spared. */
+/* Counting reads every row, which a long queue is spared. */
 static void op_status(struct client *c)
 {
-    struct relay *r = c->control->relay;
-    c->held = 0;
-    c->counts_held = r->store->space(r->store->self).queued_messages <= COUNTED_MAX;
-    if (!c->counts_held) {
+    struct relay *r = c->relay;
+    c->counted = r->store->space(r->store->self).queued_messages <= COUNTED_MAX;
+    if (!c->counted) {
         status_counted(c, true, NULL);
         return;
     }
-    run_query(c, (struct store_query){.kind = QUERY_QUEUE, .message = count_held, .done = status_counted});
+    control_query(c, (struct store_query){.kind = QUERY_COUNT, .count = count_states, .done = status_counted});
 }
 
 /* --- requests ------------------------------------------------------------------------------------------------------
  */
 
 static const struct op ops[] = {
-    {"status", false, false, op_status}, {"queue", false, false, op_queue},  {"queue release", true, true, op_release},
-    {"rules", false, false, op_rules},   {"reload", true, false, op_reload},
-    {"list", false, false, op_lists},    {"list show", false, false, op_list_show},
-    {"list add", true, false, op_list_add}, {"list remove", true, false, op_list_remove},
+    {"status", false, op_status},
+    {"rules", false, op_rules},
+    {"reload", true, op_reload},
+    {"list", false, op_lists},
+    {"list show", false, op_list_show},
+    {"list add", true, op_list_add},
+    {"list remove", true, op_list_remove},
+    {"queue", false, control_queue_list},
+    {"queue why", false, control_queue_why},
+    {"queue hold", true, control_queue_change},
+    {"queue release", true, control_queue_change},
+    {"queue retry", true, control_queue_change},
+    {"queue remove", true, control_queue_change},
+    {"queue redirect", true, control_queue_change},
+    {"queue suspensions", false, control_suspensions},
+    {"queue suspend", true, control_suspend},
+    {"queue resume", true, control_resume},
 };
 
 static const struct op *op_find(struct str name)
@@ -412,33 +345,23 @@ static bool may_change(const struct client *c)
 static void run_request(struct client *c, struct str line)
 {
     struct err e = {0};
-    struct str name = STR_NONE, id = STR_NONE;
     int64_t version = 0;
-    struct js *request = js_parse(line, LIMIT_CONTROL_REQUEST, &e);
     c->busy = true;
-    if (!request) {
-        answer_error(c, EX_DATAERR, str_of(e.text));
+    c->request = js_parse(line, LIMIT_CONTROL_REQUEST, &e);
+    if (!c->request) {
+        control_error(c, EX_DATAERR, str_of(e.text));
         return;
     }
-    js_get_num(request, "v", &version);
-    js_get_str(request, "op", &name);
-    js_get_str(request, "id", &id);
-    c->text.n = 0;
-    buf_add(&c->text, id);
-    c->id = buf_str(&c->text);
-    const struct op *op = version == 1 ? op_find(name) : NULL;
-    c->request = request;
+    js_get_num(c->request, "v", &version);
+    const struct op *op = version == 1 ? op_find(control_text(c, "op")) : NULL;
     if (version != 1)
-        answer_error(c, EX_PROTOCOL, STR("this relay speaks version 1 of the control protocol"));
+        control_error(c, EX_PROTOCOL, STR("this relay speaks version 1 of the control protocol"));
     else if (!op)
-        answer_error(c, EX_USAGE, STR("there is no such operation"));
+        control_error(c, EX_USAGE, STR("there is no such operation"));
     else if (op->changes && !may_change(c))
-        answer_error(c, EX_NOPERM, STR("only root and the relay's own user may change things"));
-    else if (op->needs_id && !c->id.n)
-        answer_error(c, EX_USAGE, STR("\"id\" is missing"));
+        control_error(c, EX_NOPERM, STR("only root and the relay's own user may change things"));
     else
-        op->run(c); /* which may be the client's end */
-    js_free(&request);
+        op->run(c);
 }
 
 /* One request at a time; the next line waits in `in`.  What is answered at once calls this again from inside: then the
@@ -502,6 +425,7 @@ static void on_accepted(void *owner, struct net_stream *stream, struct str peer,
     (void)peer, (void)port;
     struct client *c = mem_alloc(sizeof *c);
     c->control = ct;
+    c->relay = ct->relay;
     c->stream = stream;
     c->next = ct->clients;
     ct->clients = c;

@@ -6,12 +6,14 @@
 #include "relay/events.h"
 #include "relay/generation.h"
 #include "relay/route.h"
+#include "relay/suspend.h"
 #include "relay/tls_policy.h"
 
 struct deliver *deliver_create(struct relay *r)
 {
     struct deliver *d = mem_alloc(sizeof *d);
     d->relay = r;
+    d->suspensions = suspensions_create(r);
     return d;
 }
 
@@ -34,12 +36,14 @@ void deliver_free(struct deliver **at)
             after = one->next;
             delivery_free(one);
         }
+        VEC_FREE(&to->parked);
+        free(to->down_why);
         free(to);
     }
+    suspensions_free(&d->suspensions);
     free(d);
 }
 
-bool deliver_has_room(const struct deliver *d) { return d->waiting < DELIVER_LINE_MAX && !d->stopping; }
 bool deliver_is_idle(const struct deliver *d) { return d->under_way == d->waiting; }
 
 /* --- results -------------------------------------------------------------------------------------------------------
@@ -49,7 +53,7 @@ static void log_attempt(const struct delivery *d, const struct queued_recipient 
                         struct str reason, struct str tls_had)
 {
     static const char *const words[] = {
-        [FATE_DONE] = "delivered", [FATE_RETRY] = "deferred", [FATE_RETURN] = "undeliverable", [FATE_HOLD] = "held"};
+        [FATE_DONE] = "delivered", [FATE_RETRY] = "deferred", [FATE_RETURN] = "undeliverable", [FATE_HOLD] = "damaged"};
     struct relay *r = d->deliver->relay;
     events_attempt(r, &(struct event_attempt){
                           .what = words[a->fate],
@@ -132,6 +136,7 @@ static void line_push(struct destination *to, struct delivery *d)
     else
         to->first = d;
     to->last = d;
+    to->line++;
     to->deliver->waiting++;
 }
 
@@ -141,6 +146,7 @@ void deliver_put_back(struct delivery *d)
     d->next = to->first;
     to->first = d;
     if (!to->last) to->last = d;
+    to->line++;
     to->deliver->waiting++;
 }
 
@@ -149,9 +155,42 @@ static struct delivery *line_pop(struct destination *to)
     struct delivery *d = to->first;
     to->first = d->next;
     if (!to->first) to->last = NULL;
+    to->line--;
     to->deliver->waiting--;
     d->next = NULL;
     return d;
+}
+
+/* The line is short again: the oldest of those parked are looked at now. */
+static void unpark(struct destination *to)
+{
+    struct relay *r = to->deliver->relay;
+    if (!to->parked.n || to->line > DELIVER_LINE_MAX / 2) return;
+    size_t n = to->parked.n < DELIVER_LINE_MAX ? to->parked.n : DELIVER_LINE_MAX;
+    queue_put(r->queue, to->parked.v, n, relay_now(r));
+    to->parked.n -= n;
+    memmove(to->parked.v, to->parked.v + n, to->parked.n * sizeof *to->parked.v);
+    queue_pump(r->queue);
+}
+
+bool deliver_still_holds(struct delivery *d)
+{
+    struct relay *r = d->deliver->relay;
+    size_t kept = 0;
+    for (size_t i = 0; i < d->n; i++) {
+        struct queued_recipient *rcpt = d->recipients[i];
+        if (rcpt->changed) {
+            queue_again(r->queue, rcpt, relay_now(r));
+            continue;
+        }
+        d->recipients[kept] = rcpt;
+        d->results[kept++] = d->results[i];
+    }
+    d->n = kept;
+    if (kept) return true;
+    d->deliver->under_way--;
+    delivery_free(d);
+    return false;
 }
 
 static struct delivery *gather(struct deliver *deliver, struct queued_recipient *first,
@@ -171,9 +210,10 @@ static struct delivery *gather(struct deliver *deliver, struct queued_recipient 
     for (size_t i = 0; i < at_most; i++) {
         struct queued_recipient *rcpt = &m->recipients[i];
         if (rcpt != first) {
-            if (!rcpt->heap || rcpt->next_try > now || rcpt->copy != first->copy) continue;
+            if (rcpt->busy || rcpt->gone || rcpt->changed || rcpt->next_try > now || rcpt->copy != first->copy) continue;
             if (!obligation_equal(rcpt->need, first->need)) continue;
             if (route_find(relay_settings(r), rcpt->address, rcpt->connector, why) != c) continue;
+            if (c && suspensions_cover(deliver->suspensions, rcpt, c->name)) continue;
         }
         queue_busy(r->queue, rcpt);
         d->recipients[d->n++] = rcpt;
@@ -182,19 +222,41 @@ static struct delivery *gather(struct deliver *deliver, struct queued_recipient 
     return d;
 }
 
+/* The host failed a moment ago: this would only be one more attempt at a closed door. */
+static bool is_down(const struct destination *to)
+{
+    return to->down_why && !to->open && relay_ms(to->deliver->relay) < to->down_until_ms;
+}
+
 void deliver_due(struct deliver *deliver, struct queued_recipient *rcpt)
 {
+    struct relay *r = deliver->relay;
     char why[ROUTE_WHY_MAX];
-    const struct connector_settings *c =
-        route_find(relay_settings(deliver->relay), rcpt->address, rcpt->connector, why);
-    struct delivery *d = gather(deliver, rcpt, c);
+    const struct connector_settings *c = route_find(relay_settings(r), rcpt->address, rcpt->connector, why);
     if (!c) {
-        fail(d, &(struct trouble){.phase = TROUBLE_ROUTE, .cause = TROUBLE_LOST, .why = str_of(why)});
+        fail(gather(deliver, rcpt, c),
+             &(struct trouble){.phase = TROUBLE_ROUTE, .cause = TROUBLE_LOST, .why = str_of(why)});
         return;
     }
-    d->destination = destination_of(deliver, c->name);
-    line_push(d->destination, d);
-    deliver_pump(d->destination);
+    if (suspensions_park(deliver->suspensions, rcpt, c->name)) return;
+    struct destination *to = destination_of(deliver, c->name);
+    if (to->line >= DELIVER_LINE_MAX) {
+        VEC_PUSH(&to->parked, queue_entry(r->queue, rcpt));
+        return;
+    }
+    struct delivery *d = gather(deliver, rcpt, c);
+    d->destination = to;
+    if (is_down(to)) {
+        fail(d, &to->down);
+        return;
+    }
+    line_push(to, d);
+    deliver_pump(to);
+}
+
+void deliver_forget_failures(struct deliver *d)
+{
+    for (struct destination *to = d->destinations; to; to = to->next) to->down_until_ms = 0;
 }
 
 /* What can be said before any connection: DANE, or TLS turned off.  True when that ended it. */
@@ -219,7 +281,6 @@ static struct connection *idle_for(struct destination *to, const struct delivery
 void deliver_pump(struct destination *to)
 {
     struct relay *r = to->deliver->relay;
-    bool had_room = deliver_has_room(to->deliver);
     while (to->first && !to->deliver->stopping) {
         const struct connector_settings *how = settings_connector(relay_settings(r), to->name);
         struct delivery *d = to->first;
@@ -241,37 +302,56 @@ void deliver_pump(struct destination *to)
             break;
         }
         line_pop(to);
-        if (refused_beforehand(d, how)) continue;
+        if (!deliver_still_holds(d) || refused_beforehand(d, how)) continue;
         if (c)
             connection_give(c, d);
         else
             connection_open(to, d, how);
     }
-    if (!had_room && deliver_has_room(to->deliver)) queue_pump(r->queue);
+    if (!to->deliver->stopping) unpark(to);
 }
 
 struct delivery *deliver_take(struct destination *to, struct connection *c)
 {
     struct relay *r = to->deliver->relay;
     const struct connector_settings *how = settings_connector(relay_settings(r), to->name);
-    if (!to->first || !how || !connection_takes(c, to->first, how)) return NULL;
-    bool had_room = deliver_has_room(to->deliver);
-    struct delivery *d = line_pop(to);
-    if (!had_room && deliver_has_room(to->deliver)) queue_pump(r->queue);
-    return d;
+    while (to->first && how && connection_takes(c, to->first, how)) {
+        struct delivery *d = line_pop(to);
+        if (deliver_still_holds(d)) return d;
+    }
+    return NULL;
 }
 
-/* Nothing but new attempts at the same closed door would follow: the whole line waits with the same reason. */
+static void note_down(struct destination *to, const struct trouble *t)
+{
+    const struct settings *settings = relay_settings(to->deliver->relay);
+    const struct connector_settings *c = settings_connector(settings, to->name);
+    int64_t first_ms = (int64_t)(c ? c->retry_first : settings->retry_first) * 1000;
+    char *why = mem_alloc(t->why.n + t->reply.text.n + 1);
+    if (t->why.n) memcpy(why, t->why.p, t->why.n);
+    if (t->reply.text.n) memcpy(why + t->why.n, t->reply.text.p, t->reply.text.n);
+    to->down = *t;
+    to->down.why = (struct str){why, t->why.n};
+    to->down.reply.text = (struct str){why + t->why.n, t->reply.text.n};
+    free(to->down_why);
+    to->down_why = why;
+    to->down_until_ms = relay_ms(to->deliver->relay) + (first_ms < DELIVER_DOWN_MS ? first_ms : DELIVER_DOWN_MS);
+}
+
+/* Nothing but new attempts at the same closed door would follow: the whole line waits with the same reason, and so does
+ * what comes in the next moment. */
 void deliver_host_failed(struct destination *to, const struct trouble *t)
 {
     if (to->open > 1) return;
+    note_down(to, t);
     struct delivery *line = to->first;
     to->first = to->last = NULL;
+    to->line = 0;
     for (struct delivery *d = line, *next; d; d = next) {
         next = d->next;
         d->next = NULL;
         to->deliver->waiting--;
-        fail(d, t);
+        if (deliver_still_holds(d)) fail(d, &to->down);
     }
     queue_pump(to->deliver->relay->queue);
 }

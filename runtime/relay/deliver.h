@@ -10,7 +10,13 @@
 #include "relay/tls_policy.h"
 #include "relay/trouble.h"
 
-enum { DELIVER_PER_CONNECTOR = 20, DELIVER_LINE_MAX = 2000, DELIVER_IDLE_MS = 5000, DELIVER_CONNECT_MS = 30000 };
+enum {
+    DELIVER_PER_CONNECTOR = 20,
+    DELIVER_LINE_MAX = 500, /* of one connector: who comes then is parked, and none stands in another's way */
+    DELIVER_IDLE_MS = 5000,
+    DELIVER_CONNECT_MS = 30000,
+    DELIVER_DOWN_MS = 30000 /* what comes so soon after a host failed shares that failure */
+};
 
 struct connection;
 struct destination;
@@ -34,6 +40,7 @@ struct delivery {
     bool tls_spent;           /* opportunistic TLS failed: the next connection does not try it */
     struct content_wait wait; /* for the content, while `waiting` */
     bool waiting;
+    bool dsn_offered;         /* by the host that was given the message: reports of success are its own then */
     char *remote; /* host that answered; heap */
     size_t n;
     struct result *results;
@@ -43,9 +50,11 @@ struct delivery {
 struct deliver *deliver_create(struct relay *r);
 void deliver_free(struct deliver **d);
 
-bool deliver_has_room(const struct deliver *d);
-/* Takes the recipient, with those of its message that may travel with it. */
+/* Takes the recipient, with those of its message that may travel with it; or keeps only its entry, because its line is
+ * long or a suspension covers it, until that is over. */
 void deliver_due(struct deliver *d, struct queued_recipient *rcpt);
+/* By hand: hosts that failed are tried anew. */
+void deliver_forget_failures(struct deliver *d);
 /* Another generation runs: idle connections end, the others are not used again. */
 void deliver_generation_changed(struct deliver *d);
 /* No new connections; idle ones end.  What is under way goes on. */
@@ -62,6 +71,7 @@ struct deliver {
     struct relay *relay;
     struct destination *destinations;
     size_t waiting;   /* deliveries in lines */
+    struct suspensions *suspensions;
     size_t under_way; /* deliveries made and not yet settled */
     size_t connections;
     bool stopping;
@@ -72,8 +82,13 @@ struct destination {
     struct deliver *deliver;
     struct str name; /* of the connector; own copy */
     struct delivery *first, *last;
+    size_t line;           /* how many */
+    VEC(struct due) parked; /* their turn comes when the line is shorter */
     struct connection *connections;
     unsigned open;
+    int64_t down_until_ms; /* monotonic; the host failed a moment ago: */
+    struct trouble down;
+    char *down_why;        /* what `down` points to; heap */
 };
 
 /* Notes, once per recipient, what became of it, and logs the attempt.  `tls_had` is for the log. */
@@ -101,6 +116,8 @@ void connection_abort(struct connection *c); /* for the relay's end: frees it, i
 struct connection *connection_next(const struct connection *c);
 
 /* deliver.c, for connection.c */
+/* What was changed by hand since goes back to the queue; false: nothing is left, and the delivery is gone. */
+bool deliver_still_holds(struct delivery *d);
 void deliver_put_back(struct delivery *d); /* at the head of its line: not an attempt */
 struct delivery *deliver_take(struct destination *to,
                               struct connection *c); /* the next that this connection may carry */

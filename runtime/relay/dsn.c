@@ -29,6 +29,32 @@ static void typed_field(struct buf *out, struct buf *scratch, const char *name, 
     field(out, name, buf_str(scratch));
 }
 
+/* One report may tell of several fates; the gravest gives the subject. */
+static const struct {
+    const char *subject, *before, *after, *action;
+} kinds[] = {
+    [REPORT_FAILED] = {"Undelivered Mail Returned to Sender", "could not be delivered to:",
+                       "It will not be tried again for them.", "failed"},
+    [REPORT_DELAYED] = {"Delayed Mail (it is still tried)", "has not been delivered yet to:",
+                        "It is tried further; you need not send it again.", "delayed"},
+    [REPORT_RELAYED] = {"Mail was passed on", "was passed on, to a system that will not report its delivery, for:",
+                        "No further report will come.", "relayed"},
+};
+
+static bool has_kind(const struct dsn *d, uint8_t kind)
+{
+    for (size_t i = 0; i < d->recipient_count; i++)
+        if (d->recipients[i].kind == kind) return true;
+    return false;
+}
+
+static uint8_t gravest(const struct dsn *d)
+{
+    uint8_t kind = REPORT_FAILED;
+    while (kind < REPORT_RELAYED && !has_kind(d, kind)) kind++;
+    return kind;
+}
+
 static void top(const struct dsn *d, struct buf *out, struct buf *scratch)
 {
     date_field(out, "Date", d->now, d->utc_offset);
@@ -38,12 +64,13 @@ static void top(const struct dsn *d, struct buf *out, struct buf *scratch)
     scratch->n = 0;
     buf_printf(scratch, "<%.*s>", STR_ARG(d->reverse_path));
     field(out, "To", buf_str(scratch));
-    field(out, "Subject", STR("Undelivered Mail Returned to Sender"));
+    field(out, "Subject", str_of(kinds[gravest(d)].subject));
     scratch->n = 0;
     buf_printf(scratch, "<%.*s@%.*s>", STR_ARG(d->queue_id), STR_ARG(d->hostname));
     field(out, "Message-ID", buf_str(scratch));
     field(out, "Auto-Submitted", STR("auto-replied")); /* RFC 3834 section 5 */
     field(out, "MIME-Version", STR("1.0"));
+    if (!str_is_ascii(d->header)) field(out, "Content-Transfer-Encoding", STR("8bit")); /* RFC 2045 section 6.4 */
     buf_printf(out, "Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"=_%.*s\"\r\n\r\n",
                STR_ARG(d->queue_id));
 }
@@ -58,29 +85,35 @@ static void printable(struct buf *out, struct str s)
     for (size_t i = 0; i < s.n; i++) buf_add_byte(out, ascii_is_print(s.p[i]) ? s.p[i] : '?');
 }
 
+static void one_for_people(const struct dsn_recipient *r, struct buf *out)
+{
+    char status[STATUS_TEXT_MAX];
+    status_print(r->status, status);
+    buf_add(out, STR("  <"));
+    printable(out, r->address);
+    buf_printf(out, ">\r\n    %s ", status);
+    if (r->remote.n) {
+        buf_add(out, STR("host "));
+        printable(out, r->remote);
+        buf_add(out, STR(" said: "));
+    }
+    printable(out, r->diagnostic);
+    buf_add(out, STR("\r\n"));
+}
+
 static void words_for_people(const struct dsn *d, struct buf *out)
 {
     part(d, out, "Content-Type: text/plain; charset=us-ascii\r\n");
-    buf_printf(out,
-               "This is the mail system at %.*s.\r\n\r\n"
-               "Your message %.*s could not be delivered to:\r\n\r\n",
-               STR_ARG(d->hostname), STR_ARG(d->original_id));
-    for (size_t i = 0; i < d->recipient_count; i++) {
-        const struct dsn_recipient *r = &d->recipients[i];
-        char status[STATUS_TEXT_MAX];
-        status_print(r->status, status);
-        buf_add(out, STR("  <"));
-        printable(out, r->address);
-        buf_printf(out, ">\r\n    %s ", status);
-        if (r->remote.n) {
-            buf_add(out, STR("host "));
-            printable(out, r->remote);
-            buf_add(out, STR(" said: "));
-        }
-        printable(out, r->diagnostic);
-        buf_add(out, STR("\r\n"));
+    buf_printf(out, "This is the mail system at %.*s.\r\n", STR_ARG(d->hostname));
+    for (uint8_t kind = REPORT_FAILED; kind <= REPORT_RELAYED; kind++) {
+        if (!has_kind(d, kind)) continue;
+        buf_printf(out, "\r\nYour message %.*s %s\r\n\r\n", STR_ARG(d->original_id), kinds[kind].before);
+        for (size_t i = 0; i < d->recipient_count; i++)
+            if (d->recipients[i].kind == kind) one_for_people(&d->recipients[i], out);
+        buf_printf(out, "\r\n%s\r\n", kinds[kind].after);
     }
-    buf_add(out, STR("\r\nIt will not be tried again. The header of the message is attached; its text is not.\r\n"));
+    buf_printf(out, "\r\n%s\r\n", d->whole ? "The message is attached."
+                                           : "The header of the message is attached; its text is not.");
 }
 
 static void words_for_programs(const struct dsn *d, struct buf *out, struct buf *scratch)
@@ -105,11 +138,12 @@ static void words_for_programs(const struct dsn *d, struct buf *out, struct buf 
         }
         buf_free(&original);
         typed_field(out, scratch, "Final-Recipient", "rfc822", r->address);
-        field(out, "Action", STR("failed"));
+        field(out, "Action", str_of(kinds[r->kind].action));
         field(out, "Status", (struct str){status, n});
         if (r->remote.n) typed_field(out, scratch, "Remote-MTA", "dns", r->remote);
         typed_field(out, scratch, "Diagnostic-Code", r->remote.n ? "smtp" : "x-sluice", r->diagnostic);
         date_field(out, "Last-Attempt-Date", d->now, d->utc_offset);
+        if (r->kind == REPORT_DELAYED) date_field(out, "Will-Retry-Until", r->until, d->utc_offset);
     }
 }
 
@@ -125,14 +159,16 @@ static void lines(struct buf *out, struct str s)
 }
 
 /* Lines as they came; a giant header is cut at a line's end, so the part stays well-formed. */
-static void original_header(const struct dsn *d, struct buf *out)
+static void original(const struct dsn *d, struct buf *out)
 {
     bool ascii = str_is_ascii(d->header);
-    part(d, out,
-         ascii ? "Content-Type: text/rfc822-headers\r\n"
-               : "Content-Type: text/rfc822-headers; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n");
+    const char *form[2][2] = {{"Content-Type: text/rfc822-headers; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n",
+                               "Content-Type: text/rfc822-headers\r\n"},
+                              {"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n",
+                               "Content-Type: message/rfc822\r\n"}};
+    part(d, out, form[d->whole][ascii]);
     struct str header = d->header;
-    if (header.n > HEADER_MOST) {
+    if (!d->whole && header.n > HEADER_MOST) {
         header.n = HEADER_MOST;
         size_t end = str_rfind_byte(header, '\n');
         header.n = end == STR_NPOS ? 0 : end + 1;
@@ -140,16 +176,23 @@ static void original_header(const struct dsn *d, struct buf *out)
     lines(out, header);
 }
 
+bool dsn_returns_whole(uint8_t ret, uint64_t size, bool obliged, const struct dsn_recipient *recipients, size_t n)
+{
+    bool failed = false;
+    for (size_t i = 0; i < n; i++) failed = failed || recipients[i].kind == REPORT_FAILED;
+    return ret == 'F' && failed && !obliged && size <= DSN_WHOLE_MOST;
+}
+
 void dsn_build(const struct dsn *d, struct buf *out)
 {
     INVARIANT(d->reverse_path.n != 0 && d->recipient_count > 0);
     struct buf scratch = {0};
-    buf_reserve(out, 4096 + (d->header.n < HEADER_MOST ? d->header.n : HEADER_MOST));
+    buf_reserve(out, 4096 + d->header.n);
     top(d, out, &scratch);
     buf_add(out, STR("This is a MIME-encapsulated message.\r\n"));
     words_for_people(d, out);
     words_for_programs(d, out, &scratch);
-    original_header(d, out);
+    original(d, out);
     buf_printf(out, "\r\n--=_%.*s--\r\n", STR_ARG(d->queue_id));
     buf_free(&scratch);
 }

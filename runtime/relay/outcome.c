@@ -7,6 +7,7 @@
 #include "relay/events.h"
 #include "relay/generation.h"
 #include "relay/origin.h"
+#include "relay/route.h"
 #include "relay/schedule.h"
 
 enum { REWRITE_MS = 5000 };
@@ -18,7 +19,9 @@ struct settling {
     struct origin *dsn;
     struct content_wait wait;
     struct net_timer timer;
+    int64_t settled;        /* monotonic seconds: up to when `waited` is counted */
     struct reply *returned; /* per recipient: with which reply; code 0: not returned */
+    uint8_t *reports;       /* per recipient: enum report_kind, what its sender is told */
     struct outcome outcomes[];
 };
 
@@ -33,6 +36,7 @@ static void settling_free(struct settling *s)
     free(d);
     origin_free(&s->dsn);
     free(s->returned);
+    free(s->reports);
     free(s);
 }
 
@@ -58,6 +62,9 @@ static void written(void *owner, bool ok, const struct err *e)
     for (size_t i = 0; i < d->n; i++) {
         struct queued_recipient *rcpt = d->recipients[i];
         rcpt->attempts = s->outcomes[i].attempts;
+        rcpt->noticed = s->outcomes[i].noticed;
+        rcpt->waited = s->outcomes[i].waited;
+        rcpt->since = s->settled;
         if (s->outcomes[i].kind == OUTCOME_RETRY)
             queue_again(r->queue, rcpt, s->outcomes[i].next_try);
         else
@@ -67,14 +74,22 @@ static void written(void *owner, bool ok, const struct err *e)
     relay_settle(r);
 }
 
-/* --- what is returned ----------------------------------------------------------------------------------------------
+/* --- what is told --------------------------------------------------------------------------------------------------
  */
 
-static bool is_reported(const struct settling *s, size_t i)
+static bool is_reported(const struct settling *s, size_t i) { return s->reports[i] != REPORT_NONE; }
+
+/* What happened, if the sender may hear of it. */
+static uint8_t report_of(const struct settling *s, size_t i)
 {
-    const struct queued_message *m = s->delivery->message;
-    return s->returned[i].code &&
-           trouble_may_report(m->reverse_path, m->relay_made, s->delivery->recipients[i]->notify);
+    const struct delivery *d = s->delivery;
+    const struct queued_message *m = d->message;
+    uint8_t kind = s->returned[i].code                                                     ? REPORT_FAILED
+                   : s->outcomes[i].kind == OUTCOME_RETRY && s->outcomes[i].noticed &&
+                           !d->recipients[i]->noticed                                      ? REPORT_DELAYED
+                   : d->results[i].answer.fate == FATE_DONE && !d->dsn_offered             ? REPORT_RELAYED
+                                                                                           : REPORT_NONE;
+    return trouble_may_report(m->reverse_path, m->relay_made, d->recipients[i]->notify, kind) ? kind : REPORT_NONE;
 }
 
 static void log_return(const struct settling *s, size_t i)
@@ -110,20 +125,27 @@ static void make_dsn(struct settling *s)
     for (size_t i = 0; i < d->n; i++) {
         if (!is_reported(s, i)) continue;
         const struct queued_recipient *rcpt = d->recipients[i];
+        bool relayed = s->reports[i] == REPORT_RELAYED;
         rows[n++] = (struct dsn_recipient){
+            .kind = s->reports[i],
             .address = rcpt->address,
             .orcpt = rcpt->orcpt,
-            .status = s->returned[i].status,
-            .diagnostic = str_of(d->results[i].reason),
-            .remote = d->results[i].said_by_peer ? str_of(d->remote) : STR_NONE,
+            .status = s->reports[i] == REPORT_FAILED ? s->returned[i].status : d->results[i].answer.status,
+            .diagnostic = relayed ? STR("250 taken over") : str_of(d->results[i].reason),
+            .remote = relayed || d->results[i].said_by_peer ? str_of(d->remote) : STR_NONE,
+            .until = rcpt->expires,
         };
         need = obligation_join(need, rcpt->need);
     }
+    struct str content = d->message->body ? body_view(d->message->body) : STR_NONE;
+    bool whole = content.n && dsn_returns_whole(d->message->ret, content.n,
+                                                !obligation_equal(need, (struct obligation){0}), rows, n);
     struct dsn facts = {
         .original_id = d->message->queue_id,
         .reverse_path = d->message->reverse_path,
         .envid = d->message->envid,
-        .header = d->message->body ? dsn_header_section(body_view(d->message->body)) : STR_NONE,
+        .header = whole ? content : content.n ? dsn_header_section(content) : STR_NONE,
+        .whole = whole,
         .arrived = d->message->arrived,
         .recipients = rows,
         .recipient_count = n,
@@ -148,25 +170,32 @@ static void header_ready(void *owner, const struct err *failure)
 static void decide(struct settling *s, size_t i, int64_t now)
 {
     const struct settings *settings = relay_settings(s->relay);
-    const struct retry retry = {settings->retry_first, settings->retry_most};
+    const struct destination *to = s->delivery->destination;
+    const struct retry retry = route_retry(settings, to ? settings_connector(settings, to->name) : NULL);
     const struct queued_recipient *rcpt = s->delivery->recipients[i];
     const struct result *result = &s->delivery->results[i];
     struct outcome *o = &s->outcomes[i];
     INVARIANT(result->set);
-    *o = (struct outcome){.recipient = rcpt->id, .kind = OUTCOME_DONE, .attempts = rcpt->attempts + 1};
+    *o = (struct outcome){.recipient = rcpt->id,
+                          .kind = OUTCOME_DONE,
+                          .attempts = rcpt->attempts + 1,
+                          .waited = queue_waited(s->relay->queue, rcpt),
+                          .noticed = rcpt->noticed};
     o->reason = str_of(result->reason);
     switch ((enum trouble_fate)result->answer.fate) {
     case FATE_DONE: return;
-    case FATE_HOLD: o->kind = OUTCOME_HOLD; return;
+    case FATE_HOLD: o->kind = OUTCOME_DAMAGED; return;
     case FATE_RETURN: s->returned[i] = (struct reply){550, result->answer.status, STR("refused")}; return;
     case FATE_RETRY: break;
     }
-    struct next_try next = schedule_next(&retry, o->attempts, now, rcpt->expires, relay_chance(s->relay));
+    const struct attempt attempt = {o->attempts, now, rcpt->expires, o->waited, rcpt->noticed};
+    struct next_try next = schedule_next(&retry, &attempt, relay_chance(s->relay));
     if (next.expired) {
         s->returned[i] = trouble_expiry(o->reason);
     } else {
         o->kind = OUTCOME_RETRY;
         o->next_try = next.at;
+        o->noticed = rcpt->noticed || next.notice;
     }
 }
 
@@ -177,13 +206,15 @@ void outcome_settle(struct delivery *d)
     int64_t now = relay_now(r);
     s->relay = r;
     s->delivery = d;
+    s->settled = relay_ms(r) / 1000;
     s->returned = mem_array(d->n, sizeof *s->returned);
+    s->reports = mem_array(d->n, sizeof *s->reports);
     bool report = false;
     for (size_t i = 0; i < d->n; i++) {
         decide(s, i, now);
-        if (!s->returned[i].code) continue;
-        log_return(s, i);
+        s->reports[i] = report_of(s, i);
         report = report || is_reported(s, i);
+        if (s->returned[i].code) log_return(s, i);
     }
     s->write = (struct store_write){
         .outcomes = s->outcomes, .outcome_count = d->n, .now = now, .may_wait = true, .done = written, .owner = s};

@@ -8,19 +8,42 @@
 #include "relay/events.h"
 #include "relay/schedule.h"
 
-enum { PUMP_BATCH = 256 };
+enum {
+    PUMP_BATCH = 256,      /* handed out in one go */
+    LOADED_MAX = 4096,     /* messages in memory: what is new beyond that is read again when its turn comes */
+    BUCKETS = 4096,
+    CLOCK_TOLERANCE_S = 5, /* the calendar is slewed all the time; a jump is more */
+    LOOK_AGAIN_S = 1
+};
+
+/* Entries whose messages are being read. */
+struct batch {
+    struct store_query query;
+    struct queue *queue;
+    uint64_t epoch;
+    size_t n, messages;
+    struct due entries[PUMP_BATCH];
+    int64_t ids[PUMP_BATCH]; /* of their messages, each once */
+    size_t taken_count;
+    struct queued_message *taken[PUMP_BATCH]; /* what came, pinned until the end */
+};
 
 struct queue {
     struct relay *relay;
-    struct queued_message *first;
-    struct queued_recipient **heap;
-    size_t n, cap;
-    size_t messages, recipients;
+    struct due_heap due;
+    struct queued_message *buckets[BUCKETS];
+    size_t loaded_count;
+    struct batch *batch; /* NULL: none is under way */
+    struct batch *spare;
+    uint64_t epoch;      /* raised by every change made by hand: what was read before does not hold */
+    int64_t drift;       /* calendar less monotonic seconds, when last looked at */
     struct net_timer timer;
-    struct store_query due;
+    struct store_query load;
     bool loading, pumping;
     void (*loaded)(struct relay *r, const char *failure);
 };
+
+static int64_t steady(const struct queue *q) { return relay_ms(q->relay) / 1000; }
 
 /* --- blocks --------------------------------------------------------------------------------------------------------
  */
@@ -61,14 +84,20 @@ static size_t text_size(const struct stored_recipient *rcpt)
     return rcpt->address.n + rcpt->connector.n + rcpt->orcpt.n + rcpt->tls_rule.n;
 }
 
-/* Only the recipients that `take` marks. */
-static struct queued_message *message_copy(const struct stored_message *m, const bool *take, size_t taken)
+/* With the recipients that are queued; NULL when there are none. */
+static struct queued_message *message_copy(const struct stored_message *m, int64_t since)
 {
+    size_t taken = 0;
     size_t bytes = m->queue_id.n + m->reverse_path.n + m->envid.n;
-    for (size_t i = 0; i < m->recipient_count; i++)
-        if (take[i]) bytes += text_size(&m->recipients[i]);
+    for (size_t i = 0; i < m->recipient_count; i++) {
+        if (m->recipients[i].state != RECIPIENT_QUEUED) continue;
+        bytes += text_size(&m->recipients[i]);
+        taken++;
+    }
+    if (!taken) return NULL;
     struct queued_message *q = mem_alloc(sizeof *q + taken * sizeof *q->recipients + bytes);
     char *text = (char *)(q->recipients + taken);
+    q->id = store_message_of(m->recipients[0].id);
     q->queue_id = put(&text, m->queue_id);
     q->reverse_path = put(&text, m->reverse_path);
     q->envid = put(&text, m->envid);
@@ -80,13 +109,15 @@ static struct queued_message *message_copy(const struct stored_message *m, const
     q->relay_made = m->relay_made;
     q->ret = m->ret;
     for (size_t i = 0; i < m->recipient_count; i++) {
-        if (!take[i]) continue;
+        if (m->recipients[i].state != RECIPIENT_QUEUED) continue;
         const struct stored_recipient *from = &m->recipients[i];
         q->recipients[q->recipient_count++] = (struct queued_recipient){
             .message = q,
             .id = from->id,
             .next_try = from->next_try,
             .expires = from->expires,
+            .waited = from->waited,
+            .since = since,
             .address = put(&text, from->address),
             .connector = put(&text, from->connector),
             .orcpt = put(&text, from->orcpt),
@@ -95,74 +126,40 @@ static struct queued_message *message_copy(const struct stored_message *m, const
             .copy = from->copy,
             .attempts = from->attempts,
             .notify = from->notify,
+            .noticed = from->noticed,
         };
     }
-    q->left = q->recipient_count;
     return q;
-}
-
-/* --- heap ----------------------------------------------------------------------------------------------------------
- */
-
-static void heap_set(struct queue *q, size_t at, struct queued_recipient *rcpt)
-{
-    q->heap[at] = rcpt;
-    rcpt->heap = (uint32_t)at + 1;
-}
-
-static void heap_up(struct queue *q, size_t at, struct queued_recipient *rcpt)
-{
-    while (at && q->heap[(at - 1) / 2]->next_try > rcpt->next_try) {
-        heap_set(q, at, q->heap[(at - 1) / 2]);
-        at = (at - 1) / 2;
-    }
-    heap_set(q, at, rcpt);
-}
-
-static void heap_down(struct queue *q, size_t at, struct queued_recipient *rcpt)
-{
-    for (size_t child; (child = 2 * at + 1) < q->n; at = child) {
-        if (child + 1 < q->n && q->heap[child + 1]->next_try < q->heap[child]->next_try) child++;
-        if (q->heap[child]->next_try >= rcpt->next_try) break;
-        heap_set(q, at, q->heap[child]);
-    }
-    heap_set(q, at, rcpt);
-}
-
-static void heap_push(struct queue *q, struct queued_recipient *rcpt)
-{
-    INVARIANT(rcpt->heap == 0 && q->n < UINT32_MAX - 1);
-    if (q->n == q->cap) {
-        q->cap = q->cap ? q->cap * 2 : 64;
-        q->heap = mem_grow(q->heap, q->cap, sizeof *q->heap);
-    }
-    heap_up(q, q->n++, rcpt);
-}
-
-static void heap_remove(struct queue *q, struct queued_recipient *rcpt)
-{
-    INVARIANT(rcpt->heap && q->heap[rcpt->heap - 1] == rcpt);
-    size_t at = rcpt->heap - 1;
-    rcpt->heap = 0;
-    struct queued_recipient *last = q->heap[--q->n];
-    if (last == rcpt) return;
-    if (at && q->heap[(at - 1) / 2]->next_try > last->next_try)
-        heap_up(q, at, last);
-    else
-        heap_down(q, at, last);
 }
 
 /* --- messages ------------------------------------------------------------------------------------------------------
  */
 
+static struct queued_message **bucket(struct queue *q, int64_t id) { return &q->buckets[(uint64_t)id % BUCKETS]; }
+
+static struct queued_message *find(struct queue *q, int64_t id)
+{
+    struct queued_message *m = *bucket(q, id);
+    while (m && m->id != id) m = m->chain;
+    return m;
+}
+
+static struct queued_recipient *recipient_of(struct queued_message *m, int64_t id)
+{
+    for (size_t i = 0; i < m->recipient_count; i++)
+        if (m->recipients[i].id == id) return &m->recipients[i];
+    return NULL;
+}
+
+/* Pinned by the caller. */
 static void take_in(struct queue *q, struct queued_message *m)
 {
-    m->next = q->first;
-    if (q->first) q->first->before = m;
-    q->first = m;
-    q->messages++;
-    q->recipients += m->recipient_count;
-    for (size_t i = 0; i < m->recipient_count; i++) heap_push(q, &m->recipients[i]);
+    struct queued_message **at = bucket(q, m->id);
+    INVARIANT(!find(q, m->id));
+    m->chain = *at;
+    m->pins = 1;
+    *at = m;
+    q->loaded_count++;
 }
 
 static void drop_content(struct queued_message *m)
@@ -175,119 +172,296 @@ static void drop_content(struct queued_message *m)
 static void message_free(struct queue *q, struct queued_message *m)
 {
     INVARIANT(!m->waits && !m->loading);
-    if (m->before)
-        m->before->next = m->next;
-    else
-        q->first = m->next;
-    if (m->next) m->next->before = m->before;
-    q->messages--;
+    struct queued_message **at = bucket(q, m->id);
+    while (*at != m) at = &(*at)->chain;
+    *at = m->chain;
+    q->loaded_count--;
     drop_content(m);
     free(m);
 }
 
-static size_t mark_queued(const struct stored_message *m, bool *take)
+static void unpin(struct queue *q, struct queued_message *m)
 {
-    size_t taken = 0;
-    for (size_t i = 0; i < m->recipient_count; i++) taken += take[i] = m->recipients[i].state == RECIPIENT_QUEUED;
-    return taken;
+    INVARIANT(m->pins > 0);
+    if (--m->pins == 0) message_free(q, m);
+}
+
+void queue_put(struct queue *q, const struct due *entries, size_t n, int64_t at)
+{
+    for (size_t i = 0; i < n; i++) due_push(&q->due, (struct due){at, entries[i].recipient, entries[i].since});
+}
+
+struct due queue_entry(const struct queue *q, const struct queued_recipient *rcpt)
+{
+    (void)q;
+    return (struct due){rcpt->next_try, rcpt->id, rcpt->since};
 }
 
 void queue_add(struct queue *q, const struct stored_message *m, struct body *body)
 {
-    bool few[16], *take = m->recipient_count <= 16 ? few : mem_array(m->recipient_count, sizeof *take);
-    size_t taken = mark_queued(m, take);
-    if (taken) {
-        struct queued_message *message = message_copy(m, take, taken);
+    int64_t now = steady(q);
+    bool room = q->loaded_count < LOADED_MAX;
+    for (size_t i = 0; i < m->recipient_count; i++)
+        if (m->recipients[i].state == RECIPIENT_QUEUED)
+            due_push(&q->due, (struct due){m->recipients[i].next_try, m->recipients[i].id, now});
+    struct queued_message *message = room ? message_copy(m, now) : NULL;
+    if (message) {
+        take_in(q, message);
+        for (size_t i = 0; i < message->recipient_count; i++) message->recipients[i].fresh = true;
+        message->pins += (unsigned)message->recipient_count;
         if (body && relay_memory_has_room(q->relay)) {
             message->body = body_ref(body);
             message->forms = forms_copy(m->copies, m->copy_count);
         }
-        take_in(q, message);
+        unpin(q, message);
     }
-    if (take != few) free(take);
     queue_pump(q);
+}
+
+static void no_longer_fresh(struct queue *q, struct queued_recipient *rcpt)
+{
+    if (!rcpt->fresh) return;
+    rcpt->fresh = false;
+    unpin(q, rcpt->message);
 }
 
 void queue_busy(struct queue *q, struct queued_recipient *rcpt)
 {
-    if (rcpt->heap) heap_remove(q, rcpt);
+    INVARIANT(!rcpt->busy && !rcpt->gone);
+    rcpt->busy = true;
     rcpt->message->busy++;
+    rcpt->message->pins++;
+    no_longer_fresh(q, rcpt);
 }
 
-static void no_longer_busy(struct queue *q, struct queued_message *m)
+static void no_longer_busy(struct queue *q, struct queued_recipient *rcpt)
 {
-    INVARIANT(m->busy > 0);
-    (void)q;
+    struct queued_message *m = rcpt->message;
+    INVARIANT(rcpt->busy && m->busy > 0);
+    rcpt->busy = false;
     if (--m->busy == 0 && !m->waits && !m->loading) drop_content(m);
+    unpin(q, m);
 }
 
 void queue_again(struct queue *q, struct queued_recipient *rcpt, int64_t next_try)
 {
     rcpt->next_try = next_try;
-    heap_push(q, rcpt);
-    no_longer_busy(q, rcpt->message);
+    due_push(&q->due, queue_entry(q, rcpt));
+    no_longer_busy(q, rcpt);
     queue_pump(q);
 }
 
 void queue_gone(struct queue *q, struct queued_recipient *rcpt)
 {
-    struct queued_message *m = rcpt->message;
-    INVARIANT(!rcpt->gone && !rcpt->heap);
+    INVARIANT(!rcpt->gone);
     rcpt->gone = true;
-    q->recipients--;
-    no_longer_busy(q, m);
-    if (--m->left == 0 && !m->loading) message_free(q, m);
+    no_longer_busy(q, rcpt);
 }
 
-size_t queue_recipients(const struct queue *q) { return q->recipients; }
-size_t queue_messages(const struct queue *q) { return q->messages; }
+int64_t queue_waited(const struct queue *q, const struct queued_recipient *rcpt)
+{
+    int64_t more = steady(q) - rcpt->since;
+    return rcpt->waited + (more > 0 ? more : 0);
+}
+
+void queue_changed(struct queue *q, const int64_t *recipients, size_t n, bool due)
+{
+    int64_t now = relay_now(q->relay), since = steady(q);
+    q->epoch++;
+    for (size_t i = 0; i < n; i++) {
+        struct queued_message *m = find(q, store_message_of(recipients[i]));
+        struct queued_recipient *rcpt = m ? recipient_of(m, recipients[i]) : NULL;
+        if (rcpt) rcpt->changed = true;
+        if (due) due_push(&q->due, (struct due){now, recipients[i], rcpt ? rcpt->since : since});
+    }
+    if (due) deliver_forget_failures(q->relay->deliver);
+    queue_pump(q);
+}
+
+size_t queue_waiting(const struct queue *q) { return q->due.n; }
+size_t queue_loaded(const struct queue *q) { return q->loaded_count; }
 
 /* --- time ----------------------------------------------------------------------------------------------------------
  */
 
 static void timer_fired(void *owner) { queue_pump(owner); }
 
-void queue_pump(struct queue *q)
+/* The latest time that any schedule of ours could have meant. */
+static int64_t furthest(const struct queue *q)
+{
+    const struct settings *settings = relay_settings(q->relay);
+    struct retry longest = {.first = settings->retry_first, .most = settings->retry_most};
+    for (size_t i = 0; i < settings->connector_count; i++)
+        if (settings->connectors[i].retry_most > longest.most) longest.most = settings->connectors[i].retry_most;
+    return schedule_clamp(&longest, INT64_MAX, relay_now(q->relay));
+}
+
+/* What is put off by a rule (deliver_after) is looked at too early then, and put off again. */
+void queue_clamp(struct queue *q) { due_clamp(&q->due, furthest(q)); }
+
+/* A calendar that was set back would strand what is due by the old one. */
+static void look_at_clock(struct queue *q)
+{
+    int64_t drift = relay_now(q->relay) - steady(q), jump = drift - q->drift;
+    if (jump > CLOCK_TOLERANCE_S || jump < -CLOCK_TOLERANCE_S) {
+        events_note(q->relay, EVENT_WARNING, "the clock jumped by %lld seconds; nothing is returned for that",
+                    (long long)jump);
+        queue_clamp(q);
+    }
+    q->drift = drift;
+}
+
+/* In memory, and its time has come: offered to deliver, or put off. */
+static void hand_out(struct queue *q, struct queued_recipient *rcpt, int64_t now)
+{
+    if (rcpt->changed) { /* its message is still here for another: when that is over, the row is read */
+        no_longer_fresh(q, rcpt);
+        due_push(&q->due, (struct due){now + LOOK_AGAIN_S, rcpt->id, rcpt->since});
+    } else if (rcpt->next_try > now && !(rcpt->attempts && rcpt->next_try > furthest(q))) {
+        due_push(&q->due, queue_entry(q, rcpt));
+        no_longer_fresh(q, rcpt);
+    } else {
+        rcpt->message->pins++;
+        deliver_due(q->relay->deliver, rcpt);
+        struct queued_message *m = rcpt->message;
+        no_longer_fresh(q, rcpt);
+        unpin(q, m);
+    }
+}
+
+/* An entry whose message is here. */
+static void take_entry(struct queue *q, struct queued_message *m, const struct due *d, int64_t now)
+{
+    struct queued_recipient *rcpt = recipient_of(m, d->recipient);
+    if (!rcpt) { /* queued since the message was read */
+        due_push(&q->due, (struct due){now + LOOK_AGAIN_S, d->recipient, d->since});
+        return;
+    }
+    if (rcpt->busy || rcpt->gone) return; /* its outcome makes a new entry, or none */
+    if (d->since < rcpt->since) rcpt->since = d->since;
+    hand_out(q, rcpt, now);
+}
+
+static void batch_message(void *owner, const struct stored_message *m)
+{
+    struct batch *b = owner;
+    struct queue *q = b->queue;
+    if (b->epoch != q->epoch || find(q, store_message_of(m->recipients[0].id))) return;
+    struct queued_message *message = message_copy(m, steady(q));
+    if (!message) return;
+    take_in(q, message);
+    b->taken[b->taken_count++] = message;
+}
+
+/* Each entry is looked at; then the messages that nobody holds go.  What was changed by hand in the meantime is read
+ * again. */
+static void batch_done(void *owner, bool ok, const struct err *e)
+{
+    struct batch *b = owner;
+    struct queue *q = b->queue;
+    int64_t now = relay_now(q->relay);
+    bool again = !ok || b->epoch != q->epoch;
+    if (!ok) events_note(q->relay, EVENT_ERROR, "what is due cannot be read: %s", e ? e->text : "unknown");
+    if (!ok) now += LOOK_AGAIN_S;
+    q->pumping = true;
+    for (size_t i = 0; i < b->n; i++) {
+        struct queued_message *m = find(q, store_message_of(b->entries[i].recipient));
+        if (again && !m)
+            due_push(&q->due, (struct due){now, b->entries[i].recipient, b->entries[i].since});
+        else if (m)
+            take_entry(q, m, &b->entries[i], now);
+    }
+    for (size_t i = 0; i < b->taken_count; i++) unpin(q, b->taken[i]);
+    q->pumping = false;
+    q->batch = NULL;
+    q->spare = b;
+    queue_pump(q);
+}
+
+static void read_batch(struct queue *q)
+{
+    struct batch *b = q->batch;
+    b->epoch = q->epoch;
+    b->query = (struct store_query){.kind = QUERY_LOAD,
+                                    .ids = b->ids,
+                                    .id_count = b->messages,
+                                    .message = batch_message,
+                                    .done = batch_done,
+                                    .owner = b};
+    q->relay->store->query(q->relay->store->self, &b->query);
+}
+
+/* Its message is not here: it joins the batch that will be read. */
+static void join_batch(struct batch *b, const struct due *d)
+{
+    int64_t id = store_message_of(d->recipient);
+    b->entries[b->n++] = *d;
+    for (size_t i = b->messages; i > 0; i--)
+        if (b->ids[i - 1] == id) return;
+    b->ids[b->messages++] = id;
+}
+
+static struct batch *new_batch(struct queue *q)
+{
+    struct batch *b = q->spare ? q->spare : mem_alloc(sizeof *b);
+    q->spare = NULL;
+    b->queue = q;
+    b->n = b->messages = b->taken_count = 0;
+    return b;
+}
+
+static void set_timer(struct queue *q, int64_t now)
 {
     struct relay *r = q->relay;
-    if (q->pumping || q->loading || !r->current || r->stopping) return;
-    q->pumping = true;
-    int64_t now = relay_now(r);
-    unsigned done = 0;
-    while (q->n && q->heap[0]->next_try <= now && done < PUMP_BATCH && deliver_has_room(r->deliver)) {
-        deliver_due(r->deliver, q->heap[0]);
-        done++;
-    }
-    q->pumping = false;
-    if (!q->n || !deliver_has_room(r->deliver)) return; /* deliver pumps again when it has room */
-    int64_t wait = q->heap[0]->next_try <= now ? 0 : (q->heap[0]->next_try * 1000000 - relay_micro(r)) / 1000 + 1;
+    int64_t at;
+    if (!due_first(&q->due, &at)) return;
+    if (at <= now && q->batch) return; /* its end pumps again */
+    int64_t wait = at <= now ? 0 : (at * 1000000 - relay_micro(r)) / 1000 + 1;
+    if (wait > 60000) wait = 60000; /* the calendar may be set meanwhile */
     q->timer.fired = timer_fired;
     q->timer.owner = q;
     r->net->timer_set(r->net->self, &q->timer, wait);
 }
 
-void queue_clamp(struct queue *q)
+void queue_pump(struct queue *q)
 {
-    const struct settings *settings = relay_settings(q->relay);
-    const struct retry retry = {settings->retry_first, settings->retry_most};
-    int64_t now = relay_now(q->relay);
-    for (size_t i = 0; i < q->n; i++) { /* what was never tried waits because a rule says so: deliver_after */
-        struct queued_recipient *rcpt = q->heap[i];
-        if (rcpt->attempts) rcpt->next_try = schedule_clamp(&retry, rcpt->next_try, now);
+    struct relay *r = q->relay;
+    if (q->pumping || q->loading || !r->current || r->stopping) return;
+    q->pumping = true;
+    look_at_clock(q);
+    int64_t now = relay_now(r);
+    struct batch *b = NULL;
+    struct due d;
+    /* One batch at a time is read, and entries that need one wait for it. */
+    for (unsigned done = 0; done < PUMP_BATCH && (!b || b->n < PUMP_BATCH); done++) {
+        int64_t at;
+        if (!due_first(&q->due, &at) || at > now) break;
+        if (q->batch && !find(q, store_message_of(q->due.v[0].recipient))) break;
+        if (!due_pop(&q->due, now, &d)) break;
+        struct queued_message *m = find(q, store_message_of(d.recipient));
+        if (m) {
+            take_entry(q, m, &d, now);
+            continue;
+        }
+        if (!b) b = new_batch(q);
+        join_batch(b, &d);
     }
-    for (size_t i = q->n / 2; i-- > 0;) heap_down(q, i, q->heap[i]);
+    q->pumping = false;
+    if (b) {
+        q->batch = b;
+        read_batch(q);
+    }
+    set_timer(q, now);
 }
 
-/* --- reading -------------------------------------------------------------------------------------------------------
+/* --- the start -----------------------------------------------------------------------------------------------------
  */
 
-static void due_message(void *owner, const struct stored_message *m)
+static void due_page(void *owner, const struct due_entry *v, size_t n)
 {
     struct queue *q = owner;
-    bool few[16], *take = m->recipient_count <= 16 ? few : mem_array(m->recipient_count, sizeof *take);
-    size_t taken = mark_queued(m, take);
-    if (taken) take_in(q, message_copy(m, take, taken));
-    if (take != few) free(take);
+    int64_t since = steady(q);
+    for (size_t i = 0; i < n; i++) due_push(&q->due, (struct due){v[i].next_try, v[i].recipient, since});
 }
 
 static void due_done(void *owner, bool ok, const struct err *e)
@@ -301,6 +475,7 @@ struct queue *queue_create(struct relay *r)
 {
     struct queue *q = mem_alloc(sizeof *q);
     q->relay = r;
+    q->drift = relay_now(r) - steady(q);
     return q;
 }
 
@@ -308,8 +483,8 @@ void queue_load(struct queue *q, void (*loaded)(struct relay *r, const char *fai
 {
     q->loading = true;
     q->loaded = loaded;
-    q->due = (struct store_query){.kind = QUERY_DUE, .message = due_message, .done = due_done, .owner = q};
-    q->relay->store->query(q->relay->store->self, &q->due);
+    q->load = (struct store_query){.kind = QUERY_DUE, .due = due_page, .done = due_done, .owner = q};
+    q->relay->store->query(q->relay->store->self, &q->load);
 }
 
 void queue_free(struct queue **at)
@@ -318,22 +493,28 @@ void queue_free(struct queue **at)
     *at = NULL;
     if (!q) return;
     q->relay->net->timer_clear(q->relay->net->self, &q->timer);
-    while (q->first) {
-        q->first->waits = NULL;
-        q->first->loading = NULL;
-        message_free(q, q->first);
+    for (size_t i = 0; i < BUCKETS; i++) {
+        while (q->buckets[i]) {
+            free(q->buckets[i]->loading);
+            q->buckets[i]->waits = NULL;
+            q->buckets[i]->loading = NULL;
+            message_free(q, q->buckets[i]);
+        }
     }
-    free(q->heap);
+    due_free(&q->due);
+    free(q->batch);
+    free(q->spare);
     free(q);
 }
 
-/* One message read again: its content for a delivery, or its recipients after a release. */
+/* --- content -------------------------------------------------------------------------------------------------------
+ */
+
 struct reading {
     struct store_query query;
     struct queue *queue;
-    struct queued_message *message; /* content: for it */
-    struct str queue_id;            /* refresh: own copy behind the struct */
-    struct err failure;             /* sysexit 0: none */
+    struct queued_message *message;
+    struct err failure; /* sysexit 0: none */
 };
 
 static void content_message(void *owner, const struct stored_message *m)
@@ -376,14 +557,13 @@ static void content_done(void *owner, bool ok, const struct err *e)
     }
     /* Held while the waiters are told: each may end its recipients. */
     m->busy++;
-    m->left++;
     while (m->waits) {
         struct content_wait *w = m->waits;
         m->waits = w->next;
         w->ready(w->owner, failure->sysexit ? failure : NULL);
     }
-    no_longer_busy(g->queue, m);
-    if (--m->left == 0) message_free(g->queue, m);
+    if (--m->busy == 0) drop_content(m);
+    unpin(g->queue, m);
     free(g);
 }
 
@@ -400,6 +580,7 @@ bool queue_content(struct queue *q, struct queued_message *m, struct content_wai
     g->query = (struct store_query){
         .kind = QUERY_MESSAGE, .queue_id = m->queue_id, .message = content_message, .done = content_done, .owner = g};
     m->loading = g;
+    m->pins++;
     q->relay->store->query(q->relay->store->self, &g->query);
     return false;
 }
@@ -411,54 +592,4 @@ void queue_content_withdraw(struct queued_message *m, struct content_wait *w)
         *at = w->next;
         return;
     }
-}
-
-/* By hand and rare, so a walk will do. */
-static struct queued_recipient *find_here(const struct queue *q, struct str queue_id, int64_t recipient)
-{
-    for (struct queued_message *m = q->first; m; m = m->next) {
-        if (!str_eq(m->queue_id, queue_id)) continue;
-        for (size_t i = 0; i < m->recipient_count; i++)
-            if (m->recipients[i].id == recipient && !m->recipients[i].gone) return &m->recipients[i];
-    }
-    return NULL;
-}
-
-static void refresh_message(void *owner, const struct stored_message *m)
-{
-    struct reading *g = owner;
-    struct queue *q = g->queue;
-    bool *take = mem_array(m->recipient_count, sizeof *take);
-    size_t taken = 0;
-    for (size_t i = 0; i < m->recipient_count; i++) {
-        const struct stored_recipient *rcpt = &m->recipients[i];
-        struct queued_recipient *here = find_here(q, m->queue_id, rcpt->id);
-        taken += take[i] = rcpt->state == RECIPIENT_QUEUED && !here;
-        if (!here || !here->heap) continue;
-        heap_remove(q, here);
-        here->next_try = rcpt->next_try;
-        heap_push(q, here);
-    }
-    if (taken) take_in(q, message_copy(m, take, taken));
-    free(take);
-}
-
-static void refresh_done(void *owner, bool ok, const struct err *e)
-{
-    struct reading *g = owner;
-    if (!ok)
-        events_note(g->queue->relay, EVENT_ERROR, "after a release: %s", e ? e->text : "the store does not answer");
-    queue_pump(g->queue);
-    free(g);
-}
-
-void queue_refresh(struct queue *q, struct str queue_id)
-{
-    struct reading *g = mem_alloc(sizeof *g + queue_id.n);
-    char *text = (char *)(g + 1);
-    g->queue = q;
-    g->queue_id = put(&text, queue_id);
-    g->query = (struct store_query){
-        .kind = QUERY_FIND, .queue_id = g->queue_id, .message = refresh_message, .done = refresh_done, .owner = g};
-    q->relay->store->query(q->relay->store->self, &g->query);
 }

@@ -1,15 +1,17 @@
-/* relay/queue: the due part of the queue in memory: every queued recipient, in a heap by the time of its next attempt.
+/* relay/queue: which recipients are tried when, and the few messages that are in memory for it.
  *
- * The store is the truth; this is its index, loaded once at the start and kept by what the relay itself writes.  Held
- * and quarantined recipients are not here: they come back when released.  A message's content is here only while a
- * delivery needs it, or for the first delivery after it was accepted.
+ * The store is the truth.  Here stands one small entry for each queued recipient (relay/due); a message is in memory only
+ * while it is new, or while a delivery has to do with it: what is due is read in batches, looked at once more, and handed to
+ * relay/deliver.  So a million waiting recipients cost a million entries, and what was done to a row by hand counts from the
+ * next look on.  Held recipients are not here: a release adds an entry.
  *
- * Owns messages and recipients (one block each message).  A recipient is either waiting (in the heap) or busy (with
- * relay/deliver), and goes by queue_done when its outcome is in the store. */
+ * Owns messages and recipients (one block each message).  A recipient is either waiting or busy (with relay/deliver), and
+ * goes by queue_gone when its outcome is in the store. */
 #ifndef SLUICE_RELAY_QUEUE_H
 #define SLUICE_RELAY_QUEUE_H
 
 #include "relay/body.h"
+#include "relay/due.h"
 #include "relay/state.h"
 
 /* Delivered forms, copied out of a verdict or the store: one block. */
@@ -22,12 +24,17 @@ struct forms *forms_copy(const struct stored_copy *copies, size_t n);
 struct queued_recipient {
     struct queued_message *message;
     int64_t id, next_try, expires;
+    int64_t waited; /* as of `since`, monotonic seconds: relay/schedule */
+    int64_t since;
     struct str address, connector, orcpt, tls_rule;
     struct obligation need;
     uint32_t copy, attempts;
-    uint32_t heap; /* place + 1; 0: busy or gone */
     uint8_t notify;
-    bool gone; /* its row is gone, or no longer queued */
+    bool noticed;
+    bool fresh;   /* stored a moment ago, and its entry not yet taken: it holds the message in memory */
+    bool busy;    /* with relay/deliver */
+    bool gone;    /* its row is gone, or no longer queued */
+    bool changed; /* by hand, while it is here: what stands in this struct does not hold any more */
 };
 
 struct content_wait {
@@ -39,7 +46,8 @@ struct content_wait {
 };
 
 struct queued_message {
-    struct queued_message *next, *before;
+    struct queued_message *chain; /* in its bucket */
+    int64_t id;
     struct str queue_id, reverse_path, envid;
     int64_t arrived;
     uint64_t size;
@@ -50,39 +58,48 @@ struct queued_message {
     struct content_wait *waits;
     void *loading; /* the query under way */
     unsigned busy; /* recipients with deliver; content stays while there are any */
-    size_t left, recipient_count;
+    unsigned pins; /* what keeps the message here: busy and fresh recipients, and whoever looks at it just now */
+    size_t recipient_count;
     struct queued_recipient recipients[];
 };
 
 struct queue *queue_create(struct relay *r);
 void queue_free(struct queue **q);
 
-/* Reads everything due out of the store; `loaded` is called once, with an error text or NULL. */
+/* Reads the times of everything that is queued; `loaded` is called once, with an error text or NULL. */
 void queue_load(struct queue *q, void (*loaded)(struct relay *r, const char *failure));
 
 /* Takes over what was just stored: its recipients that are RECIPIENT_QUEUED.  `body` (may be NULL) stays in memory for
  * the first delivery if there is room. */
 void queue_add(struct queue *q, const struct stored_message *m, struct body *body);
 
-/* Released by hand: reads that message's recipients again, takes those that are not here, and moves the others up. */
-void queue_refresh(struct queue *q, struct str queue_id);
+/* Rows were changed by hand: what stands here of those recipients does not hold any more, and nothing further is begun with
+ * it.  `due`: they are to be looked at now. */
+void queue_changed(struct queue *q, const int64_t *recipients, size_t n, bool due);
 
-/* The schedule's longest delay may have changed, or the clock may have been ahead when rows were written: no recipient
- * waits longer than the schedule could have meant.  Once per generation. */
+/* The schedule's longest delay may have changed, or the clock was set back: no recipient waits longer than the schedule
+ * could have meant.  Once per generation; jumps are seen here. */
 void queue_clamp(struct queue *q);
 
 /* Hands out what is due.  Called when deliver has room again. */
 void queue_pump(struct queue *q);
 
-void queue_busy(struct queue *q, struct queued_recipient *rcpt);                    /* taken by deliver */
-void queue_again(struct queue *q, struct queued_recipient *rcpt, int64_t next_try); /* back in the heap */
-void queue_gone(struct queue *q, struct queued_recipient *rcpt);                    /* the last one frees the message */
+/* Of a recipient that deliver was offered (deliver_due): it takes it, or leaves it to be looked at again later: `at`, or by
+ * whoever keeps the entry that is answered. */
+void queue_busy(struct queue *q, struct queued_recipient *rcpt);
+void queue_put(struct queue *q, const struct due *entries, size_t n, int64_t at);
+struct due queue_entry(const struct queue *q, const struct queued_recipient *rcpt);
+
+/* The end of being busy: tried again at that time, or gone. */
+void queue_again(struct queue *q, struct queued_recipient *rcpt, int64_t next_try);
+void queue_gone(struct queue *q, struct queued_recipient *rcpt);
+int64_t queue_waited(const struct queue *q, const struct queued_recipient *rcpt); /* seconds, up to now */
 
 /* True when the content is in memory; else reads it, and w->ready comes later. */
 bool queue_content(struct queue *q, struct queued_message *m, struct content_wait *w);
 void queue_content_withdraw(struct queued_message *m, struct content_wait *w);
 
-size_t queue_recipients(const struct queue *q); /* in memory: waiting and busy */
-size_t queue_messages(const struct queue *q);
+size_t queue_waiting(const struct queue *q); /* entries, about as many as queued recipients */
+size_t queue_loaded(const struct queue *q);  /* messages in memory */
 
 #endif

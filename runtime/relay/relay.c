@@ -8,9 +8,11 @@
 #include "relay/events.h"
 #include "relay/generation.h"
 #include "relay/lists.h"
+#include "relay/operate.h"
 #include "relay/queue.h"
 #include "relay/receive.h"
 #include "relay/reload.h"
+#include "relay/suspend.h"
 
 /* A stop waits so long for what is under way; then deliveries are given up, then all the rest.  The supervisor kills
  * after 30 s, which no stop should come to. */
@@ -70,8 +72,7 @@ struct relay *relay_create(const struct relay_ports *ports)
 static void loaded(struct relay *r, const char *failure)
 {
     if (!failure)
-        events_note(r, EVENT_INFO, "the queue holds %zu recipients of %zu messages that are due or wait",
-                    queue_recipients(r->queue), queue_messages(r->queue));
+        events_note(r, EVENT_INFO, "the queue holds %zu recipients that are due or wait", queue_waiting(r->queue));
     reload_queue_loaded(r->reload, failure);
 }
 
@@ -86,6 +87,8 @@ static void lists_loaded(struct relay *r, const char *failure)
 void relay_begin(struct relay *r, int supervisor)
 {
     r->reload = reload_create(r, supervisor);
+    operate_watch(r);
+    suspensions_load(r->deliver->suspensions);
     lists_load(r->lists, lists_loaded);
 }
 

@@ -22,3 +22,9 @@ const struct connector_settings *route_find(const struct settings *s, struct str
     buf_free(&canonical);
     return c;
 }
+
+struct retry route_retry(const struct settings *s, const struct connector_settings *c)
+{
+    if (c && c->retry_until) return (struct retry){c->retry_first, c->retry_most, c->retry_until, c->retry_notice};
+    return (struct retry){s->retry_first, s->retry_most, s->retry_until, s->retry_notice};
+}

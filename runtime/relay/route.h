@@ -3,6 +3,7 @@
 #define SLUICE_RELAY_ROUTE_H
 
 #include "mail/settings.h"
+#include "relay/schedule.h"
 
 enum { ROUTE_WHY_MAX = 320 };
 
@@ -10,5 +11,8 @@ enum { ROUTE_WHY_MAX = 320 };
  * no longer declared, or no connector takes the domain. */
 const struct connector_settings *route_find(const struct settings *s, struct str address, struct str connector,
                                             char why[ROUTE_WHY_MAX]);
+
+/* The schedule of a connector's mail; NULL, where there is none: the relay's. */
+struct retry route_retry(const struct settings *s, const struct connector_settings *c);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "base/err.h"
 
-enum { NOTIFY_FAILURE = 4 };
+enum { NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
 
 /* What is said when the connection itself failed in a phase: RFC 3463 section 3.5 (X.4.1 no answer, X.4.2 bad
  * connection), X.7.5 for the handshake, X.3.0 for our own fault. */
@@ -113,7 +113,14 @@ struct reply trouble_expiry(struct str reason)
     return (struct reply){550, STATUS(5, 4, 7), STR("Delivery time expired")};
 }
 
-bool trouble_may_report(struct str reverse_path, bool relay_made, uint8_t notify)
+bool trouble_may_report(struct str reverse_path, bool relay_made, uint8_t notify, enum report_kind kind)
 {
-    return reverse_path.n != 0 && !relay_made && (notify == 0 || (notify & NOTIFY_FAILURE));
+    if (reverse_path.n == 0 || relay_made) return false;
+    switch (kind) {
+    case REPORT_FAILED: return notify == 0 || (notify & NOTIFY_FAILURE);
+    case REPORT_DELAYED: return notify == 0 || (notify & NOTIFY_DELAY);
+    case REPORT_RELAYED: return notify & NOTIFY_SUCCESS;
+    case REPORT_NONE: break;
+    }
+    return false;
 }

@@ -60,8 +60,10 @@ size_t trouble_reason(const struct trouble *t, const struct trouble_answer *a, c
  * else 5.4.7. */
 struct reply trouble_expiry(struct str reason);
 
-/* Whether a failure is reported to the reverse-path: never for <> (no bounce of a bounce, RFC 5321 section 4.5.5),
- * never for what the relay made itself, never with NOTIFY given without FAILURE (RFC 3461 section 4.1). */
-bool trouble_may_report(struct str reverse_path, bool relay_made, uint8_t notify);
+/* Whether the reverse-path is told: never for <> (no bounce of a bounce, RFC 5321 section 4.5.5), never for what the relay
+ * made itself, and only of what NOTIFY allows: a failure or a delay unless it is given without them, a success only where it
+ * was asked for (RFC 3461 sections 4.1 and 5.2). */
+enum report_kind { REPORT_FAILED, REPORT_DELAYED, REPORT_RELAYED, REPORT_NONE };
+bool trouble_may_report(struct str reverse_path, bool relay_made, uint8_t notify, enum report_kind kind);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "store/port.h"
 
 enum statement {
 #define STATEMENT(id, who, sql) SQL_##id,
@@ -22,7 +23,7 @@ enum script {
 };
 
 /* A message's id times 2^RECIPIENT_BITS is its first recipient's and its first copy's. */
-enum { RECIPIENT_BITS = 20, RECIPIENTS_MAX = 1 << RECIPIENT_BITS };
+enum { RECIPIENT_BITS = STORE_RECIPIENT_BITS, RECIPIENTS_MAX = 1 << RECIPIENT_BITS };
 static inline int64_t first_of(int64_t message) { return message << RECIPIENT_BITS; }
 static inline int64_t last_of(int64_t message) { return first_of(message) | (RECIPIENTS_MAX - 1); }
 

@@ -17,8 +17,13 @@ enum recipient_state {
     RECIPIENT_QUEUED,      /* due at next_try */
     RECIPIENT_HELD,        /* until released by hand */
     RECIPIENT_QUARANTINED, /* likewise, and set apart in listings */
+    RECIPIENT_DAMAGED,     /* what was stored is not what was read: never sent; a release reads it once more */
     RECIPIENT_STATE_COUNT
 };
+
+/* A recipient's id tells its message: the store gives them out so. */
+enum { STORE_RECIPIENT_BITS = 20 };
+static inline int64_t store_message_of(int64_t recipient) { return recipient >> STORE_RECIPIENT_BITS; }
 
 /* Where a message's content is: small ones in the database, large ones in a spool file named after the queue id. */
 struct stored_recipient {
@@ -32,6 +37,8 @@ struct stored_recipient {
     struct str reason;        /* why it waits: last reply, "TLS required but not offered by …", the hold's reason */
     uint32_t attempts;
     int64_t next_try, expires;/* UTC seconds */
+    int64_t waited;           /* seconds it was really waited, by a clock that does not jump: relay/schedule */
+    bool noticed;             /* its sender was told of the delay */
     uint8_t notify;           /* RFC 3461 NOTIFY: bits 1 NEVER, 2 SUCCESS, 4 FAILURE, 8 DELAY; 0 not given */
     struct str orcpt;         /* RFC 3461, still xtext */
 };
@@ -96,13 +103,14 @@ struct stored_list {
 };
 
 /* What became of one stored recipient at one attempt. */
-enum outcome_kind { OUTCOME_DONE, OUTCOME_RETRY, OUTCOME_HOLD };
+enum outcome_kind { OUTCOME_DONE, OUTCOME_RETRY, OUTCOME_DAMAGED };
 struct outcome {
-    int64_t recipient;        /* id */
+    int64_t recipient;        /* id; one whose row is gone by now (removed by hand) is passed over */
     uint8_t kind;             /* DONE: delivered, returned or dropped: the row goes, with the message when it was its last */
     struct str reason;
     uint32_t attempts;
-    int64_t next_try;
+    int64_t next_try, waited;
+    bool noticed;
 };
 
 /* One transaction.  Any part may be empty; all of it happens or nothing does.  Batches are formed by the store
@@ -125,26 +133,91 @@ struct store_write {
     void *impl;               /* the store's, while it is under way */
 };
 
-/* Reading.  Each answer's rows live until `row` returns; `done` ends it. */
+/* Which part of the queue.  Texts are patterns (`*`, `?`, letter case apart); an empty one, or 0, asks for nothing. */
+struct queue_filter {
+    struct str queue_id;      /* exact */
+    struct str sender;        /* "<>": the null reverse-path */
+    struct str recipient, domain, reason; /* reason: anywhere in it */
+    struct str rule;          /* who held it or who demanded TLS */
+    struct str connector;     /* the stored name; a recipient that is routed at each attempt passes */
+    uint32_t states;          /* bits 1 << enum recipient_state */
+    int64_t arrived_from, arrived_until; /* UTC seconds, both inclusive */
+    uint64_t size_from, size_until;      /* bytes, likewise */
+};
+
+/* Mail that is not tried for a while, by hand. */
+struct stored_suspension {
+    int64_t id;
+    struct str sender, recipient, domain, connector; /* patterns; empty: all */
+    struct str reason;
+    int64_t began, ends;      /* UTC seconds; ends 0: until it is resumed */
+};
+
+struct due_entry {
+    int64_t recipient, next_try;
+};
+
+/* Reading.  Each answer's rows live until its callback returns; `done` ends it. */
 struct store_query {
-    enum { QUERY_DUE, QUERY_MESSAGE, QUERY_QUEUE, QUERY_RULES, QUERY_FIND, QUERY_LISTS } kind;
-    struct str queue_id;      /* MESSAGE: with its content; FIND: without */
-    /* DUE, QUEUE: without content and copies; DUE: only recipients that are queued.  MESSAGE, FIND: at least one copy. */
+    enum {
+        QUERY_DUE,            /* `due`: every queued recipient, in pages */
+        QUERY_LOAD,           /* `message`: those of `ids` that still stand, without content, with their queued recipients */
+        QUERY_MESSAGE,        /* `message`: the one of that queue id, with content and all copies */
+        QUERY_QUEUE,          /* `message`: what passes the filter, without content and copies; EX_NOINPUT: no such queue id */
+        QUERY_COUNT,          /* `count`: recipients by state */
+        QUERY_RULES,          /* `rule` */
+        QUERY_AUDIT,          /* `audit`: rows about that queue id */
+        QUERY_SUSPENSIONS,    /* `suspension` */
+        QUERY_LISTS           /* `list` */
+    } kind;
+    struct str queue_id;      /* MESSAGE, AUDIT */
+    struct queue_filter filter; /* QUEUE */
+    const int64_t *ids;       /* LOAD: of messages */
+    size_t id_count;
+    void (*due)(void *owner, const struct due_entry *v, size_t n);
     void (*message)(void *owner, const struct stored_message *m);
+    void (*count)(void *owner, const uint64_t by_state[RECIPIENT_STATE_COUNT]);
     void (*rule)(void *owner, struct str rule, const uint64_t counts[5], int64_t last); /* in the order of the HIT_ bits */
     void (*list)(void *owner, const struct stored_list *l);
+    void (*audit)(void *owner, int64_t at, const struct stored_audit *a);
+    void (*suspension)(void *owner, const struct stored_suspension *s);
     void (*done)(void *owner, bool ok, const struct err *e); /* content that fails its hash: ok is false, EX_DATAERR */
     void *owner;
     void *impl;
 };
 
-/* Release by hand: every recipient of the message is queued and due now (one that was held has its lifetime anew).  done
- * is not-ok with EX_NOINPUT when there is no such id. */
-struct store_release {
-    struct str queue_id;
+/* What is done to the queue by hand.  One transaction; a recipient that is gone by now is passed over. */
+enum change_kind {
+    CHANGE_RELEASE,  /* queued and due now; one that was held has its lifetime anew */
+    CHANGE_HOLD,     /* of those queued: held with `text` as the reason */
+    CHANGE_RETRY,    /* of those queued: due now */
+    CHANGE_REMOVE,   /* without a report to anybody; an audit row each */
+    CHANGE_REDIRECT, /* to the address `text`, due now; its demands stay; an audit row each */
+    CHANGE_DAMAGED,  /* set aside with `text` as the reason */
+    CHANGE_SUSPEND,  /* adds `suspension`, and fills in its id */
+    CHANGE_RESUME    /* ends the suspension of that id, EX_NOINPUT when there is none */
+};
+struct store_change {
+    enum change_kind kind;
+    const int64_t *recipients;
+    size_t recipient_count;
+    struct str text;
+    struct stored_suspension suspension;
     int64_t now;
-    uint32_t released;        /* filled in before the answer: how many recipients */
+    uint32_t changed;         /* filled in before the answer: how many recipients */
     void (*done)(void *owner, bool ok, const struct err *e);
+    void *owner;
+    void *impl;
+};
+
+/* A copy of the whole store, made while it works: the database in a directory of its own under the state directory; of the
+ * spool directory no file goes until backup_drop.  Both together are one moment of the queue. */
+struct store_backup {
+    struct str name;          /* of the directory: letters, digits, '-' */
+    char database[4096];      /* filled in before the answer: path of the copy … */
+    char spool[4096];         /* … and of the spool directory */
+    void (*progress)(void *owner, int64_t pages_done, int64_t pages);
+    void (*done)(void *owner, bool ok, const struct err *e); /* EX_UNAVAILABLE: another one is under way */
     void *owner;
     void *impl;
 };
@@ -182,13 +255,20 @@ struct content_port {
 struct store_space {
     uint64_t free_bytes;
     uint64_t queued_messages;
+    uint64_t checked_messages, damaged_messages; /* by the check in the background: since the start */
+    int64_t checked;          /* UTC seconds: when it was last through; 0: not yet */
 };
 
 struct store_port {
     void *self;
     void (*write)(void *self, struct store_write *w);
     void (*query)(void *self, struct store_query *q);
-    void (*release)(void *self, struct store_release *r);
+    void (*change)(void *self, struct store_change *c);
+    void (*backup)(void *self, struct store_backup *b);
+    /* It was copied, or nobody wants it any more: removes it, and spool files may go again. */
+    void (*backup_drop)(void *self, struct str name);
+    /* Whom the check in the background tells of damage: once for each message, on the loop. */
+    void (*watch)(void *self, void (*damaged)(void *owner, struct str queue_id, const struct err *e), void *owner);
     struct store_space (*space)(void *self); /* cheap: refreshed by the store at most once a second */
 };
 

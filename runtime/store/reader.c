@@ -1,9 +1,8 @@
 #include "store/reader.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -46,10 +45,10 @@ static bool take_message(struct page *p, sqlite3_stmt *s, struct stored_message 
     return sound;
 }
 
-/* A recipient whose row does not make sense is never due: it shows as held, says why, and demands the most. */
+/* A recipient whose row does not make sense is never due: it shows as damaged, says why, and demands the most. */
 static void set_aside(struct stored_recipient *r)
 {
-    r->state = RECIPIENT_HELD;
+    r->state = RECIPIENT_DAMAGED;
     r->need = (struct obligation){TLS_PEER_DANE, TLS_FLOOR_1_3, true};
     r->copy = 0;
     r->reason = STR("the stored record is damaged");
@@ -76,6 +75,8 @@ static void take_recipient(struct page *p, sqlite3_stmt *s, struct stored_recipi
     r->expires = sqlite3_column_int64(s, 11);
     r->notify = (uint8_t)notify;
     r->orcpt = column(p, s, 13);
+    r->waited = sqlite3_column_int64(s, 14);
+    r->noticed = sqlite3_column_int(s, 15);
     if (!sound) set_aside(r);
 }
 
@@ -87,16 +88,18 @@ static sqlite3_stmt *range(struct reader *r, enum statement id, int64_t message)
     return s;
 }
 
-static bool read_recipients(struct reader *r, struct page *p, struct stored_message *m, int64_t id, bool sound,
-                            bool due, struct err *e)
+enum which { ALL_RECIPIENTS, QUEUED_RECIPIENTS };
+
+/* Of the statement, which is bound already. */
+static bool read_recipients(struct reader *r, struct page *p, struct stored_message *m, sqlite3_stmt *s, bool sound,
+                            enum which which, struct err *e)
 {
     VEC(struct stored_recipient) list = {0};
-    sqlite3_stmt *s = range(r, SQL_READ_RECIPIENTS, id);
     int result;
     while ((result = sqlite3_step(s)) == SQLITE_ROW) {
         struct stored_recipient one = {0};
         take_recipient(p, s, &one, sound, m->copy_count);
-        if (!due || one.state == RECIPIENT_QUEUED) VEC_PUSH(&list, one);
+        if (which == ALL_RECIPIENTS || one.state == RECIPIENT_QUEUED) VEC_PUSH(&list, one);
     }
     m->recipients = ARENA_ARRAY(p->arena, struct stored_recipient, list.n ? list.n : 1);
     if (list.n) memcpy(m->recipients, list.v, list.n * sizeof *list.v);
@@ -135,39 +138,39 @@ static bool read_copies(struct reader *r, struct page *p, struct stored_message 
     return result == SQLITE_DONE || failed(r, result, e);
 }
 
-static bool verify(const struct stored_message *m, struct str content, struct err *e)
+static bool verify(const struct stored_message *m, uint64_t size, const uint8_t hash[DIGEST_SIZE], struct err *e)
 {
-    uint8_t hash[DIGEST_SIZE];
-    digest_sha256(content, hash);
-    if (content.n == m->size && memcmp(hash, m->sha256, sizeof hash) == 0) return true;
+    if (size == m->size && memcmp(hash, m->sha256, DIGEST_SIZE) == 0) return true;
     return err_set(e, EX_DATAERR, "the content of message %.*s is damaged: it does not match its hash",
                    STR_ARG(m->queue_id));
 }
 
+/* Read, never mapped: a failing disk is an error here and no signal. */
 static bool verify_spool(struct reader *r, const struct stored_message *m, struct err *e)
 {
-    struct stat st;
+    enum { STEP = 256 * 1024 };
+    uint8_t hash[DIGEST_SIZE];
     int fd = spool_open(r->state_fd, m->spool, e);
     if (fd < 0) {
         if (e && e->sysexit == EX_NOINPUT) e->sysexit = EX_DATAERR;
         return false;
     }
-    bool ok = false;
-    if (fstat(fd, &st) < 0) {
-        err_os(e, EX_IOERR, "a spool file");
-    } else if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != m->size || m->size == 0) {
-        err_set(e, EX_DATAERR, "the content of message %.*s is damaged: its length is wrong", STR_ARG(m->queue_id));
-    } else {
-        void *map = mmap(NULL, m->size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (map == MAP_FAILED) {
-            err_os(e, EX_TEMPFAIL, "a spool file");
-        } else {
-            ok = verify(m, (struct str){map, m->size}, e);
-            munmap(map, m->size);
-        }
+    char *part = mem_alloc(STEP);
+    struct digest *d = digest_create();
+    uint64_t size = 0;
+    ssize_t n;
+    while ((n = pread(fd, part, STEP, (off_t)size)) > 0 || (n < 0 && errno == EINTR)) {
+        if (n < 0) continue;
+        digest_add(d, (struct str){part, (size_t)n});
+        size += (uint64_t)n;
+        if (size > m->size) break;
     }
+    bool read_all = n >= 0 || err_os(e, EX_IOERR, "a spool file");
+    digest_finish(d, hash);
+    digest_free(&d);
+    free(part);
     close(fd);
-    return ok;
+    return read_all && verify(m, size, hash, e);
 }
 
 static bool read_content(struct reader *r, struct page *p, struct stored_message *m, int64_t id, struct err *e)
@@ -180,15 +183,86 @@ static bool read_content(struct reader *r, struct page *p, struct stored_message
     sqlite3_reset(s);
     if (result == SQLITE_DONE)
         return err_set(e, EX_DATAERR, "the content of message %.*s is missing", STR_ARG(m->queue_id));
-    return result == SQLITE_ROW ? verify(m, m->content, e) : failed(r, result, e);
+    if (result != SQLITE_ROW) return failed(r, result, e);
+    uint8_t hash[DIGEST_SIZE];
+    digest_sha256(m->content, hash);
+    return verify(m, m->content.n, hash, e);
 }
 
-static bool read_listing(struct reader *r, struct page *p, bool due, int64_t *after, struct err *e)
+/* --- the kinds of query --------------------------------------------------------------------------------------------
+ */
+
+/* A pattern as GLOB has it: `[` is no set of ours, and letter case is apart on both sides.  NULL for an empty one. */
+static void bind_pattern(sqlite3_stmt *s, int index, const char *before, struct str pattern, const char *after)
 {
+    struct buf glob = {0};
+    if (!pattern.n) {
+        sqlite3_bind_null(s, index);
+        return;
+    }
+    buf_add(&glob, str_of(before));
+    for (size_t i = 0; i < pattern.n; i++) {
+        if (pattern.p[i] == '[')
+            buf_add(&glob, STR("[[]"));
+        else
+            buf_add_byte(&glob, ascii_lower(pattern.p[i]));
+    }
+    buf_add(&glob, str_of(after));
+    sqlite3_bind_text64(s, index, glob.p, glob.n, SQLITE_TRANSIENT, SQLITE_UTF8);
+    buf_free(&glob);
+}
+
+static int64_t no_more_than(uint64_t n) { return n > INT64_MAX ? INT64_MAX : (int64_t)n; }
+
+static sqlite3_stmt *matching_messages(struct reader *r, const struct queue_filter *f, int64_t first, int64_t last)
+{
+    sqlite3_stmt *s = database_statement(&r->db, SQL_READ_MATCHING);
+    sqlite3_bind_int64(s, 1, first);
+    sqlite3_bind_int64(s, 2, last);
+    if (str_eq(f->sender, STR("<>")))
+        sqlite3_bind_text(s, 3, "", 0, SQLITE_STATIC);
+    else
+        bind_pattern(s, 3, "", f->sender, "");
+    sqlite3_bind_int64(s, 4, f->arrived_from ? f->arrived_from : INT64_MIN);
+    sqlite3_bind_int64(s, 5, f->arrived_until ? f->arrived_until : INT64_MAX);
+    sqlite3_bind_int64(s, 6, no_more_than(f->size_from));
+    sqlite3_bind_int64(s, 7, f->size_until ? no_more_than(f->size_until) : INT64_MAX);
+    sqlite3_bind_int(s, 8, PAGE_MESSAGES);
+    return s;
+}
+
+static sqlite3_stmt *matching_recipients(struct reader *r, const struct queue_filter *f, int64_t message)
+{
+    sqlite3_stmt *s = range(r, SQL_READ_MATCHING_RECIPIENTS, message);
+    bind_pattern(s, 3, "", f->recipient, "");
+    bind_pattern(s, 4, "*@", f->domain, "");
+    bind_pattern(s, 5, "", f->rule, "");
+    bind_pattern(s, 6, "", f->connector, "");
+    bind_pattern(s, 7, "*", f->reason, "*");
+    sqlite3_bind_int64(s, 8, f->states ? f->states : ~(uint32_t)0);
+    return s;
+}
+
+static bool find_message(struct reader *r, struct str queue_id, int64_t *id, struct err *e)
+{
+    sqlite3_stmt *s = database_statement(&r->db, SQL_FIND_MESSAGE);
+    bind_text(s, 1, queue_id);
+    int result = sqlite3_step(s);
+    if (result == SQLITE_ROW) *id = sqlite3_column_int64(s, 0);
+    sqlite3_reset(s);
+    if (result == SQLITE_DONE) return err_set(e, EX_NOINPUT, "no message has the queue id %.*s", STR_ARG(queue_id));
+    return result == SQLITE_ROW || failed(r, result, e);
+}
+
+static bool read_queue(struct reader *r, struct page *p, const struct queue_filter *f, int64_t *after, struct err *e)
+{
+    int64_t first = *after + 1, last = INT64_MAX;
+    if (f->queue_id.n) {
+        if (!find_message(r, f->queue_id, &first, e)) return false;
+        last = first;
+    }
     p->messages = ARENA_ARRAY(p->arena, struct stored_message, PAGE_MESSAGES);
-    sqlite3_stmt *s = database_statement(&r->db, SQL_READ_MESSAGES);
-    sqlite3_bind_int64(s, 1, *after);
-    sqlite3_bind_int(s, 2, PAGE_MESSAGES);
+    sqlite3_stmt *s = matching_messages(r, f, first, last);
     int result;
     size_t seen = 0;
     while ((result = sqlite3_step(s)) == SQLITE_ROW) {
@@ -196,33 +270,139 @@ static bool read_listing(struct reader *r, struct page *p, bool due, int64_t *af
         memset(m, 0, sizeof *m);
         bool sound = take_message(p, s, m, after);
         seen++;
-        if (!read_recipients(r, p, m, *after, sound, due, e)) break;
+        if (!read_recipients(r, p, m, matching_recipients(r, f, *after), sound, ALL_RECIPIENTS, e)) break;
         m->copy_count = 0;
         if (m->recipient_count) p->message_count++;
     }
     sqlite3_reset(s);
-    p->last = seen < PAGE_MESSAGES;
+    p->last = seen < PAGE_MESSAGES || f->queue_id.n;
     return result == SQLITE_DONE || (result != SQLITE_ROW && failed(r, result, e));
 }
 
-static bool read_one(struct reader *r, struct page *p, struct str queue_id, bool with_content, struct err *e)
+/* *after counts the ids that were looked up. */
+static bool read_load(struct reader *r, struct page *p, const struct store_query *q, int64_t *after, struct err *e)
+{
+    size_t end = q->id_count - (size_t)*after > PAGE_MESSAGES ? (size_t)*after + PAGE_MESSAGES : q->id_count;
+    p->messages = ARENA_ARRAY(p->arena, struct stored_message, PAGE_MESSAGES);
+    for (; (size_t)*after < end; ++*after) {
+        int64_t id = q->ids[*after];
+        struct stored_message *m = &p->messages[p->message_count];
+        sqlite3_stmt *s = database_statement(&r->db, SQL_READ_MESSAGE_ROW);
+        sqlite3_bind_int64(s, 1, id);
+        memset(m, 0, sizeof *m);
+        int result = sqlite3_step(s);
+        bool sound = result == SQLITE_ROW && take_message(p, s, m, &id);
+        sqlite3_reset(s);
+        if (result == SQLITE_DONE) continue;
+        if (result != SQLITE_ROW) return failed(r, result, e);
+        if (!read_recipients(r, p, m, range(r, SQL_READ_RECIPIENTS, id), sound, QUEUED_RECIPIENTS, e)) return false;
+        if (m->recipient_count) p->message_count++;
+    }
+    p->last = end == q->id_count;
+    return true;
+}
+
+static bool read_due(struct reader *r, struct page *p, int64_t *after, struct err *e)
+{
+    p->due = ARENA_ARRAY(p->arena, struct due_entry, PAGE_DUE);
+    sqlite3_stmt *s = database_statement(&r->db, SQL_READ_DUE);
+    sqlite3_bind_int64(s, 1, *after);
+    sqlite3_bind_int(s, 2, PAGE_DUE);
+    int result;
+    size_t seen = 0;
+    while ((result = sqlite3_step(s)) == SQLITE_ROW) {
+        *after = sqlite3_column_int64(s, 0);
+        seen++;
+        if (sqlite3_column_int64(s, 2) != RECIPIENT_QUEUED) continue;
+        p->due[p->due_count++] = (struct due_entry){*after, sqlite3_column_int64(s, 1)};
+    }
+    sqlite3_reset(s);
+    p->last = seen < PAGE_DUE;
+    return result == SQLITE_DONE || failed(r, result, e);
+}
+
+static bool read_states(struct reader *r, struct page *p, struct err *e)
+{
+    sqlite3_stmt *s = database_statement(&r->db, SQL_READ_STATES);
+    int result;
+    while ((result = sqlite3_step(s)) == SQLITE_ROW) {
+        int64_t state = sqlite3_column_int64(s, 0);
+        if (state < 0 || state >= RECIPIENT_STATE_COUNT) state = RECIPIENT_DAMAGED;
+        p->states[state] += (uint64_t)sqlite3_column_int64(s, 1);
+    }
+    sqlite3_reset(s);
+    p->last = true;
+    return result == SQLITE_DONE || failed(r, result, e);
+}
+
+static bool read_audit(struct reader *r, struct page *p, struct str queue_id, struct err *e)
+{
+    VEC(struct audit_row) list = {0};
+    sqlite3_stmt *s = database_statement(&r->db, SQL_READ_AUDIT);
+    int result;
+    bind_text(s, 1, queue_id);
+    p->last = true;
+    while ((result = sqlite3_step(s)) == SQLITE_ROW)
+        VEC_PUSH(&list, (struct audit_row){sqlite3_column_int64(s, 0),
+                                           {.queue_id = queue_id,
+                                            .rule = column(p, s, 1),
+                                            .recipient = column(p, s, 2),
+                                            .what = column(p, s, 3),
+                                            .text = column(p, s, 4)}});
+    p->audit = ARENA_ARRAY(p->arena, struct audit_row, list.n ? list.n : 1);
+    if (list.n) memcpy(p->audit, list.v, list.n * sizeof *list.v);
+    p->audit_count = list.n;
+    VEC_FREE(&list);
+    sqlite3_reset(s);
+    return result == SQLITE_DONE || failed(r, result, e);
+}
+
+static bool read_suspensions(struct reader *r, struct page *p, struct err *e)
+{
+    VEC(struct stored_suspension) list = {0};
+    sqlite3_stmt *s = database_statement(&r->db, SQL_READ_SUSPENSIONS);
+    int result;
+    p->last = true;
+    while ((result = sqlite3_step(s)) == SQLITE_ROW)
+        VEC_PUSH(&list, (struct stored_suspension){.id = sqlite3_column_int64(s, 0),
+                                                   .sender = column(p, s, 1),
+                                                   .recipient = column(p, s, 2),
+                                                   .domain = column(p, s, 3),
+                                                   .connector = column(p, s, 4),
+                                                   .reason = column(p, s, 5),
+                                                   .began = sqlite3_column_int64(s, 6),
+                                                   .ends = sqlite3_column_int64(s, 7)});
+    p->suspensions = ARENA_ARRAY(p->arena, struct stored_suspension, list.n ? list.n : 1);
+    if (list.n) memcpy(p->suspensions, list.v, list.n * sizeof *list.v);
+    p->suspension_count = list.n;
+    VEC_FREE(&list);
+    sqlite3_reset(s);
+    return result == SQLITE_DONE || failed(r, result, e);
+}
+
+/* A whole message: record, recipients, copies, content against its hash. */
+static bool read_whole(struct reader *r, struct page *p, sqlite3_stmt *found, struct err *e)
 {
     int64_t id = 0;
     struct stored_message *m = p->messages = ARENA_NEW(p->arena, struct stored_message);
-    p->last = true;
-    sqlite3_stmt *s = database_statement(&r->db, SQL_READ_MESSAGE);
-    bind_text(s, 1, queue_id);
-    int result = sqlite3_step(s);
-    bool sound = result == SQLITE_ROW && take_message(p, s, m, &id);
-    sqlite3_reset(s);
-    if (result == SQLITE_DONE) return err_set(e, EX_NOINPUT, "no message has the queue id %.*s", STR_ARG(queue_id));
+    int result = sqlite3_step(found);
+    bool sound = result == SQLITE_ROW && take_message(p, found, m, &id);
+    sqlite3_reset(found);
+    if (result == SQLITE_DONE) return err_set(e, EX_NOINPUT, "there is no such message");
     if (result != SQLITE_ROW) return failed(r, result, e);
-    if (!read_recipients(r, p, m, id, sound, false, e)) return false;
-    if (!sound && with_content)
-        return err_set(e, EX_DATAERR, "the record of message %.*s is damaged", STR_ARG(queue_id));
-    if (!read_copies(r, p, m, id, e) || (with_content && !read_content(r, p, m, id, e))) return false;
+    if (!read_recipients(r, p, m, range(r, SQL_READ_RECIPIENTS, id), sound, ALL_RECIPIENTS, e)) return false;
+    if (!sound) return err_set(e, EX_DATAERR, "the record of message %.*s is damaged", STR_ARG(m->queue_id));
+    if (!read_copies(r, p, m, id, e) || !read_content(r, p, m, id, e)) return false;
     p->message_count = 1;
     return true;
+}
+
+static bool read_message(struct reader *r, struct page *p, struct str queue_id, struct err *e)
+{
+    sqlite3_stmt *s = database_statement(&r->db, SQL_READ_MESSAGE);
+    bind_text(s, 1, queue_id);
+    p->last = true;
+    return read_whole(r, p, s, e);
 }
 
 static bool read_rules(struct reader *r, struct page *p, struct err *e)
@@ -285,12 +465,15 @@ static bool read_lists(struct reader *r, struct page *p, struct err *e)
 static bool read_page(struct reader *r, struct page *p, struct store_query *q, int64_t *after)
 {
     switch (q->kind) {
-    case QUERY_DUE: return read_listing(r, p, true, after, &p->err);
-    case QUERY_QUEUE: return read_listing(r, p, false, after, &p->err);
-    case QUERY_MESSAGE: return read_one(r, p, q->queue_id, true, &p->err);
-    case QUERY_FIND: return read_one(r, p, q->queue_id, false, &p->err);
+    case QUERY_DUE: return read_due(r, p, after, &p->err);
+    case QUERY_LOAD: return read_load(r, p, q, after, &p->err);
+    case QUERY_MESSAGE: return read_message(r, p, q->queue_id, &p->err);
+    case QUERY_QUEUE: return read_queue(r, p, &q->filter, after, &p->err);
+    case QUERY_COUNT: return read_states(r, p, &p->err);
     case QUERY_RULES: return read_rules(r, p, &p->err);
     case QUERY_LISTS: return read_lists(r, p, &p->err);
+    case QUERY_AUDIT: return read_audit(r, p, q->queue_id, &p->err);
+    case QUERY_SUSPENSIONS: return read_suspensions(r, p, &p->err);
     }
     return err_set(&p->err, EX_SOFTWARE, "a query of no known kind");
 }
@@ -314,4 +497,42 @@ void page_free(struct page *p)
 {
     arena_free(&p->arena);
     free(p);
+}
+
+/* What damage is: the bytes that were stored are not the ones that are read.  A disk that does not answer is none. */
+static bool is_damage(const struct err *e) { return e->sysexit == EX_DATAERR; }
+
+static bool is_set_aside(const struct page *p)
+{
+    size_t n = 0;
+    for (size_t i = 0; p->messages && i < p->messages->recipient_count; i++)
+        n += p->messages->recipients[i].state == RECIPIENT_DAMAGED;
+    return p->messages && n && n == p->messages->recipient_count;
+}
+
+static bool next_message(struct reader *r, int64_t *id)
+{
+    sqlite3_stmt *s = database_statement(&r->db, SQL_NEXT_MESSAGE);
+    sqlite3_bind_int64(s, 1, *id);
+    bool more = sqlite3_step(s) == SQLITE_ROW;
+    *id = more ? sqlite3_column_int64(s, 0) : 0;
+    sqlite3_reset(s);
+    return more;
+}
+
+struct page *reader_check_next(struct reader *r, int64_t *after, bool *more)
+{
+    struct page *p = mem_alloc(sizeof *p);
+    p->arena = arena_create();
+    *more = false;
+    if (database_run(&r->db, database_statement(&r->db, SQL_READ_BEGIN)) == TROUBLE_NONE && next_message(r, after)) {
+        sqlite3_stmt *s = database_statement(&r->db, SQL_READ_MESSAGE_ROW);
+        sqlite3_bind_int64(s, 1, *after);
+        *more = true;
+        p->ok = read_whole(r, p, s, &p->err) || !is_damage(&p->err) || is_set_aside(p);
+    }
+    if (!sqlite3_get_autocommit(r->db.handle)) database_run(&r->db, database_statement(&r->db, SQL_READ_END));
+    if (*more && !p->ok) return p;
+    page_free(p);
+    return NULL;
 }

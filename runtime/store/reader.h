@@ -15,6 +15,11 @@ struct rule_row {
     int64_t last;
 };
 
+struct audit_row {
+    int64_t at;
+    struct stored_audit what;
+};
+
 struct page {
     struct page *next;
     struct store_query *query;
@@ -25,6 +30,13 @@ struct page {
     size_t rule_count;
     struct stored_list *lists;
     size_t list_count;
+    struct audit_row *audit;
+    size_t audit_count;
+    struct due_entry *due;
+    size_t due_count;
+    struct stored_suspension *suspensions;
+    size_t suspension_count;
+    uint64_t states[RECIPIENT_STATE_COUNT];
     bool last, ok; /* last: the query is answered with this page; ok is its answer */
     struct err err;
 };
@@ -34,10 +46,14 @@ struct reader {
     int state_fd;
 };
 
-enum { PAGE_MESSAGES = 256 };
+enum { PAGE_MESSAGES = 256, PAGE_DUE = 8192 };
 
 /* The next page of a query; *after is 0 at first and kept between pages.  Never NULL. */
 struct page *reader_page(struct reader *r, struct store_query *q, int64_t *after);
 void page_free(struct page *p);
+
+/* The check in the background: reads the message behind *after whole, as a delivery would, and moves *after to it; *more
+ * is false when there is none, and *after 0 again.  NULL, or what was found damaged: messages[0].queue_id and err. */
+struct page *reader_check_next(struct reader *r, int64_t *after, bool *more);
 
 #endif

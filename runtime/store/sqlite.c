@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/digest.h"
+#include "store/backup.h"
 #include "store/content.h"
 #include "store/directory.h"
 #include "store/reader.h"
@@ -27,6 +29,11 @@ enum {
     SPOOL_OVER = 8 * 1024 * 1024,
     COMPANY_MS = 20,      /* how long a batch of outcomes may wait */
     PAGES_UNREAD_MAX = 4, /* read ahead of the loop */
+    BACKUP_PAGES = 128,   /* between two batches: 1 MiB */
+    CHECK_SLICE_MS = 20,  /* of each CHECK_PAUSE_MS: the check takes a tenth of one core at most */
+    CHECK_PAUSE_MS = 200,
+    CHECK_AFTER_MS = 60 * 1000,
+    CHECK_AGAIN_MS = 24 * 60 * 60 * 1000,
 };
 
 struct ask {
@@ -47,6 +54,11 @@ struct store {
     void (*fatal)(void *owner, const struct err *e);
     void *fatal_owner;
     bool fatal_told;
+    void (*damaged)(void *owner, struct str queue_id, const struct err *e);
+    void *damaged_owner;
+    struct backup *backup; /* writer thread */
+    int64_t check_due_ms, check_after; /* reader thread: monotonic; the last message that was looked at */
+    uint64_t check_seen;
 
     pthread_mutex_t lock;
     pthread_cond_t work_came, ask_came, page_taken;
@@ -57,6 +69,14 @@ struct store {
     struct work *done_first, **done_end;
     struct page *page_first, **page_end;
     size_t pages_unread;
+    struct store_backup *backup_asked, *backup_answered;
+    int64_t backup_done, backup_total;
+    bool backup_told, backup_ok; /* told: the progress above was passed on */
+    struct err backup_err;
+    char *backup_drop; /* the name of one that may go; heap */
+    struct page *found_first; /* damage that the check found */
+    uint64_t checked, found;
+    int64_t checked_at;
     struct store_counts counts;
     uint64_t queued;
     bool stopping, failed;
@@ -74,12 +94,12 @@ static void wake_loop(struct store *s)
 /* --- the writer thread
  * ------------------------------------------------------------------------------------------------- */
 
-static bool is_urgent(const struct work *w) { return w->release || !w->write->may_wait || w->write->message_count; }
+static bool is_urgent(const struct work *w) { return w->change || !w->write->may_wait || w->write->message_count; }
 
 /* Waits until there is something to do; a batch of nothing but outcomes waits a little for company.  False: stop. */
 static bool wait_for_work(struct store *s)
 {
-    while (!s->work_first && !s->stopping) {
+    while (!s->work_first && !s->stopping && !s->backup_asked && !s->backup_drop) {
         s->writer_idle = true;
         pthread_cond_wait(&s->work_came, &s->lock);
     }
@@ -96,7 +116,7 @@ static bool wait_for_work(struct store *s)
         }
     }
     s->writer_idle = false;
-    return s->work_first != NULL;
+    return s->work_first != NULL || !s->stopping;
 }
 
 static size_t take_batch(struct store *s, struct work **batch)
@@ -136,12 +156,68 @@ static void fail(struct store *s)
     if (!s->failure.sysexit) err_set(&s->failure, EX_IOERR, "the queue's disk failed");
 }
 
+/* --- backups: a step between two batches ----------------------------------------------------------------------------
+ */
+
+static void answer_backup(struct store *s, bool ok, const struct err *e)
+{
+    s->backup_answered = s->backup_asked;
+    s->backup_asked = NULL;
+    s->backup_ok = ok;
+    if (!ok) s->backup_err = *e;
+}
+
+/* The disk failed: there will be none. */
+static void forget_backup(struct store *s)
+{
+    free(s->backup_drop);
+    s->backup_drop = NULL;
+    if (!s->backup_asked) return;
+    answer_backup(s, false, &s->failure);
+    wake_loop(s);
+}
+
+/* Called and left with the lock held; gives it up for the work. */
+static void advance_backup(struct store *s)
+{
+    struct err e = {0};
+    struct store_backup *asked = s->backup_asked;
+    char *drop = s->backup_drop;
+    s->backup_drop = NULL;
+    if (!asked && !drop) return;
+    pthread_mutex_unlock(&s->lock);
+    int64_t done = 0, total = 0;
+    enum backup_step step = BACKUP_GOES_ON;
+    if (drop) {
+        backup_remove(s->state_fd, str_of(drop));
+        writer_keep_spool(&s->writer, false);
+        free(drop);
+    }
+    if (asked && !s->backup && !(s->backup = backup_begin(&s->writer, asked->name, &e))) step = BACKUP_FAILED;
+    if (s->backup) step = backup_go_on(s->backup, BACKUP_PAGES, &done, &total, &e);
+    if (step != BACKUP_GOES_ON) backup_end(&s->backup);
+    if (asked && step == BACKUP_WHOLE) writer_keep_spool(&s->writer, true);
+    if (asked && step == BACKUP_FAILED) backup_remove(s->state_fd, asked->name);
+    pthread_mutex_lock(&s->lock);
+    if (!asked) return;
+    s->backup_done = done;
+    s->backup_total = total;
+    s->backup_told = false;
+    if (step != BACKUP_GOES_ON) answer_backup(s, step == BACKUP_WHOLE, &e);
+    wake_loop(s);
+}
+
 static void *write_batches(void *context)
 {
     struct store *s = context;
     struct work *batch[BATCH_MAX];
     pthread_mutex_lock(&s->lock);
     while (wait_for_work(s)) {
+        if (!s->failed)
+            advance_backup(s);
+        else
+            forget_backup(s);
+        if (!s->work_first) continue;
         size_t n = take_batch(s, batch);
         bool usable = !s->failed;
         pthread_mutex_unlock(&s->lock);
@@ -164,6 +240,7 @@ static void *write_batches(void *context)
         }
     }
     pthread_mutex_unlock(&s->lock);
+    backup_end(&s->backup);
     return NULL;
 }
 
@@ -186,12 +263,45 @@ static void answer_query(struct store *s, struct store_query *q)
     }
 }
 
+static int64_t monotonic_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* A slice of the check: every message read as a delivery would read it, a few at a time, and then a pause; when it was
+ * through, again a day later.  Called and left with the lock held. */
+static void check_some(struct store *s)
+{
+    int64_t began = monotonic_ms();
+    bool more = true;
+    while (more && !s->ask_first && !s->stopping && monotonic_ms() < began + CHECK_SLICE_MS) {
+        pthread_mutex_unlock(&s->lock);
+        struct page *found = reader_check_next(&s->reader, &s->check_after, &more);
+        pthread_mutex_lock(&s->lock);
+        s->checked += more;
+        if (!found) continue;
+        s->found++;
+        found->next = s->found_first;
+        s->found_first = found;
+        wake_loop(s);
+    }
+    s->check_due_ms = monotonic_ms() + (more ? CHECK_PAUSE_MS : CHECK_AGAIN_MS);
+    if (!more) s->checked_at = (int64_t)time(NULL);
+}
+
 static void *read_pages(void *context)
 {
     struct store *s = context;
     pthread_mutex_lock(&s->lock);
     for (;;) {
-        while (!s->ask_first && !s->stopping) pthread_cond_wait(&s->ask_came, &s->lock);
+        while (!s->ask_first && !s->stopping) {
+            struct timespec until = {s->check_due_ms / 1000, s->check_due_ms % 1000 * 1000000};
+            if (pthread_cond_timedwait(&s->ask_came, &s->lock, &until) && !s->ask_first && !s->stopping &&
+                monotonic_ms() >= s->check_due_ms)
+                check_some(s);
+        }
         struct ask *a = s->ask_first;
         if (!a) break;
         s->ask_first = a->next;
@@ -229,12 +339,53 @@ static void port_write(void *self, struct store_write *q)
     submit_work(self, w);
 }
 
-static void port_release(void *self, struct store_release *r)
+static void port_change(void *self, struct store_change *c)
 {
     struct work *w = mem_alloc(sizeof *w);
-    w->release = r;
-    r->released = 0;
+    w->change = c;
+    c->changed = 0;
     submit_work(self, w);
+}
+
+static void wake_writer(struct store *s)
+{
+    s->writer_idle = false;
+    pthread_mutex_unlock(&s->lock);
+    pthread_cond_signal(&s->work_came);
+}
+
+static void port_backup(void *self, struct store_backup *b)
+{
+    struct store *s = self;
+    s->outstanding++;
+    const char *database = sqlite3_db_filename(s->writer.db.handle, "main");
+    int directory = (int)(strrchr(database, '/') - database);
+    snprintf(b->database, sizeof b->database, "%.*s/" BACKUP_DIRECTORY "/%.*s/queue.db", directory, database,
+             STR_ARG(b->name));
+    snprintf(b->spool, sizeof b->spool, "%.*s/" SPOOL_DIRECTORY, directory, database);
+    pthread_mutex_lock(&s->lock);
+    INVARIANT(!s->backup_asked && !s->backup_answered); /* relay/control asks for one at a time */
+    s->backup_asked = b;
+    if (s->failed || s->stopping) answer_backup(s, false, &s->failure);
+    wake_writer(s);
+}
+
+static void port_backup_drop(void *self, struct str name)
+{
+    struct store *s = self;
+    char *copy = mem_alloc(name.n + 1);
+    memcpy(copy, name.p, name.n);
+    pthread_mutex_lock(&s->lock);
+    free(s->backup_drop);
+    s->backup_drop = copy;
+    wake_writer(s);
+}
+
+static void port_watch(void *self, void (*damaged)(void *owner, struct str queue_id, const struct err *e), void *owner)
+{
+    struct store *s = self;
+    s->damaged = damaged;
+    s->damaged_owner = owner;
 }
 
 static void port_query(void *self, struct store_query *q)
@@ -262,13 +413,23 @@ static struct store_space port_space(void *self)
     }
     pthread_mutex_lock(&s->lock);
     s->space.queued_messages = s->queued;
+    s->space.checked_messages = s->checked;
+    s->space.damaged_messages = s->found;
+    s->space.checked = s->checked_at;
     pthread_mutex_unlock(&s->lock);
     return s->space;
 }
 
 struct store_port store_port_of(struct store *s)
 {
-    return (struct store_port){s, port_write, port_query, port_release, port_space};
+    return (struct store_port){.self = s,
+                               .write = port_write,
+                               .query = port_query,
+                               .change = port_change,
+                               .backup = port_backup,
+                               .backup_drop = port_backup_drop,
+                               .watch = port_watch,
+                               .space = port_space};
 }
 
 struct content_port store_content_of(struct store *s) { return content_port_of(s->content); }
@@ -289,8 +450,8 @@ int store_event_fd(const struct store *s) { return s->event_fd; }
 static void answer_work(struct store *s, struct work *w)
 {
     bool ok = w->trouble == TROUBLE_NONE;
-    void (*done)(void *, bool, const struct err *) = w->write ? w->write->done : w->release->done;
-    void *owner = w->write ? w->write->owner : w->release->owner;
+    void (*done)(void *, bool, const struct err *) = w->write ? w->write->done : w->change->done;
+    void *owner = w->write ? w->write->owner : w->change->owner;
     s->outstanding--;
     done(owner, ok, ok ? NULL : &w->err);
     VEC_FREE(&w->prepared);
@@ -301,6 +462,10 @@ static void answer_page(struct store *s, struct page *p)
 {
     struct store_query *q = p->query;
     void *owner = q->owner;
+    if (p->due_count && q->due) q->due(owner, p->due, p->due_count);
+    if (p->last && p->ok && q->count) q->count(owner, p->states);
+    for (size_t i = 0; i < p->audit_count && q->audit; i++) q->audit(owner, p->audit[i].at, &p->audit[i].what);
+    for (size_t i = 0; i < p->suspension_count && q->suspension; i++) q->suspension(owner, &p->suspensions[i]);
     for (size_t i = 0; i < p->message_count && q->message; i++) q->message(owner, &p->messages[i]);
     for (size_t i = 0; i < p->rule_count && q->rule; i++)
         q->rule(owner, p->rules[i].rule, p->rules[i].counts, p->rules[i].last);
@@ -310,6 +475,31 @@ static void answer_page(struct store *s, struct page *p)
         q->done(owner, p->ok, p->ok ? NULL : &p->err);
     }
     page_free(p);
+}
+
+static void tell_backup(struct store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    struct store_backup *asked = s->backup_asked, *answered = s->backup_answered;
+    int64_t done = s->backup_done, total = s->backup_total;
+    bool told = s->backup_told, ok = s->backup_ok;
+    s->backup_told = true;
+    s->backup_answered = NULL;
+    pthread_mutex_unlock(&s->lock);
+    if (asked && !told && asked->progress) asked->progress(asked->owner, done, total);
+    if (!answered) return;
+    s->outstanding--;
+    answered->done(answered->owner, ok, ok ? NULL : &s->backup_err);
+}
+
+static void tell_damage(struct store *s, struct page *found)
+{
+    while (found) {
+        struct page *next = found->next;
+        if (s->damaged) s->damaged(s->damaged_owner, found->messages->queue_id, &found->err);
+        page_free(found);
+        found = next;
+    }
 }
 
 void store_drain(struct store *s)
@@ -325,6 +515,8 @@ void store_drain(struct store *s)
     s->page_first = NULL;
     s->page_end = &s->page_first;
     s->pages_unread = 0;
+    struct page *found = s->found_first;
+    s->found_first = NULL;
     bool failed = s->failed;
     pthread_cond_signal(&s->page_taken);
     pthread_mutex_unlock(&s->lock);
@@ -338,6 +530,8 @@ void store_drain(struct store *s)
         answer_page(s, page);
         page = next;
     }
+    tell_damage(s, found);
+    tell_backup(s);
     if (failed && !s->fatal_told) {
         s->fatal_told = true;
         if (s->fatal) s->fatal(s->fatal_owner, &s->failure);
@@ -388,7 +582,7 @@ static void start_threads(struct store *s)
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->work_came, &monotonic);
-    pthread_cond_init(&s->ask_came, NULL);
+    pthread_cond_init(&s->ask_came, &monotonic);
     pthread_cond_init(&s->page_taken, NULL);
     pthread_condattr_destroy(&monotonic);
     s->work_end = &s->work_first;
@@ -418,6 +612,8 @@ struct store *store_open(const char *state_dir, const struct store_options *opti
         writer_close(&s->writer, false);
         goto undo;
     }
+    backup_remove(s->state_fd, STR_NONE);
+    s->check_due_ms = monotonic_ms() + (options->check_after_ms ? options->check_after_ms : CHECK_AFTER_MS);
     start_threads(s);
     return s;
 undo:
@@ -444,6 +640,9 @@ void store_close(struct store **store)
     pthread_join(s->reader_thread, NULL);
     database_close(&s->reader.db);
     writer_close(&s->writer, !s->failed);
+    s->damaged = NULL; /* nobody is left to hear of it */
+    tell_damage(s, s->found_first);
+    free(s->backup_drop);
     release_files(s);
     pthread_cond_destroy(&s->work_came);
     pthread_cond_destroy(&s->ask_came);

@@ -16,6 +16,7 @@ struct store_options {
     uint64_t spool_threshold; /* content larger than this becomes a spool file; 0: 256 KiB */
     uint64_t spool_over;      /* content_port: above this a spool file instead of a memfd; 0: 8 MiB */
     uint32_t max_pages;       /* tests: PRAGMA max_page_count; 0: unbounded */
+    uint32_t check_after_ms;  /* the first check in the background; 0: a minute; then daily */
 };
 
 /* Opens or makes `state_dir` (0700), its database and spool directory: locks it against a second relay, migrates, checks

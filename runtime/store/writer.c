@@ -25,11 +25,13 @@ uint64_t work_bytes(const struct work *w)
     return sum;
 }
 
-static enum trouble_kind refuse(struct writer *w, const char *why)
+enum trouble_kind writer_refuse(struct writer *w, int sysexit, const char *why)
 {
-    err_set(&w->db.last, EX_TEMPFAIL, "%s", why);
+    err_set(&w->db.last, sysexit, "%s", why);
     return TROUBLE_REFUSED;
 }
+
+static enum trouble_kind refuse(struct writer *w, const char *why) { return writer_refuse(w, EX_TEMPFAIL, why); }
 
 /* --- before the transaction: hashes and spool files ------------------------------------------------------------------
  */
@@ -95,6 +97,8 @@ static enum trouble_kind add_recipient(struct writer *w, int64_t message, size_t
     sqlite3_bind_int64(s, 12, r->expires);
     sqlite3_bind_int(s, 13, r->notify);
     bind_text(s, 14, r->orcpt);
+    sqlite3_bind_int64(s, 15, r->waited);
+    sqlite3_bind_int(s, 16, r->noticed);
     return database_run(&w->db, s);
 }
 
@@ -161,8 +165,7 @@ static enum trouble_kind run_with(struct writer *w, enum statement id, int64_t f
     return database_run(&w->db, s);
 }
 
-/* Steps a statement to its first row: *row says whether there is one.  The caller resets it by asking for it again. */
-static enum trouble_kind look(struct writer *w, sqlite3_stmt *s, bool *row)
+enum trouble_kind writer_look(struct writer *w, sqlite3_stmt *s, bool *row)
 {
     int result = sqlite3_step(s);
     *row = result == SQLITE_ROW;
@@ -174,7 +177,7 @@ static enum trouble_kind drop_message(struct writer *w, int64_t id)
     bool found;
     sqlite3_stmt *s = database_statement(&w->db, SQL_MESSAGE_REST);
     sqlite3_bind_int64(s, 1, id);
-    enum trouble_kind kind = look(w, s, &found);
+    enum trouble_kind kind = writer_look(w, s, &found);
     if (kind != TROUBLE_NONE || !found) {
         sqlite3_reset(s);
         return kind;
@@ -194,7 +197,7 @@ static enum trouble_kind drop_message(struct writer *w, int64_t id)
     return kind;
 }
 
-static enum trouble_kind drop_recipient(struct writer *w, int64_t recipient)
+enum trouble_kind writer_drop_recipient(struct writer *w, int64_t recipient)
 {
     enum trouble_kind kind = run_with(w, SQL_DROP_RECIPIENT, recipient, 0);
     if (kind != TROUBLE_NONE) return kind;
@@ -203,24 +206,28 @@ static enum trouble_kind drop_recipient(struct writer *w, int64_t recipient)
     sqlite3_stmt *s = database_statement(&w->db, SQL_ANY_RECIPIENT);
     sqlite3_bind_int64(s, 1, first_of(message));
     sqlite3_bind_int64(s, 2, last_of(message));
-    kind = look(w, s, &more);
+    kind = writer_look(w, s, &more);
     sqlite3_reset(s);
     return kind == TROUBLE_NONE && !more ? drop_message(w, message) : kind;
 }
 
 static enum trouble_kind apply_outcome(struct writer *w, const struct outcome *o)
 {
-    if (o->kind == OUTCOME_DONE) return drop_recipient(w, o->recipient);
-    if (o->kind != OUTCOME_RETRY && o->kind != OUTCOME_HOLD) return refuse(w, "an outcome of no known kind");
-    sqlite3_stmt *s = database_statement(&w->db, o->kind == OUTCOME_HOLD ? SQL_HOLD_RECIPIENT : SQL_RETRY_RECIPIENT);
+    if (o->kind == OUTCOME_DONE) return writer_drop_recipient(w, o->recipient);
+    if (o->kind != OUTCOME_RETRY && o->kind != OUTCOME_DAMAGED) return refuse(w, "an outcome of no known kind");
+    sqlite3_stmt *s = database_statement(&w->db, o->kind == OUTCOME_RETRY ? SQL_RETRY_RECIPIENT : SQL_SET_ASIDE);
     sqlite3_bind_int64(s, 1, o->recipient);
     bind_text(s, 2, o->reason);
-    sqlite3_bind_int64(s, 3, o->attempts);
-    sqlite3_bind_int64(s, 4, o->next_try);
+    if (o->kind == OUTCOME_RETRY) {
+        sqlite3_bind_int64(s, 3, o->attempts);
+        sqlite3_bind_int64(s, 4, o->next_try);
+        sqlite3_bind_int64(s, 5, o->waited);
+        sqlite3_bind_int(s, 6, o->noticed);
+    }
     return database_run(&w->db, s);
 }
 
-static enum trouble_kind add_audit(struct writer *w, const struct stored_audit *a, int64_t now)
+enum trouble_kind writer_add_audit(struct writer *w, const struct stored_audit *a, int64_t now)
 {
     sqlite3_stmt *s = database_statement(&w->db, SQL_ADD_AUDIT);
     sqlite3_bind_int64(s, 1, ++w->last_audit);
@@ -310,34 +317,10 @@ static enum trouble_kind apply_write(struct writer *w, struct work *work)
         kind = add_message(w, &q->messages[i], &work->prepared.v[i]);
     for (size_t i = 0; i < q->outcome_count && kind == TROUBLE_NONE; i++) kind = apply_outcome(w, &q->outcomes[i]);
     for (size_t i = 0; i < q->list_count && kind == TROUBLE_NONE; i++) kind = apply_list(w, &q->lists[i]);
-    for (size_t i = 0; i < q->audit_count && kind == TROUBLE_NONE; i++) kind = add_audit(w, &q->audit[i], q->now);
+    for (size_t i = 0; i < q->audit_count && kind == TROUBLE_NONE; i++) kind = writer_add_audit(w, &q->audit[i], q->now);
     if (kind == TROUBLE_NONE) kind = prune_audit(w, q->now);
     for (size_t i = 0; i < q->hit_count && kind == TROUBLE_NONE; i++) sum_hit(w, &q->hits[i], q->now);
     w->writes++;
-    return kind;
-}
-
-static enum trouble_kind apply_release(struct writer *w, struct work *work)
-{
-    struct store_release *r = work->release;
-    bool found;
-    sqlite3_stmt *s = database_statement(&w->db, SQL_MESSAGE_ID);
-    bind_text(s, 1, r->queue_id);
-    enum trouble_kind kind = look(w, s, &found);
-    int64_t id = found ? sqlite3_column_int64(s, 0) : 0, arrived = found ? sqlite3_column_int64(s, 1) : 0;
-    sqlite3_reset(s);
-    if (kind != TROUBLE_NONE) return kind;
-    if (!found) {
-        err_set(&w->db.last, EX_NOINPUT, "no message has the queue id %.*s", STR_ARG(r->queue_id));
-        return TROUBLE_REFUSED;
-    }
-    s = database_statement(&w->db, SQL_RELEASE);
-    sqlite3_bind_int64(s, 1, first_of(id));
-    sqlite3_bind_int64(s, 2, last_of(id));
-    sqlite3_bind_int64(s, 3, r->now);
-    sqlite3_bind_int64(s, 4, arrived);
-    kind = database_run(&w->db, s);
-    r->released = kind == TROUBLE_NONE ? (uint32_t)sqlite3_changes(w->db.handle) : 0;
     return kind;
 }
 
@@ -351,7 +334,7 @@ static enum trouble_kind take_blocks(struct writer *w)
 {
     sqlite3_stmt *s = database_statement(&w->db, SQL_PAGE_COUNT);
     bool row;
-    enum trouble_kind kind = look(w, s, &row);
+    enum trouble_kind kind = writer_look(w, s, &row);
     int64_t pages = row ? sqlite3_column_int64(s, 0) : 0;
     sqlite3_reset(s);
     if (kind != TROUBLE_NONE || pages <= w->pages_had) return kind;
@@ -361,6 +344,27 @@ static enum trouble_kind take_blocks(struct writer *w)
     }
     w->pages_had = pages;
     return TROUBLE_NONE;
+}
+
+/* A spool file whose row is gone; while a backup stands it is only noted. */
+static void let_go(struct writer *w, char **path)
+{
+    if (!w->keep_spool) {
+        spool_remove(w->state_fd, str_of(*path));
+        return;
+    }
+    VEC_PUSH(&w->kept, *path);
+    *path = NULL;
+}
+
+void writer_keep_spool(struct writer *w, bool keep)
+{
+    w->keep_spool = keep;
+    for (size_t i = 0; !keep && i < w->kept.n; i++) {
+        spool_remove(w->state_fd, str_of(w->kept.v[i]));
+        free(w->kept.v[i]);
+    }
+    if (!keep) w->kept.n = 0;
 }
 
 /* Everything in one transaction: the trouble is that of the first that failed, and then nothing happened. */
@@ -375,14 +379,14 @@ static enum trouble_kind transact(struct writer *w, struct work **works, size_t 
     kind = database_run(&w->db, database_statement(&w->db, SQL_BEGIN));
     if (kind != TROUBLE_NONE) return kind;
     for (size_t i = 0; i < n && kind == TROUBLE_NONE; i++)
-        kind = works[i]->write ? apply_write(w, works[i]) : apply_release(w, works[i]);
+        kind = works[i]->write ? apply_write(w, works[i]) : writer_change(w, works[i]->change);
     if (kind == TROUBLE_NONE) kind = add_hits(w);
     if (kind == TROUBLE_NONE) kind = take_blocks(w);
     if (kind == TROUBLE_NONE) kind = database_run(&w->db, database_statement(&w->db, SQL_COMMIT));
     forget_hits(w);
     if (kind == TROUBLE_NONE) {
         w->commits++;
-        for (size_t i = 0; i < w->dropped.n; i++) spool_remove(w->state_fd, str_of(w->dropped.v[i]));
+        for (size_t i = 0; i < w->dropped.n; i++) let_go(w, &w->dropped.v[i]);
     } else {
         struct err why = w->db.last; /* the rollback may have its own troubles: SQLite rolls back by itself on most */
         if (!sqlite3_get_autocommit(w->db.handle)) sqlite3_step(database_statement(&w->db, SQL_ROLLBACK));

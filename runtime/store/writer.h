@@ -12,11 +12,11 @@
 
 enum { BATCH_MAX = 256, BATCH_BYTES_MAX = 8 * 1024 * 1024 };
 
-/* One write or release on its way through the store. */
+/* One write or change on its way through the store. */
 struct work {
     struct work *next;
     struct store_write *write;     /* or */
-    struct store_release *release;
+    struct store_change *change;
     enum trouble_kind trouble;     /* set by writer_batch */
     struct err err;                /* … when trouble */
     /* writer_batch's own: */
@@ -37,6 +37,8 @@ struct writer {
     int64_t last_audit, audit_since_prune;
     int64_t queued, queued_committed;  /* messages */
     VEC(char *) dropped;               /* spool files whose message the transaction drops */
+    bool keep_spool;                   /* a backup stands: none may go now … */
+    VEC(char *) kept;                  /* … and these go with it */
     struct map hits;                   /* of the transaction: rule → struct hit_sum */
     bool directory_dirty;
     uint64_t commits, writes, checkpoints;
@@ -52,6 +54,18 @@ void writer_close(struct writer *w, bool clean);
 /* Does all of `works` in one transaction, or, when that fails, each in its own.  Afterwards each has its trouble.  Answers
  * false after a fatal one: the writer must not be used again. */
 bool writer_batch(struct writer *w, struct work **works, size_t n);
+/* From now on no spool file goes; false: they may again, and those that should have gone do. */
+void writer_keep_spool(struct writer *w, bool keep);
+
+/* --- between writer.c and change.c ----------------------------------------------------------------------------------- */
+enum trouble_kind writer_refuse(struct writer *w, int sysexit, const char *why);
+enum trouble_kind writer_drop_recipient(struct writer *w, int64_t recipient);
+enum trouble_kind writer_add_audit(struct writer *w, const struct stored_audit *a, int64_t now);
+/* Steps a statement to its first row: *row says whether there is one.  The caller resets it by asking for it again. */
+enum trouble_kind writer_look(struct writer *w, sqlite3_stmt *s, bool *row);
+/* change.c: what is done by hand. */
+enum trouble_kind writer_change(struct writer *w, struct store_change *c);
+
 /* Moves what the log holds into the database when it has grown enough; between batches.  False: fatal, in w->db.last. */
 bool writer_checkpoint(struct writer *w);
 
