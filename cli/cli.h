@@ -34,6 +34,8 @@ int reference_main(int argc, char **argv);
 int status_main(int argc, char **argv);
 int reload_main(int argc, char **argv);
 int queue_main(int argc, char **argv);
+int why_main(int argc, char **argv);
+int backup_main(int argc, char **argv);
 int rules_main(int argc, char **argv);
 int list_main(int argc, char **argv);
 

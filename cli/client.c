@@ -40,10 +40,10 @@ struct js *client_request(const char *op)
     return o;
 }
 
-static bool send_request(int fd, struct js *o, struct err *e)
+static bool send_line(int fd, struct str request, struct err *e)
 {
     struct buf line = {0};
-    js_print(o, &line);
+    buf_add(&line, request);
     buf_add_byte(&line, '\n');
     struct str rest = buf_str(&line);
     while (rest.n) {
@@ -120,14 +120,51 @@ static int read_answer(const struct client *c, int fd, struct err *e)
     return status;
 }
 
-int client_send(const struct client *c, struct js *request)
+/* --- several requests ------------------------------------------------------------------------------------------------ */
+
+struct client_talk {
+    const struct client *client;
+    int fd;
+};
+
+struct client_talk *client_talk_begin(const struct client *c, int *status)
 {
     struct err e = {0};
     int fd = connect_to(socket_path(c), &e);
-    int status = fd >= 0 && send_request(fd, request, &e) ? read_answer(c, fd, &e) : -1;
-    if (fd >= 0) close(fd);
-    js_free(&request);
+    *status = fd < 0 ? fail(&e) : EX_OK;
+    if (fd < 0) return NULL;
+    struct client_talk *t = mem_alloc(sizeof *t);
+    *t = (struct client_talk){c, fd};
+    return t;
+}
+
+int client_talk_line(struct client_talk *t, struct str request)
+{
+    struct err e = {0};
+    int status = send_line(t->fd, request, &e) ? read_answer(t->client, t->fd, &e) : -1;
     return status < 0 ? fail(&e) : status;
+}
+
+void client_talk_end(struct client_talk **t)
+{
+    if (*t) close((*t)->fd);
+    free(*t);
+    *t = NULL;
+}
+
+/* --- one request ----------------------------------------------------------------------------------------------------- */
+
+int client_send(const struct client *c, struct js *request)
+{
+    struct buf line = {0};
+    js_print(request, &line);
+    js_free(&request);
+    int status;
+    struct client_talk *t = client_talk_begin(c, &status);
+    if (t) status = client_talk_line(t, buf_str(&line));
+    client_talk_end(&t);
+    buf_free(&line);
+    return status;
 }
 
 int client_call(const struct client *c, const char *op, const char *id)

@@ -26,4 +26,11 @@ int client_send(const struct client *c, struct js *request);
  * calls for, after one sentence on stderr (diagnostics of a refused reload come as they are). */
 int client_call(const struct client *c, const char *op, const char *id);
 
+/* Several requests over one connection: each line is one, without its newline.  A connection that cannot be made is NULL,
+ * after one sentence; *status, and what a line answers, is what the relay's answer or its lack calls for. */
+struct client_talk;
+struct client_talk *client_talk_begin(const struct client *c, int *status);
+int client_talk_line(struct client_talk *t, struct str request);
+void client_talk_end(struct client_talk **t); /* NULL-safe */
+
 #endif

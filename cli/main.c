@@ -23,7 +23,14 @@ static const struct command commands[] = {
     {"settings", settings_main, "[--json]", "what a configuration can declare"},
     {"status", status_main, "[--json] [--socket PATH]", "whether the relay runs, and on which rule set"},
     {"reload", reload_main, "[--socket PATH]", "take the changed rules into the running relay"},
-    {"queue", queue_main, "[--json] [--socket PATH]  |  release ID", "what waits, and why; let held mail go"},
+    {"queue", queue_main,
+     "[list|show ID…|hold|release|retry|remove|redirect|suspend|suspensions|resume N|export DIR|import DIR] [ID…]\n"
+     "  [--sender P] [--recipient P] [--domain P] [--connector P] [--rule P] [--reason TEXT] [--state S,S] [--older TIME]\n"
+     "  [--newer TIME] [--larger SIZE] [--smaller SIZE] [--all] [--dry-run] [--because TEXT] [--to ADDRESS] [--for TIME]\n"
+     "  [--json] [--socket PATH]",
+     "what waits; hold, release, retry, remove, redirect, suspend it; export and import"},
+    {"why", why_main, "ID [--json] [--socket PATH]", "why one message waits: rules, last answer, next attempt, end"},
+    {"backup", backup_main, "DIRECTORY [--socket PATH]", "a copy of queue and state, made while the relay works"},
     {"list", list_main,
      "[show NAME]  |  add NAME ENTRY… [--from FILE]  |  remove NAME ENTRY… [--from FILE]   [--json] [--socket PATH]",
      "the lists that are edited while the relay runs"},

@@ -1,111 +1,293 @@
+/* `sluice queue`: what waits, and what is done about it. */
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
-#include "cli/client.h"
+#include "cli/queue_rows.h"
+#include "cli/transfer.h"
 
-struct listing {
-    bool json, colour;
-    size_t messages, recipients;
-    struct buf out;
+/* What the command line said.  A text option that was given goes into the request's filter as it stands, a number is read
+ * with its unit. */
+struct words {
+    const char *sender, *recipient, *domain, *rule, *connector, *state, *reason, *older, *newer, *larger, *smaller;
+    const char *text, *to, *lasts;
+    bool all, dry_run, json;
+    bool filtered;
 };
 
-/* "2 h 5 min", "40 s": two units at most, for a glance. */
-static void print_span(struct buf *out, int64_t seconds)
+/* --- numbers with units ---------------------------------------------------------------------------------------------- */
+
+struct unit {
+    const char *name;
+    int64_t factor;
+};
+static const struct unit spans[] = {{"", 1}, {"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}, {"d", 86400}, {NULL, 0}};
+static const struct unit sizes[] = {{"", 1}, {"B", 1}, {"K", 1 << 10}, {"KB", 1 << 10}, {"M", 1 << 20}, {"MB", 1 << 20}, {NULL, 0}};
+
+static bool read_number(const char *text, const struct unit *units, int64_t *out)
 {
-    static const struct {
-        int64_t seconds;
-        const char *unit;
-    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
-    int printed = 0;
-    if (seconds <= 0) {
-        buf_printf(out, "now");
-        return;
-    }
-    for (size_t i = 0; i < sizeof units / sizeof *units && printed < 2; i++) {
-        if (seconds < units[i].seconds && !printed) continue;
-        if (seconds / units[i].seconds) buf_printf(out, "%s%lld %s", printed ? " " : "", (long long)(seconds / units[i].seconds), units[i].unit);
-        seconds %= units[i].seconds;
-        printed++;
-    }
+    struct str s = str_of(text);
+    size_t digits = 0;
+    int64_t n;
+    while (digits < s.n && ascii_is_digit(s.p[digits])) digits++;
+    struct str unit = str_trim(str_from(s, digits));
+    if (!str_to_i64(str_slice(s, 0, digits), &n)) return false;
+    for (; units->name; units++)
+        if (str_eq_nocase(unit, str_of(units->name))) return !__builtin_mul_overflow(n, units->factor, out);
+    return false;
 }
 
-static void print_recipient(struct listing *l, const struct js *r, int64_t now)
+/* --- the filter ------------------------------------------------------------------------------------------------------ */
+
+/* False after one sentence. */
+static bool put_filter(struct words *w, struct js *request)
 {
-    struct str address = STR(""), reason = STR(""), tls = STR("none"), state = STR(""), rule = STR("");
-    int64_t next = 0, expires = 0, attempts = 0;
-    js_get_str(r, "address", &address);
-    js_get_str(r, "delay_reason", &reason);
-    js_get_str(r, "tls", &tls);
-    js_get_str(r, "state", &state);
-    js_get_str(r, "rule", &rule);
-    js_get_num(r, "next_try", &next);
-    js_get_num(r, "expires", &expires);
-    js_get_num(r, "attempts", &attempts);
-    l->recipients++;
-    buf_printf(&l->out, "    %.*s  %.*s", STR_ARG(address), STR_ARG(state));
-    if (!str_eq(tls, STR("none"))) buf_printf(&l->out, "  %sTLS required: %.*s%s", l->colour ? "\033[36m" : "", STR_ARG(tls), l->colour ? "\033[0m" : "");
-    if (rule.n) buf_printf(&l->out, "  (rule %.*s)", STR_ARG(rule));
-    buf_add_byte(&l->out, '\n');
-    if (reason.n) buf_printf(&l->out, "        %.*s\n", STR_ARG(reason));
-    if (str_eq(state, STR("queued"))) {
-        buf_printf(&l->out, "        %lld tries, next ", (long long)attempts);
-        if (next > now) buf_printf(&l->out, "in ");
-        print_span(&l->out, next - now);
-        buf_printf(&l->out, ", returned after ");
-        print_span(&l->out, expires - now);
-        buf_add_byte(&l->out, '\n');
+    const struct {
+        const char *key, *text;
+        const struct unit *units;
+    } parts[] = {{"sender", w->sender, NULL},   {"recipient", w->recipient, NULL}, {"domain", w->domain, NULL},
+                 {"rule", w->rule, NULL},       {"connector", w->connector, NULL}, {"state", w->state, NULL},
+                 {"reason", w->reason, NULL},   {"older", w->older, spans},        {"newer", w->newer, spans},
+                 {"larger", w->larger, sizes},  {"smaller", w->smaller, sizes}};
+    struct js *filter = js_object();
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        int64_t n = 0;
+        if (!parts[i].text) continue;
+        w->filtered = true;
+        if (!parts[i].units) {
+            js_put_cstr(filter, parts[i].key, parts[i].text);
+        } else if (read_number(parts[i].text, parts[i].units, &n)) {
+            js_put_num(filter, parts[i].key, n);
+        } else {
+            usage("queue", parts[i].units == spans ? "`--%s %s`: a time is a number with s, m, h or d: 90m"
+                                                   : "`--%s %s`: a size is a number with K or M: 500K",
+                  parts[i].key, parts[i].text);
+            js_free(&filter);
+            return false;
+        }
     }
+    js_put(request, "filter", filter);
+    return true;
 }
 
-static void queue_row(void *owner, const struct js *row, struct str line)
+/* A request with the filter, and for one message its id; NULL after one sentence. */
+static struct js *request(const char *op, struct words *w, const char *id)
 {
-    struct listing *l = owner;
+    struct js *o = client_request(op);
+    if (id) js_put_cstr(o, "id", id);
+    if (w->all) js_put_bool(o, "all", true);
+    if (w->dry_run) js_put_bool(o, "dry_run", true);
+    if (put_filter(w, o)) return o;
+    js_free(&o);
+    return NULL;
+}
+
+/* --- what is looked at ----------------------------------------------------------------------------------------------- */
+
+static int list(struct client *c, struct words *w, const char *id)
+{
+    struct queue_listing l = {.json = w->json, .colour = use_colour(stdout)};
+    struct js *o = request("queue", w, id);
+    if (!o) return EX_USAGE;
+    c->row = queue_print_row;
+    c->owner = &l;
+    int status = client_send(c, o);
+    if (status == EX_OK && !w->json && !id) {
+        if (l.messages)
+            printf("%zu message%s, %zu recipient%s\n", l.messages, l.messages == 1 ? "" : "s", l.recipients,
+                   l.recipients == 1 ? "" : "s");
+        else
+            printf(w->filtered ? "Nothing in the queue is like that.\n" : "The queue is empty.\n");
+    }
+    buf_free(&l.out);
+    return status;
+}
+
+static int list_all(struct client *c, struct words *w, int argc, char **argv)
+{
+    if (argc > 0) return usage("queue", "`list` takes options; one message is shown by `show %s`", argv[0]);
+    return list(c, w, NULL);
+}
+
+static int show(struct client *c, struct words *w, int argc, char **argv)
+{
+    if (argc == 0) return usage("queue", "show which message? Say its queue id");
+    int status = EX_OK;
+    for (int i = 0; i < argc && status == EX_OK; i++) status = list(c, w, argv[i]);
+    return status;
+}
+
+/* --- what is done ---------------------------------------------------------------------------------------------------- */
+
+/* One call for each id, or one for the filter. */
+static int change(struct client *c, struct words *w, const char *op, const char *verb, const char *text, int argc, char **argv)
+{
+    struct queue_listing l = {.json = w->json, .colour = use_colour(stdout)};
+    int status = EX_OK;
+    c->row = queue_print_row;
+    c->owner = &l;
+    for (int i = 0; i < (argc ? argc : 1) && status == EX_OK; i++) {
+        struct js *o = request(op, w, argc ? argv[i] : NULL);
+        if (!o) return EX_USAGE;
+        if (!argc && !w->filtered && !w->all) {
+            js_free(&o);
+            return usage("queue", "%s which message? Say its queue id, a filter, or --all", verb);
+        }
+        if (text) js_put_cstr(o, "text", text);
+        status = client_send(c, o);
+    }
+    buf_free(&l.out);
+    return status;
+}
+
+static int hold(struct client *c, struct words *w, int argc, char **argv)
+{
+    return change(c, w, "queue hold", "hold", w->text, argc, argv);
+}
+
+static int release(struct client *c, struct words *w, int argc, char **argv)
+{
+    return change(c, w, "queue release", "release", NULL, argc, argv);
+}
+
+static int retry(struct client *c, struct words *w, int argc, char **argv)
+{
+    return change(c, w, "queue retry", "retry", NULL, argc, argv);
+}
+
+static int remove_mail(struct client *c, struct words *w, int argc, char **argv)
+{
+    return change(c, w, "queue remove", "remove", w->text, argc, argv);
+}
+
+static int redirect(struct client *c, struct words *w, int argc, char **argv)
+{
+    if (!w->to) return usage("queue", "redirect where? Say --to ADDRESS");
+    return change(c, w, "queue redirect", "redirect", w->to, argc, argv);
+}
+
+/* --- suspensions ----------------------------------------------------------------------------------------------------- */
+
+static void suspension_row(void *owner, const struct js *row, struct str line)
+{
+    static const char *const members[] = {"connector", "domain", "recipient", "sender"};
+    struct queue_listing *l = owner;
+    struct str reason = STR(""), text;
+    int64_t id = 0, ends = 0, began = 0, waiting = 0;
+    l->messages++;
     if (l->json) {
         buf_add(&l->out, line);
         buf_add_byte(&l->out, '\n');
         put(&l->out, stdout);
         return;
     }
-    struct str id = STR(""), sender = STR(""), queue = STR("");
-    int64_t size = 0, arrived = 0, now = (int64_t)time(NULL);
-    js_get_str(row, "queue_id", &id);
-    js_get_str(row, "queue_name", &queue);
-    js_get_str(row, "sender", &sender);
-    js_get_num(row, "message_size", &size);
-    js_get_num(row, "arrival_time", &arrived);
-    l->messages++;
-    buf_printf(&l->out, "%s%.*s%s  %.*s  %lld bytes  from <%.*s>  ", l->colour ? "\033[1m" : "", STR_ARG(id),
-               l->colour ? "\033[0m" : "", STR_ARG(queue), (long long)size, STR_ARG(sender));
-    print_span(&l->out, now - arrived);
-    buf_printf(&l->out, now > arrived ? " ago\n" : "\n");
-    const struct js *recipients = js_get(row, "recipients");
-    for (size_t i = 0; i < js_count(recipients); i++) print_recipient(l, js_at(recipients, i), now);
+    js_get_num(row, "suspension", &id);
+    js_get_num(row, "began", &began);
+    js_get_num(row, "ends", &ends);
+    js_get_num(row, "waiting", &waiting);
+    js_get_str(row, "reason", &reason);
+    buf_printf(&l->out, "%lld ", (long long)id);
+    bool any = false;
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        if (!js_get_str(row, members[i], &text)) continue;
+        buf_printf(&l->out, " %s %.*s", members[i], STR_ARG(text));
+        any = true;
+    }
+    buf_printf(&l->out, "%s: %.*s; %lld wait, ", any ? "" : " everything", STR_ARG(reason), (long long)waiting);
+    if (ends) {
+        buf_printf(&l->out, "for ");
+        queue_print_span(&l->out, ends - began);
+        buf_printf(&l->out, " in all\n");
+    } else {
+        buf_printf(&l->out, "until it is resumed\n");
+    }
     put(&l->out, stdout);
 }
 
-static int list(struct client *c, bool json)
+static int suspensions(struct client *c, struct words *w, int argc, char **argv)
 {
-    struct listing l = {.json = json, .colour = use_colour(stdout)};
-    c->row = queue_row;
+    struct queue_listing l = {.json = w->json};
+    (void)argv;
+    if (argc) return usage("queue", "`suspensions` takes no argument");
+    c->row = suspension_row;
     c->owner = &l;
-    int status = client_call(c, "queue", NULL);
-    if (status == EX_OK && !json) {
-        if (l.messages) printf("%zu message%s, %zu recipient%s\n", l.messages, l.messages == 1 ? "" : "s", l.recipients, l.recipients == 1 ? "" : "s");
-        else printf("The queue is empty.\n");
-    }
+    int status = client_call(c, "queue suspensions", NULL);
+    if (status == EX_OK && !w->json && !l.messages) printf("Nothing is suspended.\n");
     buf_free(&l.out);
     return status;
 }
 
+static int suspend(struct client *c, struct words *w, int argc, char **argv)
+{
+    int64_t lasts = 0;
+    if (argc) return usage("queue", "`%s`: say what to suspend by --connector, --domain, --recipient or --sender", argv[0]);
+    const char *why = w->text ? w->text : w->reason;
+    w->reason = NULL;
+    if (!why) return usage("queue", "suspend why? Say --reason TEXT");
+    if (w->lasts && !read_number(w->lasts, spans, &lasts))
+        return usage("queue", "`--for %s`: a time is a number with s, m, h or d: 90m", w->lasts);
+    struct js *o = request("queue suspend", w, NULL);
+    if (!o) return EX_USAGE;
+    js_put_cstr(o, "text", why);
+    js_put_num(o, "for", lasts);
+    return client_send(c, o);
+}
+
+static int resume(struct client *c, struct words *w, int argc, char **argv)
+{
+    int64_t id;
+    (void)w;
+    if (argc != 1 || !str_to_i64(str_of(argv[0]), &id))
+        return usage("queue", "resume which suspension? Say its number (`sluice queue suspensions`)");
+    struct js *o = client_request("queue resume");
+    js_put_num(o, "suspension", id);
+    return client_send(c, o);
+}
+
+/* --- files ----------------------------------------------------------------------------------------------------------- */
+
+static int export_mail(struct client *c, struct words *w, int argc, char **argv)
+{
+    if (argc != 1) return usage("queue", "export where? Say a directory");
+    struct js *o = request("queue", w, NULL);
+    return o ? transfer_export(c, o, argv[0]) : EX_USAGE;
+}
+
+static int import_mail(struct client *c, struct words *w, int argc, char **argv)
+{
+    (void)w;
+    if (argc != 1) return usage("queue", "import what? Say a directory, or a file of one");
+    return transfer_import(c, argv[0]);
+}
+
+/* --- the table ------------------------------------------------------------------------------------------------------- */
+
+static const struct verb {
+    const char *name;
+    int (*run)(struct client *c, struct words *w, int argc, char **argv);
+} verbs[] = {
+    {"list", list_all},     {"show", show},           {"hold", hold},
+    {"release", release},   {"retry", retry},         {"remove", remove_mail},
+    {"redirect", redirect}, {"suspend", suspend},     {"suspensions", suspensions},
+    {"resume", resume},     {"export", export_mail},  {"import", import_mail},
+};
+
 int queue_main(int argc, char **argv)
 {
     struct client c = {0};
-    bool json = false;
-    const struct option options[] = {CLIENT_SOCKET_OPTION(c.socket), {"json", NULL, &json, NULL}};
-    argc = options_parse(command_find("queue"), argc, argv, options, 2);
-    if (argc == 1 || (argc == 2 && strcmp(argv[1], "list") == 0)) return list(&c, json);
-    if (strcmp(argv[1], "release") != 0) return usage("queue", "there is no `queue %s`", argv[1]);
-    if (argc != 3) return usage("queue", "release which message? Say its queue id");
-    return client_call(&c, "queue release", argv[2]);
+    struct words w = {0};
+    const struct option options[] = {
+        CLIENT_SOCKET_OPTION(c.socket),          {"json", NULL, &w.json, NULL},
+        {"dry-run", NULL, &w.dry_run, NULL},     {"all", NULL, &w.all, NULL},
+        {"sender", &w.sender, NULL, NULL},       {"recipient", &w.recipient, NULL, NULL},
+        {"domain", &w.domain, NULL, NULL},       {"rule", &w.rule, NULL, NULL},
+        {"connector", &w.connector, NULL, NULL}, {"state", &w.state, NULL, NULL},
+        {"reason", &w.reason, NULL, NULL},       {"older", &w.older, NULL, NULL},
+        {"newer", &w.newer, NULL, NULL},         {"larger", &w.larger, NULL, NULL},
+        {"smaller", &w.smaller, NULL, NULL},     {"because", &w.text, NULL, NULL},
+        {"to", &w.to, NULL, NULL},               {"for", &w.lasts, NULL, NULL}};
+    argc = options_parse(command_find("queue"), argc, argv, options, sizeof options / sizeof *options);
+    if (argc == 1) return list(&c, &w, NULL);
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (strcmp(argv[1], verbs[i].name) == 0) return verbs[i].run(&c, &w, argc - 2, argv + 2);
+    return usage("queue", "there is no `queue %s`", argv[1]);
 }

@@ -43,6 +43,8 @@ static void client_free(struct client *c)
     buf_free(&c->in);
     buf_free(&c->out);
     buf_free(&c->text);
+    control_backup_over(c);
+    control_transfer_free(c);
     js_free(&c->request);
     free(c);
 }
@@ -326,6 +328,14 @@ static const struct op ops[] = {
     {"queue suspensions", false, control_suspensions},
     {"queue suspend", true, control_suspend},
     {"queue resume", true, control_resume},
+    {"queue export", true, control_export},
+    {"queue import begin", true, control_import},
+    {"queue import recipient", true, control_import},
+    {"queue import copy", true, control_import},
+    {"queue import content", true, control_import},
+    {"queue import end", true, control_import},
+    {"backup", true, control_backup},
+    {"backup drop", true, control_backup_drop},
 };
 
 static const struct op *op_find(struct str name)
@@ -401,6 +411,7 @@ static void on_closed(void *owner, enum net_close_reason reason, const char *why
     struct client *c = owner;
     (void)reason, (void)why;
     c->stream = NULL;
+    if (control_transfer_stop(c)) c->busy = false;
     if (c->asked_reload) {
         reload_withdraw(c->control->relay->reload, &c->waiter);
         c->busy = false;
@@ -411,13 +422,14 @@ static void on_closed(void *owner, enum net_close_reason reason, const char *why
 }
 
 static void on_nothing(void *owner) { (void)owner; }
+static void on_drained(void *owner) { control_transfer_drained(owner); }
 static void on_tls(void *owner, const struct net_tls_facts *facts) { (void)owner, (void)facts; }
 
 static void on_accepted(void *owner, struct net_stream *stream, struct str peer, uint16_t port)
 {
     static const struct net_stream_events events = {.connected = on_nothing,
                                                     .received = on_received,
-                                                    .drained = on_nothing,
+                                                    .drained = on_drained,
                                                     .tls_ready = on_tls,
                                                     .closed = on_closed};
     struct control *ct = owner;

@@ -10,6 +10,8 @@
 #include "relay/operate.h"
 #include "relay/reload.h"
 
+struct transfer;
+
 struct client {
     struct client *next;
     struct control *control;
@@ -28,6 +30,8 @@ struct client {
     struct reload_waiter waiter;
     uint64_t states[RECIPIENT_STATE_COUNT]; /* status: counted in the store */
     bool counted;
+    struct transfer *transfer; /* what is being exported or imported: relay/control_transfer */
+    struct store_backup backup;
 };
 
 /* One row; prints and frees the object.  To a client that is gone, or reads too slowly, it vanishes. */
@@ -49,4 +53,14 @@ void control_queue_change(struct client *c); /* hold release retry remove redire
 void control_suspensions(struct client *c);
 void control_suspend(struct client *c);
 void control_resume(struct client *c);
+void control_export(struct client *c);
+void control_import(struct client *c); /* begin, recipient, copy, content, end, by the request's op */
+void control_backup(struct client *c);
+void control_backup_drop(struct client *c);
+
+void control_transfer_drained(struct client *c);
+void control_transfer_free(struct client *c);
+bool control_transfer_stop(struct client *c); /* its reader is gone; true: an export was under way */
+void control_backup_over(struct client *c); /* if it has one */
+
 #endif

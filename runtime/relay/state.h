@@ -28,6 +28,7 @@ struct relay {
     struct reload *reload;
     struct control *control;
     struct lists *lists;
+    void *backup;         /* the control client whose backup is under way or stands; NULL: none */
     uint64_t memory_used; /* message bytes held, DESIGN section 2 */
     int64_t started;      /* UTC seconds */
     bool stopping, stopped;

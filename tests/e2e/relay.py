@@ -235,7 +235,7 @@ class Relay:
     def start(self):
         self.process = subprocess.Popen([*self.wrapper, str(SLUICED), "-c", str(self.config)], cwd=self.folder,
                                         stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        ready = threading.Event()
+        ready, before = threading.Event(), len(self.log)
 
         def read(stream):
             for line in stream:
@@ -246,7 +246,7 @@ class Relay:
             ready.set()
 
         threading.Thread(target=read, args=(self.process.stderr,), daemon=True).start()
-        if not ready.wait(PATIENCE) or not any("sluiced: ready" in line for line in self.log):
+        if not ready.wait(PATIENCE) or not any("sluiced: ready" in line for line in self.log[before:]):
             self.stop()
             raise AssertionError("sluiced did not become ready:\n" + "\n".join(self.log))
 

@@ -87,7 +87,9 @@ struct mem_entry {
 
 struct impl {
     uint64_t seed, next_pid;
-    int64_t next_recipient;
+    int64_t next_message;
+    void (*damaged)(void *owner, struct str queue_id, const struct err *e);
+    void *damaged_owner;
     struct net_stream *streams;
     struct mem_listener *listeners;
     struct mem_timer *timers;

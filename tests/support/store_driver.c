@@ -85,13 +85,13 @@ void driver_write(struct driver *d, struct store_write *w, struct answer *a)
     d->port.write(d->port.self, w);
 }
 
-void driver_release(struct driver *d, struct store_release *r, struct answer *a)
+void driver_change(struct driver *d, struct store_change *r, struct answer *a)
 {
     *a = (struct answer){.driver = d};
     r->done = on_done;
     r->owner = a;
     d->pending++;
-    d->port.release(d->port.self, r);
+    d->port.change(d->port.self, r);
 }
 
 void driver_query(struct driver *d, struct store_query *q, struct answer *a)
@@ -157,20 +157,48 @@ static void on_rule(void *owner, struct str rule, const uint64_t counts[5], int6
     r->rules[r->rule_count++].last = last;
 }
 
-void driver_read(struct driver *d, int kind, struct str queue_id, struct read_back *out)
+static void on_due(void *owner, const struct due_entry *v, size_t n)
+{
+    struct read_back *r = owner;
+    for (size_t i = 0; i < n; i++) VEC_PUSH(&r->due, v[i]);
+}
+
+static void on_count(void *owner, const uint64_t by_state[RECIPIENT_STATE_COUNT])
+{
+    struct read_back *r = owner;
+    memcpy(r->states, by_state, sizeof r->states);
+}
+
+static void read_one(struct driver *d, struct store_query *q, struct read_back *out)
 {
     memset(out, 0, sizeof *out);
     out->arena = arena_create();
     out->messages = mem_array(READ_MAX, sizeof *out->messages);
-    struct store_query q = {.kind = kind, .queue_id = queue_id, .message = on_message, .rule = on_rule};
-    driver_query(d, &q, &out->answer);
+    q->message = on_message;
+    q->rule = on_rule;
+    q->due = on_due;
+    q->count = on_count;
+    driver_query(d, q, &out->answer);
     while (!out->answer.answered) driver_turn(d);
+}
+
+void driver_read(struct driver *d, int kind, struct str queue_id, struct read_back *out)
+{
+    struct store_query q = {.kind = kind, .queue_id = queue_id, .filter = {.queue_id = queue_id}};
+    read_one(d, &q, out);
+}
+
+void driver_read_filter(struct driver *d, const struct queue_filter *f, struct read_back *out)
+{
+    struct store_query q = {.kind = QUERY_QUEUE, .filter = *f};
+    read_one(d, &q, out);
 }
 
 void read_back_free(struct read_back *r)
 {
     arena_free(&r->arena);
     free(r->messages);
+    VEC_FREE(&r->due);
     memset(r, 0, sizeof *r);
 }
 

@@ -33,7 +33,7 @@ void driver_turn(struct driver *d); /* waits for one wake-up and drains */
 /* Submit; `a` must live until it is answered. */
 void driver_write(struct driver *d, struct store_write *w, struct answer *a);
 void driver_query(struct driver *d, struct store_query *q, struct answer *a); /* q->owner stays as set: see below */
-void driver_release(struct driver *d, struct store_release *r, struct answer *a);
+void driver_change(struct driver *d, struct store_change *c, struct answer *a);
 
 /* What a query read, copied. */
 struct read_back {
@@ -41,11 +41,14 @@ struct read_back {
     struct arena *arena;
     struct stored_message *messages;
     size_t message_count;
+    VEC(struct due_entry) due;
+    uint64_t states[RECIPIENT_STATE_COUNT];
     struct { struct str rule; uint64_t counts[5]; int64_t last; } rules[64];
     size_t rule_count;
 };
 void read_back_free(struct read_back *r);
-/* Runs one query to its end. */
+/* Runs one query to its end.  QUEUE: the queue id is the filter. */
+void driver_read_filter(struct driver *d, const struct queue_filter *f, struct read_back *out);
 void driver_read(struct driver *d, int kind, struct str queue_id, struct read_back *out);
 
 /* A plain message to one recipient; `r` and the copy are the caller's memory. */

@@ -13,24 +13,32 @@
 static void schedule(void **state)
 {
     (void)state;
-    const struct retry r = {.first = 60, .most = 3600};
+    const struct retry r = {.first = 60, .most = 3600, .until = 500, .notice = 100};
     static const int64_t delays[] = {60, 120, 240, 480, 960, 1920, 3600, 3600, 3600};
     for (uint32_t i = 0; i < sizeof delays / sizeof *delays; i++) {
-        assert_int_equal(schedule_next(&r, i + 1, 1000, 1000000, 0).at, 1000 + delays[i]);
+        const struct attempt a = {.number = i + 1, .now = 1000, .expires = 1000000};
+        assert_int_equal(schedule_next(&r, &a, 0).at, 1000 + delays[i]);
         for (uint32_t chance = 1; chance; chance <<= 1) {
-            int64_t at = schedule_next(&r, i + 1, 1000, 1000000, chance).at;
+            int64_t at = schedule_next(&r, &a, chance).at;
             assert_true(at >= 1000 + delays[i] && at <= 1000 + delays[i] + delays[i] / 8);
         }
     }
     /* The last attempt falls on the end; after it, it is over. */
-    assert_int_equal(schedule_next(&r, 5, 1000, 1500, 0).at, 1500);
-    assert_true(schedule_next(&r, 6, 1500, 1500, 0).expired);
-    /* A clock that leapt ahead returns nothing that was tried but once. */
-    assert_false(schedule_next(&r, 1, 900000, 1500, 0).expired);
-    assert_int_equal(schedule_next(&r, 1, 900000, 1500, 0).at, 900060);
-    assert_int_equal(schedule_next(&r, UINT32_MAX, 0, INT64_MAX, 0).at, 3600);
+    assert_int_equal(schedule_next(&r, &(struct attempt){5, 1000, 1500, 300, false}, 0).at, 1500);
+    assert_true(schedule_next(&r, &(struct attempt){6, 1500, 1500, 300, false}, 0).expired);
+    assert_int_equal(schedule_next(&r, &(struct attempt){UINT32_MAX, 0, INT64_MAX, 0, false}, 0).at, 3600);
     const struct retry seconds = {.first = 1, .most = 1};
-    assert_int_equal(schedule_next(&seconds, 1, 10, 13, 99).at, 11);
+    assert_int_equal(schedule_next(&seconds, &(struct attempt){1, 10, 13, 0, false}, 99).at, 11);
+    /* A clock that leapt ahead returns nothing that was tried too rarely, or not for half its lifetime. */
+    assert_false(schedule_next(&r, &(struct attempt){2, 900000, 1500, 300, false}, 0).expired);
+    assert_int_equal(schedule_next(&r, &(struct attempt){2, 900000, 1500, 300, false}, 0).at, 900120);
+    assert_false(schedule_next(&r, &(struct attempt){50, 900000, 1500, 249, false}, 0).expired);
+    assert_true(schedule_next(&r, &(struct attempt){3, 900000, 1500, 250, false}, 0).expired);
+    /* A delay is told once, after so much real waiting. */
+    assert_false(schedule_next(&r, &(struct attempt){4, 1000, 9000, 99, false}, 0).notice);
+    assert_true(schedule_next(&r, &(struct attempt){4, 1000, 9000, 100, false}, 0).notice);
+    assert_false(schedule_next(&r, &(struct attempt){4, 1000, 9000, 100, true}, 0).notice);
+    assert_false(schedule_next(&seconds, &(struct attempt){4, 1000, 9000, 100, false}, 0).notice);
     /* A clock that was ahead strands nothing. */
     assert_int_equal(schedule_clamp(&r, 100, 1000), 100);
     assert_int_equal(schedule_clamp(&r, 9000000, 1000), 1000 + 3600 + 450);
@@ -101,12 +109,22 @@ static void reasons(void **state)
     assert_int_equal(trouble_expiry(STR("4.4.1 refused")).status.detail, 7);
     assert_int_equal(trouble_expiry(STR_NONE).status.detail, 7);
 
-    assert_true(trouble_may_report(STR("a@b.example"), false, 0));
-    assert_true(trouble_may_report(STR("a@b.example"), false, 4 | 8));
-    assert_false(trouble_may_report(STR("a@b.example"), false, 1));
-    assert_false(trouble_may_report(STR("a@b.example"), false, 2));
-    assert_false(trouble_may_report(STR("a@b.example"), true, 0));
-    assert_false(trouble_may_report(STR(""), false, 4));
+    static const struct {
+        uint8_t notify;
+        bool failed, delayed, relayed;
+    } reports[] = {{0, true, true, false},  {4 | 8, true, true, false}, {1, false, false, false},
+                   {2, false, false, true}, {2 | 4, true, false, true}, {8, false, true, false}};
+    struct str sender = STR("a@b.example");
+    for (size_t i = 0; i < sizeof reports / sizeof *reports; i++) {
+        uint8_t notify = reports[i].notify;
+        assert_int_equal(trouble_may_report(sender, false, notify, REPORT_FAILED), reports[i].failed);
+        assert_int_equal(trouble_may_report(sender, false, notify, REPORT_DELAYED), reports[i].delayed);
+        assert_int_equal(trouble_may_report(sender, false, notify, REPORT_RELAYED), reports[i].relayed);
+        for (uint8_t kind = REPORT_FAILED; kind <= REPORT_NONE; kind++) {
+            assert_false(trouble_may_report(sender, true, notify, kind));
+            assert_false(trouble_may_report(STR(""), false, notify, kind));
+        }
+    }
 }
 
 static void dsn(void **state)
@@ -169,6 +187,41 @@ static void dsn(void **state)
     check_str(dsn_header_section(STR("A: b\r\n\r\nbody\r\n\r\n")), "A: b\r\n");
     check_str(dsn_header_section(STR("\r\nbody")), "");
     check_str(dsn_header_section(STR("A: b\r\n")), "A: b\r\n");
+}
+
+/* Each fate has its words; RET=FULL is heard only where something failed and nobody demanded TLS. */
+static void dsn_kinds(void **state)
+{
+    (void)state;
+    struct dsn_recipient two[] = {
+        {.kind = REPORT_RELAYED, .address = STR("b@x.example"), .status = {2, 0, 0}, .diagnostic = STR("250 taken over")},
+        {.kind = REPORT_DELAYED, .address = STR("c@x.example"), .status = {4, 4, 1}, .diagnostic = STR("4.4.1 refused"),
+         .until = 1795474800}};
+    struct dsn d = {.hostname = STR("r.example"), .queue_id = STR("0D"), .original_id = STR("0M"),
+                    .reverse_path = STR("a@x.example"), .header = STR("Subject: \xc3\xa4\r\n\r\nall of it\r\n"),
+                    .whole = true, .recipients = two, .recipient_count = 2};
+    struct buf out = {0};
+    dsn_build(&d, &out);
+    static const char *const wanted[] = {
+        "Subject: Delayed Mail",
+        "\r\nContent-Transfer-Encoding: 8bit\r\nContent-Type: multipart/report",
+        "will not report its delivery, for:\r\n\r\n  <b@x.example>",
+        "Action: relayed\r\nStatus: 2.0.0\r\n",
+        "Action: delayed\r\nStatus: 4.4.1\r\n",
+        "Will-Retry-Until: Mon, 23 Nov 2026",
+        "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSubject: \xc3\xa4\r\n\r\nall of it\r\n",
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        if (str_find(buf_str(&out), str_of(wanted[i])) == STR_NPOS)
+            fail_msg("missing: %s\nin %.*s", wanted[i], STR_ARG(buf_str(&out)));
+    buf_free(&out);
+    assert_false(dsn_returns_whole('F', 100, false, two, 2));
+    two[0].kind = REPORT_FAILED;
+    assert_true(dsn_returns_whole('F', 100, false, two, 2));
+    assert_false(dsn_returns_whole('F', 100, true, two, 2));
+    assert_false(dsn_returns_whole('F', DSN_WHOLE_MOST + 1, false, two, 2));
+    assert_false(dsn_returns_whole('H', 100, false, two, 2));
+    assert_false(dsn_returns_whole(0, 100, false, two, 2));
 }
 
 static void received(void **state)
@@ -244,7 +297,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(schedule), cmocka_unit_test(trouble),  cmocka_unit_test(reasons),
-        cmocka_unit_test(dsn),      cmocka_unit_test(received), cmocka_unit_test(route),
+        cmocka_unit_test(dsn), cmocka_unit_test(dsn_kinds),      cmocka_unit_test(received), cmocka_unit_test(route),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -215,7 +215,7 @@ static const char *fill_and_drain(struct driver *d, void (*full)(void))
     if (n == FILL_MAX || n < 100) return "it was full too early, or never";
     if (d->fatal || r[n].id) return "a full disk is no failing disk, and stores nothing";
     struct read_back back;
-    driver_read(d, QUERY_DUE, STR_NONE, &back);
+    driver_read(d, QUERY_QUEUE, STR_NONE, &back);
     bool whole = back.answer.ok && back.message_count == (size_t)n;
     read_back_free(&back);
     if (!whole) return "not exactly what was acknowledged is there";
@@ -301,7 +301,7 @@ static void a_failing_disk_ends_it(void **unused)
     struct driver d; /* the next one checks, and has what was acknowledged and nothing else */
     struct read_back back;
     open_or_fail(&d, NULL);
-    driver_read(&d, QUERY_DUE, STR_NONE, &back);
+    driver_read(&d, QUERY_QUEUE, STR_NONE, &back);
     assert_int_equal(back.message_count, 1);
     assert_true(str_eq(back.messages[0].queue_id, STR("before")));
     read_back_free(&back);

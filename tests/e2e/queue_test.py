@@ -1,0 +1,446 @@
+#!/usr/bin/python3
+"""The queue under an operator's hands: each command, by id and by filter, over restarts; reports; backup; export and import."""
+import email
+import email.policy
+import hashlib
+import json
+import pathlib
+import signal
+import socket
+import tempfile
+import threading
+import time
+
+from relay import PATIENCE, Relay, Sink, equal, free_port, main, test, wait_until
+
+HOLD = 'rule "keep" when subject contains "hold" then hold reason "to be looked at"'
+TLS = 'rule "secrets" when subject contains "secret" then require_tls verified'
+RETRY = "retry first 1 second longest 1 minute until 5 days"
+
+
+def refused():
+    """A connector to a port where nobody listens."""
+    return {"default": f'host "127.0.0.1" port {free_port()}'}
+
+
+def ids(rows):
+    return {row["queue_id"] for row in rows}
+
+
+def queue(relay, *arguments):
+    return [json.loads(line) for line in relay.sluice("queue", "list", "--json", *arguments).stdout.splitlines()]
+
+
+def deferred(relay, count):
+    return wait_until(lambda: (rows := relay.queue()) and len(rows) == count and
+                      all(r.get("attempts") for row in rows for r in row["recipients"]) and rows, f"{count} tried and deferred")
+
+
+class DsnServer:
+    """An SMTP server that offers DSN, or not, and writes down every command."""
+
+    def __init__(self, offers_dsn=True):
+        self.offers_dsn, self.commands, self.contents = offers_dsn, [], []
+        self._listen = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listen.getsockname()[1]
+
+    def __enter__(self):
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._listen.close()
+
+    def _accept(self):
+        while True:
+            try:
+                peer, _ = self._listen.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(peer,), daemon=True).start()
+
+    def _serve(self, peer):
+        file = peer.makefile("rwb")
+
+        def say(text):
+            file.write(text.encode() + b"\r\n")
+            file.flush()
+
+        say("220 dsn.test")
+        for line in file:
+            command = line.decode().strip()
+            self.commands.append(command)
+            if command.startswith("EHLO"):
+                say("250-dsn.test\r\n250-8BITMIME\r\n" + ("250-DSN\r\n" if self.offers_dsn else "") + "250 PIPELINING")
+            elif command == "DATA":
+                say("354 go")
+                content = b""
+                while (line := file.readline()) not in (b".\r\n", b""):
+                    content += line
+                self.contents.append(content)
+                say("250 2.0.0 taken")
+            elif command == "QUIT":
+                say("221 bye")
+                return
+            else:
+                say("250 2.0.0 ok")
+
+
+def report(content):
+    """(text, {recipient: fields}, third part) of a delivery status notification, as Python's email reads it."""
+    message = email.message_from_bytes(content, policy=email.policy.default)
+    equal(message.get_content_type(), "multipart/report")
+    parts = list(message.iter_parts())
+    equal([p.get_content_type() for p in parts[:2]], ["text/plain", "message/delivery-status"])
+    blocks = parts[1].get_payload()
+    rows = {str(b["Final-Recipient"]).split(";")[1].strip(): b for b in blocks[1:]}
+    return message, blocks[0], rows, parts[2]
+
+
+# --- commands ---------------------------------------------------------------------------------------------------------
+@test
+def listing():
+    """list and show: every filter takes its part; a bad one is one sentence"""
+    with Relay(HOLD + "\n" + TLS, connectors=refused()) as relay:
+        relay.send("hold this", to=("one@held.example",))
+        relay.send("plain", sender="b@corp.example", to=("two@x.example", "three@sub.x.example"))
+        relay.send("secret", to=("four@y.example",), body="x" * 5000 + "\r\n")
+        wait_until(lambda: len([r for row in relay.queue() for r in row["recipients"] if r["attempts"]]) == 3, "three tried")
+        cases = {("--sender", "b@corp.example"): 1, ("--sender", "*@corp.example"): 3, ("--recipient", "t*@*"): 1,
+                 ("--domain", "x.example"): 1, ("--domain", "*.x.example"): 1, ("--rule", "keep"): 1, ("--rule", "secrets"): 1,
+                 ("--connector", "default"): 3, ("--connector", "other"): 0, ("--state", "held"): 1,
+                 ("--state", "queued,held"): 3, ("--older", "1h"): 0, ("--newer", "1h"): 3, ("--larger", "4K"): 1,
+                 ("--smaller", "4K"): 2, ("--reason", "refused"): 2, ("--reason", "LOOKED at"): 1,
+                 ("--state", "held", "--domain", "x.example"): 0}
+        for arguments, count in cases.items():
+            equal(len(queue(relay, *arguments)), count, arguments)
+        equal([r["address"] for row in queue(relay, "--domain", "*.x.example") for r in row["recipients"]], ["three@sub.x.example"])
+        one = queue(relay, "--rule", "keep")[0]
+        shown = relay.sluice("queue", "show", one["queue_id"]).stdout
+        assert "one@held.example  held" in shown and "to be looked at" in shown, shown
+        for bad in (("list", "--state", "lost"), ("list", "--older", "soon"), ("hold",), ("show",), ("redirect", "X"),
+                    ("resume", "x"), ("frobnicate",), ("suspend", "--domain", "x"), ("remove", "--larger", "much")):
+            done = relay.sluice("queue", *bad, check=False)
+            assert done.returncode == 64 and done.stderr.strip(), (bad, done)
+        done = relay.sluice("queue", "show", "NOSUCHMESSAGE", check=False)
+        equal(done.returncode, 66)
+
+
+@test
+def why():
+    """why: what it waits for, who demanded what, the last answer, next try and end"""
+    with Relay(HOLD + "\n" + TLS, connectors=refused()) as relay:
+        relay.send("secret", to=("b@partner.example",))
+        row = deferred(relay, 1)[0]
+        text = relay.sluice("why", row["queue_id"]).stdout
+        for words in ("from <a@corp.example>", "b@partner.example  queued", "waits for      the next attempt", "TLS demanded   verified",
+                      "by rule        secrets", "routed by      default", "last answer    4.4.1", "next try", "returned after", "attempts"):
+            assert words in text, (words, text)
+        relay.send("hold", to=("c@partner.example",))
+        held = queue(relay, "--state", "held")[0]["queue_id"]
+        text = relay.sluice("why", held).stdout
+        assert "waits for      a release by hand" in text and "held by rule   keep" in text, text
+        equal(relay.sluice("why", "NOSUCH", check=False).returncode, 66)
+        rows = [json.loads(line) for line in relay.sluice("why", held, "--json").stdout.splitlines()]
+        equal(rows[0]["recipients"][0]["waits_for"], "a release by hand")
+
+
+@test
+def hold_release_retry():
+    """hold stops mail over a restart, release and retry send it now; --dry-run only tells"""
+    dead = free_port()
+    with Sink() as sink, Relay("when always then log \"x\"", connectors={"default": f'host "127.0.0.1" port {dead}'},
+                               retry="retry first 1 hour until 5 days") as relay:
+        for n in range(3):
+            relay.send(f"m{n}", to=(f"b{n}@partner.example",))
+        deferred(relay, 3)
+        told = relay.sluice("queue", "hold", "--domain", "partner.example", "--dry-run").stdout
+        assert "3 recipients of 3 messages would be: held" in told, told
+        equal(len(queue(relay, "--state", "held")), 0)
+        told = relay.sluice("queue", "hold", "--recipient", "b0@*", "--because", "ticket 5").stdout
+        assert told.startswith("1 recipient of 1 message held"), told
+        relay.stop()
+        relay.config.write_text(relay.config.read_text().replace(f"port {dead}", f"port {sink.port}"))
+        relay.start()
+        equal([r["delay_reason"] for row in queue(relay, "--state", "held") for r in row["recipients"]], ["ticket 5"])
+        equal(len(sink.messages), 0)
+        relay.sluice("queue", "retry", "--all")
+        sink.wait(2)
+        wait_until(lambda: len(relay.queue()) == 1, "the two are gone")
+        relay.sluice("queue", "release", relay.queue()[0]["queue_id"])
+        sink.wait(3)
+        wait_until(lambda: not relay.queue(), "an empty queue")
+        status = json.loads(relay.sluice("status", "--json").stdout)
+        equal((status["messages"], status["queued"], status["held"], status["damaged"]), (0, 0, 0, 0))
+
+
+@test
+def remove_redirect():
+    """remove leaves an audit row and no report; redirect keeps the demand for TLS and the first address"""
+    with Sink() as sink, Relay(HOLD + "\n" + TLS, sink) as relay:
+        relay.send("hold a", to=("gone@x.example", "stays@x.example"))
+        relay.send("hold secret", to=("old@x.example",))
+        first, second = relay.queue()
+        relay.sluice("queue", "remove", first["queue_id"], "--because", "spam")
+        equal(ids(relay.queue()), {second["queue_id"]})
+        text = relay.sluice("why", first["queue_id"], "--json", check=False)
+        equal(text.returncode, 66)
+        relay.sluice("queue", "redirect", second["queue_id"], "--to", "new@y.example")
+        row = wait_until(lambda: (r := relay.queue()) and "4.7" in r[0]["recipients"][0].get("delay_reason", "") and r, "it waits for TLS")[0]
+        rcpt = row["recipients"][0]
+        equal((rcpt["address"], rcpt["tls"], rcpt["orcpt"]), ("new@y.example", "verified", "rfc822;old@x.example"))
+        equal(len(sink.messages), 0)
+        rows = [json.loads(line) for line in relay.sluice("why", second["queue_id"], "--json").stdout.splitlines()]
+        assert any(r.get("what") == "redirected" and r.get("text") == "new@y.example" for r in rows), rows
+        done = relay.sluice("queue", "redirect", second["queue_id"], "--to", "no address", check=False)
+        equal(done.returncode, 64)
+
+
+@test
+def suspensions():
+    """suspend keeps mail of a connector back over a restart, tells why, ends by itself or by resume; other mail goes"""
+    with Sink() as sink, Sink() as side:
+        connectors = {"default": f'host "127.0.0.1" port {sink.port}', "side": f'host "127.0.0.1" port {side.port} domains sides'}
+        with Relay('list sides of domain = "side.example"', connectors=connectors) as relay:
+            relay.sluice("queue", "suspend", "--connector", "side", "--reason", "their maintenance")
+            relay.send("to side", to=("x@side.example",))
+            relay.send("to all", to=("x@other.example",))
+            sink.wait(1)
+            row = wait_until(lambda: queue(relay, "--connector", "side"), "it waits")[0]
+            equal(row["recipients"][0]["waits_for"], "suspension 1: their maintenance")
+            equal(row["recipients"][0]["attempts"], 0)
+            relay.stop()
+            relay.start()
+            listed = wait_until(lambda: "1 wait" in (text := relay.sluice("queue", "suspensions").stdout) and text, "one waits again")
+            assert "connector side: their maintenance" in listed, listed
+            equal(len(side.messages), 0)
+            relay.sluice("queue", "suspend", "--sender", "never@x.example", "--reason", "short", "--for", "1s")
+            wait_until(lambda: "short" not in relay.sluice("queue", "suspensions").stdout, "the short one ends by itself")
+            equal(relay.sluice("queue", "resume", "99", check=False).returncode, 66)
+            relay.sluice("queue", "resume", "1")
+            side.wait(1)
+            wait_until(lambda: not relay.queue(), "an empty queue")
+
+
+# --- reports ----------------------------------------------------------------------------------------------------------
+def send_with(relay, mail_options, rcpt_options, to="b@partner.example", sender="a@corp.example"):
+    with relay.smtp() as client:
+        client.ehlo("client.test")
+        assert client.has_extn("dsn")
+        code, text = client.mail(sender, mail_options)
+        equal(code, 250, text)
+        code, text = client.rcpt(to, rcpt_options)
+        equal(code, 250, text)
+        equal(client.data(b"Subject: x\r\n\r\nthe body\r\n")[0], 250)
+
+
+@test
+def parameters_travel():
+    """DSN parameters go on unchanged to a server that offers DSN, which then reports; to another none go, and we report"""
+    options = ["RET=FULL", "ENVID=a+2Bb"], ["NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;B+2Bx@Partner.example"]
+    with DsnServer() as server, Relay("when always then log \"x\"", connectors={"default": f'host "127.0.0.1" port {server.port}'}) as relay:
+        send_with(relay, *options)
+        wait_until(lambda: server.contents, "the message")
+        mail = next(c for c in server.commands if c.startswith("MAIL"))
+        rcpt = next(c for c in server.commands if c.startswith("RCPT"))
+        assert " RET=FULL" in mail and " ENVID=a+2Bb" in mail, mail
+        assert " NOTIFY=SUCCESS,FAILURE" in rcpt and " ORCPT=rfc822;B+2Bx@Partner.example" in rcpt, rcpt
+        wait_until(lambda: not relay.queue(), "no report of ours")
+        equal(len(server.contents), 1)
+    with DsnServer(offers_dsn=False) as server, Relay("when always then log \"x\"",
+                                                      connectors={"default": f'host "127.0.0.1" port {server.port}'}) as relay:
+        send_with(relay, *options)
+        wait_until(lambda: len(server.contents) == 2, "the message and our report")
+        assert not any("NOTIFY" in c or "ENVID" in c for c in server.commands), server.commands
+        message, whole, rows, third = report(server.contents[1])
+        equal(str(whole["Original-Envelope-Id"]), "a+b")
+        equal(str(rows["b@partner.example"]["Action"]), "relayed")
+        equal(str(rows["b@partner.example"]["Original-Recipient"]), "rfc822;B+x@Partner.example")
+        equal(third.get_content_type(), "text/rfc822-headers")
+        assert "MAIL FROM:<>" in server.commands[-3] or any(c.startswith("MAIL FROM:<>") for c in server.commands), server.commands
+
+
+@test
+def failures():
+    """a failure is reported once: RET=FULL returns all, HDRS the header, an obliged message its header only; NEVER and <> nothing"""
+    with Sink() as sink:
+        # What is for bad.example goes where nobody takes it; reports go to the sink.
+        class Refusing(Sink):
+            async def handle_RCPT(self, server, session, envelope, address, options):
+                return "550 5.1.1 no such user"
+        with Refusing() as bad:
+            connectors = {"default": f'host "127.0.0.1" port {sink.port}', "bad": f'host "127.0.0.1" port {bad.port} domains bads'}
+            with Relay('list bads of domain = "bad.example"\n' + TLS, connectors=connectors) as relay:
+                send_with(relay, ["RET=FULL", "ENVID=one"], [], to="x@bad.example")
+                _, whole, rows, third = report(sink.wait(1)[0].content)
+                equal(sink.messages[0].sender, "<>")
+                equal(str(rows["x@bad.example"]["Action"]), "failed")
+                equal(str(rows["x@bad.example"]["Status"]), "5.1.1")
+                equal(third.get_content_type(), "message/rfc822")
+                assert "the body" in third.as_string()
+                send_with(relay, ["RET=HDRS"], ["NOTIFY=FAILURE"], to="x@bad.example")
+                third = report(sink.wait(2)[1].content)[3]
+                equal(third.get_content_type(), "text/rfc822-headers")
+                send_with(relay, [], ["NOTIFY=NEVER"], to="x@bad.example")
+                send_with(relay, [], ["NOTIFY=DELAY"], to="x@bad.example")
+                send_with(relay, [], [], to="x@bad.example", sender="")
+                wait_until(lambda: sum("event=returned" in line for line in relay.log) == 5, "five refusals in the log")
+                wait_until(lambda: not relay.queue(), "an empty queue")
+                equal(len(sink.messages), 2)
+
+
+@test
+def delays():
+    """a delay is told once, to whom it may be, with when it is given up"""
+    port = free_port()
+    with Sink() as sink:
+        connectors = {"default": f'host "127.0.0.1" port {sink.port}',
+                      "dead": f'host "127.0.0.1" port {port} domains deads first 1 second longest 1 second notice 2 seconds until 1 hour'}
+        with Relay('list deads of domain = "dead.example"', connectors=connectors) as relay:
+            send_with(relay, ["RET=FULL"], [], to="x@dead.example")
+            send_with(relay, [], ["NOTIFY=FAILURE"], to="quiet@dead.example")
+            message, whole, rows, third = report(sink.wait(1)[0].content)
+            equal(list(rows), ["x@dead.example"])
+            equal(str(rows["x@dead.example"]["Action"]), "delayed")
+            assert rows["x@dead.example"]["Will-Retry-Until"], rows
+            equal(third.get_content_type(), "text/rfc822-headers")
+            tried = {r["address"]: r["attempts"] for row in relay.queue() for r in row["recipients"]}
+            wait_until(lambda: all(r["attempts"] > tried[r["address"]] + 1 for row in relay.queue() for r in row["recipients"]), "two more tries")
+            equal(len(sink.messages), 1)
+            equal([r.get("delay_told") for row in queue(relay, "--recipient", "x@*") for r in row["recipients"]], [True])
+
+
+@test
+def own_schedule():
+    """a connector's own lifetime returns its mail, and only its"""
+    with Sink() as sink:
+        connectors = {"default": f'host "127.0.0.1" port {free_port()}',
+                      "quick": f'host "127.0.0.1" port {free_port()} domains quicks first 1 second longest 1 second until 3 seconds',
+                      "home": f'host "127.0.0.1" port {sink.port} domains our_domains'}
+        with Relay('list quicks of domain = "quick.example"', connectors=connectors) as relay:
+            relay.send("x", to=("x@quick.example",))
+            relay.send("y", to=("y@slow.example",))
+            _, _, rows, _ = report(sink.wait(1)[0].content)
+            equal(str(rows["x@quick.example"]["Status"]), "5.4.7")
+            wait_until(lambda: [r["address"] for row in relay.queue() for r in row["recipients"]] == ["y@slow.example"], "one waits on")
+
+
+# --- one destination is not another's ----------------------------------------------------------------------------------
+@test
+def dead_host():
+    """2,000 messages to a host that swallows connections keep none of 20 to a live one waiting"""
+    silent = socket.create_server(("127.0.0.1", 0), backlog=128)  # accepts in the kernel, and never greets
+    with silent, Sink() as sink:
+        connectors = {"default": f'host "127.0.0.1" port {sink.port}',
+                      "dead": f'host "127.0.0.1" port {silent.getsockname()[1]} domains deads'}
+        with Relay('list deads of domain = "dead.example"', connectors=connectors) as relay:
+            def many(count, domain):
+                with relay.smtp() as client:
+                    client.ehlo("client.test")
+                    for n in range(count):
+                        client.sendmail("a@corp.example", [f"u{n}@{domain}"], "Subject: x\r\n\r\nbody\r\n")
+            senders = [threading.Thread(target=many, args=(500, "dead.example")) for _ in range(4)]
+            for sender in senders:
+                sender.start()
+            for sender in senders:
+                sender.join()
+            begin = time.monotonic()
+            many(20, "live.example")
+            sink.wait(20, 10)
+            print(f"# 20 behind 2000 in {time.monotonic() - begin:.2f} s")
+            relay.sluice("queue", "remove", "--domain", "dead.example", "--state", "queued")
+            left = json.loads(relay.sluice("status", "--json").stdout)["messages"]
+            assert left == 0, left
+
+
+# --- files --------------------------------------------------------------------------------------------------------------
+@test
+def export_and_import():
+    """export writes a self-describing file a message; import takes it to another relay, demands and all, and refuses any change"""
+    with tempfile.TemporaryDirectory() as folder, Sink() as sink:
+        folder = pathlib.Path(folder) / "mail"
+        with Relay(HOLD + "\n" + TLS + '\nrule "mark" when subject contains "mark" then prepend_subject "[X] "', sink) as relay:
+            relay.send("hold secret mark", to=("a@x.example", "b@x.example"), body="ä line\r\n" * 100)
+            relay.send("hold large", to=("c@x.example",), body="0123456789\r\n" * 60_000)
+            told = relay.sluice("queue", "export", folder).stdout
+            assert "2 messages exported" in told, told
+            rows = relay.queue()
+        files = sorted(folder.glob("*.mail"))
+        equal({f.stem for f in files}, ids(rows))
+        for file in files:
+            head, content = file.read_bytes().split(b"\n\n", 1)
+            lines = [json.loads(line) for line in head.splitlines()]
+            equal(hashlib.sha256(content).hexdigest(), lines[0]["message"]["sha256"])
+        with Sink() as sink2, Relay(HOLD, sink2) as other:
+            secret = next(f for f in files if b"verified" in f.read_bytes())
+            whole = secret.read_bytes()
+            for change in (lambda b: b.replace(b'"tls":"verified"', b'"tls":"none"'), lambda b: b[:-1] + b"x", lambda b: b[:-1],
+                           lambda b: b.replace(b'"state":1', b'"state":0'), lambda b: b"not at all\n\n"):
+                secret.write_bytes(change(whole))
+                done = other.sluice("queue", "import", secret, check=False)
+                equal(done.returncode, 65, done.stderr)
+            secret.write_bytes(whole)
+            equal(other.queue(), [])
+            told = other.sluice("queue", "import", folder).stdout
+            assert "2 of 2 messages imported" in told, told
+            again = other.sluice("queue", "import", secret, check=False)
+            assert again.returncode == 65 and "already" in again.stderr, again
+            for mine, theirs in zip(sorted(rows, key=lambda r: r["queue_id"]), sorted(other.queue(), key=lambda r: r["queue_id"])):
+                for key in ("queue_id", "sender", "arrival_time", "message_size"):
+                    equal(theirs[key], mine[key], key)
+                for a, b in zip(mine["recipients"], theirs["recipients"]):
+                    equal({k: b[k] for k in ("address", "tls", "state", "attempts", "expires")},
+                          {k: a[k] for k in ("address", "tls", "state", "attempts", "expires")})
+            other.sluice("queue", "release", "--recipient", "c@*")
+            large = sink2.wait(1)[0]
+            assert large.content.endswith(b"0123456789\r\n" * 60_000)
+            other.sluice("queue", "release", "--all")
+            wait_until(lambda: all("4.7" in r.get("delay_reason", "") for row in other.queue() for r in row["recipients"]),
+                       "the secret one waits for TLS there as well")
+
+
+@test
+def backup():
+    """backup copies a working relay's queue, spool files too; a relay started from the copy has all of it"""
+    with tempfile.TemporaryDirectory() as folder, Sink() as sink:
+        copy = pathlib.Path(folder) / "copy"
+        with Relay(HOLD, sink) as relay:
+            relay.send("hold large", to=("large@x.example",), body="0123456789\r\n" * 60_000)
+            for n in range(20):
+                relay.send("hold", to=(f"u{n}@x.example",))
+            going = threading.Event()
+            stop = threading.Event()
+
+            def load():
+                while not stop.is_set():
+                    relay.send("hold more", to=("more@x.example",))
+                    going.set()
+            thread = threading.Thread(target=load)
+            thread.start()
+            going.wait(PATIENCE)
+            told = relay.sluice("backup", copy).stdout
+            stop.set()
+            thread.join()
+            assert "spool file" in told, told
+            equal(relay.sluice("backup", copy, check=False).returncode, 73)  # a new directory each time
+            rows = relay.queue()
+            config = relay.config.read_text()
+            relay.stop()
+            relay.config.write_text(config.replace(str(relay.folder / "state"), str(copy)))
+            relay.start()
+            restored = relay.queue()
+            assert ids(restored) <= ids(rows) and len(restored) >= 22, (len(restored), len(rows))
+            relay.sluice("queue", "release", "--recipient", "large@*")
+            assert sink.wait(1)[0].content.endswith(b"0123456789\r\n" * 60_000)
+
+
+@test
+def who_may():
+    """another user may look and not touch"""
+    # The socket itself is for root, the relay's user and its group: what is left is held by unit tests of relay/control.
+    with Sink() as sink, Relay(HOLD, sink) as relay:
+        equal(relay.control.stat().st_mode & 0o007, 0)
+
+
+if __name__ == "__main__":
+    main()
