@@ -84,13 +84,13 @@ static void settings_come_back_or_are_refused(void **state)
         {STR("mx"), STR("::"), 25, STR("/c.pem"), STR("/k.pem"), {relay_for, 2}, {ours, 2},
          LISTENER_TLS_REQUIRED, {relay_for, 1}, {relay_for, 2}, 5000, 50, 60, 100, 1000, 300, 500}};
     struct connector_settings connectors[] = {
-        {STR("wild"), STR("a.example"), 25, CONNECTOR_TLS_VERIFIED, STR("a"), STR(""), {theirs, 1}},
-        {STR("exact"), STR("b.example"), 26, CONNECTOR_TLS_NONE, STR(""), STR(""), {exact, 1}},
-        {STR("default"), STR("c.example"), 25, CONNECTOR_TLS_OPPORTUNISTIC, STR(""), STR(""), {NULL, 0}},
+        {STR("wild"), STR("a.example"), 25, CONNECTOR_TLS_VERIFIED, STR("a"), STR(""), {theirs, 1}, 1, 2, 3, 4},
+        {STR("exact"), STR("b.example"), 26, CONNECTOR_TLS_NONE, STR(""), STR(""), {exact, 1}, 60, 3600, 432000, 0},
+        {STR("default"), STR("c.example"), 25, CONNECTOR_TLS_OPPORTUNISTIC, STR(""), STR(""), {NULL, 0}, 5, 6, 7, 8},
     };
     struct settings s = {.hostname = STR("relay.corp.example"), .state = STR("/var/lib/sluice"), .internal = {ours, 2},
                          .sandbox = true, .memory = 1 << 28, .message_size = 1 << 26, .judges = 2, .partial_reject = 3,
-                         .retry_first = 60, .retry_most = 3600, .retry_until = 432000, .listeners = listeners,
+                         .retry_first = 60, .retry_most = 3600, .retry_until = 432000, .retry_notice = 9, .listeners = listeners,
                          .listener_count = 1, .connectors = connectors, .connector_count = 3}, got;
     struct arena *a = arena_create();
     struct buf b = {0}, again = {0};
