@@ -24,9 +24,9 @@ static void status_row(void *owner, const struct js *row, struct str line)
         struct str text;
         int64_t n;
         bool b;
-        if (js_get_str(row, members[i], &text)) buf_printf(&l->out, "%-13s %.*s\n", members[i], STR_ARG(text));
-        else if (js_get_num(row, members[i], &n)) buf_printf(&l->out, "%-13s %lld\n", members[i], (long long)n);
-        else if (js_get_bool(row, members[i], &b)) buf_printf(&l->out, "%-13s %s\n", members[i], b ? "yes" : "no");
+        if (js_get_str(row, members[i], &text)) buf_printf(&l->out, "%-11s %.*s\n", members[i], STR_ARG(text));
+        else if (js_get_num(row, members[i], &n)) buf_printf(&l->out, "%-11s %lld\n", members[i], (long long)n);
+        else if (js_get_bool(row, members[i], &b)) buf_printf(&l->out, "%-11s %s\n", members[i], b ? "yes" : "no");
     }
 }
 
