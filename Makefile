@@ -56,7 +56,7 @@ BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*_benc
 SUPPORT_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/support/*.c))
 
 .DEFAULT_GOAL := all
-.PHONY: reference help all deps peers demo test asan torture torture-edits mutants fuzz bench-relay bench-rules fmt clean install unit-tests run-tests run-fuzz
+.PHONY: reference help all deps peers demo test asan torture torture-edits mutants fuzz bench-relay bench-rules bench-compile fmt clean install unit-tests run-tests run-fuzz
 .SECONDARY:
 
 help: ## this list
@@ -165,6 +165,7 @@ torture: ## long proofs, MINUTES in all: judging beside the second evaluator, an
 	@$(MAKE) -s -j2 unit-tests
 	@/usr/bin/python3 tests/oracle/evaluator_test.py $(B) --two --pairs $(TORTURE_PAIRS) --minutes $$(( $(MINUTES) / 2 )) --seed $(SEED)
 	@timeout $$(( $(MINUTES) * 30 )) env SLUICE_INDEX_PAIRS=1000000 SLUICE_INDEX_SEED=1000000 $(B)/test/vm_index_test
+	@env SLUICE_PROOF_ROUNDS=20 $(B)/test/compiler_proof_test
 
 mutants: ## the verifier's checks taken away one by one: does a test notice?
 	@$(DEPS) $(DEB_PACKAGES)
@@ -202,6 +203,11 @@ bench-rules: ## what N rules cost a message, at 4 and 100 KiB, medians of ROUNDS
 	@$(MAKE) -s $(B)/bench/rules_bench
 	@/usr/bin/python3 tests/bench/rules.py build/bench/rules
 	@for size in 4k 100k; do $(B)/bench/rules_bench build/bench/rules $$size $(ROUNDS) 1 10 100 1000 10000; done
+
+bench-compile: ## what sluice build takes for 10,000 rules and 100,000 list entries, static checks included
+	@$(DEPS) $(DEB_PACKAGES) python3
+	@$(MAKE) -s all
+	@SLUICE_BUILD=$(CURDIR)/$(B) tests/bench/compile_bench.py
 
 fmt: ## clang-format over all C sources
 	clang-format -i $(SOURCES) $(foreach r,$(ROOMS),$(wildcard $(r)/*.h)) $(wildcard cli/*.[ch] tests/*/*.[ch])

@@ -37,7 +37,7 @@ static int format_file(const char *path, bool only_check, bool write)
     struct buf file = {0}, out = {0};
     struct err e = {0};
     if (!read_file(path, FMT_FILE_MAX, &file, &e)) return fail(&e);
-    struct source source = {str_of(path), buf_str(&file), 0};
+    struct source source = {.name = str_of(path), .text = buf_str(&file)};
     struct sources sources = {0};
     struct diags d = {.arena = arena_create(), .sources = &sources};
     VEC_PUSH(&sources.list, &source);

@@ -26,7 +26,7 @@ static void check_all(struct compiler *c)
         struct name *n = c->names.entries[i].value;
         if (n->unit->library) continue; /* when something uses it */
         lists_resolve(c, n);
-        if (n->kind == NAME_DEFINE) names_define(c, n, n->at);
+        if (n->kind == NAME_DEFINE) lint_definition(c, names_define(c, n, n->at));
     }
     declarations_check(c);
     rules_check(c);
@@ -40,12 +40,14 @@ static void check_all(struct compiler *c)
 
 struct program *compiler_compile(const struct compile_input *in, struct diags *d)
 {
-    size_t warnings = d->warnings;
-    struct compiler c = {.in = in, .d = d, .a = arena_create(), .p = program_create(), .errors_before = d->errors};
+    size_t first = d->list.n;
+    struct compiler c = {.in = in, .d = d, .a = arena_create(), .p = program_create(), .proofs = arena_create(), .errors_before = d->errors,
+                         .warnings_before = d->warnings};
     c.first_source = (uint32_t)d->sources->list.n;
     pool_init(&c.pool, c.p->arena, c.a);
     if (load_all(&c)) check_all(&c);
-    bool good = d->errors == c.errors_before && !(in->warnings_as_errors && d->warnings != warnings);
+    allow_warnings(&c, first);
+    bool good = d->errors == c.errors_before && !(in->warnings_as_errors && d->warnings != c.warnings_before);
     if (good) {
         record_sources(&c);
         words_vocabulary_hash(c.p->vocabulary_hash);
@@ -54,7 +56,12 @@ struct program *compiler_compile(const struct compile_input *in, struct diags *d
         program_free(&c.p);
     }
     diags_sort(d);
+    for (size_t i = 0; i < c.list_sets.n; i++) map_free(&c.list_sets.v[i]);
+    VEC_FREE(&c.list_sets);
     pool_free(&c.pool);
+    map_free(&c.normals.known);
+    buf_free(&c.normals.key);
+    VEC_FREE(&c.normals.rows);
     map_free(&c.files);
     map_free(&c.names);
     map_free(&c.connectors);
@@ -66,6 +73,7 @@ struct program *compiler_compile(const struct compile_input *in, struct diags *d
     VEC_FREE(&c.lines);
     VEC_FREE(&c.units);
     VEC_FREE(&c.items);
+    arena_free(&c.proofs);
     arena_free(&c.a);
     return c.p;
 }

@@ -195,6 +195,7 @@ static struct ir *check_run(struct compiler *c, const struct ast_condition *cond
             continue;
         }
         struct ir *test = ok ? check_test(c, &use, cond->verb, cond->span) : NULL;
+        if (test) test->at = cond->fields->next ? f->span : cond->span;
         if (!test)
             ok = false;
         else
@@ -254,6 +255,7 @@ struct ir *check_condition(struct compiler *c, const struct ast_condition *cond,
         c->depth++;
         x = check_kinds(c, cond, where);
         c->depth--;
+        if (x && !x->at.to) x->at = cond->span;
         if (!x || x->height <= COMPILER_DEPTH_MAX) return x;
     }
     diag_add(c->d, DIAG_E232, cond->span, "with its definitions written out this condition is nested more than %d deep",

@@ -15,6 +15,7 @@
 enum {
     COMPILER_DEPTH_MAX = 400, /* of a condition with its definitions written out */
     COMPILER_IMPORT_DEPTH_MAX = 64,
+    COMPILER_LINT_MAX = 2000, /* instructions of a condition that is looked at whole: definitions may double in each other */
     COMPILER_RULE_CODE_MAX = 65536, /* instructions of one rule */
     COMPILER_CODE_MAX = PROGRAM_ROWS_MAX,
     COMPILER_REPLY_TEXT_MAX = 400, /* RFC 5321 section 4.5.3.1.5: 512 bytes with code and status */
@@ -80,11 +81,14 @@ struct ir {
     struct ir *left, *right;
     uint32_t index;             /* TEST: the test; LOOP: the field reference */
     enum quantifier quantifier; /* LOOP */
+    struct span at;             /* what was written; of a definition: where it is defined */
     uint16_t height;            /* levels */
     uint16_t need, rest;        /* answers on the stack: as written; after a first operand of the same chain */
     uint32_t size;              /* instructions, written out */
     bool content;               /* some test reads content (READS_CONTENT) */
     bool recipients;            /* some test is of each recipient for itself */
+    bool linted, doubted;       /* lint.c has looked at it (a definition is shared), and told something */
+    uint32_t normal[2];         /* normal.c: of its denial, of itself; 0: not asked for yet */
 };
 
 /* --- names --- */
@@ -113,6 +117,21 @@ struct rule_options {
     bool set[OPTION_COUNT];
 };
 
+/* --- normal.c: conditions that are written differently and are the same get one number --- */
+enum normal_kind { NORMAL_ALWAYS, NORMAL_NEVER, NORMAL_TEST, NORMAL_LOOP, NORMAL_AND, NORMAL_OR };
+struct normal {
+    enum normal_kind kind;
+    const struct ir *ir; /* TEST, LOOP: one that is so; `holds`: as written */
+    bool holds;
+    uint32_t *parts; /* AND, OR: ids, ascending, each once */
+    uint32_t part_count;
+};
+struct normals {
+    struct map known;
+    struct buf key;
+    VEC(struct normal) rows; /* by id; the first is none */
+};
+
 struct item_ref {
     struct unit *unit;
     struct ast_item *item;
@@ -124,7 +143,7 @@ struct compiler {
     struct arena *a;
     struct program *p;
     struct pool pool;
-    size_t errors_before;  /* of *d: other runs may have told theirs */
+    size_t errors_before, warnings_before; /* of *d: other runs may have told theirs */
     uint32_t first_source; /* number of the first source of this run */
     VEC(struct line_index) lines;
     VEC(struct unit *) units;
@@ -141,6 +160,10 @@ struct compiler {
     struct str *candidates;     /* for suggestions, made when first asked for */
     size_t candidate_count;
     uint32_t depth; /* of check_condition */
+    struct normals normals;
+    struct arena *proofs;   /* scratch of one proof */
+    size_t pairs;           /* prove.c: held against each other so far */
+    VEC(struct map) list_sets; /* element.c: of each list of the pool, made when first asked for */
 };
 
 /* --- load.c --- */
@@ -184,6 +207,7 @@ bool value_literal(struct compiler *c, const struct ast_literal *l, enum value_t
 bool value_needle(struct compiler *c, const struct ast_literal *l, bool whole, struct constant *out);
 /* NULL, or why nothing can be searched for by this text. */
 const char *value_needle_fault(struct str text, bool whole);
+bool value_is_same(const struct constant *a, const struct constant *b); /* of one type; texts without their case */
 bool value_pattern(struct compiler *c, const struct ast_literal *l, struct pattern_source *out);
 
 /* --- lists.c --- */
@@ -239,6 +263,34 @@ bool arguments_bind(struct compiler *c, const struct argument_rows *rows, struct
                     const struct ast_argument *first, struct bound *out);
 /* Puts what is bound into the program; answers the first index and the count. */
 void arguments_record(struct compiler *c, const struct bound *bound, size_t n, uint32_t *first, uint32_t *count);
+
+/* --- rules.c --- */
+struct checked_rule {
+    struct rule rule;
+    const struct ast_item *item;
+    struct ir *when, *condition; /* without and with what follows `unless` */
+    struct ir **unless;
+    uint32_t unless_count;
+    uint32_t first_action, action_count;
+    uint32_t options_set; /* bits of enum option_id: said in the rule or by `defaults` */
+};
+struct span rule_heading(const struct ast_item *item); /* what stands for a whole rule: its name, else its condition */
+
+/* --- normal.c --- */
+uint32_t normal_of(struct compiler *c, struct ir *x, bool holds);
+const struct normal *normal_row(const struct compiler *c, uint32_t id);
+
+/* --- lint*.c, allow.c: what is probably not meant --- */
+void lint_definition(struct compiler *c, struct ir *x);
+void lint_rule(struct compiler *c, const struct checked_rule *r);
+void lint_actions(struct compiler *c, const struct checked_rule *r);
+#define LINT_ONE_OF(row, names) lint_is_one_of(row, names, sizeof names / sizeof *names)
+bool lint_is_one_of(const struct action_row *row, const char *const *names, size_t n);
+bool lint_same_action(const struct compiler *c, uint32_t a, uint32_t b); /* by their places in the pool */
+bool lint_guards(const struct compiler *c, const struct checked_rule *r); /* it decides, or protects */
+void lint_trust(struct compiler *c, const struct checked_rule *r, bool guarded_later);
+void lint_order(struct compiler *c, const struct checked_rule *rules, size_t n); /* in the order they run */
+void allow_warnings(struct compiler *c, size_t first); /* first: of this run's diagnostics */
 
 /* --- actions.c, declarations.c, rules.c, emit.c --- */
 bool actions_check(struct compiler *c, const struct ast_rule *rule, const struct rule_options *o,

@@ -1,4 +1,5 @@
 #include "compiler/internal.h"
+#include "grammar/characters.h"
 
 #include <string.h>
 
@@ -49,7 +50,8 @@ struct gather {
     VEC(struct constant) v;
 };
 
-static void gather_add(struct gather *g, const struct constant *k)
+/* False: it is there already. */
+static bool gather_add(struct gather *g, const struct constant *k)
 {
     g->key.n = 0;
     buf_add(&g->key, (struct str){(const char *)&k->number, sizeof k->number});
@@ -57,9 +59,10 @@ static void gather_add(struct gather *g, const struct constant *k)
     buf_add(&g->key, (struct str){(const char *)k->high, sizeof k->high});
     buf_add_byte(&g->key, (char)(k->date_only | k->date_zoned << 1));
     buf_add(&g->key, k->text);
-    if (map_has(&g->seen, buf_str(&g->key))) return;
+    if (map_has(&g->seen, buf_str(&g->key))) return false;
     map_put(&g->seen, arena_str(g->c->a, buf_str(&g->key)), g);
     VEC_PUSH(&g->v, *k);
+    return true;
 }
 
 static bool gather_value(struct gather *g, const struct ast_value *v, enum value_type type)
@@ -83,7 +86,7 @@ static bool gather_value(struct gather *g, const struct ast_value *v, enum value
                           : !value_literal(c, v->literal, type, STR("this list"), &k)) {
         return false;
     }
-    gather_add(g, &k);
+    if (!gather_add(g, &k)) diag_add(c->d, DIAG_W305, v->span, "this stands in the list already");
     return true;
 }
 
@@ -112,7 +115,8 @@ static bool gather_entry(struct gather *g, const struct source *s, struct str en
         diag_add(g->c->d, DIAG_E217, at, "this entry %s", why);
         return false;
     }
-    gather_add(g, &k);
+    characters_check(g->c->d, entry, at, false);
+    gather_add(g, &k); /* files are often merged from several: the same entry twice is none of our business */
     return true;
 }
 

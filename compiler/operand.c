@@ -3,6 +3,9 @@
 #include "base/limits.h"
 #include "mail/fold.h"
 #include "mail/like.h"
+#include "pattern/required.h"
+
+enum { REPEATS_MAX = 200 }; /* values that a further one is compared with */
 
 /* Constants of one set, being gathered. */
 struct gather_set {
@@ -178,8 +181,11 @@ static bool add_value(struct compiler *c, const struct field_use *f, enum relati
     if (v->literal) {
         bool ok = type == TYPE_TEXT ? text_constant(c, f, r, v->literal, &k)
                                     : value_literal(c, v->literal, type, in_quotes(c, f->ast->name), &k);
-        if (ok) VEC_PUSH(&set->v, k);
-        return ok;
+        if (!ok) return false;
+        for (size_t i = 0; i < set->v.n && i < REPEATS_MAX; i++)
+            if (value_is_same(&set->v.v[i], &k)) diag_add(c->d, DIAG_W305, v->span, "this value is in the set already");
+        VEC_PUSH(&set->v, k);
+        return true;
     }
     if (!is_list_name(c, v)) {
         if (is_unknown(c, v)) return tell_unknown_value(c, type, "list", v, "", "");
@@ -317,6 +323,9 @@ static bool pattern_operand(struct compiler *c, const struct ast_verb *v, struct
             diag_add(c->d, DIAG_E203, x->span, "`matches` takes patterns between slashes: /like this/");
             ok = false;
         } else if (value_pattern(c, x->literal, &p)) {
+            if (!pattern_required(p.text, p.flags, NULL))
+                diag_add(c->d, DIAG_W308, x->span,
+                         "no word stands in every text this matches, so it must be tried on every message");
             VEC_PUSH(&all, p);
         } else {
             ok = false;

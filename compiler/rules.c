@@ -95,7 +95,7 @@ static bool take_options(struct compiler *c, const char *what, struct span at, c
 /* --- identity --- */
 
 /* What stands for a whole rule: its name, else its condition. */
-static struct span heading(const struct ast_item *item)
+struct span rule_heading(const struct ast_item *item)
 {
     if (item->rule.name) return item->rule.name->span;
     return item->rule.when && item->rule.when->span.to ? item->rule.when->span : item->span;
@@ -140,11 +140,11 @@ static bool take_identity(struct compiler *c, const struct ast_item *item, struc
     if (out->named) {
         struct diag *d =
             diag_add(c->d, DIAG_E201, rule->name->span, "another rule is named `%.*s`", STR_ARG(out->identity));
-        diag_note(c->d, d, heading(other), "it is here");
+        diag_note(c->d, d, rule_heading(other), "it is here");
         return false;
     }
-    struct diag *d = diag_add(c->d, DIAG_W305, heading(item), "the same rule is written twice");
-    diag_note(c->d, d, heading(other), "it is here already");
+    struct diag *d = diag_add(c->d, DIAG_W305, rule_heading(item), "the same rule is written twice");
+    diag_note(c->d, d, rule_heading(other), "it is here already");
     struct str base = out->identity;
     uintptr_t copy = (uintptr_t)map_get(&c->rule_copies, base);
     for (copy = copy ? copy : 1; map_has(&c->rule_names, out->identity);) {
@@ -157,23 +157,24 @@ static bool take_identity(struct compiler *c, const struct ast_item *item, struc
 
 /* --- one rule --- */
 
-struct checked {
-    struct rule rule;
-    struct ir *condition;
-    uint32_t first_action, action_count;
-};
-
 /* when and not unless and not unless … */
-static struct ir *whole_condition(struct compiler *c, const struct ast_rule *rule)
+static void whole_condition(struct compiler *c, const struct ast_rule *rule, struct checked_rule *out)
 {
-    struct ir *x = check_condition(c, rule->when, NULL);
+    size_t n = 0;
+    for (const struct ast_condition *u = rule->unless; u; u = u->next) n++;
+    out->unless = n ? ARENA_ARRAY(c->a, struct ir *, n) : NULL;
+    struct ir *x = out->when = check_condition(c, rule->when, NULL);
     bool ok = x != NULL;
     for (const struct ast_condition *u = rule->unless; u; u = u->next) {
-        struct ir *exception = check_condition(c, u, NULL);
+        struct ir *exception = out->unless[out->unless_count++] = check_condition(c, u, NULL);
         if (!exception) ok = false;
-        if (ok) x = ir_new(c, IR_AND, x, ir_new(c, IR_NOT, exception, NULL));
+        if (!ok) continue;
+        struct ir *denied = ir_new(c, IR_NOT, exception, NULL);
+        denied->at = u->span;
+        x = ir_new(c, IR_AND, x, denied);
+        x->at = rule->when->span;
     }
-    return ok ? x : NULL;
+    out->condition = ok ? x : NULL;
 }
 
 static bool within_limits(struct compiler *c, const struct ir *x, uint32_t actions, struct span at)
@@ -188,16 +189,18 @@ static bool within_limits(struct compiler *c, const struct ir *x, uint32_t actio
 }
 
 static bool check_rule(struct compiler *c, const struct ast_item *item, const struct rule_options *defaults,
-                       struct checked *out)
+                       struct checked_rule *out)
 {
     const struct ast_rule *rule = &item->rule;
     struct rule_options o = *defaults;
-    bool ok = take_options(c, "a rule", heading(item), rule->options, &o);
-    out->condition = whole_condition(c, rule);
+    bool ok = take_options(c, "a rule", rule_heading(item), rule->options, &o);
+    out->item = item;
+    whole_condition(c, rule, out);
     ok = actions_check(c, rule, &o, out->condition, &out->first_action, &out->action_count) && out->condition && ok;
     out->rule = o.values;
+    for (int i = 0; i < OPTION_COUNT; i++) out->options_set |= (uint32_t)o.set[i] << i;
     ok = take_identity(c, item, &out->rule) && ok;
-    return ok && within_limits(c, out->condition, out->action_count, heading(item));
+    return ok && within_limits(c, out->condition, out->action_count, rule_heading(item));
 }
 
 static void record(struct compiler *c, const struct ast_item *item, struct rule *r)
@@ -207,18 +210,18 @@ static void record(struct compiler *c, const struct ast_item *item, struct rule 
     r->ticket = pool_text(&c->pool, r->ticket);
     r->comment = pool_text(&c->pool, r->comment);
     r->severity = pool_text(&c->pool, r->severity);
-    r->origin = load_origin(c, heading(item));
+    r->origin = load_origin(c, rule_heading(item));
 }
 
 static int by_priority(const void *a, const void *b, void *ctx)
 {
     (void)ctx;
-    return (int)((const struct checked *)a)->rule.priority - (int)((const struct checked *)b)->rule.priority;
+    return (int)((const struct checked_rule *)a)->rule.priority - (int)((const struct checked_rule *)b)->rule.priority;
 }
 
 void rules_check(struct compiler *c)
 {
-    VEC(struct checked) all = {0};
+    VEC(struct checked_rule) all = {0};
     struct rule_options *defaults = ARENA_ARRAY(c->a, struct rule_options, c->units.n); /* of each file */
     for (size_t i = 0; i < c->units.n; i++) defaults[i] = options_default();
     size_t total = 0;
@@ -227,21 +230,24 @@ void rules_check(struct compiler *c)
         struct rule_options *o = &defaults[c->items.v[i].unit->index];
         if (item->kind == ITEM_DEFAULTS) take_options(c, "`defaults`", item->span, item->arguments, o);
         if (item->kind != ITEM_RULE) continue;
-        struct checked one = {0};
+        struct checked_rule one = {0};
         if (!check_rule(c, item, o, &one)) continue;
         record(c, item, &one.rule);
+        lint_rule(c, &one);
+        lint_actions(c, &one);
         total += one.condition->size + one.action_count + 2;
         VEC_PUSH(&all, one);
         if (total > COMPILER_CODE_MAX) {
-            diag_add(c->d, DIAG_E232, heading(item), "all rules together are longer than %d instructions",
+            diag_add(c->d, DIAG_E232, rule_heading(item), "all rules together are longer than %d instructions",
                      COMPILER_CODE_MAX);
             break;
         }
     }
     if (c->d->errors == c->errors_before) {
         sort_array(all.v, all.n, sizeof *all.v, by_priority, NULL); /* stable: then the order of appearance */
+        lint_order(c, all.v, all.n);
         for (size_t i = 0; i < all.n; i++) {
-            struct checked *x = &all.v[i];
+            struct checked_rule *x = &all.v[i];
             emit_rule(c, x->condition, x->first_action, x->action_count, &x->rule.first, &x->rule.end);
             VEC_PUSH(&c->pool.rules, x->rule);
         }

@@ -141,6 +141,13 @@ bool value_needle(struct compiler *c, const struct ast_literal *l, bool whole, s
     return true;
 }
 
+bool value_is_same(const struct constant *a, const struct constant *b)
+{
+    return a->number == b->number && a->date_only == b->date_only && a->date_zoned == b->date_zoned &&
+           memcmp(a->low, b->low, sizeof a->low) == 0 && memcmp(a->high, b->high, sizeof a->high) == 0 &&
+           (a->type == TYPE_TEXT ? str_eq_nocase(a->text, b->text) : str_eq(a->text, b->text));
+}
+
 bool value_pattern(struct compiler *c, const struct ast_literal *l, struct pattern_source *out)
 {
     if (l->kind != LITERAL_REGEX) {

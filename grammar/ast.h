@@ -198,9 +198,17 @@ struct ast_item {
 /* Tells whether a name is a declaration's (KIND in the grammar); the vocabulary's owner hands it in. */
 typedef bool ast_is_kind(struct str name);
 
+/* # allow W304 because "…" */
+struct ast_allow {
+    struct span span; /* the comment */
+    enum diag_code code;
+    struct ast_allow *next;
+};
+
 struct ast_file {
     struct source *source;
     struct ast_item *items;
+    struct ast_allow *allows; /* in source order */
 };
 
 /* Parses one source.  Always answers a tree of what could be read; diagnostics go to d.  Limits: 8 MiB of text, nesting

@@ -122,12 +122,15 @@ static size_t line_start(struct str text, size_t offset)
     return before == STR_NPOS ? 0 : before + 1;
 }
 
-void source_locate(const struct source *s, uint32_t offset, uint32_t *line, uint32_t *column)
+void source_locate(struct source *s, uint32_t offset, uint32_t *line, uint32_t *column)
 {
     struct str text = s->text;
     size_t to = offset < text.n ? offset : text.n, from = line_start(text, to);
-    *line = 1;
-    for (size_t at = 0; at < from; ++*line) at += str_find_byte(str_from(text, at), '\n') + 1;
+    bool behind = s->near_start <= from && s->near_line;
+    size_t at = behind ? s->near_start : 0;
+    for (*line = behind ? s->near_line : 1; at < from; ++*line) at += str_find_byte(str_from(text, at), '\n') + 1;
+    s->near_start = (uint32_t)from;
+    s->near_line = *line;
     *column = 1;
     if (from == 0 && str_starts(text, STR("\xEF\xBB\xBF"))) from = to < 3 ? to : 3;
     for (size_t i = from; i < to; i++) *column += ((unsigned char)text.p[i] & 0xc0) != 0x80;

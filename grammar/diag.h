@@ -15,6 +15,7 @@ struct source {
     struct str name; /* as the user wrote it, for messages */
     struct str text;
     uint32_t number; /* index in struct sources */
+    uint32_t near_start, near_line; /* the line source_locate found last: diagnostics come in the order of the source */
 };
 
 struct sources {
@@ -86,7 +87,7 @@ void diags_print_text(const struct diags *d, struct buf *out, bool colour);
 void diags_print_json(const struct diags *d, struct buf *out); /* one JSON object a line */
 
 /* Line (from 1) and column (from 1, in code points) of a byte offset. */
-void source_locate(const struct source *s, uint32_t offset, uint32_t *line, uint32_t *column);
+void source_locate(struct source *s, uint32_t offset, uint32_t *line, uint32_t *column);
 
 /* The candidate nearest to `word` by edit distance if it is near enough to suggest (at most a third of its length, at
  * least 1), else STR_NONE.  Never suggests the word itself. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "grammar/characters.h"
 
 enum { EXCERPT_MAX = 160, EXCERPT_BEFORE = 100, TAB = 4, MARKS_MAX = DIAG_NOTES_MAX + 1, LABEL_GAP = 6 };
 
@@ -26,49 +27,17 @@ struct shown {
     size_t n, width, taken;
 };
 
-struct range {
-    uint32_t from, to;
-};
-
-static bool is_in(uint32_t c, const struct range *r, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (c >= r[i].from && c <= r[i].to) return true;
-    return false;
-}
-
 static size_t width_of(uint32_t c)
 {
-    static const struct range none[] = {{0x300, 0x36f}, {0x483, 0x489}, {0x591, 0x5bd}, {0x610, 0x61a}, {0x64b, 0x65f},
+    static const struct character_range none[] = {{0x300, 0x36f}, {0x483, 0x489}, {0x591, 0x5bd}, {0x610, 0x61a}, {0x64b, 0x65f},
                                         {0x1ab0, 0x1aff}, {0x1dc0, 0x1dff}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f},
                                         {0xfe20, 0xfe2f}, {0xe0100, 0xe01ef}};
-    static const struct range wide[] = {{0x1100, 0x115f}, {0x2e80, 0x303e}, {0x3041, 0xa4cf}, {0xac00, 0xd7a3},
+    static const struct character_range wide[] = {{0x1100, 0x115f}, {0x2e80, 0x303e}, {0x3041, 0xa4cf}, {0xac00, 0xd7a3},
                                         {0xf900, 0xfaff}, {0xfe30, 0xfe6f}, {0xff00, 0xff60}, {0xffe0, 0xffe6},
                                         {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd}};
     if (c < 0x300) return 1;
-    if (is_in(c, none, sizeof none / sizeof *none)) return 0;
-    return is_in(c, wide, sizeof wide / sizeof *wide) ? 2 : 1;
-}
-
-/* Characters that cannot be seen or that turn the text around. */
-static bool is_hidden(uint32_t c)
-{
-    static const struct range hidden[] = {{0, 0x1f}, {0x7f, 0x9f}, {0xad, 0xad}, {0x61c, 0x61c}, {0x180e, 0x180e},
-                                          {0x200b, 0x200f},
-                                          {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb},
-                                          {0xe0000, 0xe007f}};
-    return is_in(c, hidden, sizeof hidden / sizeof *hidden);
-}
-
-/* The code point at the start of s and its length; length 0: no UTF-8 there. */
-static size_t code_point(struct str s, uint32_t *c)
-{
-    unsigned char lead = (unsigned char)s.p[0];
-    size_t n = lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if (n > s.n || !str_is_utf8(str_slice(s, 0, n))) return 0;
-    *c = n == 1 ? lead : lead & (0x7fu >> n);
-    for (size_t i = 1; i < n; i++) *c = *c << 6 | ((unsigned char)s.p[i] & 0x3f);
-    return n;
+    if (character_is_in(c, none, sizeof none / sizeof *none)) return 0;
+    return character_is_in(c, wide, sizeof wide / sizeof *wide) ? 2 : 1;
 }
 
 static void show_number(struct shown *to, unsigned value, bool is_code_point)
@@ -90,13 +59,13 @@ static struct shown show(struct str s, size_t column)
         memset(out.bytes, ' ', out.n);
         return out;
     }
-    size_t n = code_point(s, &c);
+    size_t n = character_decode(s, &c);
     if (n == 0) {
         show_number(&out, (unsigned char)s.p[0], false);
         return out;
     }
     out.taken = n;
-    if (is_hidden(c)) {
+    if (character_is_hidden(c)) {
         show_number(&out, c, true);
         return out;
     }
@@ -128,7 +97,7 @@ struct excerpt {
     size_t from, to; /* of the line, in bytes, without its end */
 };
 
-static struct excerpt excerpt_at(const struct source *s, uint32_t offset)
+static struct excerpt excerpt_at(struct source *s, uint32_t offset)
 {
     struct excerpt e = {.source = s};
     uint32_t column;
@@ -197,14 +166,14 @@ static void add_excerpt(struct buf *out, const struct excerpt *e, const struct m
 
 static bool is_nowhere(struct span s) { return s.source == 0 && s.from == 0 && s.to == 0; }
 
-static const struct source *source_of(const struct diags *d, struct span s)
+static struct source *source_of(const struct diags *d, struct span s)
 {
     return d->sources && s.source < d->sources->list.n ? d->sources->list.v[s.source] : NULL;
 }
 
 static void add_place(const struct diags *d, struct buf *out, struct span at)
 {
-    const struct source *s = source_of(d, at);
+    struct source *s = source_of(d, at);
     uint32_t line, column;
     if (!s) return;
     source_locate(s, at.from, &line, &column);
@@ -231,7 +200,7 @@ static void add_notes(const struct diags *d, const struct diag *e, const struct 
 {
     for (size_t i = 0; i < e->note_count; i++) {
         const struct diag_note *note = &e->notes[i];
-        const struct source *s = is_nowhere(note->span) ? NULL : source_of(d, note->span);
+        struct source *s = is_nowhere(note->span) ? NULL : source_of(d, note->span);
         bool elsewhere = s && !(main && is_on(main, note->span));
         if (note->text.n == 0 && !elsewhere) continue;
         buf_printf(out, "  %snote:%s ", style->bold, style->plain);
@@ -295,7 +264,7 @@ static void print_one(const struct diags *d, const struct diag *e, struct buf *o
                diag_code_name(e->code), style->plain, style->bold);
     add_safely(out, e->text);
     buf_printf(out, "%s\n", style->plain);
-    const struct source *s = source_of(d, e->span);
+    struct source *s = source_of(d, e->span);
     struct excerpt main = {0};
     size_t gutter = gutter_of(d, e);
     if (s && s->text.n) {
@@ -322,7 +291,7 @@ void diags_print_text(const struct diags *d, struct buf *out, bool colour)
 
 static void put_span(const struct diags *d, struct js *to, struct span at)
 {
-    const struct source *s = source_of(d, at);
+    struct source *s = source_of(d, at);
     uint32_t line, column, end_line, end_column;
     if (!s) return;
     source_locate(s, at.from, &line, &column);

@@ -5,6 +5,7 @@
 
 #include "base/civil.h"
 #include "base/ip.h"
+#include "grammar/characters.h"
 #include "grammar/scan.h"
 
 struct ast_literal *literal_new(struct parse *p, enum ast_literal_kind kind, struct span at)
@@ -81,6 +82,7 @@ struct ast_literal *literal_text(struct parse *p, struct span at)
     struct ast_literal *l = literal_new(p, LITERAL_TEXT, at);
     struct str inner = str_slice(l->text, 1, l->text.n - 1);
     l->text = inner;
+    characters_check(p->diags, inner, (struct span){at.source, at.from + 1, at.to}, false);
     if (str_find_byte(inner, '\\') == STR_NPOS) return l;
     char *out = arena_alloc(p->arena, inner.n + 1);
     size_t n = 0;
@@ -111,6 +113,8 @@ struct ast_literal *literal_block(struct parse *p, struct span at)
     if (inner.n && inner.p[0] == '\r') inner = str_starts(inner, STR("\r\n")) ? str_from(inner, 2) : inner;
     else if (inner.n && inner.p[0] == '\n') inner = str_from(inner, 1);
     l->text = inner;
+    uint32_t skipped = (uint32_t)(inner.p - p->source->text.p) - at.from;
+    characters_check(p->diags, inner, (struct span){at.source, at.from + skipped, at.to}, false);
     return l;
 }
 
@@ -132,6 +136,7 @@ struct ast_literal *literal_regex(struct parse *p, struct span at)
         l->flags |= bit;
     }
     l->text = str_slice(l->text, 1, end);
+    characters_check(p->diags, l->text, (struct span){at.source, at.from + 1, at.to}, true);
     if (l->text.n == 0) {
         struct diag *d = diag_add(p->diags, DIAG_E104, at, "the pattern is empty, so it would match everything");
         diag_fix(p->diags, d, "for a comment:", "#");

@@ -90,6 +90,7 @@ struct parse {
     struct diags *diags;
     struct ast_file *file;
     struct ast_item *last_item;
+    struct ast_allow *last_allow;
     void *scanner;                  /* flex */
 
     /* lexer */
@@ -143,6 +144,8 @@ void mistake_unclosed_text(struct parse *p, struct span at);
 void mistake_unclosed_pattern(struct parse *p, struct span at);
 void mistake_fraction(struct parse *p, struct span at);
 void mistake_glued(struct parse *p, struct span at);      /* 5x, 7bit */
+/* allow.c: a comment, which may allow a warning. */
+void allow_comment(struct parse *p, struct span at);
 void parse_queue(struct parse *p, int kind, struct span at, struct ast_literal *literal, struct str name);
 
 /* builders: what the grammar's actions call */

@@ -51,7 +51,7 @@ struct str rules_disarranged(struct arena *a, struct str text, ast_is_kind *is_k
 {
     static const char *const gaps[] = {" ", "  ", "\n", "\t ", "\r\n", "\n\n", "\n\n\n", " # said\n", "\n# said \n", "\n\n#\n"};
     struct dice dice = {seed};
-    struct source source = {STR("policy.sluice"), text, 0};
+    struct source source = {.name = STR("policy.sluice"), .text = text};
     struct sources sources = {0};
     struct diags d = {.arena = a, .sources = &sources};
     struct parse p = {.arena = a, .source = &source, .is_kind = is_kind, .diags = &d};

@@ -15,7 +15,7 @@
 /* Formats into *out; false when the text cannot be read. */
 static bool format(struct arena *a, struct str text, struct buf *out)
 {
-    struct source source = {STR("policy.sluice"), text, 0};
+    struct source source = {.name = STR("policy.sluice"), .text = text};
     struct sources sources = {0};
     struct diags d = {.arena = a, .sources = &sources};
     VEC_PUSH(&sources.list, &source);

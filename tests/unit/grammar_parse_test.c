@@ -312,7 +312,7 @@ static void one_code_at_one_place_is_kept_once_and_order_is_the_source(void **st
 static void places_are_counted_in_characters(void **state)
 {
     (void)state;
-    const struct source s = {STR("t"), STR("\xEF\xBB\xBF" "a\nüb\r\n\tc"), 0};
+    struct source s = {.name = STR("t"), .text = STR("\xEF\xBB\xBF" "a\nüb\r\n\tc")};
     uint32_t line, column;
     source_locate(&s, 3, &line, &column);
     assert_true(line == 1 && column == 1);
