@@ -14,7 +14,7 @@ static const struct command commands[] = {
      "RULES MAIL --from A --to B [--to C]… [--client IP] [--helo NAME] [--user NAME] [--tls VERSION] [--listener NAME]\n"
      "                    [--list NAME=FILE]… [--json]  |  RULES --coverage FOLDER [--from A] [--to B]… [--json] …",
      "what the rules would do with a message, and why; no relay needed"},
-    {"explain", explain_main, "CODE", "what a diagnostic means and how to mend it"},
+    {"explain", explain_main, "CODE|WORD", "what a diagnostic or a word of the language means"},
     {"fields", fields_main, "[--json]", "what conditions can ask about"},
     {"actions", actions_main, "[--json]", "what rules can do"},
     {"detectors", detectors_main, "[--json]", "what `contains` finds by name: card numbers, accounts, identities"},

@@ -73,6 +73,29 @@ static bool wants_json(const char *command, int argc, char **argv)
     return json;
 }
 
+static void print_needs(const char *needs, struct buf *out)
+{
+    if (needs) buf_printf(out, "    not in this version: it needs %s\n", needs);
+}
+
+void field_print(const struct field_row *f, struct buf *out)
+{
+    buf_printf(out, "%s%s\n    %s of the %s%s%s%s\n    %s\n    e.g. %s\n", f->name, f->text ? " \"…\"" : "",
+               type_names[f->type], fact_names[f->of], f->many ? ", several" : "", *f->words ? ": " : "", f->words, f->doc,
+               f->example);
+    print_needs(f->needs, out);
+}
+
+void action_print(const struct action_row *a, struct buf *out)
+{
+    buf_printf(out, "%s", a->name);
+    for (size_t k = 0; k < a->param_count; k++)
+        buf_printf(out, a->params[k].required ? " %s" : " [%s]", a->params[k].name);
+    buf_printf(out, "\n    joins: %s%s%s\n    %s\n    e.g. %s\n", join_names[a->join], a->guard ? ", " : "",
+               guard_names[a->guard], a->doc, a->example);
+    print_needs(a->needs, out);
+}
+
 int fields_main(int argc, char **argv)
 {
     bool json = wants_json("fields", argc, argv);
@@ -88,10 +111,7 @@ int fields_main(int argc, char **argv)
             print_line(field_json(f), &out);
             continue;
         }
-        if (f->needs) buf_printf(&out, "(not yet: needs %s) ", f->needs);
-        buf_printf(&out, "%s%s\n    %s of the %s%s%s%s\n    %s\n    e.g. %s\n", f->name, f->text ? " \"…\"" : "",
-                   type_names[f->type], fact_names[f->of], f->many ? ", several" : "", *f->words ? ": " : "", f->words, f->doc,
-                   f->example);
+        field_print(f, &out);
     }
     if (!json) {
         buf_printf(&out, "\nAddresses have parts:");
@@ -119,12 +139,7 @@ int actions_main(int argc, char **argv)
             print_line(action_json(a), &out);
             continue;
         }
-        if (a->needs) buf_printf(&out, "(not yet: needs %s) ", a->needs);
-        buf_printf(&out, "%s", a->name);
-        for (size_t k = 0; k < a->param_count; k++)
-            buf_printf(&out, a->params[k].required ? " %s" : " [%s]", a->params[k].name);
-        buf_printf(&out, "\n    joins: %s%s%s\n    %s\n    e.g. %s\n", join_names[a->join], a->guard ? ", " : "",
-                   guard_names[a->guard], a->doc, a->example);
+        action_print(a, &out);
     }
     put(&out, stdout);
     buf_free(&out);

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The offline commands: exit statuses, both output forms, and bad input of every kind."""
 import json
+import re
 import os
 import pathlib
 import subprocess
@@ -52,6 +53,31 @@ def check_json():
     known = sluice("explain", codes[0])
     equal(known.returncode, 0)
     assert codes[0] in known.stdout
+
+
+@test
+def words():
+    """explain, detectors, library: every field, action, option and detector is explained; a near miss is offered; std/ is readable"""
+    names = [json.loads(line) for command in ("fields", "actions", "detectors") for line in
+             sluice(command, "--json").stdout.splitlines()]
+    assert len(names) > 140, len(names)
+    for row in names:
+        word = row.get("field") or row.get("action") or row["detector"]
+        said = sluice("explain", word)
+        equal((word, said.returncode), (word, 0))
+        assert word in said.stdout and "e.g." in said.stdout, said.stdout
+    for word in ("mode", "on_unreadable", "connector", "relay_for", "from.name"):
+        equal(sluice("explain", word).returncode, 0)
+    wrong = sluice("explain", "recipiant")
+    equal(wrong.returncode, 65)
+    assert "`recipient`" in wrong.stderr, wrong.stderr
+    library = sluice("library").stdout
+    for name in re.findall(r"^(std/\w+): ", library, re.M):
+        text = sluice("library", name)
+        equal(text.returncode, 0)
+        equal(sluice("check", write(name.replace("/", "_") + ".sluice", text.stdout)).returncode, 0)
+    assert library.count("std/") >= 5
+    equal(sluice("library", "std/nothing").returncode, 66)
 
 
 @test
