@@ -303,6 +303,8 @@ void detectors_declare(struct compiler *c, struct str name, uint32_t index);
 bool detectors_operand(struct compiler *c, const struct ast_verb *v, struct test *t);
 void rules_check(struct compiler *c); /* and emit, in the order they run */
 void cases_check(struct compiler *c); /* test items, after the rules */
+/* simplify.c: the same condition, or its negation, with constants folded and `not` pushed inward. */
+struct ir *simplify(struct compiler *c, struct ir *x, bool negated);
 void emit_rule(struct compiler *c, const struct ir *condition, uint32_t first_action, uint32_t action_count,
                uint32_t *first, uint32_t *end);
 

@@ -248,7 +248,8 @@ void rules_check(struct compiler *c)
         lint_order(c, all.v, all.n);
         for (size_t i = 0; i < all.n; i++) {
             struct checked_rule *x = &all.v[i];
-            emit_rule(c, x->condition, x->first_action, x->action_count, &x->rule.first, &x->rule.end);
+            emit_rule(c, simplify(c, x->condition, false), x->first_action, x->action_count, &x->rule.first,
+                      &x->rule.end);
             VEC_PUSH(&c->pool.rules, x->rule);
         }
     }
