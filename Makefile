@@ -211,12 +211,19 @@ bench-relay: ## messages per second and CPU beside Postfix, PAIRS alternating pa
 reference: all ## docs/reference.md from the tables of the language
 	$(B)/bin/sluice reference >docs/reference.md
 
-ROUNDS ?= 7
-bench-rules: ## what N rules cost a message, at 4 and 100 KiB, medians of ROUNDS
+ROUNDS ?= 5
+bench-rules: ## what N rules cost a message, beside Pigeonhole, Postfix and rspamd: medians of ROUNDS (needs root)
 	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
+	@tests/peers/peers.sh fetch rules
 	@$(MAKE) -s $(B)/bench/rules_bench
 	@/usr/bin/python3 tests/bench/rules.py build/bench/rules
-	@for size in 4k 100k; do $(B)/bench/rules_bench build/bench/rules $$size $(ROUNDS) 1 10 100 1000 10000; done
+	@SLUICE_BUILD=$(CURDIR)/$(B) tests/peers/peers.sh run rules $(CURDIR)/tests/bench/rules_bench.py --rounds $(ROUNDS)
+
+.PHONY: bench-load
+bench-load: ## what ten thousand rules cost a running relay: start, reload, memory, a judge that dies
+	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
+	@$(MAKE) -s all
+	@SLUICE_BUILD=$(CURDIR)/$(B) /usr/bin/python3 tests/bench/load_bench.py --rounds $(ROUNDS)
 
 bench-compile: ## what sluice build takes for 10,000 rules and 100,000 list entries, static checks included
 	@$(DEPS) $(DEB_PACKAGES) python3

@@ -12,7 +12,8 @@
 /* A test that watches for something, in the list of all that watch for it. */
 struct watcher {
     uint32_t test, slot;
-    char next_byte; /* as in struct watch_item */
+    uint32_t needle; /* as in struct watch_item */
+    char next_byte;
     struct watcher *next;
 };
 
@@ -63,7 +64,9 @@ struct index_state {
     size_t members;                    /* recipients looked at */
     const struct edits *copies[INDEX_COPIES_MAX];
     size_t copy_count;
-    bool all;
+    uint64_t **needles; /* by long list: those seen; NULL: none */
+    bool unsure;        /* a search was cut short: more of them may be there */
+    bool all;           /* everything counts as seen */
 };
 
 /* --- making ------------------------------------------------------------------------------------------------------- */
@@ -71,13 +74,15 @@ struct index_state {
 static struct watcher *watcher_new(struct index *x, uint32_t test, uint32_t slot, struct watcher *next)
 {
     struct watcher *w = ARENA_NEW(x->arena, struct watcher);
-    *w = (struct watcher){test, slot, 0, next};
+    *w = (struct watcher){test, slot, NO_INDEX, 0, next};
     return w;
 }
 
-static void watch_in_map(struct index *x, struct map *m, struct str key, uint32_t test, uint32_t slot)
+static struct watcher *watch_in_map(struct index *x, struct map *m, struct str key, uint32_t test, uint32_t slot)
 {
-    map_put(m, key, watcher_new(x, test, slot, map_get(m, key)));
+    struct watcher *w = watcher_new(x, test, slot, map_get(m, key));
+    map_put(m, key, w);
+    return w;
 }
 
 static void watch_literal(struct index *x, struct group *g, const struct watch_item *item, uint32_t test, uint32_t slot)
@@ -92,6 +97,7 @@ static void watch_literal(struct index *x, struct group *g, const struct watch_i
     }
     struct watcher *w = g->watchers.v[known - 1] = watcher_new(x, test, slot, g->watchers.v[known - 1]);
     w->next_byte = item->next;
+    w->needle = item->needle;
     g->literals.v[known - 1].every |= item->next != 0;
 }
 
@@ -127,7 +133,7 @@ static void watch_for(struct index *x, uint32_t test)
             break;
         case WATCH_WORD:
             s->worded |= (uint8_t)(1u << item->form);
-            watch_in_map(x, &group_of(x, slot, item->form)->words, item->text, test, slot);
+            watch_in_map(x, &group_of(x, slot, item->form)->words, item->text, test, slot)->needle = item->needle;
             break;
         case WATCH_KEY:
             s->keyed |= (uint16_t)(1u << item->form);
@@ -281,10 +287,22 @@ static void see(struct look *l, uint32_t test)
     for (const uint32_t *rule = l->x->rules[test]; *rule != NO_INDEX; rule++) bit_set(l->state->rules, *rule);
 }
 
+static void see_needle(struct look *l, const struct watcher *w)
+{
+    const struct ready_test *t = &l->x->p->tests[w->test];
+    if (w->needle == NO_INDEX || t->long_list == NO_INDEX) return;
+    uint64_t **seen = &l->state->needles[t->long_list];
+    if (!*seen) *seen = ARENA_ARRAY(l->j->arena, uint64_t, bits_words(t->needle_count));
+    bit_set(*seen, w->needle);
+}
+
 static void see_watchers(struct look *l, const struct watcher *w)
 {
-    for (; w; w = w->next)
-        if (w->slot == l->slot) see(l, w->test);
+    for (; w; w = w->next) {
+        if (w->slot != l->slot) continue;
+        see_needle(l, w);
+        see(l, w->test);
+    }
 }
 
 static void see_slot(struct look *l)
@@ -311,7 +329,9 @@ static bool on_literal(void *self, uint32_t literal, size_t end)
 {
     struct look *l = self;
     for (const struct watcher *w = l->group->watchers.v[literal]; w; w = w->next) {
-        if (w->slot != l->slot || bit_has(l->state->tests, w->test)) continue;
+        if (w->slot != l->slot) continue;
+        see_needle(l, w);
+        if (bit_has(l->state->tests, w->test)) continue;
         if (goes_on(l, end, w->next_byte))
             see(l, w->test);
         else if (++l->vain == VAIN_MOST)
@@ -356,7 +376,10 @@ static void look_at_texts(struct look *l, struct view *v)
         l->group = group_of(l->x, l->slot, r);
         l->text = text;
         l->vain = 0;
-        if (s->searched & bit && !literals_scan(l->group->search, l->x->scratch, text, on_literal, l)) see_slot(l);
+        if (s->searched & bit && !literals_scan(l->group->search, l->x->scratch, text, on_literal, l)) {
+            l->state->unsure = true;
+            see_slot(l);
+        }
         if (s->worded & bit) look_up_words(l, text);
     }
 }
@@ -467,6 +490,7 @@ void index_begin(struct judgement *j)
     state->tests = ARENA_ARRAY(j->arena, uint64_t, bits_words(x->test_count));
     state->headers = ARENA_ARRAY(j->arena, uint64_t, bits_words(x->p->slot_count));
     if (x->rule_count) memcpy(state->rules, x->always, bits_words(x->rule_count) * sizeof(uint64_t));
+    state->needles = ARENA_ARRAY(j->arena, uint64_t *, x->p->long_list_count);
     struct look l = look_new(j);
     for (uint32_t i = 0; i < x->plain_count; i++) look_at_slot(&l, x->plain[i], 0, NULL);
     look_at_headers(&l);
@@ -514,6 +538,16 @@ uint32_t index_next(const struct judgement *j, uint32_t from)
         if (bits) return from + (uint32_t)__builtin_ctzll(bits) < n ? from + (uint32_t)__builtin_ctzll(bits) : n;
     }
     return n;
+}
+
+bool index_needles(const struct judgement *j, const struct ready_test *t, const uint64_t **out)
+{
+    *out = NULL;
+    if (t->long_list == NO_INDEX || !j->index || j->index->unsure || j->index->all) return false;
+    size_t test = (size_t)(t - j->program->tests);
+    if (!j->program->index->rules[test] || j->program->index->watches[test].items[0].needle == NO_INDEX) return false;
+    *out = j->index->needles[t->long_list];
+    return true;
 }
 
 /* --- in words ----------------------------------------------------------------------------------------------------- */

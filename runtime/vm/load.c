@@ -130,6 +130,15 @@ static void load_set(struct ready_test *t)
     t->hashed = true;
 }
 
+enum { LONG_LIST_FROM = 32 }; /* shorter lists are tried needle by needle */
+
+/* A list of which any will do: the index can say which of its needles are worth trying. */
+static bool is_long_list(const struct ready_test *t)
+{
+    return t->needle_count >= LONG_LIST_FROM && !t->hashed && !t->test->all &&
+           !(t->test->counted && t->test->least < 1);
+}
+
 static bool load_patterns(struct vm_program *r, struct ready_test *t, struct err *e)
 {
     const struct test *test = t->test;
@@ -171,7 +180,7 @@ static bool load_test(struct vm_program *r, uint32_t index, struct err *e)
     struct ready_test *t = &r->tests[index];
     t->test = &p->tests[index];
     t->left = &r->refs[t->test->field];
-    t->live = NO_INDEX;
+    t->live = t->long_list = NO_INDEX;
     t->reading_count = ready_readings(t->left->row->type, t->left->part, t->readings);
     switch (t->test->operand) {
     case OPERAND_CONSTANT:
@@ -195,6 +204,7 @@ static bool load_test(struct vm_program *r, uint32_t index, struct err *e)
     if (t->constant_count && relation_has_needles(t->test->relation, t->left->type) && !load_needles(r, t, e))
         return false;
     if (t->test->operand == OPERAND_LIST) load_set(t);
+    if (is_long_list(t)) t->long_list = r->long_list_count++;
     return true;
 }
 

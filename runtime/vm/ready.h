@@ -53,6 +53,7 @@ struct ready_test {
     const struct ready_detector *detector; /* of OPERAND_DETECTOR, else NULL */
     uint32_t pattern_count;
     uint32_t live;   /* of OPERAND_LIVE: which of the live lists, else NO_INDEX */
+    uint32_t long_list; /* of many needles, any of which will do: which of those, else NO_INDEX */
     uint32_t shared; /* written in several places, answered once: which of those, else NO_INDEX */
 };
 
@@ -82,7 +83,7 @@ struct vm_program {
     struct ready_action *actions; /* by action */
     struct pattern_matcher *matcher;
     struct index *index; /* vm/index; NULL: every rule is tried */
-    uint32_t shared_count;
+    uint32_t shared_count, long_list_count;
     uint32_t *live_lists; /* by ordinal: the program's live lists, in its order */
     uint32_t live_count;
 };

@@ -8,6 +8,7 @@
 #include "mail/fold.h"
 #include "mail/like.h"
 #include "vm/detect.h"
+#include "vm/index.h"
 #include "mail/live_list.h"
 
 /* --- texts of a view ---------------------------------------------------------------------------------------------- */
@@ -107,11 +108,30 @@ static enum answer_value counted_needle(struct judgement *j, const struct ready_
     return v->partial ? ANSWER_UNREADABLE : ANSWER_NO;
 }
 
+/* Of a long list only those are tried that the index has seen. */
+static bool seen_needles_match(struct judgement *j, const struct ready_test *t, struct view *v, const uint64_t *seen,
+                               struct relation_where *where)
+{
+    uint32_t want = t->test->counted ? (uint32_t)t->test->least : 1, have = 0;
+    for (size_t w = 0; seen && w < bits_words(t->needle_count); w++) {
+        for (uint64_t left = seen[w]; left; left &= left - 1) {
+            uint32_t needle = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(left);
+            struct relation_where here = {0, 0};
+            if (!needle_matches(j, t, v, needle, &here)) continue;
+            if (++have == 1) *where = here;
+            if (have == want) return true;
+        }
+    }
+    return false;
+}
+
 /* Several needles: any, all, at least N of them. */
 static bool needles_match(struct judgement *j, const struct ready_test *t, struct view *v, struct relation_where *where)
 {
     uint32_t want = t->test->all ? t->needle_count : t->test->counted ? (uint32_t)t->test->least : 1, have = 0;
     if (t->test->counted && t->test->least > t->needle_count) return false;
+    const uint64_t *seen;
+    if (index_needles(j, t, &seen)) return seen_needles_match(j, t, v, seen, where);
     for (uint32_t i = 0; i < t->needle_count && have < want; i++) {
         if (have + (t->needle_count - i) < want) break;
         struct relation_where here = {0};

@@ -304,8 +304,8 @@ static void begin(struct judgement *j)
     j->envelope_count = env->recipient_count;
     j->class_count = 1;
     j->classes[0].members = (uint32_t)env->recipient_count;
-    /* A trace tells of every rule. */
-    if (j->program->index && !j->in->plain && !j->trace) index_begin(j);
+    /* A trace tells of every rule; what a test gives need not stand in any message. */
+    if (j->program->index && !j->in->plain && !j->trace && !j->in->given) index_begin(j);
 }
 
 bool vm_judge(const struct vm_program *p, const struct vm_input *in, struct arena *a, struct verdict *out,

@@ -34,7 +34,7 @@ static void add(struct items *x, enum watch_how how, unsigned form, struct str t
         x->v = more;
         x->cap = cap;
     }
-    x->v[x->n++] = (struct watch_item){(uint8_t)how, (uint8_t)form, 0, text};
+    x->v[x->n++] = (struct watch_item){(uint8_t)how, (uint8_t)form, 0, NO_INDEX, text};
     x->cost = x->cost + cost < COST_MOST ? x->cost + cost : COST_MOST;
 }
 
@@ -83,6 +83,7 @@ static bool add_needle(struct items *x, const struct ready_test *t, uint32_t nee
             add(x, WATCH_WORD, t->readings[k], run, literal_cost(run.n));
         else if (!add_literal(x, t->readings[k], text, 0))
             return false;
+        x->v[x->n - 1].needle = needle;
     }
     return true;
 }

@@ -23,6 +23,7 @@ struct watch_item {
     uint8_t how;  /* enum watch_how */
     uint8_t form; /* LITERAL, WORD: enum reading; KEY: enum reading or KEY_… */
     char next;    /* LITERAL: what stands behind it, unless that is not ASCII; NUL: anything */
+    uint32_t needle; /* LITERAL, WORD: of which needle it is; NO_INDEX: of none */
     struct str text;
 };
 /* Any of the items may be the one that is seen.  No items: nothing can be watched for. */

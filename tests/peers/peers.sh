@@ -2,6 +2,7 @@
 # tests/peers/peers.sh: other people's mail servers for tests, unpacked beside ours, never installed.
 #
 #   peers.sh fetch            unpack postfix, exim and opensmtpd with what they depend on under build/peers/NAME/root
+#   peers.sh fetch NAME…      unpack those only; `rules`: what judges mail by rules, for make bench-rules
 #   peers.sh run NAME CMD…    run CMD in a private mount namespace where NAME looks installed (needs root)
 #   peers.sh check            start each, ask each for EHLO, stop each
 #
@@ -11,15 +12,21 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")/../.." && pwd)
 peers=$here/build/peers
+<<<<<<< HEAD
 declare -A package=([postfix]=postfix [exim]=exim4-daemon-light [opensmtpd]=opensmtpd [knot]=knot)
 order=(postfix exim opensmtpd) # those that check() talks SMTP to
 others=(knot)
+=======
+declare -A package=([postfix]=postfix [exim]=exim4-daemon-light [opensmtpd]=opensmtpd
+    [rules]="postfix-pcre dovecot-sieve rspamd")
+order=(postfix exim opensmtpd)
+>>>>>>> 49f8b9b (Long lists: only the needles that the index has seen are tried; bench-rules beside Pigeonhole, Postfix and rspamd; bench-load)
 
 say() { printf '%s\n' "$*" >&2; }
 
 # What apt would have to install for a package here, the package itself included.
 wanted() {
-    apt-get install -s --no-install-recommends "$1" 2>/dev/null | awk '$1 == "Inst" {print $2}'
+    apt-get install -s --no-install-recommends "$@" 2>/dev/null | awk '$1 == "Inst" {print $2}'
 }
 
 fetch_one() {
@@ -29,7 +36,8 @@ fetch_one() {
     mkdir -p "$root" "$peers/$name/debs"
     say "unpacking $name"
     local names
-    names=$(wanted "${package[$name]}")
+    # shellcheck disable=SC2086
+    names=$(wanted ${package[$name]})
     # Installed already: apt would do nothing, but its package is still what we unpack.
     [ -n "$names" ] || names=${package[$name]}
     (cd "$peers/$name/debs" && apt-get -o APT::Sandbox::User=root download -qq $names >/dev/null)
@@ -42,7 +50,11 @@ fetch() {
     command -v apt-get >/dev/null || { say "The peers are Debian packages: no apt-get here."; exit 69; }
     [ -n "$(apt-cache show postfix 2>/dev/null)" ] || as_root apt-get update -qq
     local name
+<<<<<<< HEAD
     for name in "${order[@]}" "${others[@]}"; do fetch_one "$name"; done
+=======
+    for name in "${@:-${order[@]}}"; do fetch_one "$name"; done
+>>>>>>> 49f8b9b (Long lists: only the needles that the index has seen are tried; bench-rules beside Pigeonhole, Postfix and rspamd; bench-load)
 }
 
 as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi; }
@@ -93,11 +105,22 @@ users_opensmtpd() {
     install -d -m 700 -o opensmtpq /var/spool/smtpd/{corrupt,incoming,purge,queue,temporary} 2>/dev/null || true
 }
 
+<<<<<<< HEAD
 users_knot() { :; }
+=======
+# Postfix's tables, Pigeonhole and rspamd together: they do not conflict.
+users_rules() {
+    users_postfix
+    add_user dovecot 5106 /usr/lib/dovecot
+    add_user dovenull 5107 /nonexistent
+    add_user _rspamd 5108 /var/lib/rspamd
+    install -d -o _rspamd /var/lib/rspamd /var/log/rspamd /run/rspamd
+}
+>>>>>>> 49f8b9b (Long lists: only the needles that the index has seen are tried; bench-rules beside Pigeonhole, Postfix and rspamd; bench-load)
 
 run() {
     local name=$1; shift
-    [ -e "$peers/$name/done" ] || fetch
+    [ -e "$peers/$name/done" ] || fetch "$name"
     as_root unshare --mount --propagation private --fork --kill-child "$0" enter "$name" "$@"
 }
 
@@ -110,9 +133,9 @@ check() {
 }
 
 case ${1:-} in
-fetch) fetch ;;
+fetch) shift; fetch "$@" ;;
 run) shift; run "$@" ;;
 enter) shift; enter "$@" ;;
 check) fetch; check ;;
-*) say "usage: peers.sh fetch | run NAME COMMAND… | check"; exit 64 ;;
+*) say "usage: peers.sh fetch [NAME…] | run NAME COMMAND… | check"; exit 64 ;;
 esac

@@ -188,6 +188,8 @@ static void text_verb(struct dice *d, bool negative, bool address, struct buf *o
                                             "contains at least 2 of ",
                                             "starts with any of ",
                                             "contains all word of "};
+    static const char *const with_many[] = {"contains any word of", "contains any of", "contains at least 2 of",
+                                            "starts with any of", "ends with any of"};
     static const char *const likes[] = {"*plane*", "secr?t", "*", "?a*", "*top*secret*", "*Straße", "ab?"};
     switch (dice_roll(d, 12)) {
     case 0: buf_printf(out, "is like \"%s\"", PICK(d, likes)); return;
@@ -209,7 +211,12 @@ static void text_verb(struct dice *d, bool negative, bool address, struct buf *o
         buf_add(out, str_of(with_some[address + dice_roll(d, 7 - address)]));
         several(d, 2, out);
         return;
-    case 7: buf_add(out, address || one_in(d, 2) ? STR("contains any word of many") : STR("is in many")); return;
+    case 7:
+        if (!address && one_in(d, 3))
+            buf_add(out, STR("is in many"));
+        else
+            buf_printf(out, "%s many", PICK(d, with_many));
+        return;
     default:
         buf_add(out, str_of(with_one[address + dice_roll(d, 9 - address)]));
         quoted(d, out);
