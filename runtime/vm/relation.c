@@ -116,7 +116,7 @@ static bool seen_needles_match(struct judgement *j, const struct ready_test *t, 
     for (size_t w = 0; seen && w < bits_words(t->needle_count); w++) {
         for (uint64_t left = seen[w]; left; left &= left - 1) {
             uint32_t needle = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(left);
-            struct relation_where here = {0, 0};
+            struct relation_where here = {0};
             if (!needle_matches(j, t, v, needle, &here)) continue;
             if (++have == 1) *where = here;
             if (have == want) return true;
