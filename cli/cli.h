@@ -61,6 +61,8 @@ const struct command *command_find(const char *name);
 
 /* The detectors of the library (std/detectors), compiled; program_free it.  Exits with EX_SOFTWARE when it has errors. */
 struct program *library_detectors(void);
+/* The first argument of that name of a declaration, or NULL. */
+const struct constant *library_argument(const struct program *p, const struct declaration *d, const char *name);
 
 /* --- output ---------------------------------------------------------------------------------------------------------- */
 bool use_colour(FILE *stream); /* a terminal, and NO_COLOR is not set (no-color.org) */

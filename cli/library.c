@@ -27,8 +27,7 @@ struct program *library_detectors(void)
     return p;
 }
 
-/* The first argument of that name, or NULL. */
-static const struct constant *argument_of(const struct program *p, const struct declaration *d, const char *name)
+const struct constant *library_argument(const struct program *p, const struct declaration *d, const char *name)
 {
     const struct declaration_row *row = &words_rows.declarations[d->declaration];
     uint32_t param = words_find_param(row->params, row->param_count, str_of(name));
@@ -49,9 +48,9 @@ int detectors_main(int argc, char **argv)
     struct buf out = {0};
     for (uint32_t i = 0; i < p->declarations_count; i++) {
         const struct declaration *d = &p->declarations[i];
-        const struct constant *doc = argument_of(p, d, "comment"), *checksum = argument_of(p, d, "checksum");
-        const struct constant *alone = argument_of(p, d, "confidence"), *gives = argument_of(p, d, "gives");
-        const struct constant *pattern = argument_of(p, d, "pattern"), *near = argument_of(p, d, "near");
+        const struct constant *doc = library_argument(p, d, "comment"), *checksum = library_argument(p, d, "checksum");
+        const struct constant *alone = library_argument(p, d, "confidence"), *gives = library_argument(p, d, "gives");
+        const struct constant *pattern = library_argument(p, d, "pattern"), *near = library_argument(p, d, "near");
         if (!json) {
             buf_printf(&out, "%.*s\n    %.*s\n    confidence %lld", STR_ARG(d->name),
                        STR_ARG(doc ? doc->text : STR("")), (long long)alone->number);

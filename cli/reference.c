@@ -127,13 +127,8 @@ static void write_actions(struct buf *out)
 
 static struct str text_of(const struct program *p, const struct declaration *d, const char *name)
 {
-    const struct declaration_row *row = &words_rows.declarations[d->declaration];
-    uint32_t param = words_find_param(row->params, row->param_count, str_of(name));
-    for (uint32_t i = 0; i < d->argument_count; i++) {
-        const struct argument *a = &p->arguments[d->first_argument + i];
-        if (a->param == param) return p->constants[a->index].text;
-    }
-    return STR("");
+    const struct constant *c = library_argument(p, d, name);
+    return c ? c->text : STR("");
 }
 
 static void write_detectors(struct buf *out)

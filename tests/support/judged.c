@@ -114,3 +114,11 @@ char judged_condition(const char *condition, const char *message, const struct j
     judged_free(&j);
     return letter;
 }
+
+void judged_hold(const struct judged_row *rows, size_t n, const char *message, const struct judged_case *base)
+{
+    for (size_t i = 0; i < n; i++) {
+        char got = judged_condition(rows[i].condition, message, base);
+        if (got != rows[i].wanted) fail_msg("%s: got %c, wanted %c", rows[i].condition, got, rows[i].wanted);
+    }
+}

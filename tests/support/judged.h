@@ -48,5 +48,12 @@ uint32_t judged_hits(const struct judged *j, const char *rule); /* 0: none */
 /* Whether a rule with this condition applies to the message (whole message, one recipient): "yes", "no", or by which
  * reason it is undecided, as the trace's letter: T F A U E. */
 char judged_condition(const char *condition, const char *message, const struct judged_case *base);
+/* Conditions with the letter that each must answer, of one message; fails at the first that answers another. */
+struct judged_row {
+    const char *condition;
+    char wanted;
+};
+void judged_hold(const struct judged_row *rows, size_t n, const char *message, const struct judged_case *base);
+#define HOLD(rows, message, base) judged_hold(rows, sizeof rows / sizeof *rows, message, base)
 
 #endif

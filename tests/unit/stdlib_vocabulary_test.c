@@ -12,26 +12,12 @@
 #define B "b@partner.example"
 #define C "c@corp.example"
 
-struct row {
-    const char *condition;
-    char wanted;
-};
-
-static void hold(const struct row *rows, size_t n, const char *message, const struct judged_case *base)
-{
-    for (size_t i = 0; i < n; i++) {
-        char got = judged_condition(rows[i].condition, message, base);
-        if (got != rows[i].wanted) fail_msg("%s: got %c, wanted %c", rows[i].condition, got, rows[i].wanted);
-    }
-}
-#define HOLD(rows, message, base) hold(rows, sizeof rows / sizeof *rows, message, base)
-
 #define PLAIN "From: a@corp.example\nSubject: x\n\nhello\n"
 
 static void the_client(void **state)
 {
     (void)state;
-    static const struct row known[] = {
+    static const struct judged_row known[] = {
         {"client.user is \"scanner\"", 'T'},
         {"client.user is \"Scanner\"", 'T'},
         {"client.tls_version is \"1.2\"", 'T'},
@@ -41,7 +27,7 @@ static void the_client(void **state)
         {"recipient.dsn_notify is present", 'F'},
         {"recipient.dsn_notify is not success", 'T'},
     };
-    static const struct row nobody[] = {
+    static const struct judged_row nobody[] = {
         {"client.user is present", 'F'}, {"client.tls_version is absent", 'T'}, {"client.user is not \"x\"", 'T'}};
     struct judged_case c = {
         .client = {.user = STR("scanner"), .tls_version = STR("TLSv1.2"), .listener = STR("submission")}};
@@ -53,7 +39,7 @@ static void the_clock(void **state)
 {
     (void)state;
     /* 2026-11-23 23:00 UTC, a Monday; two hours east it is Tuesday 01:00. */
-    static const struct row utc[] = {
+    static const struct judged_row utc[] = {
         {"time is between 22:00 and 23:00", 'T'},
         {"time is between 23:01 and 22:00", 'F'},
         {"time is between 18:00 and 06:00", 'T'},
@@ -65,16 +51,16 @@ static void the_clock(void **state)
         {"weekday is monday", 'T'},
         {"weekday is any of (saturday, sunday)", 'F'},
     };
-    static const struct row east[] = {{"time is 01:00", 'T'},
+    static const struct judged_row east[] = {{"time is 01:00", 'T'},
                                       {"date is 2026-11-24", 'T'},
                                       {"date is 2026-11-23", 'F'},
                                       {"weekday is tuesday", 'T'},
                                       {"date is between 2026-11-24 and 2026-11-25", 'T'}};
-    static const struct row west[] = {{"time is 16:00", 'T'}, {"weekday is monday", 'T'}};
+    static const struct judged_row west[] = {{"time is 16:00", 'T'}, {"weekday is monday", 'T'}};
     HOLD(utc, PLAIN, NULL);
     HOLD(east, PLAIN, &(struct judged_case){.utc_offset = 7200});
     HOLD(west, PLAIN, &(struct judged_case){.utc_offset = -7 * 3600});
-    static const struct row before[] = {{"weekday is wednesday", 'T'}, {"time is 23:59", 'T'}};
+    static const struct judged_row before[] = {{"weekday is wednesday", 'T'}, {"time is 23:59", 'T'}};
     HOLD(before, PLAIN, &(struct judged_case){.now = -60}); /* 1969-12-31 */
 }
 
@@ -85,7 +71,7 @@ static void measures_of_the_header(void **state)
                                "X-MS-Exchange-Organization-SCL: 5\nX-Microsoft-Classification: Top Secret\n"
                                "X-MS-Exchange-Organization-Dlp-SenderOverrideJustification: it must\n"
                                "Subject: =?utf-8?q?h=C3=A9?=\n folded\n\nx\n";
-    static const struct row rows[] = {
+    static const struct judged_row rows[] = {
         {"hop_count is 2", 'T'},
         {"hop_count is over 2", 'F'},
         {"date_sent is 2025-12-01", 'T'},
@@ -103,10 +89,10 @@ static void measures_of_the_header(void **state)
         {"importance is high", 'F'},
     };
     HOLD(rows, mail, NULL);
-    static const struct row broken[] = {
+    static const struct judged_row broken[] = {
         {"date_sent is present", 'F'}, {"date_sent is before 2030-01-01", 'F'}, {"scl is at least 0", 'F'}};
     HOLD(broken, "Date: yesterday\nX-MS-Exchange-Organization-SCL: 10\n\nx\n", NULL);
-    static const struct row twice[] = {{"date_sent is 2025-12-01", 'A'}, {"scl is 5", 'A'}, {"scl is at least 4", 'T'}};
+    static const struct judged_row twice[] = {{"date_sent is 2025-12-01", 'A'}, {"scl is 5", 'A'}, {"scl is at least 4", 'T'}};
     HOLD(twice,
          "Date: Mon, 01 Dec 2025 10:30:00 +0100\nDate: Tue, 02 Dec 2025 10:30:00 +0100\n"
          "X-MS-Exchange-Organization-SCL: 5\nX-MS-Exchange-Organization-SCL: 4\n\nx\n",
@@ -165,10 +151,10 @@ static void kinds_of_messages(void **state)
         if (judged_condition(cases[i].field, mail, NULL) != 'T') fail_msg("%s: %s", cases[i].field, cases[i].header);
         if (judged_condition(cases[i].field, PLAIN, NULL) != 'F') fail_msg("%s: a plain message", cases[i].field);
     }
-    static const struct row rows[] = {
+    static const struct judged_row rows[] = {
         {"charset is \"iso-2022-jp\"", 'T'}, {"charset is \"utf-8\"", 'F'}, {"every charset is not \"utf-8\"", 'T'}};
     HOLD(rows, "MIME-Version: 1.0\nContent-Type: text/plain; charset=ISO-2022-JP\n\nx\n", NULL);
-    static const struct row none[] = {{"charset is present", 'F'}, {"every charset is not \"utf-8\"", 'F'}};
+    static const struct judged_row none[] = {{"charset is present", 'F'}, {"every charset is not \"utf-8\"", 'F'}};
     HOLD(none, PLAIN, NULL);
 }
 

@@ -62,25 +62,12 @@ static void nobody_asks_nothing(void **state)
     judged_free(&j);
 }
 
-struct row {
-    const char *condition;
-    char wanted;
-};
-static void hold(const struct row *rows, size_t n, const char *message, const struct judged_case *base)
-{
-    for (size_t i = 0; i < n; i++) {
-        char got = judged_condition(rows[i].condition, message, base);
-        if (got != rows[i].wanted) fail_msg("%s: got %c, wanted %c", rows[i].condition, got, rows[i].wanted);
-    }
-}
-#define HOLD(rows, message, base) hold(rows, sizeof rows / sizeof *rows, message, base)
-
 /* "An absent value answers no to every positive verb and yes to every negative one."  "`any` and `every` over nothing
  * are no, `no` is yes." */
 static void what_is_absent(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct judged_row rows[] = {
         {"scl is 5", 'F'},
         {"scl is not 5", 'T'},
         {"scl is under 5", 'F'},
@@ -121,7 +108,7 @@ static void what_is_absent(void **state)
 static void several_words(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct judged_row rows[] = {
         {"recipient.dsn_notify is success", 'T'},
         {"recipient.dsn_notify is delay", 'T'},
         {"recipient.dsn_notify is failure", 'F'},
@@ -139,7 +126,7 @@ static void one_element(void **state)
     (void)state;
     static const char mail[] =
         "From: a@corp.example\nTo: x@a.example, y@b.example\nCc: \"Eve\" <e@a.example>, f@b.example\n\nx\n";
-    static const struct row rows[] = {
+    static const struct judged_row rows[] = {
         {"any to.domain is \"a.example\" and any to.local is \"y\"", 'T'},
         {"any to where (domain is \"a.example\" and local is \"y\")", 'F'},
         {"any to where (domain is \"a.example\" and not local is \"y\")", 'T'},
@@ -160,7 +147,7 @@ static void the_gravest_reason(void **state)
     (void)state;
     static const char mail[] =
         "Subject: one\nSubject: two\nMIME-Version: 1.0\nContent-Type: text/plain; charset=x-unheard\n\nw\n";
-    static const struct row rows[] = {
+    static const struct judged_row rows[] = {
         {"subject is \"one\" and sender.group is \"x\"", 'E'},
         {"subject is \"one\" or sender.group is \"x\"", 'E'},
         {"subject is \"three\" and sender.group is \"x\"", 'F'},

@@ -17,24 +17,10 @@ static const char mail[] = "Received: from x by y; Mon, 23 Nov 2026 12:00:00 +00
                            "\n"
                            "One card: 4111. Two cards: 4111-4111.\nSecretary, not secret-keeper.\n";
 
-struct row {
-    const char *condition;
-    char wanted;
-};
-
-static void hold(const struct row *rows, size_t n, const char *message, const struct judged_case *base)
-{
-    for (size_t i = 0; i < n; i++) {
-        char got = judged_condition(rows[i].condition, message, base);
-        if (got != rows[i].wanted) fail_msg("%s: got %c, wanted %c", rows[i].condition, got, rows[i].wanted);
-    }
-}
-#define HOLD(rows, message, base) hold(rows, sizeof rows / sizeof *rows, message, base)
-
 static void texts(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct judged_row rows[] = {
         {"subject contains \"top secret\"", 'T'},
         {"subject contains \"TOP  SECRET plan\"", 'T'},
         {"subject contains \"secrets\"", 'F'},
@@ -82,7 +68,7 @@ static void texts(void **state)
 static void addresses(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct judged_row rows[] = {
         {"from is \"joerg@sales.partner.example\"", 'T'},
         {"from is \"@sales.partner.example\"", 'T'},
         {"from is \"@partner.example\"", 'F'},
@@ -128,7 +114,7 @@ static void addresses(void **state)
 static void headers(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct judged_row rows[] = {
         {"header \"x-tag\" is \"beta TWO\"", 'T'},
         {"every header \"X-Tag\" is \"alpha\"", 'F'},
         {"header \"X-Empty\" is present", 'T'},
@@ -145,7 +131,7 @@ static void headers(void **state)
 static void facts_of_the_client(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct judged_row rows[] = {
         {"client.ip is in 192.0.2.0/24", 'T'},
         {"client.ip is 192.0.2.7", 'T'},
         {"client.ip is in 192.0.2.8-192.0.2.9", 'F'},
@@ -165,7 +151,7 @@ static void facts_of_the_client(void **state)
         {"recipient.scope is outside", 'T'},
     };
     HOLD(rows, mail, NULL);
-    static const struct row ours[] = {
+    static const struct judged_row ours[] = {
         {"sender.scope is inside", 'T'},
         {"direction is outbound", 'T'},
         {"authenticated", 'T'},
@@ -185,7 +171,7 @@ static void scopes(void **state)
     static const struct settings s = {.internal = {internal, 2}, .connectors = out, .connector_count = 1};
     struct judged_case c = {
         .settings = &s, .client = {.ip = STR("192.0.2.7"), .trusted = true}, .from = "x@sub.corp.example"};
-    static const struct row partner[] = {
+    static const struct judged_row partner[] = {
         {"recipient.scope is partner", 'T'},
         {"recipient.scope is outside", 'T'},
         {"recipient.scope is inside", 'F'},
@@ -193,10 +179,10 @@ static void scopes(void **state)
     };
     HOLD(partner, mail, &c);
     c.to[0] = "b@Sub.CORP.example";
-    static const struct row inside[] = {{"recipient.scope is inside", 'T'}, {"direction is internal", 'T'}};
+    static const struct judged_row inside[] = {{"recipient.scope is inside", 'T'}, {"direction is internal", 'T'}};
     HOLD(inside, mail, &c);
     c.from = "";
-    static const struct row bounce[] = {
+    static const struct judged_row bounce[] = {
         {"sender is present", 'F'},
         {"sender.domain is not \"corp.example\"", 'T'},
         {"sender.domain is \"corp.example\"", 'F'},
@@ -210,7 +196,7 @@ static void undecided(void **state)
     (void)state;
     static const char unread[] = "Subject: one\nSubject: two\nFrom: x\nMIME-Version: 1.0\n"
                                  "Content-Type: text/plain; charset=x-unheard-of\n\nwords we know\n";
-    static const struct row rows[] = {
+    static const struct judged_row rows[] = {
         {"subject contains \"one\"", 'A'},
         {"subject does not contain \"one\"", 'A'},
         {"subject contains \"three\"", 'F'},
@@ -235,7 +221,7 @@ static void a_forged_duplicate_earns_nothing(void **state)
     (void)state;
     static const char forged[] =
         "From: evil@x.example\nFrom: ceo@corp.example\nTo: a@b.example\nReply-To: ceo@corp.example\n\nx\n";
-    static const struct row rows[] = {
+    static const struct judged_row rows[] = {
         {"from is \"ceo@corp.example\"", 'A'},
         {"from.domain is \"corp.example\"", 'A'},
         {"any from.domain is not \"corp.example\"", 'A'},
@@ -256,7 +242,7 @@ static void a_forged_duplicate_earns_nothing(void **state)
         {"from is present", 'T'},
     };
     HOLD(rows, forged, NULL);
-    static const struct row empty[] = {
+    static const struct judged_row empty[] = {
         {"from is present", 'A'},
         {"from.domain is \"corp.example\"", 'A'},
         {"every from.domain is \"corp.example\"", 'A'},
@@ -270,12 +256,12 @@ static void a_forged_duplicate_earns_nothing(void **state)
 static void empty_is_absent(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct judged_row rows[] = {
         {"subject is absent", 'T'}, {"subject is like \"*\"", 'F'}, {"subject is not \"x\"", 'T'},
         {"body is absent", 'T'},    {"from is absent", 'T'},        {"any to is not from", 'T'},
     };
     HOLD(rows, "Subject: \nTo: a@b.example\n\n", NULL);
-    static const struct row blanks[] = {{"header \"X-Empty\" is body", 'F'}, {"body is present", 'T'}};
+    static const struct judged_row blanks[] = {{"header \"X-Empty\" is body", 'F'}, {"body is present", 'T'}};
     HOLD(blanks, "X-Empty: \n\n \n", NULL); /* nothing on the left is not the same as blanks on the right */
 }
 
