@@ -87,6 +87,7 @@ static void print_value(struct pen *pen, uint32_t field, const struct trace_valu
     disasm_field(pen->p, &words_rows, field, pen->out);
     if (v->elements > 1) buf_printf(pen->out, ", %u of %u", v->element + 1, v->elements);
     if (v->views > 1) buf_printf(pen->out, ", reading %u of %u", v->view + 1, v->views);
+        if (v->manner.n) buf_printf(pen->out, " (%.*s)", STR_ARG(v->manner));
     if (v->recipient != NO_INDEX && v->recipient < t->recipients.n && t->recipients.n > 1)
         buf_printf(pen->out, ", for %.*s", STR_ARG(t->recipients.v[v->recipient]));
     buf_add(pen->out, STR(": "));

@@ -253,6 +253,7 @@ static struct js *test_json(const struct program *p, const struct trace *t, cons
         if (v->match.n) js_put(value, "place", place_json(v));
         if (v->elements > 1) js_put_num(value, "element", v->element + 1), js_put_num(value, "elements", v->elements);
         if (v->views > 1) js_put_num(value, "view", v->view + 1), js_put_num(value, "views", v->views);
+        if (v->manner.n) js_put_str(value, "manner", v->manner);
         if (v->recipient != NO_INDEX && v->recipient < t->recipients.n)
             js_put_str(value, "recipient", t->recipients.v[v->recipient]);
         js_add(values, value);

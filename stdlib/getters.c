@@ -139,7 +139,7 @@ void put_views(struct judgement *j, struct element *e, const struct message_text
     e->views = ARENA_ARRAY(j->arena, struct view, t->view_count);
     e->count = (uint32_t)t->view_count;
     for (size_t i = 0; i < t->view_count; i++)
-        e->views[i] = (struct view){.text = t->views[i], .partial = t->unreadable != 0};
+        e->views[i] = (struct view){.text = t->views[i], .partial = t->unreadable != 0, .manners = t->manners[i]};
 }
 
 void put_unique(struct judgement *j, const struct field_ask *ask, struct str name, put_reader *read, struct values *out)
@@ -148,12 +148,15 @@ void put_unique(struct judgement *j, const struct field_ask *ask, struct str nam
     size_t room = 0, n = 0;
     bool shown = false;
     put_limits(j, out, all->unreadable);
+    bool absent = all->n && all->doubtful == all->n; /* to the best reader there is none */
     for (size_t i = 0; i < all->n; i++) room += all->v[i].text.view_count;
-    struct view *v = ARENA_ARRAY(j->arena, struct view, room);
+    struct view *v = ARENA_ARRAY(j->arena, struct view, room + absent);
+    n += absent;
     for (size_t i = 0; i < all->n; i++) {
         const struct message_text *t = &all->v[i].text;
         for (size_t w = 0; w < t->view_count; w++) {
-            v[n] = (struct view){.text = t->views[w], .partial = t->unreadable != 0};
+            v[n] = (struct view){.text = t->views[w], .partial = t->unreadable != 0, .manners = t->manners[w]};
+            if (i > 0 || absent) v[n].manners |= MANNER_BIT_OTHER_INSTANCE;
             if (read && !read(t->views[w], &v[n])) continue;
             shown |= v[n].text.n || v[n].partial || read;
             n++;
@@ -195,7 +198,8 @@ static void put_address(struct judgement *j, struct element *e, const struct mes
         struct str text =
             name.n ? arena_printf(j->arena, "%.*s <%.*s>", STR_ARG(name), STR_ARG(a->address)) : a->address;
         e->views[i] =
-            (struct view){.text = text, .name = name, .address = canonical, .partial = a->name.unreadable != 0};
+            (struct view){.text = text, .name = name, .address = canonical, .partial = a->name.unreadable != 0,
+                          .manners = a->name.manners[i] | (a->list ? MANNER_BIT_OTHER_INSTANCE : 0)};
     }
 }
 
@@ -232,10 +236,8 @@ void get_REPLY_TO(struct judgement *j, const struct field_ask *ask, struct value
 
 /* --- the content -------------------------------------------------------------------------------------------------- */
 
-void get_BODY(struct judgement *j, const struct field_ask *ask, struct values *out)
+void put_content_text(struct judgement *j, const struct message_text *t, struct values *out)
 {
-    (void)ask;
-    const struct message_text *t = &message_body(j->in->message)->text;
     if (t->unreadable) out->why = why_unreadable(j, t->unreadable);
     size_t shown = 0;
     for (size_t i = 0; i < t->view_count; i++) shown += t->views[i].n;
@@ -246,6 +248,12 @@ void get_BODY(struct judgement *j, const struct field_ask *ask, struct values *o
     out->n = 1;
     out->v = ARENA_NEW(j->arena, struct element);
     put_views(j, &out->v[0], t);
+}
+
+void get_BODY(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    (void)ask;
+    put_content_text(j, &message_body(j->in->message)->text, out);
 }
 void get_SIZE(struct judgement *j, const struct field_ask *ask, struct values *out)
 {

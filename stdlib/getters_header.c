@@ -47,7 +47,7 @@ static struct str readable(struct judgement *j, struct str raw)
 {
     if (charset_is_plain(STR(""), raw)) return raw;
     struct buf b = {0};
-    charset_decode(STR(""), raw, &b);
+    charset_decode(BEST_VIEWER, STR(""), raw, &b);
     struct str s = arena_str(j->arena, buf_str(&b));
     buf_free(&b);
     return s;

@@ -23,6 +23,9 @@ static inline void put_text(struct judgement *j, struct values *out, struct str 
 /* The readings of one text. */
 void put_views(struct judgement *j, struct element *e, const struct message_text *t);
 
+/* A text of the content: absent when there is nothing in it. */
+void put_content_text(struct judgement *j, const struct message_text *t, struct values *out);
+
 /* Instances that nobody read may be there: the header section went beyond a limit. */
 void put_limits(struct judgement *j, struct values *out, uint32_t unreadable);
 

@@ -17,6 +17,7 @@
 #include "judge/cases.h"
 #include "judge/judge.h"
 #include "message/charset.h"
+#include "message/filetype.h"
 #include "stdlib/words.h"
 
 static bool warm_digest(struct err *e)
@@ -27,7 +28,7 @@ static bool warm_digest(struct err *e)
 }
 
 /* What a judge needs that libc or a library would open at its first use. */
-static const struct warm_step steps[] = {{"digests", warm_digest}, {"charset converters", charset_warm}};
+static const struct warm_step steps[] = {{"digests", warm_digest}, {"charset converters", charset_warm}, {"file types", filetype_warm}};
 
 /* One generation on its way from source to running judges. */
 struct making {

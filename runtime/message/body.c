@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "message/charset.h"
+#include "message/decode.h"
 #include "message/html.h"
 #include "message/state.h"
 
@@ -9,23 +10,21 @@
 
 struct assembly {
     struct message *m;
-    struct buf text;
-    struct message_body_part *parts;
+    struct viewer *reading;
+    struct buf *text;
+    struct message_body_part *parts; /* of the best reading; else NULL */
     size_t part_count;
     uint32_t unreadable;
+    bool source; /* HTML as it is written */
 };
 
-static bool has_children(const struct mime_tree *tree, size_t i)
-{
-    return i + 1 < tree->part_count && tree->parts[i + 1].parent == i;
-}
-
-/* Text parts that are no attachments, and multiparts whose parts cannot be told apart: readers show those as text. */
+/* Text parts that are no attachments; multiparts whose parts cannot be told apart, and messages about messages
+ * (delivery-status, a fragment): readers show those as text. */
 static bool is_body_text(const struct mime_tree *tree, size_t i)
 {
     const struct mime_part *p = &tree->parts[i];
-    if (p->disposition == MIME_ATTACHMENT || has_children(tree, i)) return false;
-    return mime_is_text(p) || str_eq(p->type, STR("multipart"));
+    if (p->disposition == MIME_ATTACHMENT || mime_has_children(tree, i)) return false;
+    return mime_is_text(p) || str_eq(p->type, STR("multipart")) || str_eq(p->type, STR("message"));
 }
 
 /* Line ends become LF, a bare CR too. */
@@ -44,31 +43,82 @@ static void add_lines(struct buf *out, struct str s)
     }
 }
 
-static struct str charset_of(const struct mime_part *p, struct str bytes)
+static struct str charset_word(struct str charset)
 {
-    const struct mime_param *named = mime_part_param(p, STR("charset"));
-    struct str charset = named ? str_trim(message_text_best(&named->value)) : STR("");
+    charset = str_trim(charset);
     size_t blank = 0; /* "utf-8 format=flowed", the semicolon forgotten */
     while (blank < charset.n && !ascii_is_blank(charset.p[blank])) blank++;
-    charset.n = blank;
-    if (charset.n == 0 && str_eq(p->subtype, STR("html"))) return html_meta_charset(bytes);
-    return charset;
+    return str_slice(charset, 0, blank);
+}
+
+static struct str charset_of(struct viewer *r, const struct mime_part *p, struct str bytes)
+{
+    const struct mime_param *named = mime_part_param(p, STR("charset"));
+    for (size_t i = 0; named && i < p->param_count; i++)
+        if (str_eq(p->params[i].name, STR("charset")) && !str_eq(p->params[i].raw, named->raw) &&
+            manner_is(r, MANNER_LAST_PARAM))
+            named = &p->params[i];
+    struct str charset = named ? charset_word(message_text_best(&named->value)) : STR("");
+    if (!str_eq(p->subtype, STR("html")) || str_is_ascii(bytes)) return charset;
+    struct str meta = html_meta_charset(bytes);
+    if (charset.n == 0) return meta;
+    return meta.n && !str_eq_nocase(meta, charset) && manner_is(r, MANNER_CHARSET_META) ? meta : charset;
 }
 
 /* Cuts what was added since `begin` to the room there is. */
 static uint32_t hold_to_limit(struct assembly *as, size_t begin)
 {
     size_t limit = as->m->limits.text_bytes;
-    if (as->text.n <= limit) return 0;
+    if (as->text->n <= limit) return 0;
     size_t room = limit > begin ? limit - begin : 0;
-    as->text.n = begin + utf8_cut((struct str){as->text.p + begin, as->text.n - begin}, room);
+    as->text->n = begin + utf8_cut((struct str){as->text->p + begin, as->text->n - begin}, room);
     return UNREADABLE_LIMIT;
+}
+
+/* What old programs put into the text: "begin 644 name", lines, "end" (POSIX uuencode). */
+static void add_uuencoded(struct assembly *as, struct str text)
+{
+    for (size_t at = 0; at != STR_NPOS && at < text.n;) {
+        struct str rest = str_from(text, at);
+        size_t digits = 6;
+        while (digits < rest.n && ascii_is_digit(rest.p[digits])) digits++;
+        bool begins = str_starts(rest, STR("begin ")) && digits >= 9 && digits < rest.n && rest.p[digits] == ' ';
+        if (begins) {
+            if (!manner_is(as->reading, MANNER_UUENCODE)) return;
+            buf_add_byte(as->text, '\n');
+            struct buf bytes = {0};
+            decode_uuencode(rest, &bytes);
+            struct viewer plain = {0};
+            charset_decode(&plain, STR(""), buf_str(&bytes), as->text);
+            buf_free(&bytes);
+            return; /* the first of them stands for all: decoding goes on to the last "end" */
+        }
+        size_t hit = str_find(rest, STR("\nbegin "));
+        at = hit == STR_NPOS ? STR_NPOS : at + hit + 1;
+    }
+}
+
+/* The decoded text of one part, at the end of as->text. */
+static void add_decoded(struct assembly *as, const struct mime_part *p, struct str text)
+{
+    size_t begin = as->text->n;
+    struct buf clean = {0};
+    if (decode_controls_prefix(text) < text.n) {
+        decode_controls(as->reading, text, &clean);
+        text = buf_str(&clean);
+    }
+    if (str_eq(p->subtype, STR("html")) && mime_is_text(p) && !as->source)
+        html_to_text(as->reading, text, as->text);
+    else
+        add_lines(as->text, text);
+    buf_free(&clean);
+    if (p->encoding != MIME_UUENCODE) add_uuencoded(as, str_slice(buf_str(as->text), begin, as->text->n));
 }
 
 static uint32_t add_part_text(struct assembly *as, const struct mime_part *p)
 {
     uint32_t unreadable = 0;
-    size_t begin = as->text.n, room = as->m->limits.text_bytes - begin;
+    size_t begin = as->text->n, room = as->m->limits.text_bytes - begin;
     struct str raw = p->raw;
     struct buf bytes = {0}, text = {0};
     if (raw.n / 4 > room) { /* the work is bounded too, whatever it would shrink to */
@@ -76,54 +126,89 @@ static uint32_t add_part_text(struct assembly *as, const struct mime_part *p)
         unreadable |= UNREADABLE_LIMIT;
     }
     if (p->encoding != MIME_7BIT && p->encoding != MIME_8BIT && p->encoding != MIME_BINARY) {
-        unreadable |= mime_transfer_decode(p, raw, &bytes);
+        unreadable |= mime_transfer_decode(as->reading, p, raw, &bytes);
         raw = buf_str(&bytes);
     }
-    struct str charset = charset_of(p, raw);
+    struct str charset = charset_of(as->reading, p, raw);
     if (!charset_is_plain(charset, raw)) {
-        unreadable |= charset_decode(charset, raw, &text);
+        unreadable |= charset_decode(as->reading, charset, raw, &text);
         raw = buf_str(&text);
     }
-    if (str_eq(p->subtype, STR("html")) && mime_is_text(p))
-        html_to_text(raw, &as->text);
-    else
-        add_lines(&as->text, raw);
+    add_decoded(as, p, raw);
     buf_free(&bytes);
     buf_free(&text);
     unreadable |= hold_to_limit(as, begin);
     /* OpenPGP in the text itself: RFC 9580 section 6.2. */
-    if (str_find(str_slice(buf_str(&as->text), begin, as->text.n), STR("-----BEGIN PGP MESSAGE-----")) != STR_NPOS)
+    if (str_find(str_slice(buf_str(as->text), begin, as->text->n), STR("-----BEGIN PGP MESSAGE-----")) != STR_NPOS)
         unreadable |= UNREADABLE_ENCRYPTED;
     return unreadable;
 }
 
+static void begin_line(struct assembly *as)
+{
+    if (as->text->n && as->text->p[as->text->n - 1] != '\n') buf_add_byte(as->text, '\n');
+}
+
 static void add_part(struct assembly *as, size_t index, const struct mime_part *p)
 {
-    if (as->text.n && as->text.p[as->text.n - 1] != '\n') buf_add_byte(&as->text, '\n');
-    struct message_body_part *part = &as->parts[as->part_count++];
-    *part = (struct message_body_part){.part = index, .from = as->text.n};
-    if (as->text.n >= as->m->limits.text_bytes)
-        part->unreadable = p->raw.n ? UNREADABLE_LIMIT : 0;
+    begin_line(as);
+    struct message_body_part part = {.part = index, .from = as->text->n};
+    if (as->text->n >= as->m->limits.text_bytes)
+        part.unreadable = p->raw.n ? UNREADABLE_LIMIT : 0;
     else
-        part->unreadable = add_part_text(as, p);
-    part->to = as->text.n;
-    as->unreadable |= part->unreadable;
+        part.unreadable = add_part_text(as, p);
+    part.to = as->text->n;
+    as->unreadable |= part.unreadable;
+    if (as->parts) as->parts[as->part_count++] = part;
+}
+
+static void add_outside(struct assembly *as, const struct mime_part *p)
+{
+    struct viewer plain = {0};
+    struct buf text = {0};
+    if (p->outside.n == 0 || as->text->n >= as->m->limits.text_bytes) return;
+    begin_line(as);
+    charset_decode(&plain, STR(""), p->outside, &text);
+    add_lines(as->text, buf_str(&text));
+    buf_free(&text);
+}
+
+static uint32_t body_read(void *self, struct viewer *r, struct buf *out)
+{
+    struct assembly *as = self;
+    struct message *m = as->m;
+    const struct mime_tree *tree = mime_tree_of(m, r);
+    as->reading = r;
+    as->text = out;
+    as->unreadable = tree->unreadable;
+    as->parts = NULL;
+    if (r->manners == 0 && !as->source) {
+        size_t texts = 0;
+        for (size_t i = 0; i < tree->part_count; i++) texts += is_body_text(tree, i);
+        m->body->parts = as->parts = ARENA_ARRAY(m->arena, struct message_body_part, texts);
+    }
+    for (size_t i = 0; i < tree->part_count; i++) {
+        if (is_body_text(tree, i)) add_part(as, i, &tree->parts[i]);
+        if (r->manners >> MANNER_OUTSIDE & 1) add_outside(as, &tree->parts[i]);
+    }
+    if (as->parts) m->body->part_count = as->part_count;
+    return as->unreadable;
 }
 
 const struct message_body *message_body(struct message *m)
 {
     if (m->body) return m->body;
-    const struct mime_tree *tree = message_mime(m);
-    size_t texts = 0;
-    for (size_t i = 0; i < tree->part_count; i++) texts += is_body_text(tree, i);
-    struct assembly as = {.m = m, .unreadable = tree->unreadable};
-    as.parts = ARENA_ARRAY(m->arena, struct message_body_part, texts);
-    for (size_t i = 0; i < tree->part_count; i++)
-        if (is_body_text(tree, i)) add_part(&as, i, &tree->parts[i]);
+    struct assembly as = {.m = m};
     m->body = ARENA_NEW(m->arena, struct message_body);
-    m->body->text = message_text_one(m->arena, arena_str(m->arena, buf_str(&as.text)), as.unreadable);
-    m->body->parts = as.parts;
-    m->body->part_count = as.part_count;
-    buf_free(&as.text);
+    m->body->text = views_collect(m->arena, m->content.n, body_read, &as);
     return m->body;
+}
+
+const struct message_text *message_body_source(struct message *m)
+{
+    if (m->body_source) return m->body_source;
+    struct assembly as = {.m = m, .source = true};
+    m->body_source = ARENA_NEW(m->arena, struct message_text);
+    *m->body_source = views_collect(m->arena, m->content.n, body_read, &as);
+    return m->body_source;
 }

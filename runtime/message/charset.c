@@ -107,7 +107,9 @@ bool charset_is_plain(struct str label, struct str bytes)
     size_t row = row_find(label);
     if (row == ROWS || !rows[row].plain) return false;
     size_t ascii = str_ascii_prefix(bytes);
-    return ascii == bytes.n || ((row == CHARSET_UTF8 || row == CHARSET_ASCII) && str_is_utf8(str_from(bytes, ascii)));
+    bool same =
+        ascii == bytes.n || ((row == CHARSET_UTF8 || row == CHARSET_ASCII) && str_is_utf8(str_from(bytes, ascii)));
+    return same && charset_sniff(bytes).n == 0;
 }
 
 void utf8_add(struct buf *out, uint32_t c)
@@ -150,7 +152,32 @@ static int utf8_step(const unsigned char *p, size_t n)
     return more + 1;
 }
 
-static uint32_t add_utf8(struct str s, struct buf *out)
+/* For bytes that are nothing in their charset. */
+static void add_invalid(struct viewer *r, struct buf *out)
+{
+    if (!manner_is(r, MANNER_BYTES_DROPPED)) utf8_add(out, 0xfffd);
+}
+
+/* The length of a form that is too long (RFC 3629 section 3), with what it would stand for; 0 for other bytes. */
+static size_t long_form(const unsigned char *p, size_t n, uint32_t *out)
+{
+    size_t length = p[0] == 0xc0 || p[0] == 0xc1 ? 2
+                    : p[0] == 0xe0               ? 3
+                    : p[0] == 0xf0               ? 4
+                    : p[0] == 0xf8               ? 5
+                    : p[0] == 0xfc               ? 6
+                                                 : 0;
+    if (length == 0 || length > n) return 0;
+    uint32_t c = p[0] & (length == 2 ? 1 : 0);
+    for (size_t i = 1; i < length; i++) {
+        if ((p[i] & 0xc0) != 0x80) return 0;
+        c = c << 6 | (p[i] & 0x3f);
+    }
+    *out = c;
+    return length;
+}
+
+static uint32_t add_utf8(struct viewer *r, struct str s, struct buf *out)
 {
     uint32_t flags = 0;
     while (s.n) {
@@ -160,9 +187,15 @@ static uint32_t add_utf8(struct str s, struct buf *out)
         buf_add(out, str_slice(s, 0, ok));
         s = str_from(s, ok);
         if (s.n == 0) break;
-        utf8_add(out, 0xfffd);
         flags = UNREADABLE_BYTES;
-        s = str_from(s, (size_t)-step);
+        uint32_t c;
+        size_t length = long_form((const unsigned char *)s.p, s.n, &c);
+        bool loose = length && manner_is(r, MANNER_UTF8_LOOSE);
+        if (loose)
+            utf8_add(out, c);
+        else
+            add_invalid(r, out);
+        s = str_from(s, loose ? length : (size_t)-step);
     }
     return flags;
 }
@@ -185,11 +218,25 @@ static void add_1252(struct str s, struct buf *out)
     }
 }
 
-static void add_guessed(struct str s, struct buf *out)
+/* Whether some of it is a character beyond ASCII in UTF-8, or a letter in a form that is too long. */
+static bool has_utf8(struct str s)
+{
+    uint32_t c = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        const unsigned char *p = (const unsigned char *)s.p + i;
+        if (*p < 0xc0) continue;
+        if (utf8_step(p, s.n - i) > 1 || (long_form(p, s.n - i, &c) && c >= 0x20)) return true;
+    }
+    return false;
+}
+
+static void add_guessed(struct viewer *r, struct str s, struct buf *out)
 {
     size_t ascii = str_ascii_prefix(s);
     if (ascii == s.n || str_is_utf8(str_from(s, ascii)))
         buf_add(out, s);
+    else if (has_utf8(str_from(s, ascii)) && manner_is(r, MANNER_UTF8_GUESSED))
+        add_utf8(r, s, out);
     else
         add_1252(s, out);
 }
@@ -201,7 +248,7 @@ static size_t unit_of(size_t row)
     return strncmp(name, "UTF-16", 6) == 0 ? 2 : strncmp(name, "UTF-32", 6) == 0 ? 4 : 1;
 }
 
-static uint32_t add_with_iconv(size_t row, struct str s, struct buf *out)
+static uint32_t add_with_iconv(struct viewer *r, size_t row, struct str s, struct buf *out)
 {
     iconv_t handle = charsets.handle[row];
     uint32_t flags = 0;
@@ -228,12 +275,12 @@ static uint32_t add_with_iconv(size_t row, struct str s, struct buf *out)
         flags = UNREADABLE_BYTES;
         if (errno == EINVAL || ++bad > BAD_BYTES_MAX) { /* cut short in the middle of a character, or hopeless */
             if (errno == EINVAL)
-                utf8_add(out, 0xfffd);
+                add_invalid(r, out);
             else
                 add_1252((struct str){in, left}, out);
             break;
         }
-        utf8_add(out, 0xfffd);
+        add_invalid(r, out);
         size_t skip = unit_of(row) < left ? unit_of(row) : left;
         in += skip, left -= skip;
     }
@@ -241,7 +288,7 @@ static uint32_t add_with_iconv(size_t row, struct str s, struct buf *out)
     struct str made = {out->p + begin, out->n - begin};
     if (!str_is_utf8(made)) {
         struct buf sound = {0};
-        flags |= add_utf8(made, &sound);
+        flags |= add_utf8(r, made, &sound);
         out->n = begin;
         buf_add(out, buf_str(&sound));
         buf_free(&sound);
@@ -249,18 +296,46 @@ static uint32_t add_with_iconv(size_t row, struct str s, struct buf *out)
     return flags;
 }
 
-uint32_t charset_decode(struct str label, struct str bytes, struct buf *out)
+/* What many readers do not know, or take for ASCII. */
+static bool is_exotic(size_t row)
 {
-    if (bytes.n == 0) return 0;
-    size_t row = row_find(label);
-    if (row == CHARSET_UTF8) return add_utf8(bytes, out);
+    static const char *const names[] = {"UTF-7",    "UTF-16",   "UTF-16LE",    "UTF-16BE",       "UTF-32",
+                                        "UTF-32LE", "UTF-32BE", "ISO-2022-KR", "ISO-2022-CN-EXT"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(rows[row].iconv_name, names[i]) == 0) return true;
+    return false;
+}
+
+static uint32_t add_row(struct viewer *r, size_t row, struct str bytes, struct buf *out)
+{
+    if (row == CHARSET_UTF8) return add_utf8(r, bytes, out);
     if (row == CHARSET_1252) return add_1252(bytes, out), 0;
     if (row == CHARSET_ASCII || row == ROWS || !row_open(row)) {
-        add_guessed(bytes, out);
+        add_guessed(r, bytes, out);
         return row == CHARSET_ASCII ? 0 : UNREADABLE_CHARSET;
     }
     if (rows[row].plain && str_ascii_prefix(bytes) == bytes.n) return buf_add(out, bytes), 0;
-    return add_with_iconv(row, bytes, out);
+    if (is_exotic(row) && manner_is(r, MANNER_CHARSET_BYTES)) return add_guessed(r, bytes, out), 0;
+    size_t begin = out->n;
+    uint32_t flags = add_with_iconv(r, row, bytes, out);
+    if (flags && !is_exotic(row) && manner_is(r, MANNER_CHARSET_BYTES)) {
+        out->n = begin;
+        add_guessed(r, bytes, out);
+    }
+    return flags;
+}
+
+uint32_t charset_decode(struct viewer *r, struct str label, struct str bytes, struct buf *out)
+{
+    if (bytes.n == 0) return 0;
+    size_t row = row_find(label);
+    struct str sniffed = charset_sniff(bytes);
+    if (sniffed.n) {
+        size_t other = row_find(sniffed);
+        bool same = other == row || (other == CHARSET_UTF8 && (row == CHARSET_ASCII || row == ROWS));
+        if (!same && manner_is(r, MANNER_CHARSET_SNIFF)) row = other;
+    }
+    return add_row(r, row, bytes, out);
 }
 
 /* --- writing ------------------------------------------------------------------------------------------------------ */
@@ -284,7 +359,7 @@ static void upper_half(struct str label, uint32_t out[128])
         char byte = (char)(i + 128);
         one.n = 0;
         uint32_t c = 0;
-        bool read = charset_decode(label, (struct str){&byte, 1}, &one) == 0 && one.n;
+        bool read = charset_decode(BEST_VIEWER, label, (struct str){&byte, 1}, &one) == 0 && one.n;
         size_t used = read ? fold_decode(one.p, one.n, &c) : 0;
         out[i] = used && used == one.n && !(i < 32 && has_c1_controls(label)) ? c : 0;
     }

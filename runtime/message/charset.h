@@ -6,7 +6,7 @@
 #ifndef SLUICE_MESSAGE_CHARSET_H
 #define SLUICE_MESSAGE_CHARSET_H
 
-#include "base/vec.h"
+#include "message/viewer.h"
 
 /* Opens every converter.  False with *e (EX_OSERR) naming the first that this system lacks. */
 bool charset_warm(struct err *e);
@@ -19,11 +19,12 @@ const char *charset_iconv_name(size_t i); /* for i < charset_count() */
 /* Appends `bytes` to *out as valid UTF-8 and answers enum unreadable bits (message/message.h): CHARSET for an unknown
  * label, BYTES where U+FFFD stands for what is nothing in the charset.
  * An empty label, US-ASCII and unknown labels are read as UTF-8 when the bytes are that, else as windows-1252: what
- * readers show for unlabelled 8-bit text. */
-uint32_t charset_decode(struct str label, struct str bytes, struct buf *out);
+ * readers show for unlabelled 8-bit text.
+ * Manners: CHARSET_SNIFF, CHARSET_BYTES, UTF8_GUESSED, UTF8_LOOSE, BYTES_DROPPED. */
+uint32_t charset_decode(struct viewer *r, struct str label, struct str bytes, struct buf *out);
 
-/* True when charset_decode would append `bytes` unchanged: they are ASCII, or valid UTF-8 under such a label, so that
- * the caller may use them in place. */
+/* True when charset_decode would append `bytes` unchanged for every reader: they are ASCII, or valid UTF-8 under such a
+ * label, so that the caller may use them in place. */
 bool charset_is_plain(struct str label, struct str bytes);
 
 /* True for text that says it is ASCII, or says nothing. */
@@ -31,6 +32,10 @@ bool charset_is_ascii(struct str label);
 /* Appends UTF-8 text in the charset; false, with part of it perhaps appended, when the charset has not all of it, or is
  * one whose characters are more than one byte and not UTF-8 (those are only written when all of the text is ASCII). */
 bool charset_encode(struct str label, struct str utf8, struct buf *out);
+
+/* The label of the charset that bytes look like whatever they are labelled: by a byte order mark, by NULs in every second
+ * or fourth place, by escape sequences, by UTF-7's form of ASCII letters, by being UTF-8.  Empty: like nothing. */
+struct str charset_sniff(struct str bytes);
 
 /* Appends the code point as UTF-8; U+FFFD for surrogates and what lies beyond U+10FFFF. */
 void utf8_add(struct buf *out, uint32_t code_point);

@@ -34,42 +34,65 @@ static uint32_t base64_tail(struct buf *out, uint32_t bits, unsigned count)
     return count == 1 ? UNREADABLE_ENCODING : 0;
 }
 
-uint32_t decode_base64(struct str s, struct buf *out)
+/* What a byte that is no letter of the alphabet does: white space nothing, padding ends a quantum. */
+struct base64_state {
+    uint32_t bits, flags;
+    unsigned count;
+    bool padded, join, url;
+};
+
+/* False where the reader stops. */
+static bool base64_letter(struct viewer *r, struct base64_state *b, uint8_t v, struct buf *out)
+{
+    if (b->padded) { /* data behind padding */
+        b->flags |= UNREADABLE_ENCODING;
+        r->differs |= (uint64_t)1 << MANNER_BASE64_JOIN;
+        if (manner_is(r, MANNER_BASE64_STOP)) return false;
+    }
+    b->bits = b->bits << 6 | v;
+    if (++b->count == 4) {
+        char three[3] = {(char)(b->bits >> 16), (char)(b->bits >> 8), (char)b->bits};
+        buf_add(out, (struct str){three, 3});
+        b->bits = b->count = 0;
+    }
+    return true;
+}
+
+static bool base64_other(struct viewer *r, struct base64_state *b, unsigned char c, uint8_t v, struct buf *out)
+{
+    if (v == PAD64) {
+        b->padded = true;
+        if (b->join) return true;
+        b->flags |= base64_tail(out, b->bits, b->count);
+        b->bits = b->count = 0;
+    } else if (v == NOT_BASE64) {
+        b->flags |= UNREADABLE_ENCODING;
+        if ((c == '-' || c == '_') && manner_is(r, MANNER_BASE64_URL))
+            return base64_letter(r, b, c == '-' ? 62 : 63, out);
+    }
+    return true;
+}
+
+uint32_t decode_base64(struct viewer *r, struct str s, struct buf *out)
 {
     const uint8_t *table = base64_table();
     const unsigned char *p = (const unsigned char *)s.p, *end = p + s.n;
-    uint32_t flags = 0, bits = 0;
-    unsigned count = 0;
-    bool padded = false;
+    struct base64_state b = {.join = r->manners >> MANNER_BASE64_JOIN & 1};
     buf_reserve(out, s.n / 4 * 3 + 4);
     while (p < end) {
-        while (count == 0 && end - p >= 4) { /* whole quanta: nearly all of it */
-            uint8_t a = table[p[0]], b = table[p[1]], c = table[p[2]], d = table[p[3]];
-            if ((a | b | c | d) & 0xc0) break;
+        while (b.count == 0 && !b.padded && end - p >= 4) { /* whole quanta: nearly all of it */
+            uint8_t v0 = table[p[0]], v1 = table[p[1]], v2 = table[p[2]], v3 = table[p[3]];
+            if ((v0 | v1 | v2 | v3) & 0xc0) break;
             char *to = out->p + out->n;
-            to[0] = (char)(a << 2 | b >> 4), to[1] = (char)(b << 4 | c >> 2), to[2] = (char)(c << 6 | d);
+            to[0] = (char)(v0 << 2 | v1 >> 4), to[1] = (char)(v1 << 4 | v2 >> 2), to[2] = (char)(v2 << 6 | v3);
             out->n += 3, p += 4;
-            if (padded) flags |= UNREADABLE_ENCODING;
         }
         if (p == end) break;
-        uint8_t v = table[*p++];
-        if (v < 64) {
-            if (padded) flags |= UNREADABLE_ENCODING;
-            bits = bits << 6 | v;
-            if (++count == 4) {
-                char three[3] = {(char)(bits >> 16), (char)(bits >> 8), (char)bits};
-                buf_add(out, (struct str){three, 3});
-                bits = count = 0;
-            }
-        } else if (v == PAD64) {
-            flags |= base64_tail(out, bits, count);
-            bits = count = 0;
-            padded = true;
-        } else if (v == NOT_BASE64) {
-            flags |= UNREADABLE_ENCODING;
-        }
+        unsigned char c = *p++;
+        uint8_t v = table[c];
+        if (!(v < 64 ? base64_letter(r, &b, v, out) : base64_other(r, &b, c, v, out))) break;
     }
-    return flags | base64_tail(out, bits, count);
+    return b.flags | base64_tail(out, b.bits, b.count);
 }
 
 int decode_hex_pair(char a, char b)
@@ -106,7 +129,7 @@ static void quoted_printable_line(struct str line, struct buf *out)
     buf_add(out, line);
 }
 
-void decode_quoted_printable(struct str s, struct buf *out)
+void decode_quoted_printable(struct viewer *r, struct str s, struct buf *out)
 {
     buf_reserve(out, s.n);
     while (s.n) {
@@ -114,8 +137,10 @@ void decode_quoted_printable(struct str s, struct buf *out)
         struct str line = str_slice(s, 0, end == STR_NPOS ? s.n : end), line_end = str_slice(s, line.n, line.n + 1);
         s = str_from(s, line.n + line_end.n);
         if (line_end.n && str_ends(line, STR("\r"))) line_end = (struct str){line_end.p - 1, 2}, line.n--;
+        size_t whole = line.n;
         while (line.n && ascii_is_blank(line.p[line.n - 1])) line.n--;
         bool soft = line.n && line.p[line.n - 1] == '=';
+        if (soft && line.n < whole && manner_is(r, MANNER_QP_STRICT)) soft = false;
         if (soft) line.n--;
         quoted_printable_line(line, out);
         if (!soft) buf_add(out, line_end);
@@ -160,16 +185,19 @@ uint32_t decode_uuencode(struct str s, struct buf *out)
 
 /* --- header values ----------------------------------------------------------------------------------------------- */
 
-void decode_unfold(struct str raw, struct buf *out)
+void decode_unfold(struct viewer *r, struct str raw, struct buf *out)
 {
-    while (raw.n) {
+    for (bool junk = false; raw.n;) {
         size_t end = 0;
         while (end < raw.n && raw.p[end] != '\r' && raw.p[end] != '\n') end++;
-        buf_add(out, str_slice(raw, 0, end));
+        if (!junk || !manner_is(r, MANNER_JUNK_SKIPPED)) {
+            if (junk) buf_add_byte(out, ' ');
+            buf_add(out, str_slice(raw, 0, end));
+        }
         if (end == raw.n) break;
         while (end < raw.n && (raw.p[end] == '\r' || raw.p[end] == '\n')) end++;
         raw = str_from(raw, end);
-        if (raw.n && !ascii_is_blank(raw.p[0])) buf_add_byte(out, ' ');
+        junk = raw.n && !ascii_is_blank(raw.p[0]);
     }
 }
 
@@ -178,9 +206,9 @@ bool encoded_word_parse(struct str s, struct encoded_word *out)
     enum { CHARSET_MAX = 64 };
     if (!str_starts(s, STR("=?"))) return false;
     size_t at = 2;
-    while (at < s.n && at - 2 <= CHARSET_MAX && s.p[at] != '?' && s.p[at] > ' ' && s.p[at] != '=') at++;
+    while (at < s.n && at - 2 <= CHARSET_MAX && s.p[at] != '?' && s.p[at] >= ' ' && s.p[at] != '=') at++;
     if (at == 2 || s.n - at < 3 || s.p[at] != '?' || s.p[at + 2] != '?') return false;
-    out->charset = str_slice(s, 2, at);
+    out->charset = str_trim(str_slice(s, 2, at));
     size_t star = str_find_byte(out->charset, '*');
     if (star != STR_NPOS) out->charset.n = star;
     out->encoding = ascii_lower(s.p[at + 1]);
@@ -211,13 +239,17 @@ struct run {
     bool open;
     struct str charset;
     struct buf bytes;
+    size_t last;       /* where those of the last word begin */
+    struct buf base64; /* WORDS_JOIN: not yet decoded */
 };
 
-static uint32_t run_flush(struct run *run, struct buf *out)
+static uint32_t run_flush(struct viewer *r, struct run *run, struct buf *out)
 {
     if (!run->open) return 0;
     size_t begin = out->n;
-    uint32_t flags = charset_decode(run->charset, buf_str(&run->bytes), out);
+    uint32_t flags = decode_base64(r, buf_str(&run->base64), &run->bytes);
+    run->base64.n = 0;
+    flags |= charset_decode(r, run->charset, buf_str(&run->bytes), out);
     for (size_t i = begin; i < out->n; i++)
         if (out->p[i] == '\r' || out->p[i] == '\n') out->p[i] = ' ';
     run->bytes.n = 0;
@@ -225,22 +257,63 @@ static uint32_t run_flush(struct run *run, struct buf *out)
     return flags;
 }
 
-static uint32_t run_add(struct run *run, const struct encoded_word *word, struct buf *out)
+static uint32_t word_bytes(struct viewer *r, struct run *run, const struct encoded_word *word)
+{
+    struct str text = word->text;
+    struct buf tight = {0};
+    uint32_t flags = 0;
+    if (str_find_byte(text, ' ') != STR_NPOS && manner_is(r, MANNER_WORDS_TIGHT)) {
+        for (size_t i = 0; i < text.n; i++)
+            if (!ascii_is_blank(text.p[i])) buf_add_byte(&tight, text.p[i]);
+        text = buf_str(&tight);
+    }
+    bool joins = word->encoding == 'b' && (run->base64.n || text.n % 4) && manner_is(r, MANNER_WORDS_JOIN);
+    if (joins)
+        buf_add(&run->base64, text);
+    else if (word->encoding == 'b')
+        flags = decode_base64(r, text, &run->bytes);
+    else
+        q_decode(text, &run->bytes);
+    buf_free(&tight);
+    return flags;
+}
+
+static uint32_t run_add(struct viewer *r, struct run *run, const struct encoded_word *word, struct buf *out)
 {
     uint32_t flags = 0;
-    if (run->open && !str_eq_nocase(run->charset, word->charset)) flags |= run_flush(run, out);
+    bool same = run->open && str_eq_nocase(run->charset, word->charset);
+    /* A character split over two words (against RFC 2047 section 5) is read by whoever joins them first. */
+    struct str before = str_from(buf_str(&run->bytes), run->last);
+    if (same && !str_is_ascii(before) && !charset_is_plain(run->charset, before) && manner_is(r, MANNER_WORDS_STRICT))
+        same = false;
+    if (run->open && !same) flags |= run_flush(r, run, out);
     run->open = true;
     run->charset = word->charset;
-    if (word->encoding == 'b')
-        flags |= decode_base64(word->text, &run->bytes);
-    else
-        q_decode(word->text, &run->bytes);
-    return flags;
+    run->last = run->bytes.n;
+    return flags | word_bytes(r, run, word);
 }
 
 static bool is_blank(struct str s) { return str_trim(s).n == 0; }
 
-static uint32_t words_decode(struct str s, struct buf *out)
+/* RFC 2047 section 5: set off by white space at both ends; section 4: without any inside.  That it is not over 75
+ * characters nobody asks. */
+static bool word_is_strict(struct str s, size_t at, const struct encoded_word *word)
+{
+    size_t end = at + word->length;
+    if (at > 0 && !ascii_is_blank(s.p[at - 1])) return false;
+    if (end < s.n && !ascii_is_blank(s.p[end])) return false;
+    for (size_t i = 0; i < word->length - 2; i++)
+        if (ascii_is_blank(s.p[at + i])) return false;
+    if (str_find_byte(word->text, '?') != STR_NPOS) return false;
+    if (word->encoding != 'b') return true;
+    struct buf bytes = {0};
+    struct viewer plain = {0};
+    bool sound = decode_base64(&plain, word->text, &bytes) == 0 && word->text.n % 4 == 0;
+    buf_free(&bytes);
+    return sound;
+}
+
+static uint32_t words_decode(struct viewer *r, struct str s, struct buf *out)
 {
     uint32_t flags = 0;
     struct run run = {0};
@@ -253,21 +326,23 @@ static uint32_t words_decode(struct str s, struct buf *out)
         struct encoded_word word;
         if (next == STR_NPOS || s.p + at + next > last_end) break;
         at += next;
-        if (!encoded_word_parse(str_from(s, at), &word)) {
+        if (!encoded_word_parse(str_from(s, at), &word) ||
+            (!word_is_strict(s, at, &word) && manner_is(r, MANNER_WORDS_STRICT))) {
             at += 2;
             continue;
         }
         struct str between = str_slice(s, literal, at);
         if (!(run.open && is_blank(between))) {
-            flags |= run_flush(&run, out);
-            flags |= charset_decode(STR(""), between, out);
+            flags |= run_flush(r, &run, out);
+            flags |= charset_decode(r, STR(""), between, out);
         }
-        flags |= run_add(&run, &word, out);
+        flags |= run_add(r, &run, &word, out);
         literal = at += word.length;
     }
-    flags |= run_flush(&run, out);
-    flags |= charset_decode(STR(""), str_from(s, literal), out);
+    flags |= run_flush(r, &run, out);
+    flags |= charset_decode(r, STR(""), str_from(s, literal), out);
     buf_free(&run.bytes);
+    buf_free(&run.base64);
     return flags;
 }
 
@@ -275,21 +350,57 @@ bool decode_header_is_plain(struct str raw)
 {
     raw = str_trim(raw);
     return charset_is_plain(STR(""), raw) && str_find(raw, STR("=?")) == STR_NPOS &&
-           str_find_byte(raw, '\n') == STR_NPOS && str_find_byte(raw, '\r') == STR_NPOS;
+           str_find_byte(raw, '\n') == STR_NPOS && str_find_byte(raw, '\r') == STR_NPOS &&
+           decode_controls_prefix(raw) == raw.n;
 }
 
-uint32_t decode_header_value(struct str raw, struct buf *out)
+uint32_t decode_header_value(struct viewer *r, struct str raw, struct buf *out)
 {
     struct buf line = {0}, text = {0};
     raw = str_trim(raw);
     bool folded = str_find_byte(raw, '\n') != STR_NPOS || str_find_byte(raw, '\r') != STR_NPOS;
     if (folded) {
-        decode_unfold(raw, &line);
+        decode_unfold(r, raw, &line);
         raw = buf_str(&line);
     }
-    uint32_t flags = words_decode(raw, &text);
-    buf_add(out, str_trim(buf_str(&text)));
+    uint32_t flags = words_decode(r, raw, &text);
+    decode_controls(r, str_trim(buf_str(&text)), out);
     buf_free(&line);
     buf_free(&text);
     return flags;
+}
+
+/* --- control characters ------------------------------------------------------------------------------------------ */
+
+static bool is_control(unsigned char c) { return (c < 0x20 && (c < 9 || c > 13)) || c == 0x7f; }
+
+size_t decode_controls_prefix(struct str s)
+{
+    /* Eight bytes at a time: none below 0x20 but 9 to 13, none 0x7f.  Bytes from 0x80 on are no controls. */
+    const uint64_t ones = 0x0101010101010101u, high = ones * 0x80;
+    size_t i = 0;
+    for (; s.n - i >= 8; i += 8) {
+        uint64_t v, low, white, del;
+        memcpy(&v, s.p + i, sizeof v);
+        uint64_t seven = v & ~high;
+        low = ~(seven + ones * (0x80 - 0x20));
+        white = (seven + ones * (0x80 - 9)) & ~(seven + ones * (0x80 - 14));
+        del = seven + ones;
+        if (((low & ~white) | del) & ~v & high) break;
+    }
+    while (i < s.n && !is_control((unsigned char)s.p[i])) i++;
+    return i;
+}
+
+void decode_controls(struct viewer *r, struct str s, struct buf *out)
+{
+    size_t n = decode_controls_prefix(s);
+    if (n == s.n || !manner_is(r, MANNER_CONTROLS)) {
+        buf_add(out, s);
+        return;
+    }
+    for (; s.n; n = decode_controls_prefix(s)) {
+        buf_add(out, str_slice(s, 0, n));
+        s = str_from(s, n + 1);
+    }
 }

@@ -113,8 +113,8 @@ const struct message_values *message_header_edited(struct message *m, const stru
     struct message_values *out = ARENA_NEW(m->arena, struct message_values);
     size_t n = 0;
     while (walk_next(&w, &at)) n++;
-    struct message_value *v = ARENA_ARRAY(m->arena, struct message_value, n);
-    *out = (struct message_values){v, n, m->header.unreadable};
+    struct message_value *v = ARENA_ARRAY(m->arena, struct message_value, n + plain->doubtful);
+    *out = (struct message_values){v, n + plain->doubtful, plain->doubtful, m->header.unreadable};
     w = walk_begin(m, f, name);
     for (size_t original = 0; walk_next(&w, &at); v++) {
         if (!at.added && !f->changes[at.field]) { /* read before, and kept */
@@ -126,6 +126,7 @@ const struct message_values *message_header_edited(struct message *m, const stru
         }
         out->unreadable |= v->text.unreadable;
     }
+    for (size_t i = plain->n - plain->doubtful; i < plain->n; i++) *v++ = plain->v[i];
     return out;
 }
 

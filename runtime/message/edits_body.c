@@ -180,7 +180,7 @@ static struct str readable(struct message *m, bool html, struct str markup)
 {
     struct buf text = {0};
     if (!html) return markup;
-    html_to_text(markup, &text);
+    html_to_text(BEST_VIEWER, markup, &text);
     struct str s = arena_str(m->arena, buf_str(&text));
     buf_free(&text);
     return s;
@@ -191,7 +191,7 @@ static bool markup_begins(struct message *m, size_t part, struct str markup)
 {
     const struct mime_part *p = &message_mime(m)->parts[part];
     struct buf bytes = {0};
-    mime_transfer_decode(p, p->raw, &bytes);
+    mime_transfer_decode(BEST_VIEWER, p, p->raw, &bytes);
     struct str s = buf_str(&bytes);
     s = str_from(s, html_first_place(s));
     size_t i = 0;
@@ -360,7 +360,7 @@ static void drop_mime_fields(struct composition *c, size_t part)
         }
         return;
     }
-    header_scan_begin(&scan, str_slice(c->m->content, p->from, p->body), true);
+    header_scan_begin(&scan, BEST_VIEWER, str_slice(c->m->content, p->from, p->body), true);
     for (struct message_field field; header_scan_next(&scan, &field);)
         if (str_starts_nocase(field.name, STR("Content-")))
             splice_add(c->m->arena, &c->f->body, p->from + field.from, p->from + field.to, STR(""));

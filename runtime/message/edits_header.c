@@ -25,8 +25,7 @@ struct str edits_field_emit(struct arena *a, struct str name, struct str value)
     bool structured = is_structured(name);
     if (structured && !str_is_ascii(value)) {
         structured = message_address_tokens(a, value, &tokens);
-        if (!structured) tokens.n = 0, decode_header_value(value, &tokens); /* all is encoded anew, so nothing twice */
-        value = buf_str(&tokens);
+        if (structured) value = buf_str(&tokens);
     }
     if (!structured || !header_emit(&out, name, value, HEADER_STRUCTURED)) {
         bool emitted = header_emit(&out, name, value, 0);
@@ -225,7 +224,7 @@ static struct made_field prepend_anew(struct message *m, struct str prefix, stru
 {
     struct buf text = {0};
     buf_add(&text, prefix);
-    decode_header_value(raw, &text);
+    decode_header_value(BEST_VIEWER, raw, &text);
     struct made_field made = made_of(STR("Subject"), edits_field_emit(m->arena, STR("Subject"), buf_str(&text)));
     buf_free(&text);
     return made;

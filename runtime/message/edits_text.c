@@ -136,7 +136,7 @@ void text_body_emit(struct str text, const char *subtype, struct buf *out)
 static struct header_scan part_header_scan(struct message *m, const struct mime_part *p)
 {
     struct header_scan scan;
-    header_scan_begin(&scan, str_slice(m->content, p->from, p->body), false);
+    header_scan_begin(&scan, BEST_VIEWER, str_slice(m->content, p->from, p->body), false);
     return scan;
 }
 
@@ -304,7 +304,7 @@ static bool choose_charset(struct carrier *c, struct str text)
     if (charset_is_ascii(c->charset)) return false; /* 8-bit bytes that only a guess could read */
     c->way = WAY_ENCODE;
     c->converted = true;
-    return charset_decode(c->charset, bytes, &c->text) == 0;
+    return charset_decode(BEST_VIEWER, c->charset, bytes, &c->text) == 0;
 }
 
 /* The transfer encoding: 8-bit bytes may only join others. */
@@ -386,7 +386,7 @@ static void carrier_open(struct carrier *c, struct message *m, const struct part
     buf_add(&text, t->front);
     buf_add(&text, t->back);
     bool fits = part_header_is_clear(m, p) && p->encoding < MIME_UUENCODE && !(p->unreadable & ~(uint32_t)UNREADABLE_CHARSET) &&
-                mime_transfer_decode(p, p->raw, &c->bytes) == 0 && str_find_byte(buf_str(&c->bytes), '\0') == STR_NPOS &&
+                mime_transfer_decode(BEST_VIEWER, p, p->raw, &c->bytes) == 0 && str_find_byte(buf_str(&c->bytes), '\0') == STR_NPOS &&
                 choose_charset(c, buf_str(&text));
     if (fits) {
         choose_encoding(c, buf_str(&text));

@@ -22,28 +22,46 @@ size_t header_empty_line(struct str content, size_t at)
 }
 
 /* The length of the name when [at, end) is a field's first line: printable ASCII, blanks, colon; else 0. */
-static size_t field_name_length(struct str content, size_t at, size_t end, size_t *colon)
+static size_t field_name_length(struct viewer *r, struct str content, size_t at, size_t end, size_t *colon)
 {
     size_t i = at;
     while (i < end && content.p[i] > ' ' && content.p[i] < 0x7f && content.p[i] != ':') i++;
     size_t length = i - at;
     while (i < end && ascii_is_blank(content.p[i])) i++;
     *colon = i;
-    return i < end && content.p[i] == ':' ? length : 0;
+    if (length && i < end && (content.p[i] == '\r' || content.p[i] == '\n') && end < content.n &&
+        ascii_is_blank(content.p[end])) { /* the colon on the next line */
+        for (i = end; i < content.n && ascii_is_blank(content.p[i]);) i++;
+        *colon = i;
+        return i < content.n && content.p[i] == ':' && manner_is(r, MANNER_NAME_FOLDED) ? length : 0;
+    }
+    if (i == end || content.p[i] != ':') return 0;
+    return i > at + length && manner_is(r, MANNER_STRICT_NAME) ? 0 : length;
 }
 
-void header_scan_begin(struct header_scan *s, struct str content, bool mbox)
+void header_scan_begin(struct header_scan *s, struct viewer *r, struct str content, bool message)
 {
-    *s = (struct header_scan){.content = content, .line = 1};
-    if (mbox && (str_starts(content, STR("From ")) || str_starts(content, STR(">From ")))) {
+    *s = (struct header_scan){.content = content, .line = 1, .reading = r, .message = message};
+    if (message && (str_starts(content, STR("From ")) || str_starts(content, STR(">From ")))) {
         s->at = header_line_end(content, 0);
         s->line = 2;
     }
 }
 
+/* The length of a line of nothing but blanks, where that ends the header for this reader. */
+static size_t blank_line_length(const struct header_scan *s, size_t at)
+{
+    struct str c = s->content;
+    size_t i = at;
+    while (i < c.n && ascii_is_blank(c.p[i])) i++;
+    size_t end = i > at ? empty_line_length(c, i) : 0;
+    return end && manner_is(s->reading, MANNER_BLANK_ENDS) ? i + end - at : 0;
+}
+
 static bool scan_done(struct header_scan *s)
 {
     size_t skip = empty_line_length(s->content, s->at);
+    if (skip == 0 && s->any) skip = blank_line_length(s, s->at);
     s->body = s->at + skip;
     if (skip == 0) s->malformed = true;
     return false;
@@ -60,22 +78,42 @@ static bool line_continues(struct header_scan *s, size_t at)
 {
     struct str c = s->content;
     if (at >= c.n || empty_line_length(c, at)) return false;
-    if (ascii_is_blank(c.p[at])) return true;
+    if (ascii_is_blank(c.p[at])) return blank_line_length(s, at) == 0;
     size_t colon;
-    if (field_name_length(c, at, header_line_end(c, at), &colon)) return false;
-    if (!empty_line_follows(s)) return false;
+    if (field_name_length(s->reading, c, at, header_line_end(c, at), &colon)) return false;
+    if (!empty_line_follows(s) && !manner_is(s->reading, MANNER_JUNK_GOES_ON)) return false;
     s->malformed = true;
-    return true;
+    return !manner_is(s->reading, MANNER_JUNK_ENDS);
+}
+
+/* Where the first field begins for who steps over what stands before it: junk, and empty lines before a message. */
+static void skip_to_first_field(struct header_scan *s)
+{
+    struct str c = s->content;
+    size_t colon, at = s->at;
+    while (at < c.n) {
+        size_t end = header_line_end(c, at), blank = at;
+        if (empty_line_length(c, at) && !s->message) return;
+        while (blank < end && ascii_is_blank(c.p[blank])) blank++;
+        if (field_name_length(s->reading, c, blank, end, &colon)) {
+            if (blank > s->at && manner_is(s->reading, MANNER_JUNK_FIRST)) s->at = blank;
+            return;
+        }
+        at = end;
+        if (at > s->at + 4096) return;
+    }
 }
 
 bool header_scan_next(struct header_scan *s, struct message_field *out)
 {
     struct str c = s->content;
+    if (!s->any) skip_to_first_field(s);
     if (s->at >= c.n || empty_line_length(c, s->at)) return scan_done(s);
     size_t end = header_line_end(c, s->at), colon;
-    size_t name = field_name_length(c, s->at, end, &colon);
+    size_t name = field_name_length(s->reading, c, s->at, end, &colon);
     if (name == 0) return scan_done(s); /* what could be taken into a field before it, was */
     *out = (struct message_field){.name = str_slice(c, s->at, s->at + name), .from = s->at, .line = s->line};
+    s->any = true;
     uint32_t lines = 1;
     while (line_continues(s, end)) {
         end = header_line_end(c, end);
@@ -90,7 +128,6 @@ bool header_scan_next(struct header_scan *s, struct message_field *out)
     out->raw = raw;
     s->at = end;
     s->line += lines;
-    s->any = true;
     return true;
 }
 

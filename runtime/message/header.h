@@ -9,7 +9,7 @@
 #ifndef SLUICE_MESSAGE_HEADER_H
 #define SLUICE_MESSAGE_HEADER_H
 
-#include "message/message.h"
+#include "message/viewer.h"
 
 struct header_scan {
     struct str content;
@@ -19,10 +19,12 @@ struct header_scan {
     bool malformed;
     bool any;           /* a field was seen */
     uint8_t empty_line; /* does an empty line follow: 0 not looked yet, 1 yes, 2 no */
+    bool message;           /* of a whole message, not of a part */
+    struct viewer *reading; /* JUNK_FIRST, JUNK_ENDS, STRICT_NAME, BLANK_ENDS */
 };
 
-/* `mbox`: an mbox "From " line at the start is stepped over, as at the start of a message. */
-void header_scan_begin(struct header_scan *s, struct str content, bool mbox);
+/* `message`: of a message; an mbox "From " line at its start is stepped over. */
+void header_scan_begin(struct header_scan *s, struct viewer *r, struct str content, bool message);
 bool header_scan_next(struct header_scan *s, struct message_field *out);
 
 /* Where the first empty line at or after `at` begins (at the start of a line); content.n when there is none. */

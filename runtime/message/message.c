@@ -52,13 +52,32 @@ static void index_fields(struct message *m, const struct message_field *fields, 
     }
 }
 
+/* The fields that a reader sees who goes on where we end the header, or who takes other lines for fields. */
+static void read_doubtful(struct message *m)
+{
+    const uint64_t lenient = (uint64_t)1 << MANNER_NAME_FOLDED | (uint64_t)1 << MANNER_JUNK_GOES_ON |
+                             (uint64_t)1 << MANNER_JUNK_FIRST;
+    if (!(m->header_reading.differs & lenient)) return;
+    struct viewer r = {.manners = lenient};
+    struct header_scan scan;
+    struct message_field *v = ARENA_ARRAY(m->arena, struct message_field, m->limits.fields);
+    size_t known = 0;
+    header_scan_begin(&scan, &r, m->content, true);
+    for (struct message_field f; m->doubtful_count < m->limits.fields && header_scan_next(&scan, &f);) {
+        if (f.from >= m->limits.header_bytes) break;
+        while (known < m->header.field_count && m->header.fields[known].from < f.from) known++;
+        if (known == m->header.field_count || m->header.fields[known].from != f.from) v[m->doubtful_count++] = f;
+    }
+    m->doubtful = v;
+}
+
 static void read_header(struct message *m)
 {
     struct message_header *h = &m->header;
     struct message_field *fields = ARENA_ARRAY(m->arena, struct message_field, 32);
     size_t n = 0, cap = 32;
     struct header_scan scan;
-    header_scan_begin(&scan, m->content, true);
+    header_scan_begin(&scan, &m->header_reading, m->content, true);
     h->from = h->end = scan.at;
     for (struct message_field field; header_scan_next(&scan, &field); h->end = field.to) {
         if (n == m->limits.fields || field.from >= m->limits.header_bytes) {
@@ -78,6 +97,7 @@ static void read_header(struct message *m)
     h->body = scan.body;
     h->malformed = scan.malformed;
     index_fields(m, fields, n);
+    read_doubtful(m);
 }
 
 struct message *message_open(struct arena *a, struct str content, const struct message_limits *limits)
@@ -107,19 +127,21 @@ size_t message_field_find(const struct message *m, struct str name, size_t from)
 
 struct message_text message_text_one(struct arena *a, struct str text, uint32_t unreadable)
 {
+    static const uint64_t best = 0;
     struct str *view = ARENA_NEW(a, struct str);
     *view = text;
-    return (struct message_text){view, 1, unreadable};
+    return (struct message_text){view, 1, unreadable, &best};
+}
+
+static uint32_t header_text(void *self, struct viewer *r, struct buf *out)
+{
+    return decode_header_value(r, *(struct str *)self, out);
 }
 
 struct message_text message_text_of_header(struct arena *a, struct str raw)
 {
     if (decode_header_is_plain(raw)) return message_text_one(a, str_trim(raw), 0);
-    struct buf text = {0};
-    uint32_t unreadable = decode_header_value(raw, &text);
-    struct message_text made = message_text_one(a, arena_str(a, buf_str(&text)), unreadable);
-    buf_free(&text);
-    return made;
+    return views_collect(a, raw.n, header_text, &raw);
 }
 
 static const struct message_values no_values, no_values_read = {.unreadable = UNREADABLE_LIMIT};
@@ -128,10 +150,13 @@ const struct message_values *message_header(struct message *m, struct str name)
 {
     const struct message_header *h = &m->header;
     size_t first = message_field_find(m, name, 0);
-    if (first == h->field_count) return h->unreadable ? &no_values_read : &no_values;
-    if (m->values[first]) return m->values[first];
-    struct message_values *values = m->values[first] = ARENA_NEW(m->arena, struct message_values);
+    if (first == h->field_count && !m->doubtful_count) return h->unreadable ? &no_values_read : &no_values;
+    if (first < h->field_count && m->values[first]) return m->values[first];
+    struct message_values *values = ARENA_NEW(m->arena, struct message_values);
+    if (first < h->field_count) m->values[first] = values;
     size_t n = 0;
+    for (size_t i = 0; i < m->doubtful_count; i++) values->doubtful += str_eq_nocase(m->doubtful[i].name, name);
+    n = values->doubtful;
     for (size_t i = first; i < h->field_count; i = message_field_find(m, name, i + 1)) n++;
     struct message_value *v = ARENA_ARRAY(m->arena, struct message_value, n);
     values->v = v;
@@ -142,6 +167,11 @@ const struct message_values *message_header(struct message *m, struct str name)
         v->field = &h->fields[i];
         v->text = message_text_of_header(m->arena, v->raw);
         values->unreadable |= v->text.unreadable;
+    }
+    for (size_t i = 0; i < m->doubtful_count; i++) {
+        if (!str_eq_nocase(m->doubtful[i].name, name)) continue;
+        v->raw = m->doubtful[i].raw;
+        v++->text = message_text_of_header(m->arena, m->doubtful[i].raw);
     }
     return values;
 }
@@ -191,12 +221,13 @@ struct message_addresses message_addresses_of(struct arena *a, const struct mess
     struct message_address *v = ARENA_ARRAY(a, struct message_address, n);
     out.v = v;
     out.n = n;
-    out.lists = (uint32_t)values->n;
+    uint32_t absent = values->n && values->doubtful == values->n; /* to the best reader there is none */
+    out.lists = (uint32_t)values->n + absent;
     for (size_t i = 0; i < values->n; i++)
         for (size_t k = 0; k < lists[i].n; k++, v++) {
             const struct header_mailbox *mailbox = &lists[i].v[k];
             *v = (struct message_address){mailbox->address, mailbox->local, mailbox->domain, mailbox_name(a, mailbox),
-                                          (uint32_t)i};
+                                          (uint32_t)i + absent};
             out.unreadable |= v->name.unreadable;
         }
     return out;
@@ -206,7 +237,13 @@ const struct message_addresses *message_addresses(struct message *m, struct str 
 {
     static const struct message_addresses none, none_read = {.unreadable = UNREADABLE_LIMIT};
     size_t first = message_field_find(m, name, 0);
-    if (first == m->header.field_count) return m->header.unreadable ? &none_read : &none;
+    if (first == m->header.field_count) {
+        const struct message_values *values = message_header(m, name);
+        if (!values->n) return m->header.unreadable ? &none_read : &none;
+        struct message_addresses *doubtful = ARENA_NEW(m->arena, struct message_addresses);
+        *doubtful = message_addresses_of(m->arena, values);
+        return doubtful;
+    }
     if (!m->addresses[first]) {
         m->addresses[first] = ARENA_NEW(m->arena, struct message_addresses);
         *m->addresses[first] = message_addresses_of(m->arena, message_header(m, name));

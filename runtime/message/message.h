@@ -33,15 +33,24 @@ size_t unreadable_print(uint32_t unreadable, char out[UNREADABLE_TEXT_MAX]);
 /* --- texts and their views --------------------------------------------------------------------------------------- */
 
 /* A text in UTF-8 (always valid; NUL is possible), with the readings that different receiving programs may show of the
- * same octets (LANGUAGE section 3).  There is always at least one view, and views[0] is the reading we hold for best.
- * Today there is only that one; callers must already ask all: yes if every view says yes, no if none does, otherwise
- * disputed. */
+ * same octets (LANGUAGE section 3).  There is always at least one view, and views[0] is the reading we hold for best;
+ * no two are equal.  Ask all: yes if every view says yes, no if none does, otherwise disputed. */
 struct message_text {
     const struct str *views;
     size_t view_count;
-    uint32_t unreadable; /* enum unreadable, over all views */
+    uint32_t unreadable;     /* enum unreadable: of the best reading, and LIMIT when views were left out */
+    const uint64_t *manners; /* by view, how it departs from the best reading: message_manners_print; [0] is 0 */
 };
 static inline struct str message_text_best(const struct message_text *t) { return t->views[0]; }
+
+#define MANNER_BIT_OTHER_INSTANCE ((uint64_t)1 << 63) /* for the callers: another instance of the field */
+enum { MANNERS_TEXT_MAX = 256 };
+/* The name of a view, "the last of equal fields; base64 ends at its padding" (message/manners.def), cut to the room;
+ * "" for the best reading.  Answers the length. */
+size_t message_manners_print(uint64_t manners, char *out, size_t room);
+/* Whether readers differ in it, in a way that honest mail does not show every day. */
+bool message_text_is_ambiguous(const struct message_text *t);
+bool message_manners_are_ambiguous(uint64_t manners);
 
 /* --- opening ----------------------------------------------------------------------------------------------------- */
 
@@ -92,8 +101,9 @@ struct message_value {
     const struct message_field *field; /* NULL for a field that an edit made */
 };
 struct message_values {
-    const struct message_value *v; /* in the order of the content */
+    const struct message_value *v; /* in the order of the content; then those that only some readers take for fields */
     size_t n;
+    size_t doubtful;               /* how many of the latter, at the end; their `field` is NULL */
     uint32_t unreadable; /* of any instance; UNREADABLE_LIMIT also when instances may be beyond the limits */
 };
 /* Every instance of the field of this name (ASCII letters compare without case).  None: n == 0; mind `unreadable`. */
@@ -139,6 +149,7 @@ struct mime_param {
     struct message_text
         value; /* RFC 2231 continuations joined, charset decoded; RFC 2047 words decoded (many senders) */
     struct str raw;           /* the joined bytes before any charset: what a boundary is compared with */
+    bool extended;            /* written in the form of RFC 2231 */
 };
 
 #define MIME_NO_PART SIZE_MAX
@@ -151,7 +162,10 @@ struct mime_part {
     uint8_t encoding;          /* enum mime_encoding */
     uint8_t disposition;       /* enum mime_disposition; an unknown word is an attachment (RFC 2183 section 2.8) */
     bool malformed;            /* a boundary that is missing or never comes, a part without its end, … */
+    bool loose_params;         /* the Content-Type's parameters are not as RFC 2045 has them */
     struct str raw;            /* the body as transferred, its last line end (which is the boundary's) excluded */
+    struct str outside;        /* of a multipart: what stands before, between and behind its parts, if more than the
+                                  usual "This is a multi-part message"; lines of several places follow each other */
     size_t from, body, to; /* header, body, end in the content; of the nearest part that stands in it when `derived` */
     bool derived;          /* found inside a decoded body (a base64 message/rfc822): `raw` is then no view of content */
     uint32_t depth;            /* 0: the message itself */
@@ -183,7 +197,46 @@ struct message_body {
 };
 /* All text that stands in the message itself: every text part (text/plain; text/html as its text; any other text as
  * plain, RFC 2046 section 4.1.4), all alternatives, also in forwarded messages (message/rfc822, however disposed).
- * Not in it: text parts that are attachments (Content-Disposition: attachment), preamble and epilogue. */
+ * Not in the best reading: text parts that are attachments (Content-Disposition: attachment), preamble and epilogue. */
 const struct message_body *message_body(struct message *m);
+/* The same with HTML as it is written: `body.source`. */
+const struct message_text *message_body_source(struct message *m);
+
+/* --- attachments ------------------------------------------------------------------------------------------------- */
+
+/* A leaf that is disposed as one, that has a name, or that is no text; and a message in a message. */
+struct message_attachment {
+    const struct mime_part *part;
+    uint32_t depth;                /* messages it stands in: 0 for one of this message's own */
+    struct message_text name;      /* views: every candidate: filename, name, each of several */
+    struct message_text extension; /* of each candidate: lower case, without the dot; may be empty */
+    uint32_t list;                 /* of which reading of the message: below */
+};
+struct message_attachments {
+    const struct message_attachment *v;
+    size_t n;
+    uint32_t lists; /* readings of the structure in which the attachments differ; elements in their order */
+    const uint64_t *list_manners; /* by list: how it departs from the best reading */
+    uint32_t unreadable;
+};
+const struct message_attachments *message_attachments(struct message *m);
+/* What its bytes are, "application/pdf", of its first 256 KiB (message/filetype.h): a view for each way to decode them.
+ * Empty where that cannot be said. */
+struct message_text message_attachment_true_type(struct message *m, const struct message_attachment *a);
+size_t message_attachment_size(const struct message_attachment *a); /* decoded, in octets */
+
+/* --- facts of the whole message ---------------------------------------------------------------------------------- */
+
+struct message_facts {
+    bool ambiguous;      /* readers differ in its body, its unique fields or its attachments, beyond what is usual */
+    bool malformed;      /* header, MIME structure or an address list break their grammar */
+    bool unscannable;    /* some of it cannot be read: encrypted, unknown or broken encoding, charset or form */
+    bool truncated;      /* a limit cut what was read: of size, depth, parts, fields, views */
+    bool is_signed;      /* S/MIME or OpenPGP; the message itself, not one it carries */
+    bool is_encrypted;
+    uint32_t depth;      /* of MIME nesting: 0 for a single part */
+    size_t attachments;  /* to the best reading */
+};
+const struct message_facts *message_facts(struct message *m);
 
 #endif

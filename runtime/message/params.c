@@ -8,17 +8,19 @@
 
 /* One parameter as written, before continuations are joined. */
 struct piece_of_param {
-    struct str name;   /* lower case, without "*0*" */
-    struct str value;  /* quotes off */
-    int section;       /* RFC 2231 section 3; -1: not sectioned */
-    bool extended;     /* percent-encoded, RFC 2231 section 4 */
+    struct str name;  /* lower case, without "*0*" */
+    struct str value; /* quotes off */
+    int section;      /* RFC 2231 section 3; -1: not sectioned */
+    bool extended;    /* percent-encoded, RFC 2231 section 4 */
     bool used;
 };
 
 struct reader {
+    struct viewer *viewer;
     struct arena *arena;
     struct str s;
     size_t at;
+    bool loose;
 };
 
 static struct str lower_copy(struct arena *a, struct str s)
@@ -31,6 +33,11 @@ static struct str lower_copy(struct arena *a, struct str s)
 
 static bool at_end(const struct reader *r) { return r->at >= r->s.n; }
 static char peek(const struct reader *r) { return r->s.p[r->at]; }
+
+static bool at_comment(const struct reader *r)
+{
+    return peek(r) == '(' && !manner_is(r->viewer, MANNER_PARAM_COMMENTS);
+}
 
 /* Steps over a comment, nested ones by counting; to the end when it is not closed. */
 static void skip_comment(struct reader *r)
@@ -52,15 +59,27 @@ static void skip_comment(struct reader *r)
 
 static void skip_blanks(struct reader *r)
 {
-    while (!at_end(r) && (ascii_is_blank(peek(r)) || peek(r) == '(')) {
-        if (peek(r) == '(')
+    while (!at_end(r)) {
+        if (ascii_is_blank(peek(r)))
+            r->at++;
+        else if (at_comment(r))
             skip_comment(r);
         else
-            r->at++;
+            return;
     }
 }
 
-/* A backslash escapes itself and the quote only: old senders wrote paths ("C:\TEMP\x.png"), and readers show them. */
+/* An unquoted value, up to ";" or a comment: blanks inside it are kept, as readers do with file names. */
+static struct str bare_value(struct reader *r)
+{
+    size_t begin = r->at;
+    while (!at_end(r) && peek(r) != ';' && !(r->at > begin && ascii_is_blank(r->s.p[r->at - 1]) && at_comment(r)))
+        r->at++;
+    return str_trim(str_slice(r->s, begin, r->at));
+}
+
+/* To the best reading a backslash escapes itself and the quote only: old senders wrote paths ("C:\TEMP\x.png"), and
+ * readers show them. */
 static struct str quoted_string(struct reader *r)
 {
     size_t begin = ++r->at;
@@ -70,25 +89,24 @@ static struct str quoted_string(struct reader *r)
         if (!at_end(r)) r->at++;
     }
     struct str inside = str_slice(r->s, begin, r->at);
+    if (at_end(r)) {
+        r->loose = true;
+        if (manner_is(r->viewer, MANNER_PARAM_UNQUOTED)) {
+            r->at = begin;
+            return bare_value(r);
+        }
+    }
     if (!at_end(r)) r->at++;
     if (!escapes) return inside;
     char *p = arena_alloc(r->arena, inside.n);
     size_t n = 0;
     for (size_t i = 0; i < inside.n; i++) {
-        bool escape = inside.p[i] == '\\' && i + 1 < inside.n && (inside.p[i + 1] == '\\' || inside.p[i + 1] == '"');
-        if (escape) i++;
+        bool escape = inside.p[i] == '\\' && i + 1 < inside.n;
+        if (escape && (inside.p[i + 1] == '\\' || inside.p[i + 1] == '"' || manner_is(r->viewer, MANNER_PARAM_ESCAPES)))
+            i++;
         p[n++] = inside.p[i];
     }
     return (struct str){p, n};
-}
-
-/* An unquoted value, up to ";" or a comment: blanks inside it are kept, as readers do with file names. */
-static struct str bare_value(struct reader *r)
-{
-    size_t begin = r->at;
-    while (!at_end(r) && peek(r) != ';' && !(peek(r) == '(' && r->at > begin && ascii_is_blank(r->s.p[r->at - 1])))
-        r->at++;
-    return str_trim(str_slice(r->s, begin, r->at));
 }
 
 /* The part before the first ";": "text/plain", without comments and blanks; also when the ";" was forgotten. */
@@ -100,7 +118,10 @@ static struct str main_value(struct reader *r)
         size_t before = r->at;
         skip_blanks(r);
         if (at_end(r) || peek(r) == ';') break;
-        if (r->at > before && n > 0 && p[n - 1] != '/' && peek(r) != '/') break;
+        if (r->at > before && n > 0 && p[n - 1] != '/' && peek(r) != '/') {
+            r->loose = true;
+            break;
+        }
         p[n++] = ascii_lower(r->s.p[r->at++]);
     }
     return (struct str){p, n};
@@ -137,8 +158,10 @@ static bool next_piece(struct reader *r, struct piece_of_param *out)
         struct str name = str_trim(str_slice(r->s, begin, r->at));
         if (at_end(r) || peek(r) == ';' || name.n == 0) {
             if (!at_end(r)) r->at++;
+            r->loose = true;
             continue;
         }
+        if (str_find_byte(name, ' ') != STR_NPOS || str_find_byte(name, '"') != STR_NPOS) r->loose = true;
         r->at++;
         skip_blanks(r);
         *out = (struct piece_of_param){0};
@@ -164,19 +187,33 @@ static void set_plain(struct arena *a, struct mime_param *param, struct str valu
     param->value = message_text_of_header(a, value);
 }
 
+struct extended_value {
+    struct str charset, bytes;
+};
+
+static uint32_t extended_text(void *self, struct viewer *r, struct buf *out)
+{
+    const struct extended_value *v = self;
+    struct buf text = {0};
+    uint32_t unreadable = charset_decode(r, v->charset, v->bytes, &text);
+    decode_controls(r, buf_str(&text), out);
+    buf_free(&text);
+    return unreadable;
+}
+
 /* The sections of one name from 0 without gap, or the one unsectioned extended value, joined and decoded. */
 static void set_extended(struct arena *a, struct mime_param *param, struct piece_of_param *v, size_t n, size_t first)
 {
     struct str charset = STR("");
-    struct buf bytes = {0}, text = {0};
-    int section = v[first].section < 0 ? -1 : 0;
+    struct buf bytes = {0};
+    int section = v[first].section;
     for (bool more = true; more; section++) {
         more = false;
         for (size_t i = first; i < n; i++) {
             if (v[i].used || v[i].section != section || !str_eq(v[i].name, v[first].name)) continue;
             struct str value = v[i].value, rest;
             struct str head, language;
-            if (v[i].extended && section <= 0 && str_cut(value, '\'', &head, &rest) &&
+            if (v[i].extended && i == first && str_cut(value, '\'', &head, &rest) &&
                 str_cut(rest, '\'', &language, &rest)) {
                 charset = head;
                 value = rest;
@@ -190,20 +227,25 @@ static void set_extended(struct arena *a, struct mime_param *param, struct piece
             break;
         }
     }
-    uint32_t unreadable = charset_decode(charset, buf_str(&bytes), &text);
     param->raw = arena_str(a, buf_str(&bytes));
-    param->value = message_text_one(a, arena_str(a, buf_str(&text)), unreadable);
+    param->extended = true;
+    struct extended_value value = {charset, param->raw};
+    param->value = views_collect(a, param->raw.n, extended_text, &value);
     buf_free(&bytes);
-    buf_free(&text);
 }
 
-/* The lowest piece of the same name that begins its extended value: section 0 or none. */
+/* The piece of the same name that begins its extended value: section 0 or none, or the lowest when 0 is missing. */
 static size_t extended_begin(const struct piece_of_param *v, size_t n, size_t from)
 {
     for (size_t i = from; i < n; i++)
         if (!v[i].used && v[i].section <= 0 && (v[i].extended || v[i].section == 0) && str_eq(v[i].name, v[from].name))
             return i;
-    return n;
+    size_t lowest = n;
+    for (size_t i = from; i < n; i++)
+        if (!v[i].used && v[i].section > 0 && str_eq(v[i].name, v[from].name) &&
+            (lowest == n || v[i].section < v[lowest].section))
+            lowest = i;
+    return lowest;
 }
 
 static size_t join(struct arena *a, struct piece_of_param *v, size_t n, struct mime_param *out)
@@ -220,10 +262,6 @@ static size_t join(struct arena *a, struct piece_of_param *v, size_t n, struct m
             continue;
         }
         size_t begin = extended_begin(v, n, i);
-        if (begin == n) { /* a continuation of nothing */
-            v[i].used = true;
-            continue;
-        }
         /* Sections may stand in any order (RFC 2231 section 3): bring the first one here. */
         struct piece_of_param swap = v[i];
         v[i] = v[begin];
@@ -234,16 +272,17 @@ static size_t join(struct arena *a, struct piece_of_param *v, size_t n, struct m
     return made;
 }
 
-struct params params_parse(struct arena *a, struct str field_body)
+struct params params_parse(struct viewer *viewer, struct arena *a, struct str field_body)
 {
     struct params out = {0};
     if (str_find_byte(field_body, '\n') != STR_NPOS || str_find_byte(field_body, '\r') != STR_NPOS) {
         struct buf line = {0};
-        decode_unfold(field_body, &line);
+        struct viewer plain = {0};
+        decode_unfold(&plain, field_body, &line);
         field_body = arena_str(a, buf_str(&line));
         buf_free(&line);
     }
-    struct reader r = {a, field_body, 0};
+    struct reader r = {viewer, a, field_body, 0, false};
     out.value = main_value(&r);
     struct piece_of_param *pieces = NULL;
     size_t n = 0, cap = 0;
@@ -259,6 +298,7 @@ struct params params_parse(struct arena *a, struct str field_body)
         }
         pieces[n++] = one;
     }
+    out.loose = r.loose;
     if (n == 0) return out;
     struct mime_param *params = ARENA_ARRAY(a, struct mime_param, n);
     out.n = join(a, pieces, n, params);

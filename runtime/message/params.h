@@ -5,17 +5,19 @@
 #ifndef SLUICE_MESSAGE_PARAMS_H
 #define SLUICE_MESSAGE_PARAMS_H
 
-#include "message/message.h"
+#include "message/viewer.h"
 
 struct params {
     struct str value; /* before the first ";", lower case, comments and blanks removed: "text/plain", "attachment" */
     const struct mime_param *v;
     size_t n;
     uint32_t unreadable; /* LIMIT: there were more than PARAMS_MAX */
+    bool loose;          /* not as RFC 2045 has it: a ";", a quote or a value is missing, or words stand between */
 };
 enum { PARAMS_MAX = 64 };
 
-struct params params_parse(struct arena *a, struct str field_body);
+/* Manners: PARAM_ESCAPES, PARAM_UNQUOTED, PARAM_COMMENTS. */
+struct params params_parse(struct viewer *r, struct arena *a, struct str field_body);
 const struct mime_param *params_find(const struct mime_param *v, size_t n, struct str name);
 
 #endif

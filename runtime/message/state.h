@@ -4,23 +4,34 @@
 #ifndef SLUICE_MESSAGE_STATE_H
 #define SLUICE_MESSAGE_STATE_H
 
-#include "base/vec.h"
-#include "message/message.h"
+#include "message/viewer.h"
 
 enum { HEADER_BUCKETS = 64 };
+
+struct read_tree {
+    struct read_tree *next;
+    uint64_t manners, differs; /* of the structure */
+    struct mime_tree tree;
+};
 
 struct message {
     struct arena *arena;
     struct str content;
     struct message_limits limits;
     struct message_header header;
+    struct viewer header_reading;
+    const struct message_field *doubtful; /* what only some readers take for fields */
+    size_t doubtful_count;
     uint32_t bucket[HEADER_BUCKETS];  /* by hash of the lower-case name: index + 1 of the first such field */
     uint32_t *next;                   /* per field: index + 1 of the next one in its bucket */
     struct message_values **values;   /* per field, at the first of its name */
     struct message_addresses **addresses;
     struct message_text *subject;
-    struct mime_tree *mime;
+    struct read_tree *trees;
     struct message_body *body;
+    struct message_text *body_source;
+    struct message_attachments *attachments;
+    struct message_facts *facts;
     size_t decoded;                   /* bytes spent on nested messages that had to be decoded to be parsed */
 };
 
@@ -36,10 +47,13 @@ bool message_address_tokens(struct arena *a, struct str value, struct buf *out);
 /* One view of this text. */
 struct message_text message_text_one(struct arena *a, struct str text, uint32_t unreadable);
 
-/* Builds the tree of the whole content: mime.c. */
-struct mime_tree *mime_parse(struct message *m);
-/* Appends the body of a leaf with its transfer encoding undone; answers enum unreadable bits. */
-uint32_t mime_transfer_decode(const struct mime_part *p, struct str raw, struct buf *out);
+/* The tree as a reader with these manners sees it; *r is told which further ones matter.  Kept. */
+const struct mime_tree *mime_tree_of(struct message *m, struct viewer *r);
+/* Appends the body of a leaf with its transfer encoding undone; answers enum unreadable bits.  Manner: CODE_RAW, those
+ * of the decoders. */
+uint32_t mime_transfer_decode(struct viewer *r, const struct mime_part *p, struct str raw, struct buf *out);
+/* Whether it has parts below it. */
+bool mime_has_children(const struct mime_tree *tree, size_t i);
 bool mime_is_text(const struct mime_part *p);
 
 #endif

@@ -105,6 +105,11 @@ void record_value(struct judgement *j, const struct ready_test *t, const struct 
     bool differs = t->left->by_recipient || (t->left->by_edits && j->class_count > 1);
     out->recipient = differs ? seen->recipient : NO_INDEX;
     if (seen->matched) record_place(j->trace->arena, seen->where, out);
+    if (seen->view->manners) {
+        char name[MANNERS_TEXT_MAX];
+        size_t n = message_manners_print(seen->view->manners, name, sizeof name);
+        out->manner = arena_str(j->trace->arena, (struct str){name, n});
+    }
 }
 
 static struct str answer_text(struct arena *a, const struct answer *x, size_t members, const uint64_t *who)

@@ -6,7 +6,6 @@
 #include "bytecode/verify.h"
 #include "compiler/compiler.h"
 #include "compiler/words.h"
-#include "tests/fuzz/mutate_rules.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

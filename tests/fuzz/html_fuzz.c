@@ -6,8 +6,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct buf html = {0}, text = {0};
-    charset_decode(STR("utf-8"), (struct str){(const char *)data, size}, &html);
-    html_to_text(buf_str(&html), &text);
+    struct viewer plain = {0};
+    charset_decode(&plain, STR("utf-8"), (struct str){(const char *)data, size}, &html);
+    html_to_text(&plain, buf_str(&html), &text);
     INVARIANT(text.n <= html.n);
     INVARIANT(str_is_utf8(buf_str(&text)));
     html_meta_charset(buf_str(&html));

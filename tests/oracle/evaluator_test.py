@@ -161,7 +161,7 @@ class Run:
         for k, (m, t) in enumerate(zip(messages, told)):
             self.pairs += 1
             if "error" in t:
-                self.differ(number, k, t["error"], rules, m)
+                self.differences.append((number, k, t["error"], rules, m))
                 continue
             context = Context(program, m, t)
             want = context.run()
@@ -170,13 +170,7 @@ class Run:
             self.verdicts[want["answer"]] += 1
             what = differ(context, want, t)
             if what:
-                self.differ(number, k, what, rules, m)
-
-    def differ(self, number, k, what, rules, m):
-        """Told at once, for long runs; the first few whole, at the end."""
-        self.differences.append((number, k, what, rules, m))
-        if len(self.differences) <= 20:
-            print(f"# set {number}, message {k}: {what[:400]}", flush=True)
+                self.differences.append((number, k, what, rules, m))
 
 
 def report(run, seed):

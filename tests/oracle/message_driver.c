@@ -31,7 +31,7 @@ static void print_parts(struct message *m)
         const struct mime_part *p = &tree->parts[i];
         bool leaf = i + 1 == tree->part_count || tree->parts[i + 1].parent != i;
         struct buf bytes = {0};
-        if (leaf) mime_transfer_decode(p, p->raw, &bytes);
+        if (leaf) mime_transfer_decode(BEST_VIEWER, p, p->raw, &bytes);
         printf("part\t%u\t%.*s/%.*s\t%s\t%u", p->depth, STR_ARG(p->type), STR_ARG(p->subtype), leaf ? "leaf" : "node",
                p->unreadable);
         print_hex("\t", buf_str(&bytes));

@@ -244,11 +244,14 @@ static struct str random_content(struct arena *a)
 }
 
 /* The count of fields by name that the edits should leave, told without the code under test. */
+/* What every reader takes for a field. */
+static size_t certain(const struct message_values *values) { return values->n - values->doubtful; }
+
 static size_t expected_count(struct message *m, const struct edits *e[], const enum edit_kind kinds[],
                              const char *const edit_names[], const struct str edit_values[], size_t n, const char *name)
 {
     (void)e;
-    size_t count = message_header(m, str_of(name))->n;
+    size_t count = certain(message_header(m, str_of(name)));
     for (size_t i = 0; i < n; i++) {
         const char *of = kinds[i] == EDIT_PREPEND_SUBJECT ? "Subject" : edit_names[i];
         if (!str_eq_nocase(str_of(of), str_of(name))) continue;
@@ -290,8 +293,8 @@ static void same_as_reparsed(struct message *m, const struct edits *e, struct me
 {
     const struct message_values *seen = message_header_edited(m, e, str_of(name)),
                                 *written = message_header(again, str_of(name));
-    assert_int_equal(seen->n, written->n);
-    for (size_t i = 0; i < seen->n; i++) {
+    assert_int_equal(certain(seen), certain(written));
+    for (size_t i = 0; i < certain(seen); i++) {
         assert_true(str_eq(message_text_best(&seen->v[i].text), message_text_best(&written->v[i].text)));
         assert_true(str_eq(seen->v[i].raw, written->v[i].raw));
     }
@@ -330,7 +333,7 @@ static void check_one(struct arena *a, struct str content)
     for (size_t i = 0; i < NAMES; i++) {
         same_as_reparsed(m, e, again, names[i]);
         assert_int_equal(expected_count(m, lists, kinds, edit_names, edit_values, n, names[i]),
-                         message_header(again, str_of(names[i]))->n);
+                         certain(message_header(again, str_of(names[i]))));
     }
     /* Untouched fields keep their bytes, and their order. */
     size_t at = 0;

@@ -154,10 +154,10 @@ static void the_gravest_reason(void **state)
         {"subject contains \"o\" or sender.group is \"x\"", 'T'},
         {"not (body contains \"v\" and subject is \"one\")", 'U'},
         {"not (sender.group is \"x\" and subject is \"three\")", 'T'},
-        {"any attachment.name is \"x\"", 'E'},
-        {"no attachment.name is \"x\"", 'E'},
-        {"attachment is present", 'E'},
-        {"any attachment where (name is \"x\")", 'E'},
+        {"any attachment.text is \"x\"", 'E'},
+        {"no attachment.text is \"x\"", 'E'},
+        {"attachment.text is present", 'E'},
+        {"any attachment.encrypted", 'E'},
         {"recipient.group is \"x\" and recipient.domain is \"other.example\"", 'F'},
     };
     HOLD(rows, mail, NULL);

@@ -1,0 +1,193 @@
+#include <string.h>
+
+#include "message/filetype.h"
+#include "message/state.h"
+
+/* --- names ------------------------------------------------------------------------------------------------------- */
+
+enum { NAMES_MAX = 32 };
+
+struct names {
+    struct arena *arena;
+    struct str v[NAMES_MAX];
+    uint64_t manners[NAMES_MAX];
+    size_t n;
+    uint32_t unreadable;
+};
+
+static void name_add(struct names *names, struct str name, uint64_t manners)
+{
+    if (name.n == 0) return;
+    for (size_t i = 0; i < names->n; i++)
+        if (str_eq(names->v[i], name)) return;
+    if (names->n == NAMES_MAX) {
+        names->unreadable |= UNREADABLE_LIMIT;
+        return;
+    }
+    names->v[names->n] = name;
+    names->manners[names->n++] = manners;
+}
+
+static void names_add(struct names *names, const struct mime_param *v, size_t n, struct str wanted)
+{
+    bool first = true;
+    for (size_t i = 0; i < n; i++) {
+        if (!str_eq(v[i].name, wanted)) continue;
+        const struct message_text *value = &v[i].value;
+        uint64_t other =
+            names->n && (!first || !str_eq(wanted, STR("filename"))) ? (uint64_t)1 << MANNER_NAME_OTHER : 0;
+        for (size_t k = 0; k < value->view_count; k++) name_add(names, value->views[k], value->manners[k] | other);
+        names->unreadable |= value->unreadable;
+        first = false;
+    }
+}
+
+static struct message_text text_of_names(struct names *names)
+{
+    if (names->n == 0) return message_text_one(names->arena, STR(""), names->unreadable);
+    struct str *views = ARENA_ARRAY(names->arena, struct str, names->n);
+    uint64_t *manners = ARENA_ARRAY(names->arena, uint64_t, names->n);
+    memcpy(views, names->v, names->n * sizeof *views);
+    memcpy(manners, names->manners, names->n * sizeof *manners);
+    return (struct message_text){views, names->n, names->unreadable, manners};
+}
+
+/* "A.Exe. " is opened as "exe": systems drop blanks and dots at the end. */
+static struct str extension_of(struct arena *a, struct str name)
+{
+    while (name.n && (ascii_is_blank(name.p[name.n - 1]) || name.p[name.n - 1] == '.')) name.n--;
+    size_t dot = str_rfind_byte(name, '.');
+    if (dot == STR_NPOS) return STR("");
+    struct str copy = arena_str(a, str_from(name, dot + 1));
+    char *p = (char *)copy.p; /* just made */
+    for (size_t i = 0; i < copy.n; i++) p[i] = ascii_lower(p[i]);
+    return copy;
+}
+
+static struct message_text extensions_of(struct arena *a, const struct message_text *name)
+{
+    struct names out = {.arena = a, .unreadable = name->unreadable};
+    for (size_t i = 0; i < name->view_count; i++) {
+        struct str whole = name->views[i];
+        name_add(&out, extension_of(a, whole), name->manners[i]);
+        size_t cut = 0; /* "a.exe;.txt": some take the name to end there */
+        while (cut < whole.n && whole.p[cut] != ';' && (unsigned char)whole.p[cut] >= 0x20) cut++;
+        if (cut < whole.n)
+            name_add(&out, extension_of(a, str_slice(whole, 0, cut)),
+                     name->manners[i] | (uint64_t)1 << MANNER_NAME_CUT);
+    }
+    return text_of_names(&out);
+}
+
+/* --- the list ---------------------------------------------------------------------------------------------------- */
+
+static bool is_attachment(const struct mime_tree *tree, size_t i, const struct names *names)
+{
+    const struct mime_part *p = &tree->parts[i];
+    if (i > 0 && str_eq(p->type, STR("message")) && mime_has_children(tree, i)) return true;
+    if (mime_has_children(tree, i)) return false;
+    if (p->disposition == MIME_ATTACHMENT || names->n) return true;
+    return !mime_is_text(p) && !str_eq(p->type, STR("multipart")) && !str_eq(p->type, STR("message"));
+}
+
+static bool attachment_read(struct message *m, const struct mime_tree *tree, size_t i, struct message_attachment *out)
+{
+    const struct mime_part *p = &tree->parts[i];
+    struct names names;
+    names.arena = m->arena;
+    names.n = names.unreadable = 0;
+    names_add(&names, p->disposition_params, p->disposition_param_count, STR("filename"));
+    names_add(&names, p->params, p->param_count, STR("name"));
+    names_add(&names, p->disposition_params, p->disposition_param_count, STR("name"));
+    names_add(&names, p->params, p->param_count, STR("filename"));
+    if (!is_attachment(tree, i, &names)) return false;
+    out->part = p;
+    out->depth = 0;
+    for (size_t up = p->parent; up != MIME_NO_PART; up = tree->parts[up].parent)
+        out->depth += str_eq(tree->parts[up].type, STR("message"));
+    out->name = text_of_names(&names);
+    out->extension = extensions_of(m->arena, &out->name);
+    return true;
+}
+
+/* All that is told of the attachments of one reading: two readings with equal descriptions are one. */
+static uint32_t describe(void *self, struct viewer *r, struct buf *out)
+{
+    struct message *m = self;
+    const struct mime_tree *tree = mime_tree_of(m, r);
+    for (size_t i = 0; i < tree->part_count; i++) {
+        struct message_attachment a;
+        if (!attachment_read(m, tree, i, &a)) continue;
+        buf_printf(out, "%.*s/%.*s %u %zu %zu", STR_ARG(a.part->type), STR_ARG(a.part->subtype), a.part->encoding,
+                   a.part->body, a.part->raw.n);
+        for (size_t k = 0; k < a.name.view_count; k++) {
+            buf_add_byte(out, 0);
+            buf_add(out, a.name.views[k]);
+        }
+        buf_add_byte(out, 1);
+    }
+    return tree->unreadable & UNREADABLE_LIMIT;
+}
+
+static void list_fill(struct message *m, const struct mime_tree *tree, uint32_t list, struct message_attachments *out,
+                      struct message_attachment *v)
+{
+    for (size_t i = 0; i < tree->part_count; i++) {
+        if (!attachment_read(m, tree, i, &v[out->n])) continue;
+        v[out->n].list = list;
+        out->unreadable |= v[out->n].name.unreadable;
+        out->n++;
+    }
+}
+
+const struct message_attachments *message_attachments(struct message *m)
+{
+    if (m->attachments) return m->attachments;
+    struct message_attachments *out = m->attachments = ARENA_NEW(m->arena, struct message_attachments);
+    struct message_text lists = views_collect(m->arena, m->content.n, describe, m);
+    size_t parts = 0;
+    for (size_t k = 0; k < lists.view_count; k++) {
+        struct viewer r = {.manners = lists.manners[k]};
+        parts += mime_tree_of(m, &r)->part_count;
+    }
+    struct message_attachment *v = ARENA_ARRAY(m->arena, struct message_attachment, parts);
+    out->v = v;
+    out->unreadable = lists.unreadable;
+    out->lists = (uint32_t)lists.view_count;
+    out->list_manners = lists.manners;
+    for (size_t k = 0; k < lists.view_count; k++) {
+        struct viewer r = {.manners = lists.manners[k]};
+        list_fill(m, mime_tree_of(m, &r), (uint32_t)k, out, v);
+    }
+    return out;
+}
+
+/* --- its bytes --------------------------------------------------------------------------------------------------- */
+
+static uint32_t true_type_read(void *self, struct viewer *r, struct buf *out)
+{
+    const struct mime_part *p = self;
+    struct buf bytes = {0};
+    /* Three sextets are at least two bytes of text: what encodings and line ends add is less than this. */
+    uint32_t unreadable = mime_transfer_decode(r, p, str_slice(p->raw, 0, 2 * FILETYPE_BYTES_MAX), &bytes);
+    buf_add(out, filetype_of(buf_str(&bytes)));
+    buf_free(&bytes);
+    return p->raw.n > 2 * FILETYPE_BYTES_MAX ? unreadable & ~(uint32_t)UNREADABLE_ENCODING : unreadable;
+}
+
+struct message_text message_attachment_true_type(struct message *m, const struct message_attachment *a)
+{
+    if (str_eq(a->part->type, STR("message"))) return message_text_one(m->arena, STR("message/rfc822"), 0);
+    return views_collect(m->arena, a->part->raw.n, true_type_read, (void *)a->part);
+}
+
+size_t message_attachment_size(const struct message_attachment *a)
+{
+    if (a->part->encoding < MIME_BASE64 || a->part->encoding == MIME_UNKNOWN) return a->part->raw.n;
+    struct viewer best = {0};
+    struct buf bytes = {0};
+    mime_transfer_decode(&best, a->part, a->part->raw, &bytes);
+    size_t n = bytes.n;
+    buf_free(&bytes);
+    return n;
+}

@@ -1,0 +1,119 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "message/viewer.h"
+#include "message/state.h"
+
+static const struct {
+    const char *phrase;
+    bool ambiguous;
+} manners[MANNER_COUNT] = {
+#define MANNER(id, phrase, ambiguous) {phrase, ambiguous},
+#include "message/manners.def"
+#undef MANNER
+};
+
+_Static_assert(MANNER_COUNT < 63, "a set of manners is 64 bits, and one of them is MANNER_BIT_OTHER_INSTANCE");
+
+size_t message_manners_print(uint64_t set, char *out, size_t room)
+{
+    size_t n = 0;
+    out[0] = 0;
+    for (size_t i = 0; i < MANNER_COUNT && n < room; i++)
+        if (set >> i & 1) n += (size_t)snprintf(out + n, room - n, "%s%s", n ? "; " : "", manners[i].phrase);
+    if (set & MANNER_BIT_OTHER_INSTANCE && n < room)
+        n += (size_t)snprintf(out + n, room - n, "%sanother instance of the field", n ? "; " : "");
+    return n < room ? n : room - 1;
+}
+
+bool message_manners_are_ambiguous(uint64_t set)
+{
+    for (size_t i = 0; i < MANNER_COUNT; i++)
+        if (set >> i & 1 && manners[i].ambiguous) return true;
+    return false;
+}
+
+bool message_text_is_ambiguous(const struct message_text *t)
+{
+    for (size_t i = 1; i < t->view_count; i++)
+        if (message_manners_are_ambiguous(t->manners[i])) return true;
+    return false;
+}
+
+/* A breadth-first walk over sets of manners: small departures first, so that a limit cuts the strangest readers. */
+struct walk {
+    struct arena *arena;
+    struct buf text;
+    uint64_t queue[READINGS_MAX];
+    size_t queued, taken;
+    struct str views[VIEWS_MAX];
+    uint64_t manners[VIEWS_MAX];
+    size_t n, bytes;
+    bool cut;
+};
+
+static void walk_push(struct walk *w, uint64_t set)
+{
+    for (size_t i = 0; i < w->queued; i++)
+        if (w->queue[i] == set) return;
+    if (w->queued == READINGS_MAX) {
+        w->cut = true;
+        return;
+    }
+    w->queue[w->queued++] = set;
+}
+
+/* Keeps the text read as a view, when no other is equal. */
+static void walk_view(struct walk *w, uint64_t set)
+{
+    struct str text = buf_str(&w->text);
+    for (size_t i = 0; i < w->n; i++)
+        if (str_eq(w->views[i], text)) return;
+    if (w->n == VIEWS_MAX || (w->n > 0 && w->bytes + text.n > VIEWS_BYTES_MAX)) {
+        w->cut = true;
+        return;
+    }
+    if (w->n) w->bytes += text.n;
+    w->views[w->n] = arena_str(w->arena, text);
+    w->manners[w->n++] = set;
+}
+
+/* Answers what the best reading could not read, and whether a limit cut any: that a stranger reader could not read it
+ * either says nothing. */
+static uint32_t walk_all(struct walk *w, size_t size, text_viewer *read, void *self)
+{
+    size_t work = 0;
+    uint32_t unreadable = 0;
+    while (w->taken < w->queued) {
+        if (w->taken > 0 && (work += size) > READINGS_BYTES_MAX) {
+            w->cut = true;
+            break;
+        }
+        struct viewer r = {.manners = w->queue[w->taken]};
+        w->text.n = 0;
+        uint32_t bits = read(self, &r, &w->text);
+        unreadable |= w->taken++ == 0 ? bits : bits & UNREADABLE_LIMIT;
+        walk_view(w, r.manners);
+        /* Also where this one changed nothing: two manners may do together what neither does alone. */
+        for (uint64_t rest = r.differs & ~r.manners; rest; rest &= rest - 1) walk_push(w, r.manners | (rest & -rest));
+    }
+    return unreadable;
+}
+
+struct message_text views_collect(struct arena *a, size_t size, text_viewer *read, void *self)
+{
+    struct walk w; /* its arrays are filled as far as they are counted */
+    w.arena = a;
+    w.queued = w.taken = w.n = w.bytes = 0;
+    w.cut = false;
+    w.text = (struct buf){0};
+    walk_push(&w, 0);
+    uint32_t unreadable = walk_all(&w, size, read, self);
+    if (w.cut) unreadable |= UNREADABLE_LIMIT;
+    struct str *views = ARENA_ARRAY(a, struct str, w.n);
+    uint64_t *sets = ARENA_ARRAY(a, uint64_t, w.n);
+    memcpy(views, w.views, w.n * sizeof *views);
+    memcpy(sets, w.manners, w.n * sizeof *sets);
+    buf_free(&w.text);
+    return (struct message_text){views, w.n, unreadable, sets};
+}

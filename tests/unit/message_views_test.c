@@ -1,0 +1,254 @@
+/* message/: the views of a value, what they are called, and the facts of a message. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "message/charset.h"
+#include "message/filetype.h"
+#include "message/message.h"
+
+static int begin(void **state) { return *state = arena_create(), 0; }
+static int end(void **state) { return arena_free((struct arena **)state), 0; }
+
+#define TOP    "From: a@b.example\r\nTo: c@d.example\r\nMIME-Version: 1.0\r\n"
+#define SECRET "dG9wIHNlY3JldA==" /* top secret */
+
+/* The view whose name holds `how` contains `text`; the best reading does so when `best`. */
+static const struct {
+    const char *message, *text, *how;
+    bool best, ambiguous;
+} bodies[] = {
+    {TOP "\r\ntop secret\r\n", "top secret", NULL, true, false},
+    {TOP "Content-Type: text/html\r\nContent-Type: text/plain\r\n\r\n<b>x</b>", "<b>", "the last of equal fields",
+     false, true},
+    {TOP "Content-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: base64\r\n\r\n" SECRET, "top secret",
+     "the last of equal fields", false, true},
+    {TOP "Content-Transfer-Encoding: base64\r\n\r\neA==" SECRET, "top secret", NULL, true, true},
+    {TOP "Content-Transfer-Encoding: base64\r\n\r\n" SECRET "eA==", "top secret", "base64 ends at its padding", true,
+     true},
+    {TOP "Content-Transfer-Encoding: base64\r\n\r\ntop secret!", "top secret", "a broken encoding is not undone", false,
+     true},
+    {TOP "Content-Transfer-Encoding: quoted-printable\r\n\r\ntop= \r\n secret", "top secret", NULL, true, true},
+    {TOP "Content-Transfer-Encoding: base64 (x)\r\n\r\ntop secret", "top secret",
+     "a transfer encoding with more than its name is unknown", false, true},
+    {TOP "Content-Transfer-Encoding: x-base64\r\n\r\n" SECRET, "top secret", "an unknown transfer encoding is guessed",
+     false, true},
+    {TOP "\r\nsee\r\nbegin 644 x\r\n*=&]P('-E8W)E=```\r\nend\r\n", "top secret", "uuencoded", false, false},
+    {TOP "\r\n+AHQ-op secret", "top secret", "the charset the bytes look like", false, true},
+    {TOP "Content-Type: text/plain; charset=utf-7\r\n\r\ntop secret +AHQ-", "secret +AHQ-",
+     "as if no charset were named", false, true},
+    {TOP "Content-Type: text/plain; charset=utf-8\r\n\r\nt\xc1\xafp", "top", "too long", false, true},
+    {TOP "Content-Type: text/plain; charset=iso-8859-1\r\n\r\n\xc3\xa9", "\xc3\xa9", "the charset the bytes look like",
+     false, true},
+    {TOP "Content-Type: text/html\r\n\r\nto<i style='Display : None'>xx</i>p", "top", "hidden", false, false},
+    {TOP "Content-Type: text/html\r\n\r\n<style>p .q{color:red;display:none}</style>to<i class='a q'>xx</i>p", "top",
+     "hidden", false, false},
+    {TOP "Content-Type: text/html\r\n\r\n<img alt=\"top&#32;secret\">", "top secret", "alternative texts", false,
+     false},
+    {TOP "Content-Type: text/html\r\n\r\n<!--[if mso]>top<![endif]-->", "top", "conditional comments", false, false},
+    {TOP "Content-Type: multipart/mixed; boundary=b\r\n\r\ntop\r\n--b\r\n\r\nx\r\n--b--\r\n", "top", "preamble", false,
+     false},
+    {TOP "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--\r\ntop\r\n", "top", "epilogue", false,
+     false},
+    {TOP "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n--b\r\nContent-Transfer-Encoding: "
+         "base64\r\n\r\n" SECRET "\r\n--b--\r\n",
+     "top secret", "parts go on behind the close", false, true},
+    {TOP "Content-Type: multipart/mixed; boundary=a; boundary=b\r\n\r\n--b\r\nContent-Transfer-Encoding: "
+         "base64\r\n\r\n" SECRET "\r\n--b--\r\n",
+     "top secret", "the last of equal parameters", false, true},
+    {TOP "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b \r\n\r\ntop\r\n--bc\r\n\r\nx\r\n--b--\r\n", "--bc", NULL,
+     true, true},
+    {TOP "Content-Disposition: somehow\r\n\r\ntop", "top", "an unknown disposition is inline", false, true},
+    {TOP "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\nSubject: x\r\n\r\ntop secret",
+     "top secret", "the encoding of a composite part is ignored", false, true},
+};
+
+static bool view_holds(const struct message_text *t, const char *how, const char *text, struct arena *a)
+{
+    for (size_t i = 0; i < t->view_count; i++) {
+        char name[MANNERS_TEXT_MAX];
+        struct str whole = arena_str(a, (struct str){name, message_manners_print(t->manners[i], name, sizeof name)});
+        if (str_find(whole, str_of(how)) != STR_NPOS && str_find(t->views[i], str_of(text)) != STR_NPOS) return true;
+    }
+    return false;
+}
+
+static void body_views(void **state)
+{
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+        struct message *m = message_open(*state, str_of(bodies[i].message), NULL);
+        const struct message_text *t = &message_body(m)->text;
+        bool best = str_find(message_text_best(t), str_of(bodies[i].text)) != STR_NPOS;
+        if (best != bodies[i].best)
+            fail_msg("case %zu: the best reading is \"%.*s\"", i, STR_ARG(message_text_best(t)));
+        if (bodies[i].how && !view_holds(t, bodies[i].how, bodies[i].text, *state))
+            if (!best) fail_msg("case %zu: no view \"%s\" holds \"%s\"", i, bodies[i].how, bodies[i].text);
+        if (message_facts(m)->ambiguous != bodies[i].ambiguous) fail_msg("case %zu: ambiguous is wrong", i);
+        for (size_t v = 0; v < t->view_count; v++)
+            for (size_t w = 0; w < v; w++) assert_false(str_eq(t->views[v], t->views[w]));
+    }
+}
+
+/* Ordinary mail is read once. */
+static void one_view(void **state)
+{
+    static const char *const messages[] = {
+        TOP "\r\nwords + numbers = more\r\n",
+        TOP "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: "
+            "quoted-printable\r\n\r\n=C3=A9=\r\nx\r\n",
+        TOP "Content-Transfer-Encoding: base64\r\n\r\n" SECRET "\r\n",
+        TOP "Content-Type: text/html\r\n\r\n<html><!-- c --><body class=x><p style=\"color:red\">a &amp; "
+            "b</p></body></html>",
+        TOP "Content-Type: multipart/mixed; boundary=\"b\"\r\n\r\nThis is a multi-part message in MIME "
+            "format.\r\n--b\r\n\r\nx\r\n--b--\r\n",
+        TOP "Subject: =?utf-8?q?caf=C3=A9?= and\r\n =?iso-8859-1?b?6Q==?=\r\n\r\nx\r\n",
+    };
+    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
+        struct message *m = message_open(*state, str_of(messages[i]), NULL);
+        assert_int_equal(message_body(m)->text.view_count, 1);
+        assert_int_equal(message_subject(m, NULL)->view_count, 1);
+        assert_int_equal(message_attachments(m)->lists, 1);
+        const struct message_facts *f = message_facts(m);
+        assert_false(f->ambiguous || f->malformed || f->unscannable || f->truncated);
+    }
+}
+
+static void subject_views(void **state)
+{
+    static const struct {
+        const char *raw, *text, *how;
+    } rows[] = {
+        {"x=?utf-8?q?top?=", "x=?utf-8?q?top?=", "by the letter"},
+        {"=?utf-8?q?t o p?=", "top", "blanks in encoded-words are dropped"},
+        {"=?utf-8?b?dG9wI?= =?utf-8?b?HNlY3JldA?=", "top secret", "from one encoded-word to the next"},
+        {"top\r\njunk\r\n secret", "top secret", "lines that are no field are skipped"},
+        {"=?utf-8?q?to=00p?=", "top", "without control characters"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct str content = arena_printf(*state, "Subject: %s\r\nTo: a@b.example\r\n\r\nx", rows[i].raw);
+        if (!view_holds(message_subject(message_open(*state, content, NULL), NULL), rows[i].how, rows[i].text, *state))
+            fail_msg("%s: no view \"%s\"", rows[i].raw, rows[i].how);
+    }
+    /* What only some take for a field stands behind those that all do. */
+    struct message *m = message_open(*state, STR("From: a@b.example\r\nSubject\r\n : top\r\n\r\nx"), NULL);
+    const struct message_values *v = message_header(m, STR("Subject"));
+    assert_true(v->n == 1 && v->doubtful == 1 && !v->v[0].field);
+    assert_true(str_eq(message_text_best(&v->v[0].text), STR("top")));
+}
+
+/* --- attachments ------------------------------------------------------------------------------------------------- */
+
+static bool name_is_among(const struct message_text *t, const char *name)
+{
+    for (size_t i = 0; i < t->view_count; i++)
+        if (str_eq(t->views[i], str_of(name))) return true;
+    return false;
+}
+
+static void attachments(void **state)
+{
+    static const char content[] =
+        TOP "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nwords\r\n"
+            "--b\r\nContent-Type: application/octet-stream; name=\"a.txt\"\r\nContent-Transfer-Encoding: base64\r\n"
+            "Content-Disposition: attachment; filename=\"a.Exe. \"\r\n\r\nIyEvYmluL3NoCmxzCg==\r\n"
+            "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\nContent-Type: "
+            "image/png\r\n\r\nGIF89a....\r\n--b--\r\n";
+    struct message *m = message_open(*state, (struct str){content, sizeof content - 1}, NULL);
+    const struct message_attachments *all = message_attachments(m);
+    assert_int_equal(all->lists, 1);
+    assert_int_equal(all->n, 3);
+    const struct message_attachment *exe = &all->v[0];
+    assert_true(name_is_among(&exe->name, "a.Exe. ") || name_is_among(&exe->name, "a.Exe."));
+    assert_true(name_is_among(&exe->name, "a.txt"));
+    assert_true(name_is_among(&exe->extension, "exe") && name_is_among(&exe->extension, "txt"));
+    assert_int_equal(message_attachment_size(exe), 13);
+    struct message_text type = message_attachment_true_type(m, exe);
+    assert_true(filetype_is_executable(message_text_best(&type)));
+    assert_int_equal(exe->depth, 0);
+    assert_int_equal(all->v[2].depth, 1);
+    type = message_attachment_true_type(m, &all->v[2]);
+    assert_true(str_eq(message_text_best(&type), STR("image/gif")));
+    assert_int_equal(message_facts(m)->attachments, 3);
+    assert_int_equal(message_facts(m)->depth, 2);
+}
+
+static void facts(void **state)
+{
+    static const struct {
+        const char *message;
+        bool ambiguous, malformed, unscannable, truncated, is_signed, is_encrypted;
+    } rows[] = {
+        {.message = TOP "\r\nx"},
+        {.message = TOP "Subject: a\r\nSubject: b\r\n\r\nx", .ambiguous = true},
+        {.message = TOP "Subject: a\r\nSubject: a\r\n\r\nx"},
+        {.message = TOP "junk\r\n\r\nx", .ambiguous = true, .malformed = true},
+        {.message = TOP "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx", .malformed = true},
+        {.message = TOP "Content-Type: text/plain; charset=x-never\r\n\r\nx\xff", .unscannable = true},
+        {.message = TOP "Content-Transfer-Encoding: x-never\r\n\r\nx", .unscannable = true},
+        {.message = TOP "Content-Type: multipart/signed; boundary=b; "
+                        "protocol=\"application/pgp-signature\"\r\n\r\n--b\r\n\r\nx\r\n--b\r\n"
+                        "Content-Type: application/pgp-signature\r\n\r\ny\r\n--b--\r\n",
+         .is_signed = true},
+        {.message = TOP "Content-Type: application/pkcs7-mime; smime-type=enveloped-data\r\n\r\nx",
+         .unscannable = true,
+         .is_encrypted = true},
+        {.message = TOP "Content-Type: application/pkcs7-mime; smime-type=signed-data\r\n\r\nx",
+         .unscannable = true,
+         .is_signed = true},
+        {.message = TOP "\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nx\r\n", .unscannable = true, .is_encrypted = true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct message_facts *f = message_facts(message_open(*state, str_of(rows[i].message), NULL));
+        if (f->ambiguous != rows[i].ambiguous || f->malformed != rows[i].malformed ||
+            f->unscannable != rows[i].unscannable || f->truncated != rows[i].truncated ||
+            f->is_signed != rows[i].is_signed || f->is_encrypted != rows[i].is_encrypted)
+            fail_msg("case %zu: %d %d %d %d %d %d", i, f->ambiguous, f->malformed, f->unscannable, f->truncated,
+                     f->is_signed, f->is_encrypted);
+    }
+}
+
+/* Past a limit nothing is passed over in silence. */
+static void limits_are_told(void **state)
+{
+    struct buf b = {0};
+    buf_add(&b, STR(TOP "Content-Type: multipart/mixed; boundary=b0\r\n\r\n"));
+    for (int i = 0; i < 40; i++)
+        buf_printf(&b, "--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n", i, i + 1);
+    struct message *m = message_open(*state, buf_str(&b), NULL);
+    assert_true(message_facts(m)->truncated);
+    assert_true(message_body(m)->text.unreadable & UNREADABLE_LIMIT);
+    b.n = 0;
+    /* More tricks than views are made of. */
+    buf_add(&b, STR(TOP "Content-Type: multipart/mixed; boundary=b\r\n\r\n"));
+    static const char *const parts[] = {
+        "Content-Transfer-Encoding: base64\r\n\r\neA==" SECRET,
+        "Content-Transfer-Encoding: x-base64\r\n\r\n" SECRET,
+        "Content-Type: text/html\r\n\r\n<i hidden>x</i>y",
+        "Content-Type: text/html\r\n\r\n<img alt=z>",
+        "Content-Type: text/plain; charset=iso-8859-1\r\n\r\n\xc3\xa9",
+        "\r\n+AHQ-",
+        "Content-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: base64\r\n\r\n" SECRET,
+        "Content-Disposition: x\r\n\r\nq"};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) buf_printf(&b, "--b\r\n%s\r\n", parts[i]);
+    buf_add(&b, STR("--b--\r\n"));
+    m = message_open(*state, buf_str(&b), NULL);
+    assert_true(message_body(m)->text.view_count > 8);
+    assert_true(message_facts(m)->truncated);
+    buf_free(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(body_views, begin, end),
+        cmocka_unit_test_setup_teardown(one_view, begin, end),
+        cmocka_unit_test_setup_teardown(subject_views, begin, end),
+        cmocka_unit_test_setup_teardown(attachments, begin, end),
+        cmocka_unit_test_setup_teardown(facts, begin, end),
+        cmocka_unit_test_setup_teardown(limits_are_told, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
