@@ -11,6 +11,7 @@ from evaluator_words import A, E, F, T, U, Address, a_labels, both, domain_match
 
 # --- one message -----------------------------------------------------------------------------------------------------
 
+NAMES = {U: "unreadable", E: "unavailable", A: "disputed"}
 UNIQUE = {"subject": "Subject", "message_id": "Message-ID"}
 ADDRESSES = {"from": "From", "to": "To", "cc": "Cc", "reply_to": "Reply-To"}
 KEPT = ("quarantine", "hold")
@@ -228,6 +229,12 @@ class Context:
             return self.program.test(field, verb).answer(self, who)
         name, element, recipient = inside
         t = self.program.test(field, verb, name)
+        if isinstance(element, int):                # of a field whose parts are fields of their own: the same element there
+            values = self.values(t.field, who)
+            there = [e for x in values.lists for e in x]
+            if element >= len(there) and values.trouble != F:
+                return values.trouble
+            element = there[element] if element < len(there) else []
         if recipient:
             values = self.values(t.field, recipient)
             element = values.lists[0][0] if values.n else []
@@ -238,6 +245,8 @@ class Context:
             answers = [self.condition(c["inner"], who, ("recipient", None, m)) for m in self.members]
             return quantified(c["quantifier"], answers)
         values = self.values(Field(self.program.rows, c["name"]), who)
+        if c["name"] == "attachment":
+            values = Values([list(range(values.n))], NAMES.get(values.trouble))
         return over_lists(c["quantifier"], values, lambda e: self.condition(c["inner"], who, (c["name"], e, None)))
 
     def whole(self, rule, who):

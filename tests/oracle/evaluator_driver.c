@@ -5,7 +5,8 @@
  *     TABLES\n                  the rows of the vocabulary
  *     RULES n\n<n bytes>        compiles and loads: {"trees": […], "rules": [identities in the order they run]} | {"error"}
  *     MESSAGE n\n<n bytes>      followed by lines FROM a, TO a (each), IP, HELO, USER, TLS, LISTENER, TRUSTED, NOW seconds,
- *                               OFFSET seconds, HEADER name (each; whose instances are told), JUDGE:
+ *                               OFFSET seconds, HEADER name (each; whose instances are told), LIVE name (a live list that
+ *                               is there) and after it ENTRY text (each), JUDGE:
  *                               {"facts", "headers", "verdict", "rules", "actions"} | {"error"}
  *
  * Facts are what the getters of stdlib say of the message as received.  One thing is not stdlib's: `client.helo` of a
@@ -16,11 +17,13 @@
 
 #include "base/ip.h"
 #include "base/json.h"
+#include "base/sort.h"
 #include "builder/build.h"
 #include "bytecode/verify.h"
 #include "compiler/compiler.h"
 #include "grammar/tree.h"
 #include "judge/judge.h"
+#include "mail/live_list.h"
 #include "message/charset.h"
 #include "message/message.h"
 #include "stdlib/vocabulary.h"
@@ -281,12 +284,54 @@ static void put_trace(struct js *o, const struct program *p, const struct trace 
 
 /* --- messages ---------------------------------------------------------------------------------------------------- */
 
+struct live_case {
+    struct str name;
+    names entries;
+};
 struct message_case {
     struct str content;
     struct judge_request request;
     VEC(struct str) to;
     names headers;
+    VEC(struct live_case) live;
 };
+
+static int key_order(const void *a, const void *b, void *context)
+{
+    (void)context;
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* Gives the judge one live list as the relay would: keys in order, each once. */
+static void put_live(const struct rule_set *s, struct arena *a, const struct live_list_settings *l, struct live_case *c)
+{
+    struct buf block = {0}, key = {0};
+    struct err e = {0};
+    size_t n = 0;
+    struct str *keys = ARENA_ARRAY(a, struct str, c->entries.n + 1);
+    for (size_t i = 0; i < c->entries.n; i++, key.n = 0) {
+        INVARIANT(live_key(l->type, c->entries.v[i], &key, &e));
+        keys[i] = arena_str(a, buf_str(&key));
+    }
+    sort_array(keys, c->entries.n, sizeof *keys, key_order, NULL);
+    for (size_t i = 0; i < c->entries.n; i++)
+        if (i == 0 || !str_eq(keys[i], keys[n - 1])) keys[n++] = keys[i];
+    live_block(l->type, 1, keys, n, &block);
+    INVARIANT(judge_set_list(s->judge, l->name, arena_str(a, buf_str(&block)), &e));
+    buf_free(&block);
+    buf_free(&key);
+}
+
+static void set_live_lists(const struct rule_set *s, struct arena *a, const struct message_case *c)
+{
+    struct err e = {0};
+    for (size_t i = 0; i < s->settings.live_list_count; i++) {
+        const struct live_list_settings *l = &s->settings.live_lists[i];
+        judge_set_list(s->judge, l->name, STR_NONE, &e);
+        for (size_t k = 0; k < c->live.n; k++)
+            if (str_eq(c->live.v[k].name, l->name)) put_live(s, a, l, &c->live.v[k]);
+    }
+}
 
 static void take_line(struct arena *a, struct message_case *c, struct str line)
 {
@@ -305,6 +350,8 @@ static void take_line(struct arena *a, struct message_case *c, struct str line)
     else if (str_eq(word, STR("NOW"))) str_to_i64(rest, &c->request.now);
     else if (str_eq(word, STR("OFFSET"))) c->request.utc_offset = atoi(rest.p);
     else if (str_eq(word, STR("HEADER"))) VEC_PUSH(&c->headers, rest);
+    else if (str_eq(word, STR("LIVE"))) VEC_PUSH(&c->live, (struct live_case){.name = rest});
+    else if (str_eq(word, STR("ENTRY"))) VEC_PUSH(&c->live.v[c->live.n - 1].entries, rest);
     else INVARIANT(!"a line of a message case is wrong");
 }
 
@@ -370,8 +417,10 @@ static void run_message(const struct rule_set *s, struct arena *a, size_t n, str
 {
     struct message_case c = {.content = read_bytes(a, n), .request = {.id = 1}};
     while (read_line(line) && !str_eq(buf_str(line), STR("JUDGE"))) take_line(a, &c, buf_str(line));
-    if (s->judge) judge_case(s, a, &c);
+    if (s->judge) set_live_lists(s, a, &c), judge_case(s, a, &c);
     else answer_error(STR("no rule set"));
+    for (size_t i = 0; i < c.live.n; i++) VEC_FREE(&c.live.v[i].entries);
+    VEC_FREE(&c.live);
     VEC_FREE(&c.to);
     VEC_FREE(&c.headers);
 }

@@ -6,6 +6,7 @@ both sides know them.
 """
 import base64
 import unicodedata
+import urllib.parse
 
 from evaluator_words import Address, fold
 
@@ -122,7 +123,22 @@ def make_content(rnd, words, locals_):
         body = f"<p>{body}</p>"
     else:
         lines.append("Content-Type: application/pkcs7-mime; smime-type=enveloped-data")
+    if rnd.random() < 0.3:
+        lines, body = with_attachments(rnd, words, lines, body)
     return ("\r\n".join(["MIME-Version: 1.0"] + lines) + "\r\n\r\n" + body + "\r\n").encode()
+
+
+def with_attachments(rnd, words, lines, body):
+    kind = lines.pop()
+    parts = [f"{kind}\r\n\r\n{body}"]
+    for _ in range(rnd.randint(1, 3)):
+        name = rnd.choice(["plan.pdf", "secret.EXE", "x.tar.gz", "noname", rnd.choice(words).replace('"', "") + ".txt"])
+        shown = rnd.choice([f'; filename="{name}"', f"; filename*=utf-8''{urllib.parse.quote(name)}", ""])
+        type_ = rnd.choice(["application/octet-stream", "text/plain", "application/pdf", "image/png"])
+        data = rnd.choice(["TVqQAAMAAAAEAAAA//8AALgAAAAAAAAA", "JVBERi0xLjQK", "c2VjcmV0IHBsYW4="])
+        parts.append(f"Content-Type: {type_}\r\nContent-Disposition: attachment{shown}\r\nContent-Transfer-Encoding: base64\r\n\r\n{data}")
+    lines.append('Content-Type: multipart/mixed; boundary="b-b"')
+    return lines, "".join(f"--b-b\r\n{p}\r\n" for p in parts) + "--b-b--"
 
 
 def make_message(rnd, words, plain=False):
@@ -134,7 +150,19 @@ def make_message(rnd, words, plain=False):
     return {"content": make_content(rnd, words, ASCII_LOCALS if plain else LOCALS), "from": rnd.choice([""] + [address(rnd)] * 9), "to": distinct(to),
             "ip": rnd.choice(IPS), "helo": rnd.choice(["client.example", "MAIL.Partner.example", "unavailable.example", "x"]),
             "user": rnd.choice(["", "", "ann"]), "tls": rnd.choice(["", "TLSv1.3"]), "trusted": rnd.random() < 0.4,
+            "live": {name: [make(rnd, words) for _ in range(rnd.randint(0, 4))] for name, make in LIVE.items() if rnd.random() < 0.85},
             "listener": "inbound", "now": NOW + rnd.randint(-200000, 200000), "offset": rnd.choice([0, 3600, 7200, -18000])}
+
+
+def live_text(rnd, words):
+    while True:
+        t = rnd_text(rnd, words, 2).replace("\t", " ")      # an entry holds no control character
+        if fold(t, True):
+            return t
+
+
+LIVE = {"live_words": live_text, "live_people": lambda rnd, words: rnd.choice([address(rnd), "@" + rnd.choice(DOMAINS), "@*.corp.example"]),
+        "live_domains": lambda rnd, words: rnd.choice(DOMAINS + ["*.example", "*.partner.example"])}
 
 
 def distinct(to):
@@ -177,8 +205,14 @@ class Generator:
         self.actions = [a["name"] for a in rows["actions"] if a["works"] and a["name"] in self.ACTIONS]
         self.left_out += [a["name"] for a in rows["actions"] if a["name"] not in self.actions]
 
+    def fields_named(self, name):
+        return next(f for f in self.fields if f["name"] == name)
+
     # one field as a rule names it: (text, type, row, part)
     def field(self, rnd, inside=None):
+        if inside and inside["name"] == "attachment":
+            row = rnd.choice([f for f in self.fields if f["name"].startswith("attachment.")])
+            return row["name"].partition(".")[2], row["type"], row, None
         if inside:
             part = rnd.choice(["address", "local", "domain", "name"] + (["scope"] if inside["name"] == "recipient" else []))
             if part == "scope":
@@ -274,6 +308,8 @@ class Generator:
 
     LISTS = {"text": "words", "address": "people", "domain": "partner_domains", "network": "nets"}
 
+    LIVE_LISTS = {"text": "live_words", "address": "live_people", "domain": "live_domains"}
+
     def verb(self, rnd, type_, row, part, inside):
         """(positive, negative or None, whether it needs a quantifier on several values)"""
         if type_ in ("text", "address", "domain") and rnd.random() < 0.55:
@@ -296,7 +332,9 @@ class Generator:
             v = self.literal(rnd, type_, row)
             return f"is {v}", f"is not {v}"
         if k < 0.75 and type_ in self.LISTS:
-            name = self.LISTS[type_]
+            name = rnd.choice([self.LISTS[type_], self.LISTS[type_], self.LIVE_LISTS.get(type_, self.LISTS[type_])])
+            if part == "local" and name == "live_words":
+                name = "words"
             return f"is in {name}", f"is not in {name}"
         s = self.set_of(rnd, lambda: self.literal(rnd, type_, row), rnd.choice([3, 3, 3, 12]))
         return f"is any of {s}", f"is not any of {s}"
@@ -358,8 +396,8 @@ class Generator:
                 return self.run(rnd)
             return self.test(rnd)
         if k < 0.5:
-            looped = rnd.choice(["from", "to", "cc", "recipient", "reply_to"])
-            row = next(f for f in self.fields if f["name"] == looped)
+            looped = rnd.choice(["from", "to", "cc", "recipient", "reply_to"] + ["attachment"] * 3)
+            row = next((f for f in self.fields if f["name"] == looped), self.fields_named("to"))
             parts = [self.test(rnd, row) for _ in range(rnd.randint(1, 3))]
             joined = rnd.choice([" and ", " or "]).join(f"not ({p})" if rnd.random() < 0.15 else p for p in parts)
             return f"{rnd.choice(['any', 'every', 'no'])} {row['name']} where ({joined})"
@@ -468,6 +506,9 @@ list words of text = {few(lambda: self.literal(rnd, "text", None), rnd.choice([2
 list people of address = {few(lambda: self.literal(rnd, "address", None), rnd.choice([2, 3, 12]))}, more_people
 list more_people of address = {self.literal(rnd, "address", None)}
 list nets of network = {few(lambda: self.literal(rnd, "network", None), 2)}
+list live_words of text in table "words"
+list live_people of address in table "people"
+list live_domains of domain in table "domains"
 relay hostname "relay.example" internal ours{partial}
 connector "partner" host "p.example" tls verified domains partner_domains
 connector "other" host "o.example" port 2525

@@ -44,6 +44,8 @@ def written(rules, messages):
         lines = [f"FROM {m['from']}", f"IP {m['ip']}", f"HELO {m['helo']}", f"NOW {m['now']}", f"OFFSET {m['offset']}",
                  f"LISTENER {m['listener']}"] + [f"TO {a}" for a in m["to"]] + [f"HEADER {h}" for h in HEADERS]
         lines += [f"USER {m['user']}"] * bool(m["user"]) + [f"TLS {m['tls']}"] * bool(m["tls"]) + ["TRUSTED"] * m["trusted"]
+        for name, entries in m["live"].items():
+            lines += [f"LIVE {name}"] + [f"ENTRY {x}" for x in entries]
         data.append("".join(line + "\n" for line in lines + ["JUDGE"]).encode())
     return b"".join(data)
 
@@ -75,7 +77,7 @@ def recipients_differ(want, got, copies):
     return None if len(want) == len(got) else f"{len(want)} recipients, not {len(got)}"
 
 
-def notes_differ(want, got):
+def notes_differ(want, got, members):
     """One note to everybody stands for a note each."""
     expected, everybody = collections.defaultdict(list), {}
     for kind, rule, recipient, text, n in want:
@@ -88,11 +90,7 @@ def notes_differ(want, got):
         if recipient:
             seen[key].append(recipient)
         else:
-            names = expected.get(key, [])
-            n = everybody.get(key, 0)
-            if len(names) < n:
-                return f"a note of {rule} for everybody: {text!r}"
-            seen[key] += names[:n] if len(set(names[:n])) == n else names
+            seen[key] += members[:everybody.get(key, len(members))]     # those there were at the time
     for key in expected.keys() | seen.keys():
         if sorted(expected[key]) != sorted(seen[key]):
             return f"notes {key}: {sorted(expected[key])}, not {sorted(seen[key])}"
@@ -122,7 +120,7 @@ def differ(context, want, told):
     acted = None if sorted(context.acted) == sorted(told["actions"]) else \
         f"actions {sorted(context.acted)}, not {sorted(told['actions'])}"
     return acted or recipients_differ(want["recipients"], got["recipients"], got["copies"]) or \
-        notes_differ(want["notes"], got["notes"])
+        notes_differ(want["notes"], got["notes"], names)
 
 
 # --- running ---------------------------------------------------------------------------------------------------------

@@ -80,17 +80,19 @@ class Test:
         self.program, self.field, self.quantifier, self.verb = program, field, quantifier, verb
         self.negated = bool(verb) and verb["negated"]
         self.kind = verb["kind"] if verb else "bare"
-        self.right = None
+        self.right = self.live = None
         if self.kind == "is absent":
             self.kind, self.negated = "is present", not self.negated
         value = (verb or {}).get("value")
         only = (verb or {}).get("set") or []
         if value and value["kind"] == "field" and not self.is_word(value):
             self.right = Field(program.rows, value["name"], value.get("text"))
+        elif len(only) == 1 and only[0]["kind"] == "field" and only[0]["name"] in program.live:
+            self.live = only[0]["name"]
         elif len(only) == 1 and only[0]["kind"] == "field" and not self.is_word(only[0]) and \
                 only[0]["name"] not in program.lists:
             self.right = Field(program.rows, only[0]["name"], only[0].get("text"))
-        self.values = [] if self.right or not verb else self.constants()
+        self.values = [] if self.right or self.live or not verb else self.constants()
 
     def is_word(self, value):
         return self.field.type == "word" and value["name"] in self.field.row["words"].split()
@@ -116,7 +118,9 @@ class Test:
         partial = self.field.is_partial(view, self.kind in ("is", "is any of", "is in"))
         if not there:
             return U if partial else F
-        if right is not None:
+        if self.live:
+            x = self.says_live(ctx, view)
+        elif right is not None:
             x = self.says_field(view, right)
         elif self.kind == "matches":
             x = T if self.says_pattern(view) else F
@@ -158,6 +162,16 @@ class Test:
             hits += any(self.relate(text, self.field.needle(v["value"], i, trim)) for i, text in enumerate(texts))
         want = {"all": len(self.values), "at least": self.verb.get("least")}.get(self.verb.get("many"), 1)
         return T if hits >= want else U if partial else F
+
+    def says_live(self, ctx, view):
+        """A list that is not there now may hold the value, or not."""
+        entries = ctx.message["live"].get(self.live)
+        if entries is None:
+            return E
+        if self.field.type == "text":
+            text = self.field.readings(view)[0][0].strip(" ")
+            return T if text and text in [fold(x, True) for x in entries] else F
+        return T if any(self.equals(ctx, view, {"value": x}) for x in entries) else F
 
     def says_pattern(self, view):
         hits = 0
@@ -306,12 +320,14 @@ class Rule:
 
 class Program:
     def __init__(self, trees, rows):
-        self.rows, self.lists, self.defines, self.declared = rows, {}, {}, {}
+        self.rows, self.lists, self.live, self.defines, self.declared = rows, {}, set(), {}, {}
         self.compiled, rules = {}, []
         for tree in trees:
             defaults = OPTIONS
             for item in tree["items"]:
-                if item["kind"] == "list":
+                if item["kind"] == "list" and "in" in item:
+                    self.live.add(item["name"])
+                elif item["kind"] == "list":
                     self.lists[item["name"]] = item["elements"]
                 elif item["kind"] == "define":
                     self.defines[item["name"]] = item["condition"]
