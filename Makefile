@@ -18,7 +18,7 @@ endif
 DEB_DEMO_PACKAGES := python3 python3-aiosmtpd openssl
 DEB_TEST_PACKAGES := $(DEB_DEMO_PACKAGES) python3-cryptography swaks libnet-ssleay-perl strace binutils python3-stdnum \
     libgmime-3.0-dev libmime-tools-perl
-DEB_FUZZ_PACKAGES := clang libclang-rt-14-dev
+DEB_FUZZ_PACKAGES := clang libclang-rt-14-dev llvm-14
 DEPS := packaging/deps.sh
 
 WARN := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
@@ -34,7 +34,11 @@ LDFLAGS_asan := -fsanitize=address,undefined
 LDFLAGS_tsan := -fsanitize=thread
 LDFLAGS_fuzz := -fsanitize=fuzzer-no-link,address,undefined
 LDLIBS  := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lutf8proc -lunbound -lmagic -lm
-ifeq ($(VARIANT),fuzz)
+CFLAGS_coverage := -O1 -g -fprofile-instr-generate -fcoverage-mapping -DSLUICE_SANITIZED=1
+LDFLAGS_coverage := -fprofile-instr-generate
+FUZZ_LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
+FUZZ_LDFLAGS_coverage := -fsanitize=fuzzer -fprofile-instr-generate
+ifneq ($(filter fuzz coverage,$(VARIANT)),)
 CC := clang
 endif
 
@@ -57,7 +61,7 @@ BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*_benc
 SUPPORT_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/support/*.c))
 
 .DEFAULT_GOAL := all
-.PHONY: reference help all deps peers demo test asan torture torture-edits mutants fuzz bench-relay bench-rules bench-compile fmt clean install unit-tests run-tests run-fuzz oracle-readers
+.PHONY: reference help all deps peers demo test asan torture torture-edits mutants fuzz fuzz-coverage fuzz-seeds fuzzers bench-relay bench-rules bench-compile fmt clean install unit-tests run-tests run-fuzz oracle-readers
 .SECONDARY:
 
 help: ## this list
@@ -113,7 +117,7 @@ $(B)/bench/%: $(B)/obj/tests/bench/%.o $(SUPPORT_OBJECTS) $(LIBRARY)
 	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $^ $(LDLIBS) -lcmocka -o $@
 $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -fsanitize=fuzzer,address,undefined $^ $(LDLIBS) -o $@
+	$(CC) $(LDFLAGS) $(FUZZ_LDFLAGS_$(VARIANT)) $^ $(LDLIBS) -o $@
 
 unit-tests: $(UNIT_TESTS) $(ORACLES)
 
@@ -185,10 +189,20 @@ fuzz: ## every fuzz target for FUZZ_SECONDS each, from its corpus, with a fixed 
 	@$(DEPS) $(DEB_PACKAGES) $(DEB_FUZZ_PACKAGES)
 	@$(MAKE) -s -j2 VARIANT=fuzz run-fuzz
 
-run-fuzz: $(FUZZERS)
+run-fuzz: $(FUZZERS) $(B)/bin/sluice
+	@tests/fuzz/corpus.py seeds $(B)
 	@set -e; for f in $(FUZZERS); do n=$$(basename $$f _fuzz); echo "== $$n"; mkdir -p $(B)/corpus/$$n; \
 	    ASAN_OPTIONS=detect_leaks=0 $$f -seed=1 -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=2048 -print_final_stats=1 \
-	    -verbosity=0 $(B)/corpus/$$n $$(test -d tests/fuzz/corpus/$$n && echo tests/fuzz/corpus/$$n); done
+	    -verbosity=0 $(B)/corpus/$$n $$(ls -d tests/fuzz/corpus/$$n $(B)/seeds/$$n 2>/dev/null); done
+
+fuzz-coverage: ## lines of each fuzz target's files that its corpora reach
+	@$(DEPS) $(DEB_PACKAGES) $(DEB_FUZZ_PACKAGES)
+	@$(MAKE) -s -j2 VARIANT=fuzz fuzz-seeds
+	@$(MAKE) -s -j2 VARIANT=coverage fuzzers
+	@tests/fuzz/corpus.py coverage build/coverage
+fuzz-seeds: $(B)/bin/sluice
+	@tests/fuzz/corpus.py seeds $(B)
+fuzzers: $(FUZZERS)
 
 PAIRS ?= 5
 MESSAGES ?= 5000

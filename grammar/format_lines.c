@@ -245,6 +245,7 @@ void lines_put(struct format *f, const struct clause *c, bool first)
 
 static struct str line_text(const struct format *f, const struct line *l)
 {
+    if (l->from == l->to) return STR(""); /* a comment alone; there may be no text at all */
     struct str s = {f->text.p + l->from, l->to - l->from};
     while (!l->alone && s.n && s.p[s.n - 1] == ' ') s.n--; /* an aligned list's padding */
     return s;

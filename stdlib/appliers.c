@@ -114,19 +114,15 @@ void apply_PREPEND_SUBJECT(struct judgement *j, const struct action_call *c)
     plan_edit(j, c, EDIT_PREPEND_SUBJECT, STR(""), call_text(c, PARAM_PREPEND_SUBJECT_TEXT));
 }
 
-/* The field as it will stand: the addresses it has, all instances in one (RFC 5322 section 3.6.3), and this one.  Where
- * some of it is beyond ASCII the field is encoded anew, so its encoded-words are read first. */
+/* The field as it will stand: the addresses it has, all instances in one (RFC 5322 section 3.6.3), and this one. */
 static struct str with_address(struct judgement *j, const struct edits *edits, struct str name, struct str address)
 {
     const struct message_values *all = message_header_edited(j->in->message, edits, name);
     struct buf b = {0};
-    bool ascii = str_is_ascii(address);
-    for (size_t i = 0; i < all->n; i++) ascii = ascii && str_is_ascii(all->v[i].raw);
     for (size_t i = 0; i < all->n; i++) {
         if (str_trim(all->v[i].raw).n == 0) continue;
         if (b.n) buf_add(&b, STR(", "));
-        if (ascii) decode_unfold(BEST_VIEWER, str_trim(all->v[i].raw), &b);
-        else buf_add(&b, message_text_best(&all->v[i].text));
+        decode_unfold(BEST_VIEWER, str_trim(all->v[i].raw), &b);
     }
     if (b.n) buf_add(&b, STR(", "));
     buf_add(&b, address);

@@ -25,6 +25,7 @@ TEST = "tests/unit/bytecode_verify_test.c"
 # (function, the part as written): why nothing can tell it away.
 EQUIVALENT = {
     ("verify_rule_ranges", "r->end > p->code_count"): "rules leave no gap, so the last one's end is held to the code's",
+    ("verify_test_indexes", "t->a < p->patterns_count, bound"): "of patterns there is at least one, which then lies outside",
     ("field_argument_holds", "param->type == TYPE_ADDRESS"): "only parameters that are addresses say that a field may stand there",
 }
 
@@ -75,13 +76,13 @@ def parts_of(text, start, end, demanded):
         inner = text[a:b]
         if inner in ("true", "false", "good", "0", "1"):
             continue
-        out.append((a, b, weak))
+        out.append((a, b, weak, inner))
         if inner[0] == "(" and matching(text, a) == b:
             out += [p for p in parts_of(text, a + 1, b - 1, demanded) if p[:2] != trimmed(text, a + 1, b - 1)]
         bound = re.search(r" < " if demanded else r" >= ", inner)
         if bound and "(" not in inner and "[" not in inner[:bound.start()].split(".")[0]:
             a += bound.start()
-            out.append((a, a + len(bound[0]), " <= " if demanded else " > "))
+            out.append((a, a + len(bound[0]), " <= " if demanded else " > ", f"{inner}, bound"))
     return out
 
 
@@ -116,10 +117,10 @@ def mutants():
         text = (ROOT / name).read_text()
         seen = set()
         for start, end, demanded in expressions(text):
-            for a, b, by in parts_of(text, start, end, demanded):
+            for a, b, by, part in parts_of(text, start, end, demanded):
                 if (a, b, by) not in seen and function_at(text, a) not in ("is_jump", "has_control", "row_of"):
                     seen.add((a, b, by))
-                    yield Mutant(name, function_at(text, a), text[a:b].strip(), a, b, by)
+                    yield Mutant(name, function_at(text, a), part, a, b, by)
     text = (ROOT / SOURCES[0]).read_text()
     rows = text.index("#define CHECK(name, doc) {#name, verify_##name, doc},")
     for check in re.findall(r"^CHECK\((\w+),", (ROOT / "runtime/bytecode/checks.def").read_text(), re.M):

@@ -1,4 +1,5 @@
 #include "mail/address.h"
+#include "mail/domain.h"
 #include "mail/header_emit.h"
 #include "message/state.h"
 
@@ -58,6 +59,19 @@ static void add_name(struct buf *out, struct str name)
     }
 }
 
+/* A domain is written in A-labels; a local part beyond ASCII has no other form (RFC 6532). */
+static bool add_address(struct buf *out, const struct message_address *address)
+{
+    if (address->address.n == 0 || !str_is_ascii(address->local)) return false;
+    if (str_is_ascii(address->address)) {
+        buf_add(out, address->address);
+        return true;
+    }
+    buf_add(out, address->local);
+    buf_add_byte(out, '@');
+    return domain_canonical(address->domain, out);
+}
+
 bool message_address_tokens(struct arena *a, struct str value, struct buf *out)
 {
     struct message_value one = {.raw = value};
@@ -66,11 +80,10 @@ bool message_address_tokens(struct arena *a, struct str value, struct buf *out)
     for (size_t i = 0; i < list.n; i++) {
         const struct message_address *address = &list.v[i];
         struct str name = message_text_best(&address->name);
-        if (address->address.n == 0 || !str_is_ascii(address->address)) return false;
         if (i) buf_add(out, STR(", "));
         add_name(out, name);
         if (name.n) buf_add_byte(out, '<');
-        buf_add(out, address->address);
+        if (!add_address(out, address)) return false;
         if (name.n) buf_add_byte(out, '>');
     }
     return true;

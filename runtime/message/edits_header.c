@@ -25,7 +25,8 @@ struct str edits_field_emit(struct arena *a, struct str name, struct str value)
     bool structured = is_structured(name);
     if (structured && !str_is_ascii(value)) {
         structured = message_address_tokens(a, value, &tokens);
-        if (structured) value = buf_str(&tokens);
+        if (!structured) tokens.n = 0, decode_header_value(BEST_VIEWER, value, &tokens); /* all is encoded anew, so nothing twice */
+        value = buf_str(&tokens);
     }
     if (!structured || !header_emit(&out, name, value, HEADER_STRUCTURED)) {
         bool emitted = header_emit(&out, name, value, 0);

@@ -6,6 +6,7 @@
 #include "bytecode/verify.h"
 #include "compiler/compiler.h"
 #include "compiler/words.h"
+#include "tests/fuzz/mutate_rules.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

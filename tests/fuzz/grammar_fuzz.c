@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 /* Fuzz targets are linked with the library alone. */
+#include "tests/fuzz/mutate_rules.h"
 #include "tests/support/rules.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

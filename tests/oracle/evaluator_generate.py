@@ -23,6 +23,7 @@ DOMAINS = ["corp.example", "eu.corp.example", "partner.example", "mail.partner.e
 LOCALS = ["ann", "Ann", "bob", "carl.x", "dora+tag", "j\u00f6rg", "jo\u0308rg", "postmaster"]
 ASCII_LOCALS = [x for x in LOCALS if x.isascii()]
 NAMES = ["", "", "Ann B", "Bob \"x\"", "J\u00f6rg", "secret plan", "\u6771\u4eac"]
+ASCII_DOMAINS = [x for x in DOMAINS if x.isascii()]
 IPS = ["192.0.2.1", "192.0.2.77", "10.1.2.3", "2001:db8::7", "2001:db8:1::1", "198.51.100.9"]
 NETWORKS = ["192.0.2.0/24", "10.0.0.0/8", "192.0.2.1", "192.0.2.60-192.0.2.90", "2001:db8::/32", "2001:db8::7", "0.0.0.0/0"]
 HEADERS = ["X-A", "X-B", "X-Class", "Subject", "Message-ID", "From", "To", "Cc", "Reply-To", "Importance", "X-Priority",
@@ -71,7 +72,7 @@ def header_text(rnd, text):
 
 
 def mailbox(rnd, locals_):
-    address = f"{rnd.choice(locals_)}@{rnd.choice(DOMAINS)}"
+    address = f"{rnd.choice(locals_)}@{rnd.choice(DOMAINS if locals_ is LOCALS else ASCII_DOMAINS)}"
     name = rnd.choice(NAMES)
     if not name:
         return address

@@ -159,7 +159,7 @@ class Run:
         for k, (m, t) in enumerate(zip(messages, told)):
             self.pairs += 1
             if "error" in t:
-                self.differences.append((number, k, t["error"], rules, m))
+                self.differ(number, k, t["error"], rules, m)
                 continue
             context = Context(program, m, t)
             want = context.run()
@@ -168,7 +168,13 @@ class Run:
             self.verdicts[want["answer"]] += 1
             what = differ(context, want, t)
             if what:
-                self.differences.append((number, k, what, rules, m))
+                self.differ(number, k, what, rules, m)
+
+    def differ(self, number, k, what, rules, m):
+        """Told at once, for long runs; the first few whole, at the end."""
+        self.differences.append((number, k, what, rules, m))
+        if len(self.differences) <= 20:
+            print(f"# set {number}, message {k}: {what[:400]}", flush=True)
 
 
 def report(run, seed):

@@ -140,6 +140,9 @@ static void a_file_with_errors_is_left_alone(void **state)
     assert_int_equal(out.n, 0);
     assert_true(format(a, STR(""), &out));
     assert_int_equal(out.n, 0);
+    assert_true(format(a, STR("  # nothing but this"), &out));
+    check_buf(&out, "# nothing but this\n");
+    buf_free(&out);
     arena_free(&a);
 }
 

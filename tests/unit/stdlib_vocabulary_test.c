@@ -232,6 +232,12 @@ static void names_are_not_encoded_twice(void **state)
     check_str(message_text_best(&to->v[0].text),
               "J\xc3\xb6rg <j\xc3\xb6rg@partner.example>, d@corp.example");
     judged_free(&j);
+    /* A domain beyond ASCII can be written, so the field stays one of addresses. */
+    run(&j, "rule \"a\" when always then add_recipient to \"d@corp.example\"\n"
+            "rule \"b\" when to.domain is \"b\xc3\xbc" "cher.example\" and to.name is \"M\xc3\xbcller, J\" then mark \"seen\"",
+        "To: =?utf-8?q?M=C3=BCller=2C_J?= <j@b\xc3\xbc" "cher.example>\nSubject: x\n\nx\n");
+    assert_int_equal(judged_hits(&j, "b"), HIT_APPLIED);
+    judged_free(&j);
 }
 
 static void an_address_may_be_a_field(void **state)

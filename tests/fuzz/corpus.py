@@ -1,0 +1,121 @@
+#!/usr/bin/python3
+"""Corpora of the fuzz targets.
+
+    corpus.py seeds BUILD            BUILD/seeds/TARGET: the goldens and examples, as texts and as compiled programs
+    corpus.py minimise BUILD T…      tests/fuzz/corpus/T: the fewest small inputs that reach what all of T's corpora reach
+    corpus.py coverage BUILD [T…]    lines of each target's files that its corpora reach (VARIANT=coverage); 1 when below LEAST
+
+BUILD is build/fuzz, or build/coverage for the last.  `make fuzz` and `make fuzz-coverage` are the way to call it.
+"""
+import hashlib
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LEAST = 80          # percent of lines, of the targets in HELD
+# What each target is about.
+FILES = {
+    "grammar": ["grammar/*.[cly]", "-grammar/format.c", "-grammar/format_lines.c", "-grammar/tree.c"],
+    "compile": ["compiler/*.c"],
+    "program": ["runtime/bytecode/*.c", "runtime/vm/*.c"],
+    "format": ["grammar/format.c", "grammar/format_lines.c"],
+    "address": ["runtime/mail/address*.c"],
+    "dns_records": ["runtime/net/dns_records.c"],
+    "proxy": ["runtime/smtp/proxy.c"],
+    "answer": ["runtime/judge/protocol.c"],
+    "edits": ["runtime/message/edits.c"],
+    "fold": ["runtime/mail/fold.c"],
+    "html": ["runtime/message/html.c"],
+    "message": ["runtime/message/*.c", "-runtime/message/edits.c"],
+    "smtp_client": ["runtime/smtp/client*.c", "runtime/smtp/reply.c"],
+    "smtp_server": ["runtime/smtp/server*.c", "runtime/smtp/params.c"],
+}
+HELD = ("grammar", "compile", "program", "format")
+TEXTS = ("grammar", "compile", "format")
+SEEDS = ["tests/golden/grammar", "tests/golden/compiler", "tests/golden/format", "examples"]
+
+
+def put(folder, data):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / hashlib.sha1(data).hexdigest()[:16]).write_bytes(data)
+
+
+def seeds(build):
+    for source in [p for folder in SEEDS for p in sorted((ROOT / folder).glob("*.sluice"))]:
+        if source.stat().st_size > 20000:
+            continue
+        for target in TEXTS:
+            put(build / "seeds" / target, source.read_bytes())
+        with tempfile.TemporaryDirectory() as folder:
+            out = pathlib.Path(folder) / "p.sluicec"
+            done = subprocess.run([build / "bin/sluice", "build", source, "-o", out], capture_output=True)
+            if done.returncode == 0:
+                put(build / "seeds" / "program", out.read_bytes())
+
+
+def corpora(build, target):
+    fuzz = build.parent / "fuzz"
+    return [f for f in (ROOT / "tests/fuzz/corpus" / target, fuzz / "corpus" / target, fuzz / "seeds" / target) if f.is_dir()]
+
+
+def minimise(build, targets):
+    for target in targets:
+        fresh, kept = build / "minimal" / target, ROOT / "tests/fuzz/corpus" / target
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        subprocess.run([build / "fuzz" / f"{target}_fuzz", "-merge=1", "-use_counters=0", "-max_len=3000", fresh, *corpora(build, target)], check=True,
+                       capture_output=True)
+        shutil.rmtree(kept, ignore_errors=True)
+        kept.mkdir()
+        for p in fresh.iterdir():
+            shutil.copy(p, kept / p.name[:16])
+        print(f"{target}: {len(list(kept.iterdir()))} inputs, {sum(p.stat().st_size for p in kept.iterdir())} bytes")
+
+
+def files_of(target):
+    named = set()
+    for pattern in FILES.get(target, []):
+        found = {p.relative_to(ROOT).as_posix() for p in ROOT.glob(pattern.lstrip("-"))}
+        named = named - found if pattern[0] == "-" else named | found
+    return named
+
+
+def coverage(build, targets):
+    bad = False
+    for target in targets or sorted(p.name[:-len("_fuzz")] for p in (build / "fuzz").glob("*_fuzz")):
+        program, raw, data = build / "fuzz" / f"{target}_fuzz", build / f"{target}.profraw", build / f"{target}.profdata"
+        with tempfile.TemporaryDirectory() as empty:
+            subprocess.run([program, "-runs=0", "-rss_limit_mb=4096", empty, *corpora(build, target)], check=True, capture_output=True,
+                           env={"LLVM_PROFILE_FILE": str(raw)})
+        subprocess.run(["llvm-profdata-14", "merge", "-sparse", raw, "-o", data], check=True)
+        told = json.loads(subprocess.run(["llvm-cov-14", "export", "-summary-only", program, f"-instr-profile={data}"], check=True,
+                                         capture_output=True).stdout)
+        lines = {}
+        for f in told["data"][0]["files"]:
+            name = f["filename"].removeprefix(str(ROOT) + "/").removeprefix("./")
+            lines[name] = (f["summary"]["lines"]["covered"], f["summary"]["lines"]["count"])
+        mine = {name: lines[name] for name in files_of(target) if name in lines}
+        covered, count = (sum(x) for x in zip(*mine.values())) if mine else (0, 0)
+        share = 100 * covered / count if count else 0
+        low = target in HELD and share < LEAST
+        bad |= low
+        print(f"{target:12} {share:5.1f} %  of {count} lines in {', '.join(FILES.get(target, ['no files named in corpus.py']))}" + ("  below what is asked" * low),
+              flush=True)
+        for name, (c, n) in sorted(mine.items(), key=lambda x: x[1][0] / max(1, x[1][1])):
+            if "--files" in sys.argv:
+                print(f"    {100 * c / max(1, n):5.1f} %  {name} ({n})")
+    return 1 if bad else 0
+
+
+def main():
+    what, build = sys.argv[1], pathlib.Path(sys.argv[2]).resolve()
+    targets = [a for a in sys.argv[3:] if not a.startswith("-")]
+    return {"seeds": lambda: seeds(build), "minimise": lambda: minimise(build, targets), "coverage": lambda: coverage(build, targets)}[what]()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
