@@ -218,6 +218,10 @@ bench-relay: ## messages per second and CPU beside Postfix, PAIRS alternating pa
 reference: all ## docs/reference.md from the tables of the language
 	$(B)/bin/sluice reference >docs/reference.md
 
+.PHONY: first-rules
+first-rules: all ## docs/first-rules.md from what sluice says to tests/first-rules.txt
+	@SLUICE_BUILD=$(CURDIR)/$(B) /usr/bin/python3 tests/first_rules.py --write
+
 ROUNDS ?= 5
 bench-rules: ## what N rules cost a message, beside Pigeonhole, Postfix and rspamd: medians of ROUNDS (needs root)
 	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)

@@ -377,6 +377,8 @@ static bool place_unnamed(struct compiler *c, const struct argument_rows *rows, 
         !vocabulary_has_word(rows->params[i].words, a->name)) {
         if (rows->action && words_find_action(a->name) != WORDS_NONE) return tell_unknown(c, rows, a);
         struct diag *d = diag_add(c->d, DIAG_E206, a->span, "%s knows no `%.*s`", rows->what, STR_ARG(a->name));
+        struct str tried = suggest_tried(a->name);
+        if (tried.n) diag_fix(c->d, d, "did you mean:", "%.*s", STR_ARG(tried));
         diag_fix(c->d, d, "it knows:", "%s", rows->params[i].words);
         return false;
     }
@@ -392,6 +394,15 @@ static bool place_unnamed(struct compiler *c, const struct argument_rows *rows, 
     if (i == rows->n) {
         diag_add(c->d, DIAG_E220, a->span, "%s takes no further argument", rows->what);
         return false;
+    }
+    if (a->kind == ARGUMENT_LITERAL && a->literal->kind == LITERAL_NUMBER && rows->params[i].type == TYPE_TEXT) {
+        size_t k = 0; /* reject 550 "…": a number's place has a name */
+        while (k < rows->n && (rows->params[k].type != TYPE_NUMBER || out[k].value)) k++;
+        if (k < rows->n) {
+            struct diag *d = diag_add(c->d, DIAG_E219, a->span, "a number stands behind its name here");
+            diag_fix(c->d, d, "", "%s %.*s", rows->params[k].name, STR_ARG(a->literal->text));
+            return false;
+        }
     }
     out[i].value = a;
     out[i].span = a->span;
@@ -434,8 +445,11 @@ bool arguments_bind(struct compiler *c, const struct argument_rows *rows, struct
         if (out[i].value) {
             ok = convert_bound(c, &rows->params[i], &out[i]) && ok;
         } else if (rows->params[i].required && !rows->partial && ok) {
-            diag_add(c->d, DIAG_E218, at, "%s needs %s: its `%s`", rows->what, value_type_phrases[rows->params[i].type],
-                     rows->params[i].name);
+            struct diag *d = diag_add(c->d, DIAG_E218, at, "%s needs %s: its `%s`", rows->what,
+                                      value_type_phrases[rows->params[i].type], rows->params[i].name);
+            if (rows->params[i].type == TYPE_TEXT)
+                diag_fix(c->d, d, "behind it:", "%s%s\"…\"", rows->params[i].positional ? "" : rows->params[i].name,
+                         rows->params[i].positional ? "" : " ");
             ok = false;
         }
     }

@@ -64,6 +64,12 @@ static void tell_unknown(struct compiler *c, const struct ast_field *f, const st
         return;
     }
     d = diag_add(c->d, DIAG_E200, f->name_span, "there is no field or definition `%.*s`", STR_ARG(name));
+    for (size_t i = 0; i < words_rows.field_count && !d->fix_count; i++) {
+        const struct field_row *row = &words_rows.fields[i]; /* … or sunday */
+        if (row->type != TYPE_WORD || !vocabulary_has_word(row->words, name)) continue;
+        diag_fix(c->d, d, "a test of its own:", "%s is %.*s", row->name, STR_ARG(name));
+        diag_fix(c->d, d, "several words of one field:", "%s is any of (…, %.*s)", row->name, STR_ARG(name));
+    }
     names_help(c, d, name, NULL, 0);
 }
 
@@ -97,11 +103,19 @@ static bool check_field_text(struct compiler *c, const struct ast_field *f, cons
     }
     bool good = f->text->kind == LITERAL_TEXT && f->text->text.n &&
                 (row->text != FIELD_TEXT_HEADER || header_name_is_valid(f->text->text));
+    struct diag *d = NULL;
     if (!good)
-        diag_add(c->d, DIAG_E219, f->text->span,
+        d = diag_add(c->d, DIAG_E219, f->text->span,
                  row->text == FIELD_TEXT_HEADER ? "this is no name of a header field"
                  : row->text == FIELD_TEXT_MARK ? "a mark has a name of at least one character"
                                                 : "a name has at least one character");
+    size_t colon = d && f->text->kind == LITERAL_TEXT ? str_find_byte(f->text->text, ':') : STR_NPOS;
+    struct str header = colon == STR_NPOS ? STR_NONE : str_trim(str_slice(f->text->text, 0, colon));
+    if (row->text == FIELD_TEXT_HEADER && header_name_is_valid(header)) {
+        struct str value = str_trim(str_from(f->text->text, colon + 1));
+        diag_fix(c->d, d, "", value.n ? "%s \"%.*s\" contains \"%.*s\"" : "%s \"%.*s\"", row->name, STR_ARG(header),
+                 STR_ARG(value));
+    }
     return good;
 }
 

@@ -86,8 +86,10 @@ static bool tell_unknown_value(struct compiler *c, enum value_type type, const c
 {
     struct str name = v->field->name;
     struct diag *d = diag_add(c->d, DIAG_E200, v->span, "there is no %s `%.*s`", wanted, STR_ARG(name));
-    struct str near = names_suggest(c, name);
+    struct str near = suggest_tried(name), found = near;
+    if (!near.n) near = names_suggest(c, name);
     if (near.n) diag_fix(c->d, d, "did you mean:", "%.*s", STR_ARG(near));
+    if (found.n) return false;
     /* A name alone behind `in` is a list's rather than a text, unless it looks like a domain. */
     bool dotted = str_find_byte(name, '.') != STR_NPOS, address = type == TYPE_ADDRESS && dotted;
     if (((type == TYPE_TEXT || type == TYPE_DOMAIN) && (dotted || !*open)) || address) {
@@ -159,6 +161,11 @@ static bool text_constant(struct compiler *c, const struct field_use *f, enum re
 {
     if (!value_needle(c, l, r == REL_EQUAL || r == REL_LIKE, out)) return false;
     text_form(c, f, out);
+    bool starred = r == REL_EQUAL && out->text.n > 1 && (out->text.p[0] == '*' || out->text.p[out->text.n - 1] == '*');
+    if (starred) {
+        struct diag *d = diag_add(c->d, DIAG_W319, l->span, "`is` compares with `*` as with any other character");
+        diag_fix(c->d, d, "as a wildcard:", "is like \"%.*s\"", STR_ARG(l->text));
+    }
     if (r != REL_LIKE) return true;
     if (!like_is_short(out->text)) {
         diag_add(c->d, DIAG_E219, l->span, "a pattern of `like` has at most %d bytes", LIMIT_LIKE_PATTERN);

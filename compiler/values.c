@@ -83,7 +83,9 @@ static void tell_form(struct compiler *c, const struct ast_literal *l, enum valu
     struct diag *d = diag_add(c->d, DIAG_E203, l->span, "%.*s takes %s", STR_ARG(of), written_as[type]);
     struct constant as;
     bool bare = type == TYPE_NETWORK || type == TYPE_NUMBER;
-    if (l->kind == LITERAL_TEXT && bare && !value_parse(c, type, l->text, &as)) {
+    bool measure = type == TYPE_SIZE || type == TYPE_DURATION || type == TYPE_DATE || type == TYPE_CLOCK;
+    measure = measure && l->text.n && l->text.n < 30 && ascii_is_digit(l->text.p[0]);
+    if (l->kind == LITERAL_TEXT && (measure || (bare && !value_parse(c, type, l->text, &as)))) {
         diag_fix(c->d, d, "without quotes:", "%.*s", STR_ARG(l->text));
     } else if (l->kind == LITERAL_NUMBER && type == TYPE_SIZE) {
         diag_fix(c->d, d, "with its unit:", "%.*s KB", STR_ARG(l->text));

@@ -128,9 +128,14 @@ struct ast_literal *literal_regex(struct parse *p, struct span at)
         uint8_t bit = hit ? (uint8_t)(1u << (hit - known)) : 0;
         uint32_t from = at.from + (uint32_t)(end + 1 + i);
         struct span here = {at.source, from, from + 1};
-        if (!bit)
-            diag_add(p->diags, DIAG_E105, here, flags.p[i] == 'i' ? "patterns ignore case already; `%c` is no flag"
-                                                                  : "`%c` is no flag of a pattern", flags.p[i]);
+        if (!bit) {
+            bool needless = flags.p[i] == 'i' || flags.p[i] == 'g';
+            struct diag *d = diag_add(p->diags, DIAG_E105, here,
+                                      flags.p[i] == 'i'   ? "patterns ignore case already; `%c` is no flag"
+                                      : flags.p[i] == 'g' ? "patterns search everywhere already; `%c` is no flag"
+                                                          : "`%c` is no flag of a pattern", flags.p[i]);
+            diag_fix(p->diags, d, needless ? "" : "the flags are:", "%s", needless ? "leave it out" : "s, m, x, c");
+        }
         else if (l->flags & bit)
             diag_add(p->diags, DIAG_E105, here, "the flag `%c` stands here twice", flags.p[i]);
         l->flags |= bit;

@@ -189,9 +189,27 @@ void mistake_character(struct parse *p, struct span at)
     }
     d = diag_add(p->diags, DIAG_E101, at, "`%.*s` means nothing here", STR_ARG(c));
     const struct span nowhere = {0, 0, 0};
-    if (byte == ';') diag_note(p->diags, d, nowhere, "nothing stands after an item or an action; a comma joins actions");
-    if (strchr("{}[]", byte))
-        diag_note(p->diags, d, nowhere, "the language has no braces; conditions are grouped with `(` and `)`");
+    static const struct {
+        char sign;
+        const char *note, *label, *fix;
+        int meant; /* the token that is read instead; 0: none */
+    } rows[] = {
+        {';', "nothing stands after an item or an action; a comma joins actions", "between actions:", ",", 0},
+        {'{', "the language has no braces; actions follow `then`", "before the actions:", "then", 0},
+        {'}', "the language has no braces; an item ends where the next begins", "", "leave it out", 0},
+        {'[', "a set stands in parentheses", "", "(", SL_LPAREN},
+        {']', "a set stands in parentheses", "", ")", SL_RPAREN},
+        {':', NULL, "", "leave it out", 0},
+        {'-', NULL, "for a comment:", "#", 0},
+        {'%', NULL, "for a comment:", "#", 0},
+        {'*', NULL, "a text stands in quotes:", "\"*\"", 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (byte != (unsigned char)rows[i].sign) continue;
+        if (rows[i].note) diag_note(p->diags, d, nowhere, "%s", rows[i].note);
+        diag_fix(p->diags, d, rows[i].label, "%s", rows[i].fix);
+        if (rows[i].meant) parse_queue(p, rows[i].meant, at, NULL, STR_NONE);
+    }
 }
 
 /* --- numbers ----------------------------------------------------------------------------------------------------- */
@@ -225,6 +243,7 @@ void mistake_date(struct parse *p, struct span at)
                            : diag_add(p->diags, DIAG_E108, at,
                                       "a date is written year-month-day, with two digits for month and day");
     if (certain && !timed) diag_fix(p->diags, d, "", "%s", meant);
+    else if (!timed) diag_fix(p->diags, d, "for example:", "2026-12-24");
     struct ast_literal *l = literal_new(p, LITERAL_DATE, at);
     l->date_only = true;
     parse_queue(p, SL_DATE, at, l, STR_NONE);

@@ -183,6 +183,59 @@ static bool tell_missing_is(struct parse *p, const struct syntax_error *e)
     return true;
 }
 
+/* Words that are left out: what was found says what was meant.  `before` is the token before it (0: any); the help is what
+ * was found between two texts, or (ahead is NULL) the second alone. */
+static bool tell_left_out(struct parse *p, const struct syntax_error *e)
+{
+    static const struct {
+        int before, found, expected; /* expected: what could stand here and shows where we are */
+        const char *text, *ahead, *behind;
+    } rows[] = {
+        {SL_CONTAINS, SL_LPAREN, SL_WORD, "several values follow `any of` or `all of`", NULL, "any of (…)"},
+        {SL_MATCHES, SL_LPAREN, SL_REGEX, "several patterns follow `any of` or `all of`", NULL, "any of (…)"},
+        {SL_WITH, SL_LPAREN, SL_TEXT, "several values follow `any of`", NULL, "any of (…)"},
+        {SL_IS, SL_LPAREN, SL_IN_, "several values follow `any of`", NULL, "any of (…)"},
+        {SL_LIKE, SL_LPAREN, SL_TEXT, "several values follow `any of`", NULL, "any of (…)"},
+        {SL_IN_, SL_TEXT, SL_LPAREN, "the values of a set stand in parentheses", "(", ")"},
+        {SL_RULE, SL_NAME, SL_TEXT, "the name of a rule stands in quotes", "\"", "\""},
+        {0, SL_ALL, SL_EVERY, "before a field it is `every`", NULL, "every"},
+        {0, SL_NAME, SL_THEN, "`then` is missing before the actions", "then ", ""},
+    };
+    if (p->found.kind == SL_NAME && p->previous.kind == SL_NUMBER) {
+        struct diag *d = diag_add(p->diags, DIAG_E109, e->at, "`%.*s` is no unit", STR_ARG(shown(p, e->at)));
+        diag_fix(p->diags, d, "of sizes:", "B, KB, MB, GB, TB");
+        diag_fix(p->diags, d, "of durations:", "seconds, minutes, hours, days, weeks");
+        return true;
+    }
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (p->found.kind != rows[i].found || !expects(e, rows[i].expected)) continue;
+        if (rows[i].before && p->previous.kind != rows[i].before) continue;
+        struct str word = shown(p, e->at);
+        struct diag *d = diag_add(p->diags, DIAG_E100, e->at, "%s", rows[i].text);
+        if (!rows[i].ahead) word = STR_NONE;
+        diag_fix(p->diags, d, "", "%s%.*s%s", rows[i].ahead ? rows[i].ahead : "", STR_ARG(word), rows[i].behind);
+        return true;
+    }
+    return false;
+}
+
+/* subject not contains "x" */
+static bool tell_not_first(struct parse *p, const struct syntax_error *e)
+{
+    if (p->found.kind != SL_NOT || !expects(e, SL_DOES)) return false;
+    struct str text = p->source->text;
+    size_t from = e->at.to;
+    while (from < text.n && ascii_is_blank(text.p[from])) from++;
+    size_t to = from;
+    while (to < text.n && scan_is_word(text.p[to])) to++;
+    struct str verb = str_slice(text, from, to);
+    bool third = str_ends(verb, STR("s")) && keyword_find(verb);
+    struct diag *d = diag_add(p->diags, DIAG_E100, e->at, "`not` does not stand here by itself");
+    if (third) diag_fix(p->diags, d, "", "does not %.*s", STR_ARG(str_slice(verb, 0, verb.n - 1)));
+    else diag_fix(p->diags, d, "", "is not %.*s", STR_ARG(verb));
+    return true;
+}
+
 static void tell_tried(struct parse *p, struct span at, struct str right)
 {
     struct diag *d = diag_add(p->diags, DIAG_E119, at, "`%.*s` is said otherwise here", STR_ARG(shown(p, at)));
@@ -266,6 +319,12 @@ static bool is_on_later_line(const struct parse *p, uint32_t from, uint32_t to)
     return str_find_byte(between, '\n') != STR_NPOS || str_find_byte(between, '\r') != STR_NPOS;
 }
 
+static void tell_no_item(struct parse *p, struct span at, struct str found)
+{
+    struct diag *d = diag_add(p->diags, DIAG_E132, at, "no item begins with `%.*s`", STR_ARG(found));
+    diag_fix(p->diags, d, "a rule is written:", "when … then …");
+}
+
 static void tell_generally(struct parse *p, const struct syntax_error *e)
 {
     struct buf expected = {0};
@@ -275,7 +334,7 @@ static void tell_generally(struct parse *p, const struct syntax_error *e)
     bool at_end = p->found.kind == SL_END;
     bool later = p->previous.kind && is_on_later_line(p, before.to, e->at.from);
     if (expects(e, SL_IMPORT) && expects(e, SL_RULE) && (!p->previous.kind || later) && !at_end)
-        diag_add(p->diags, DIAG_E132, e->at, "no item begins with `%.*s`", STR_ARG(found));
+        tell_no_item(p, e->at, found);
     else if (later || (p->previous.kind && at_end))
         diag_add(p->diags, DIAG_E131, (struct span){before.source, before.to, before.to},
                  "after `%.*s` %.*s must follow",
@@ -290,5 +349,6 @@ void syntax_report(struct parse *p, const struct syntax_error *e)
     p->resync = !(token_starts_item(p->found.kind) || p->found.kind == SL_END);
     if (p->found.kind == SL_BAD) return; /* told when it was read */
     (void)(tell_reserved_name(p, e) || tell_equals_sign(p, e) || tell_bare_domain(p, e) || tell_bare_infinitive(p, e) ||
-           tell_missing_is(p, e) || tell_tried_word(p, e) || tell_stray(p, e) || (tell_generally(p, e), true));
+           tell_missing_is(p, e) || tell_not_first(p, e) || tell_tried_word(p, e) || tell_stray(p, e) ||
+           tell_left_out(p, e) || (tell_generally(p, e), true));
 }

@@ -92,6 +92,8 @@ def main():
         snippets(snippet)
         reference()
         parity(snippet)
+    first = subprocess.run([sys.executable, ROOT / "tests/first_rules.py"], capture_output=True, text=True)
+    told("docs/first-rules.md", first.returncode == 0, first.stdout + first.stderr)
     return 1 if failed else 0
 
 

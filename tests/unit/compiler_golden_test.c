@@ -86,12 +86,50 @@ static void every_code_is_explained(void **state)
     }
 }
 
+/* One error must not hide the next: every file that shows an error, with a rule behind it that holds another. */
+static void no_error_hides_the_next(void **state)
+{
+    (void)state;
+    static const char *const folders[] = {CODES, "tests/golden/grammar"};
+    /* Of these nothing is read, or what is open does not end: their texts say so. */
+    static const char *const whole[] = {"/e102.", "/e112.", "/e113.", "/e115."};
+    struct arena *a = arena_create();
+    size_t wrong = 0, tried = 0;
+    for (size_t f = 0; f < 2; f++) {
+        size_t n;
+        char **paths = list_files(a, folders[f], ".sluice", &n);
+        for (size_t i = 0; i < n; i++) {
+            bool skip = !strstr(paths[i], "/e") || strstr(paths[i], "_near");
+            for (size_t k = 0; k < 4; k++) skip = skip || strstr(paths[i], whole[k]);
+            if (skip) continue;
+            struct compiled c;
+            struct str text = read_file(a, paths[i]);
+            struct buf b = {0};
+            buf_add(&b, text);
+            buf_add(&b, STR("\nwhen sentinel_of_the_test contains \"x\" then log \"y\"\n"));
+            compiled_open(&c, buf_str(&b));
+            bool found = false;
+            for (size_t k = 0; k < c.diags.list.n; k++)
+                found = found || str_find(c.diags.list.v[k]->text, STR("sentinel_of_the_test")) != STR_NPOS;
+            if (!found) print_error("%s hides the next error\n%.*s", paths[i], STR_ARG(compiled_diagnostics(&c)));
+            wrong += !found;
+            tried++;
+            compiled_close(&c);
+            buf_free(&b);
+        }
+    }
+    arena_free(&a);
+    assert_int_equal(wrong, 0);
+    assert_true(tried > 55);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(goldens_hold),
         cmocka_unit_test(every_code_has_an_example_and_a_near_miss),
         cmocka_unit_test(every_code_is_explained),
+        cmocka_unit_test(no_error_hides_the_next),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
