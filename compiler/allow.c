@@ -1,5 +1,5 @@
-/* Comments that allow warnings.  Each concerns one item: the one it stands in, at the end of whose last line it stands, or
- * else the next one; and of that item one code. */
+/* Comments that allow warnings.  Each concerns one item: the one it stands in, at the end of whose last line it stands,
+ * or else the next one; and of that item one code. */
 #include "compiler/internal.h"
 
 static bool is_on_line_of_end(const struct source *s, const struct ast_item *item, uint32_t at)

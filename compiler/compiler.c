@@ -41,7 +41,12 @@ static void check_all(struct compiler *c)
 struct program *compiler_compile(const struct compile_input *in, struct diags *d)
 {
     size_t first = d->list.n;
-    struct compiler c = {.in = in, .d = d, .a = arena_create(), .p = program_create(), .proofs = arena_create(), .errors_before = d->errors,
+    struct compiler c = {.in = in,
+                         .d = d,
+                         .a = arena_create(),
+                         .p = program_create(),
+                         .proofs = arena_create(),
+                         .errors_before = d->errors,
                          .warnings_before = d->warnings};
     c.first_source = (uint32_t)d->sources->list.n;
     pool_init(&c.pool, c.p->arena, c.a);

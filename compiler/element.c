@@ -9,7 +9,7 @@
 
 enum { SET_MAX = 64, RANGES_MAX = 32, WORDS_MAX = 31 };
 
-/* --- what is known of fields ----------------------------------------------------------------------------------------- */
+/* --- what is known of fields -------------------------------------------------------------------------------------- */
 
 enum {
 #define FIELD(id, name, type, of, text, many, editable, words, doc, example) ROW_##id,
@@ -35,7 +35,7 @@ const struct known_field *element_known(uint32_t field)
     return &nothing;
 }
 
-/* --- a test's operand ------------------------------------------------------------------------------------------------ */
+/* --- a test's operand --------------------------------------------------------------------------------------------- */
 
 struct constants {
     const struct constant *v;
@@ -81,7 +81,7 @@ static bool same_predicate(const struct compiler *c, const struct test *a, const
            a->most == b->most;
 }
 
-/* --- numbers --------------------------------------------------------------------------------------------------------- */
+/* --- numbers ------------------------------------------------------------------------------------------------------ */
 
 struct range {
     int64_t low, high;
@@ -121,8 +121,10 @@ static bool numbers_of(const struct compiler *c, const struct test *t, struct ra
     if (range) {
         struct range a = range_of(&range[t->a]), b = range_of(&range[t->b]);
         if (range[t->a].date_zoned != range[t->b].date_zoned) return false;
-        if (a.low > b.high) ranges_add(out, INT64_MIN, b.high), ranges_add(out, a.low, INT64_MAX); /* past midnight */
-        else ranges_add(out, a.low, b.high);
+        if (a.low > b.high)
+            ranges_add(out, INT64_MIN, b.high), ranges_add(out, a.low, INT64_MAX); /* past midnight */
+        else
+            ranges_add(out, a.low, b.high);
         return true;
     }
     if (!k.n || k.n > RANGES_MAX / 4) return false;
@@ -203,11 +205,15 @@ static bool numbers_are_impossible(const struct compiler *c, const struct asked 
         if (!numbers_of(c, v[i].test, &one)) continue;
         if (type == TYPE_DATE && (zone_of(c, v[i].test) == 2 || (zone >= 0 && zone_of(c, v[i].test) != zone))) continue;
         zone = zone_of(c, v[i].test);
-        if (v[i].holds) present = true;
-        else ranges_invert(&one);
+        if (v[i].holds)
+            present = true;
+        else
+            ranges_invert(&one);
         if (one.n > RANGES_MAX / 2 || !ranges_meet(&all, &one)) continue;
-        if (culprits[0] && !culprits[1]) culprits[1] = v[i].from;
-        else if (!culprits[0]) culprits[0] = v[i].from;
+        if (culprits[0] && !culprits[1])
+            culprits[1] = v[i].from;
+        else if (!culprits[0])
+            culprits[0] = v[i].from;
         if (!all.n && present) return true;
         if (!all.n) break;
     }
@@ -215,7 +221,7 @@ static bool numbers_are_impossible(const struct compiler *c, const struct asked 
     return !all.n && present;
 }
 
-/* --- words ----------------------------------------------------------------------------------------------------------- */
+/* --- words -------------------------------------------------------------------------------------------------------- */
 
 static uint32_t word_bit(const char *words, struct str word)
 {
@@ -255,14 +261,16 @@ static bool words_are_impossible(const struct compiler *c, const struct asked *v
         }
         if (!k.n || !every_known) continue;
         left &= v[i].holds ? set : ~set;
-        if (!culprits[0]) culprits[0] = v[i].from;
-        else if (!culprits[1]) culprits[1] = v[i].from;
+        if (!culprits[0])
+            culprits[0] = v[i].from;
+        else if (!culprits[1])
+            culprits[1] = v[i].from;
         if (!left) return true;
     }
     return false;
 }
 
-/* --- networks -------------------------------------------------------------------------------------------------------- */
+/* --- networks ----------------------------------------------------------------------------------------------------- */
 
 static bool network_within(const struct constant *a, const struct constant *b)
 {
@@ -273,7 +281,7 @@ static bool networks_meet(const struct constant *a, const struct constant *b)
     return memcmp(a->low, b->high, sizeof a->low) <= 0 && memcmp(b->low, a->high, sizeof a->low) <= 0;
 }
 
-/* --- addresses and domains: patterns of canonical form, "l@d", "@d", "@*.d" ------------------------------------------- */
+/* --- addresses and domains: patterns of canonical form, "l@d", "@d", "@*.d" --------------------------------------- */
 
 /* A domain is looked at as all addresses of it, so that `sender` and `sender.domain` can be held together. */
 static struct str as_address(struct compiler *c, const struct constant *k)
@@ -334,7 +342,7 @@ static bool among(struct compiler *c, struct str p, const struct test *t, bool w
     return domain.n && long_list_has_domain(c, set, domains ? "" : "@", domain);
 }
 
-/* --- texts ----------------------------------------------------------------------------------------------------------- */
+/* --- texts -------------------------------------------------------------------------------------------------------- */
 
 /* As the machine folds it for the one reading that the test has (vm/load); STR_NONE when there are several readings, or
  * the field is a domain. */
@@ -347,15 +355,17 @@ static struct str needle_of(struct compiler *c, const struct test *t, const stru
     if (row->type != TYPE_TEXT && !local && !name) return STR_NONE;
     bool trim = t->relation == REL_EQUAL || t->relation == REL_LIKE;
     struct buf b = {0};
-    if (local) fold_case_nfc(k->text, &b);
-    else fold_text(k->text, trim ? FOLD_TRIM : 0, &b, NULL);
+    if (local)
+        fold_case_nfc(k->text, &b);
+    else
+        fold_text(k->text, trim ? FOLD_TRIM : 0, &b, NULL);
     struct str out = arena_str(c->proofs, buf_str(&b));
     buf_free(&b);
     return out;
 }
 
-/* The text `is` p: can it (wholly: must it) also be what the test's needle asks for?  Blanks at its ends do not count for
- * `is`, so a value may have one at either end. */
+/* The text `is` p: can it (wholly: must it) also be what the test's needle asks for?  Blanks at its ends do not count
+ * for `is`, so a value may have one at either end. */
 static bool text_agrees(struct compiler *c, struct str p, const struct test *t, struct str needle, bool wholly)
 {
     struct str padded = arena_printf(c->proofs, " %.*s ", STR_ARG(p));
@@ -364,8 +374,7 @@ static bool text_agrees(struct compiler *c, struct str p, const struct test *t, 
     case REL_LIKE: return like_match(needle, str_trim(p));
     case REL_CONTAINS: return fold_find(wholly ? p : padded, needle, 0, wholly && t->word) != STR_NPOS;
     case REL_STARTS: return !wholly && (str_starts(padded, needle) || str_starts(str_from(padded, 1), needle));
-    case REL_ENDS:
-        return !wholly && (str_ends(padded, needle) || str_ends(str_slice(padded, 0, padded.n - 1), needle));
+    case REL_ENDS: return !wholly && (str_ends(padded, needle) || str_ends(str_slice(padded, 0, padded.n - 1), needle));
     default: return !wholly;
     }
 }
@@ -431,7 +440,7 @@ static bool affixes_exclude(struct compiler *c, const struct test *ta, const str
     return true;
 }
 
-/* --- two tests ------------------------------------------------------------------------------------------------------- */
+/* --- two tests ---------------------------------------------------------------------------------------------------- */
 
 /* A value that `is` this constant of a's cannot answer b as claimed. */
 static bool point_fails(struct compiler *c, const struct test *a, const struct constant *point, const struct asked *b)

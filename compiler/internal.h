@@ -15,7 +15,7 @@
 enum {
     COMPILER_DEPTH_MAX = 400, /* of a condition with its definitions written out */
     COMPILER_IMPORT_DEPTH_MAX = 64,
-    COMPILER_LINT_MAX = 2000, /* instructions of a condition that is looked at whole: definitions may double in each other */
+    COMPILER_LINT_MAX = 2000,  /* instructions of a condition that is looked at whole */
     COMPILER_RULE_CODE_MAX = 65536, /* instructions of one rule */
     COMPILER_CODE_MAX = PROGRAM_ROWS_MAX,
     COMPILER_REPLY_TEXT_MAX = 400, /* RFC 5321 section 4.5.3.1.5: 512 bytes with code and status */

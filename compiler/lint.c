@@ -38,7 +38,7 @@ static struct str written(struct compiler *c, struct span at)
     return s.n <= 90 && str_find_byte(s, '\n') == STR_NPOS ? s : STR_NONE;
 }
 
-/* --- whether there can be anything to prove --------------------------------------------------------------------------- */
+/* --- whether there can be anything to prove ----------------------------------------------------------------------- */
 
 /* Single tests that can be impossible alone, and always true alone: those of numbers and words. */
 static bool can_fail_alone(const struct compiler *c, const struct ir *x)
@@ -47,8 +47,8 @@ static bool can_fail_alone(const struct compiler *c, const struct ir *x)
     if (!t) return true;
     const struct field_ref *ref = field_of(c, x);
     enum value_type type = vocabulary_part_type(&words_rows.fields[ref->field], ref->part);
-    return type == TYPE_NUMBER || type == TYPE_SIZE || type == TYPE_DURATION || type == TYPE_DATE || type == TYPE_CLOCK ||
-           type == TYPE_WORD || t->relation == REL_PRESENT;
+    return type == TYPE_NUMBER || type == TYPE_SIZE || type == TYPE_DURATION || type == TYPE_DATE ||
+           type == TYPE_CLOCK || type == TYPE_WORD || t->relation == REL_PRESENT;
 }
 
 struct seen {
@@ -79,7 +79,7 @@ static bool may_be_related(const struct compiler *c, const struct ir *x, const s
     return s.related;
 }
 
-/* --- never and always ------------------------------------------------------------------------------------------------- */
+/* --- never and always --------------------------------------------------------------------------------------------- */
 
 /* `recipient.domain is "a" and recipient.domain is "b"`: meant of two recipients, or of one that is either. */
 static void help_joined(struct compiler *c, struct diag *d, const struct proof *p)
@@ -102,8 +102,10 @@ static void tell_proof(struct compiler *c, struct diag *d, const struct proof *p
     if (p->first && p->second) {
         struct str x = written(c, p->first->at), y = written(c, p->second->at);
         diag_note(c->d, d, p->first->at, "%s", "");
-        if (x.n && y.n && !str_eq(x, y)) diag_note(c->d, d, p->second->at, "`%.*s` and `%.*s` %s", STR_ARG(x), STR_ARG(y), how);
-        else diag_note(c->d, d, p->second->at, "these two %s", how);
+        if (x.n && y.n && !str_eq(x, y))
+            diag_note(c->d, d, p->second->at, "`%.*s` and `%.*s` %s", STR_ARG(x), STR_ARG(y), how);
+        else
+            diag_note(c->d, d, p->second->at, "these two %s", how);
     } else if (p->first && (p->first->at.from != d->span.from || p->first->at.to != d->span.to)) {
         diag_note(c->d, d, p->first->at, "because of this");
     }
@@ -133,7 +135,7 @@ static bool tell_always(struct compiler *c, const struct ir *x)
     return true;
 }
 
-/* --- parts of a chain -------------------------------------------------------------------------------------------------- */
+/* --- parts of a chain --------------------------------------------------------------------------------------------- */
 
 /* Each operand that is there already. */
 static void tell_repeated(struct compiler *c, struct operands *all, bool dead[])
@@ -148,8 +150,8 @@ static void tell_repeated(struct compiler *c, struct operands *all, bool dead[])
     }
 }
 
-/* `a and b` where a brings b, `a or b` where a is brought by b: without b it means the same.  Of two operands at a time;
- * what is told is taken as gone. */
+/* `a and b` where a brings b, `a or b` where a is brought by b: without b it means the same.  Of two operands at a
+ * time; what is told is taken as gone. */
 static void tell_absorbed(struct compiler *c, struct operands *all, bool is_and, bool dead[])
 {
     for (size_t i = 0; i < all->n; i++) {
@@ -161,13 +163,13 @@ static void tell_absorbed(struct compiler *c, struct operands *all, bool is_and,
             if (!prove_excluded(c, claims, 2, &p)) continue;
             dead[i] = true;
             struct diag *d = diag_add(c->d, DIAG_W303, all->v[i]->at, "without this part the condition means the same");
-            diag_note(c->d, d, all->v[k]->at, is_and ? "whatever fulfils this fulfils it too"
-                                                     : "whatever fulfils it fulfils this too");
+            diag_note(c->d, d, all->v[k]->at,
+                      is_and ? "whatever fulfils this fulfils it too" : "whatever fulfils it fulfils this too");
         }
     }
 }
 
-/* --- attachments ------------------------------------------------------------------------------------------------------- */
+/* --- attachments -------------------------------------------------------------------------------------------------- */
 
 static struct str element_name(const struct field_row *row)
 {
@@ -193,8 +195,8 @@ static void tell_different_elements(struct compiler *c, struct operands *all)
             if (!str_eq(name, element_name(&words_rows.fields[b->field]))) continue;
             bool attachment = str_eq(name, STR("attachment"));
             if (!attachment && (a->field != b->field || a->part == b->part)) continue;
-            struct diag *d = diag_add(c->d, DIAG_W307, all->v[i]->at, "another `%.*s` may satisfy this than the test before",
-                                      STR_ARG(name));
+            struct diag *d = diag_add(c->d, DIAG_W307, all->v[i]->at,
+                                      "another `%.*s` may satisfy this than the test before", STR_ARG(name));
             diag_note(c->d, d, all->v[k]->at, "the test before");
             diag_fix(c->d, d, "one and the same:", "any %.*s where (… and …)", STR_ARG(name));
             return;
@@ -202,7 +204,7 @@ static void tell_different_elements(struct compiler *c, struct operands *all)
     }
 }
 
-/* --- a condition ------------------------------------------------------------------------------------------------------- */
+/* --- a condition -------------------------------------------------------------------------------------------------- */
 
 static void lint_chain(struct compiler *c, struct ir *x)
 {
@@ -228,9 +230,12 @@ static bool lint_operands(struct compiler *c, struct ir *x, enum ir_kind kind)
 static bool lint_new(struct compiler *c, struct ir *x)
 {
     bool chain = x->kind == IR_AND || x->kind == IR_OR, told = false;
-    if (chain) told = lint_operands(c, x->left, x->kind) | lint_operands(c, x->right, x->kind);
-    else if (x->left) told = lint(c, x->left);
-    if (told || x->size > COMPILER_LINT_MAX) return told; /* the whole is never or always true for that reason: told once */
+    if (chain)
+        told = lint_operands(c, x->left, x->kind) | lint_operands(c, x->right, x->kind);
+    else if (x->left)
+        told = lint(c, x->left);
+    if (told || x->size > COMPILER_LINT_MAX)
+        return told; /* the whole is never or always true for that reason: told once */
     if (x->kind != IR_NOT && may_be_related(c, x, NULL) && (tell_never(c, x) || tell_always(c, x))) return true;
     if (chain) lint_chain(c, x);
     return false;
@@ -269,7 +274,8 @@ void lint_rule(struct compiler *c, const struct checked_rule *r)
         struct proof p;
         if (told || !may_be_related(c, r->when, u) || !prove_excluded(c, claims, 2, &p)) continue;
         told = true;
-        struct diag *d = diag_add(c->d, DIAG_W303, u->at, "this exception has no effect: the rule's condition excludes it");
+        struct diag *d =
+            diag_add(c->d, DIAG_W303, u->at, "this exception has no effect: the rule's condition excludes it");
         tell_proof(c, d, &p, "exclude each other");
     }
     if (told || !r->unless_count || !may_be_related(c, r->condition, NULL)) return;

@@ -6,9 +6,9 @@
 
 /* What the mail of a recipient is delivered with: of no use where it is not delivered. */
 static const char *const of_delivery[] = {
-    "require_tls",    "route_via",         "add_header",         "set_header",     "remove_header", "prepend_subject",
-    "deliver_after",  "append_disclaimer", "prepend_disclaimer", "set_importance", "set_scl",       "set_classification",
-    "remove_attachment", "sign_dkim",
+    "require_tls",     "route_via",          "add_header",        "set_header",         "remove_header",
+    "prepend_subject", "deliver_after",      "append_disclaimer", "prepend_disclaimer", "set_importance",
+    "set_scl",         "set_classification", "remove_attachment", "sign_dkim",
 };
 static const char *const not_delivered[] = {"reject", "drop", "defer", "disconnect"};
 static const char *const inherited_by[] = {"copy", "add_recipient", "redirect"}; /* added recipients take it over */
@@ -29,8 +29,8 @@ bool lint_is_one_of(const struct action_row *row, const char *const *names, size
 
 static bool is(const struct taken *t, const char *name) { return strcmp(t->row->name, name) == 0; }
 
-static const struct constant *argument_of(const struct compiler *c, const struct action *a, const struct action_row *row,
-                                          const char *param)
+static const struct constant *argument_of(const struct compiler *c, const struct action *a,
+                                          const struct action_row *row, const char *param)
 {
     for (uint32_t i = 0; i < a->argument_count; i++) {
         const struct argument *g = &c->pool.arguments.v[a->first_argument + i];
@@ -55,14 +55,14 @@ bool lint_same_action(const struct compiler *c, uint32_t a, uint32_t b)
 /* Both change the same thing: one header field, or what there is one of. */
 static bool same_target(const struct compiler *c, const struct taken *a, const struct taken *b)
 {
-    const struct constant *x = argument_of(c, a->action, a->row, "name"), *y = argument_of(c, b->action, b->row, "name");
+    const struct constant *x = argument_of(c, a->action, a->row, "name"),
+                          *y = argument_of(c, b->action, b->row, "name");
     return x && y ? str_eq_nocase(x->text, y->text) : !x && !y;
 }
 
 static bool undoes(const struct compiler *c, const struct taken *earlier, const struct taken *later)
 {
-    if (earlier->row == later->row)
-        return later->row->join == JOIN_LAST && same_target(c, earlier, later);
+    if (earlier->row == later->row) return later->row->join == JOIN_LAST && same_target(c, earlier, later);
     bool writes = is(earlier, "set_header") || is(earlier, "add_header");
     return writes && (is(later, "set_header") || is(later, "remove_header")) && same_target(c, earlier, later);
 }
@@ -73,7 +73,8 @@ static void tell_pair(struct compiler *c, const struct taken *earlier, const str
         struct diag *d = diag_add(c->d, DIAG_W305, later->ast->span, "the same action is taken twice");
         diag_note(c->d, d, earlier->ast->span, "it is taken here already");
     } else if (undoes(c, earlier, later)) {
-        struct diag *d = diag_add(c->d, DIAG_W306, later->ast->span, "this undoes what an earlier action of the rule did");
+        struct diag *d =
+            diag_add(c->d, DIAG_W306, later->ast->span, "this undoes what an earlier action of the rule did");
         diag_note(c->d, d, earlier->ast->span, "this is undone");
     }
 }
@@ -89,8 +90,8 @@ static void tell_final(struct compiler *c, const struct taken *v, size_t n)
     }
     if (!final) return;
     if (stop) {
-        struct diag *d = diag_add(c->d, DIAG_W303, stop->ast->span, "`stop` adds nothing: `%s` ends the judging already",
-                                  final->row->name);
+        struct diag *d = diag_add(c->d, DIAG_W303, stop->ast->span,
+                                  "`stop` adds nothing: `%s` ends the judging already", final->row->name);
         diag_note(c->d, d, final->ast->name_span, "the final action");
     }
     for (size_t i = 0; i < n && !handed_on && LINT_ONE_OF(final->row, not_delivered); i++) {
@@ -100,7 +101,7 @@ static void tell_final(struct compiler *c, const struct taken *v, size_t n)
     }
 }
 
-/* --- connectors -------------------------------------------------------------------------------------------------------- */
+/* --- connectors --------------------------------------------------------------------------------------------------- */
 
 static const struct ast_argument *setting(const struct ast_item *connector, const char *name)
 {

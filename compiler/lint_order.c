@@ -11,13 +11,14 @@ enum { CANDIDATES_MAX = 16, PARTS_MAX = 64, LOOSE_MAX = 8 };
 
 /* Actions that neither change what later rules see nor bring recipients whom the earlier rules have not met. */
 static const char *const quiet[] = {
-    "require_tls", "reject", "defer", "drop", "quarantine", "hold", "disconnect", "stop", "log", "route_via", "notify",
-    "notify_sender", "incident_report", "deliver_after",
+    "require_tls", "reject",    "defer",  "drop",          "quarantine",      "hold",          "disconnect", "stop",
+    "log",         "route_via", "notify", "notify_sender", "incident_report", "deliver_after",
 };
 /* Change the message, but bring nobody. */
 static const char *const edits[] = {
-    "add_header", "set_header", "remove_header", "prepend_subject", "append_disclaimer", "prepend_disclaimer",
-    "remove_attachment", "set_importance", "set_scl", "set_classification", "sign_dkim", "mark",
+    "add_header",        "set_header",         "remove_header",     "prepend_subject",
+    "append_disclaimer", "prepend_disclaimer", "remove_attachment", "set_importance",
+    "set_scl",           "set_classification", "sign_dkim",         "mark",
 };
 /* Take their recipients out of all later rules; what quarantine and hold keep still collects what protects. */
 static const char *const takes[] = {"reject", "drop", "defer", "disconnect", "stop"};
@@ -69,12 +70,13 @@ static bool is_stable(const struct compiler *c, const struct ir *x)
     const struct test *t = &c->pool.tests.v[x->index];
     const struct field_ref *ref = &c->pool.field_refs.v[t->field];
     const struct field_row *row = &words_rows.fields[ref->field];
-    if (row->editable || row->text == FIELD_TEXT_MARK || str_eq(str_of(row->name), STR("recipient_count"))) return false;
+    if (row->editable || row->text == FIELD_TEXT_MARK || str_eq(str_of(row->name), STR("recipient_count")))
+        return false;
     if (row->of == FACT_RECIPIENT && t->quantifier != Q_NONE) return false;
     return t->operand != OPERAND_FIELD || !words_rows.fields[c->pool.field_refs.v[t->a].field].editable;
 }
 
-/* --- where a rule is found --------------------------------------------------------------------------------------------- */
+/* --- where a rule is found ---------------------------------------------------------------------------------------- */
 
 static struct str key_of_id(struct order *o, uint32_t id)
 {
@@ -83,7 +85,8 @@ static struct str key_of_id(struct order *o, uint32_t id)
     buf_add(&o->key, (struct str){(const char *)&id, sizeof id});
     return buf_str(&o->key);
 }
-/* One value of a field; a domain as all addresses of it, so that `sender` and `sender.domain` meet.  NULL: any value. */
+/* One value of a field; a domain as all addresses of it, so that `sender` and `sender.domain` meet.  NULL: any value.
+ */
 static struct str key_of_value(struct order *o, const struct test *t, const struct constant *k)
 {
     const struct field_ref *ref = &o->c->pool.field_refs.v[t->field];
@@ -162,13 +165,15 @@ static void file_taker(struct order *o, const struct checked_rule *r)
     struct claim denied = {r->condition, false};
     struct proof p;
     if (!o->takes_all && prove_excluded(o->c, &denied, 1, &p) && p.decided) o->takes_all = r;
-    if (n.kind == NORMAL_AND) file_part(o, n.parts[n.part_count - 1], r);
+    if (n.kind == NORMAL_AND)
+        file_part(o, n.parts[n.part_count - 1], r);
     else if (n.kind == NORMAL_OR && n.part_count <= PARTS_MAX)
         for (uint32_t i = 0; i < n.part_count; i++) file_part(o, n.parts[i], r);
-    else file_part(o, id, r);
+    else
+        file_part(o, id, r);
 }
 
-/* --- rules that can never run ------------------------------------------------------------------------------------------ */
+/* --- rules that can never run ------------------------------------------------------------------------------------- */
 
 struct found {
     const struct checked_rule *v[CANDIDATES_MAX];
@@ -201,11 +206,13 @@ static void look_up_part(struct order *o, uint32_t id, struct found *out)
     look_up(o, key_of_value(o, t, NULL), out);
 }
 
-static bool tell_never_runs(struct order *o, const struct checked_rule *r, const struct checked_rule *taker, bool decided)
+static bool tell_never_runs(struct order *o, const struct checked_rule *r, const struct checked_rule *taker,
+                            bool decided)
 {
     struct compiler *c = o->c;
-    struct diag *d = diag_add(c->d, DIAG_W304, rule_heading(r->item), "this rule can never run: `%.*s` takes all its mail first",
-                              STR_ARG(taker->rule.identity));
+    struct diag *d =
+        diag_add(c->d, DIAG_W304, rule_heading(r->item), "this rule can never run: `%.*s` takes all its mail first",
+                 STR_ARG(taker->rule.identity));
     diag_note(c->d, d, rule_heading(taker->item), "this rule runs before it");
     if (!decided)
         diag_note(c->d, d, (struct span){0},
@@ -231,7 +238,8 @@ static bool never_runs(struct order *o, const struct checked_rule *r)
     const struct normal n = *normal_row(c, id);
     struct found found = {.n = 0};
     look_up_part(o, id, &found);
-    for (uint32_t i = 0; n.kind == NORMAL_AND && i < n.part_count && i < PARTS_MAX; i++) look_up_part(o, n.parts[i], &found);
+    for (uint32_t i = 0; n.kind == NORMAL_AND && i < n.part_count && i < PARTS_MAX; i++)
+        look_up_part(o, n.parts[i], &found);
     for (size_t i = 0; i < found.n; i++) {
         struct claim claims[] = {{r->condition, true}, {found.v[i]->condition, false}};
         struct proof p;
@@ -242,7 +250,7 @@ static bool never_runs(struct order *o, const struct checked_rule *r)
     return false;
 }
 
-/* --- marks ------------------------------------------------------------------------------------------------------------- */
+/* --- marks -------------------------------------------------------------------------------------------------------- */
 
 static void tell_unset_marks(struct order *o, const struct ir *x)
 {
@@ -268,7 +276,7 @@ static void remember_marks(struct order *o, const struct checked_rule *r)
     }
 }
 
-/* --- the same condition again ------------------------------------------------------------------------------------------ */
+/* --- the same condition again ------------------------------------------------------------------------------------- */
 
 static bool same_actions(const struct compiler *c, const struct checked_rule *a, const struct checked_rule *b)
 {
@@ -282,7 +290,8 @@ static bool same_actions(const struct compiler *c, const struct checked_rule *a,
 static bool overrides(const struct compiler *c, const struct action *earlier, const struct action *later)
 {
     const struct action_row *row = &words_rows.actions[later->action];
-    if (earlier->action != later->action || row->join != JOIN_LAST || !earlier->argument_count || !later->argument_count)
+    if (earlier->action != later->action || row->join != JOIN_LAST || !earlier->argument_count ||
+        !later->argument_count)
         return false;
     const struct argument *a = &c->pool.arguments.v[earlier->first_argument],
                           *b = &c->pool.arguments.v[later->first_argument];
@@ -305,7 +314,8 @@ static void tell_same_condition(struct order *o, const struct checked_rule *r, c
     const struct ast_action *ast = r->item->rule.actions;
     for (uint32_t i = 0; i < r->action_count && ast; i++, ast = ast->next) {
         for (uint32_t k = 0; k < first->action_count; k++) {
-            if (!overrides(c, &c->pool.actions.v[first->first_action + k], &c->pool.actions.v[r->first_action + i])) continue;
+            if (!overrides(c, &c->pool.actions.v[first->first_action + k], &c->pool.actions.v[r->first_action + i]))
+                continue;
             struct diag *d = diag_add(c->d, DIAG_W306, ast->span, "this undoes what `%.*s` does for the same mail",
                                       STR_ARG(first->rule.identity));
             diag_note(c->d, d, rule_heading(first->item), "that rule is here");

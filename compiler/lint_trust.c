@@ -1,7 +1,8 @@
 /* An exemption that rests alone on what the sender writes: whoever wants to be exempt writes it too.
  *
- * An exemption is an `unless` of a rule that decides or protects, and the condition of a rule that takes mail out of the
- * judging (`stop`) when a later one decides or protects.  It rests on the sender alone when some alternative of it asks for nothing else. */
+ * An exemption is an `unless` of a rule that decides or protects, and the condition of a rule that takes mail out of
+ * the judging (`stop`) when a later one decides or protects.  It rests on the sender alone when some alternative of it
+ * asks for nothing else. */
 #include "compiler/prove.h"
 
 static bool is_vouched(const struct compiler *c, const struct ir *x)
@@ -49,7 +50,8 @@ static bool concerns_ours(const struct compiler *c, const struct ir *x)
 
 static void tell(struct compiler *c, const struct ir *x, const char *what)
 {
-    struct diag *d = diag_add(c->d, DIAG_W313, x->at, "%s rests on what the sender writes, and anybody can write it", what);
+    struct diag *d =
+        diag_add(c->d, DIAG_W313, x->at, "%s rests on what the sender writes, and anybody can write it", what);
     struct str text = str_slice(c->d->sources->list.v[x->at.source]->text, x->at.from, x->at.to);
     if (text.n > 90 || str_find_byte(text, '\n') != STR_NPOS) text = STR("…");
     diag_fix(c->d, d, "from clients that proved who they are:", "authenticated and %.*s", STR_ARG(text));

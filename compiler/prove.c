@@ -8,7 +8,7 @@ enum {
     PAIRS_ALL_MAX = 1 << 24, /* … and in one compilation: about a second */
 };
 
-/* --- what a test claims of the values of its field ------------------------------------------------------------------ */
+/* --- what a test claims of the values of its field ---------------------------------------------------------------- */
 
 /* ONE: the field's one value (or its absence) answers so.  SOME: one of its values does.  ALL: each that there is does.
  * EACH: there are some, and each does. */
@@ -35,8 +35,8 @@ struct prover {
     size_t reasons;
 };
 
-static enum reach reach_of(const struct test *t, const struct field_row *row, const struct known_field *known, bool in_loop,
-                           bool holds)
+static enum reach reach_of(const struct test *t, const struct field_row *row, const struct known_field *known,
+                           bool in_loop, bool holds)
 {
     if (t->quantifier == Q_NONE) {
         bool single = in_loop || (known->one && row->of != FACT_ELEMENT);
@@ -52,7 +52,8 @@ static bool predicate_holds(const struct test *t, enum reach reach, bool holds)
     if (reach == REACH_ONE || t->quantifier == Q_NONE) return holds != t->negated;
     bool of_test = !t->negated; /* what `any f is not x` looks for is a value that is not x */
     if (reach == REACH_SOME || reach == REACH_EACH) return of_test;
-    return t->quantifier == Q_EVERY ? of_test : !of_test; /* ALL of no/any: none answers so; LACK keeps what each would */
+    return t->quantifier == Q_EVERY ? of_test
+                                    : !of_test; /* ALL of no/any: none answers so; LACK keeps what each would */
 }
 
 static void add_literal(struct prover *p, struct branch *b, const struct ir *ir, bool holds, bool in_loop)
@@ -70,7 +71,7 @@ static void add_literal(struct prover *p, struct branch *b, const struct ir *ir,
     l->asked = (struct asked){t, predicate_holds(t, l->reach, holds), ir};
 }
 
-/* --- one branch ------------------------------------------------------------------------------------------------------ */
+/* --- one branch --------------------------------------------------------------------------------------------------- */
 
 static bool same_field(const struct literal *a, const struct literal *b)
 {
@@ -95,14 +96,16 @@ static bool is_refuted(struct prover *p, const struct branch *b, size_t i)
     const struct literal *l = &b->v[i];
     for (size_t k = 0; k < i; k++) {
         const struct literal *m = &b->v[k];
-        bool same = l->ir == m->ir || (l->ir->kind == m->ir->kind && l->ir->index == m->ir->index &&
-                                       (l->ir->kind == IR_TEST || (l->ir->left == m->ir->left &&
-                                                                   l->ir->quantifier == m->ir->quantifier)));
+        bool same =
+            l->ir == m->ir ||
+            (l->ir->kind == m->ir->kind && l->ir->index == m->ir->index &&
+             (l->ir->kind == IR_TEST || (l->ir->left == m->ir->left && l->ir->quantifier == m->ir->quantifier)));
         if (same && l->holds != m->holds) return tells(p, m->ir, l->ir);
     }
     if (l->ir->kind != IR_LOOP) return false;
     enum quantifier q = l->ir->quantifier;
-    bool needs_one = q == Q_NO ? !l->holds : l->holds; /* any, every, not no: there is an element that fulfils the body */
+    bool needs_one =
+        q == Q_NO ? !l->holds : l->holds; /* any, every, not no: there is an element that fulfils the body */
     return needs_one && body_is_excluded(p, l->ir->left, true) && tells(p, l->ir, NULL);
 }
 
@@ -115,7 +118,8 @@ static bool values_are_impossible(struct prover *p, const struct branch *b, size
     bool some = l->reach == REACH_SOME || l->reach == REACH_EACH;
     if (l->ir->kind != IR_TEST || (!some && l->reach != REACH_ONE)) return false;
     for (size_t k = 0; k < i; k++) /* one value: each set is looked at once */
-        if (l->reach == REACH_ONE && b->v[k].reach == REACH_ONE && b->v[k].ir->kind == IR_TEST && same_field(l, &b->v[k]))
+        if (l->reach == REACH_ONE && b->v[k].reach == REACH_ONE && b->v[k].ir->kind == IR_TEST &&
+            same_field(l, &b->v[k]))
             return false;
     v[n++] = l->asked;
     for (size_t k = 0; k < b->n; k++) {
@@ -155,7 +159,7 @@ static bool branch_is_impossible(struct prover *p, const struct branch *b, bool 
     return false;
 }
 
-/* --- taking claims apart --------------------------------------------------------------------------------------------- */
+/* --- taking claims apart ------------------------------------------------------------------------------------------ */
 
 struct pending {
     struct claim v[PENDING_MAX];

@@ -6,9 +6,9 @@
  * down to single tests (not pushed inward, a branch for each alternative), and each branch must hold two tests, or one,
  * that cannot be.  Work is capped; what would take longer is not proved, and nothing is told.
  *
- * What is proved speaks of one reading of the message.  Kleene's logic is kept: where the claims are excluded the machine
- * never answers yes to their conjunction, but it may answer undecided when a test is disputed or unreadable; `decided`
- * says that it cannot.
+ * What is proved speaks of one reading of the message.  Kleene's logic is kept: where the claims are excluded the
+ * machine never answers yes to their conjunction, but it may answer undecided when a test is disputed or unreadable;
+ * `decided` says that it cannot.
  *
  * Knows nothing of diagnostics.  What it answers lives in the compilation's scratch arena. */
 #ifndef SLUICE_COMPILER_PROVE_H
@@ -30,7 +30,7 @@ struct proof {
 bool prove_excluded(struct compiler *c, const struct claim *claims, size_t n, struct proof *out);
 bool prove_is_decided(struct compiler *c, const struct ir *x);
 
-/* --- element.c: one value ---------------------------------------------------------------------------------------- */
+/* --- element.c: one value ----------------------------------------------------------------------------------------- */
 
 /* A test asked of one value without its negation and quantifier, and whether that holds. */
 struct asked {
@@ -39,8 +39,8 @@ struct asked {
     const struct ir *from;
 };
 
-/* Whether no value (and, if it may be absent, no absence either) answers as claimed.  All tests are of one field; *culprits
- * are then two of `from`, the second NULL when one suffices. */
+/* Whether no value (and, if it may be absent, no absence either) answers as claimed.  All tests are of one field;
+ * *culprits are then two of `from`, the second NULL when one suffices. */
 bool element_is_impossible(struct compiler *c, const struct asked *v, size_t n, bool may_be_absent,
                            const struct ir *culprits[2]);
 

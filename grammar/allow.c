@@ -53,8 +53,10 @@ void allow_comment(struct parse *p, struct span at)
     } else {
         struct ast_allow *a = ARENA_NEW(p->arena, struct ast_allow);
         *a = (struct ast_allow){.span = at, .code = code};
-        if (p->last_allow) p->last_allow->next = a;
-        else p->file->allows = a;
+        if (p->last_allow)
+            p->last_allow->next = a;
+        else
+            p->file->allows = a;
         p->last_allow = a;
     }
 }

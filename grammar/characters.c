@@ -9,10 +9,9 @@ bool character_is_in(uint32_t c, const struct character_range *r, size_t n)
 
 bool character_is_hidden(uint32_t c)
 {
-    static const struct character_range hidden[] = {{0, 0x1f}, {0x7f, 0x9f}, {0xad, 0xad}, {0x61c, 0x61c}, {0x180e, 0x180e},
-                                          {0x200b, 0x200f},
-                                          {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb},
-                                          {0xe0000, 0xe007f}};
+    static const struct character_range hidden[] = {
+        {0, 0x1f},        {0x7f, 0x9f},     {0xad, 0xad},     {0x61c, 0x61c},   {0x180e, 0x180e},  {0x200b, 0x200f},
+        {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f}};
     return character_is_in(c, hidden, sizeof hidden / sizeof *hidden);
 }
 
@@ -27,7 +26,15 @@ size_t character_decode(struct str s, uint32_t *c)
 }
 
 /* Scripts with letters that look like those of another. */
-enum script { SCRIPT_NONE, SCRIPT_OTHER, SCRIPT_LATIN, SCRIPT_GREEK, SCRIPT_CYRILLIC, SCRIPT_ARMENIAN, SCRIPT_CHEROKEE };
+enum script {
+    SCRIPT_NONE,
+    SCRIPT_OTHER,
+    SCRIPT_LATIN,
+    SCRIPT_GREEK,
+    SCRIPT_CYRILLIC,
+    SCRIPT_ARMENIAN,
+    SCRIPT_CHEROKEE
+};
 static const char *const script_names[] = {"", "", "Latin", "Greek", "Cyrillic", "Armenian", "Cherokee"};
 
 /* SCRIPT_NONE ends a word; SCRIPT_OTHER is part of one and looks like nothing else. */
@@ -37,10 +44,10 @@ static enum script script_of(uint32_t c)
         struct character_range range;
         enum script script;
     } scripts[] = {
-        {{'A', 'Z'}, SCRIPT_LATIN},          {{'a', 'z'}, SCRIPT_LATIN},          {{0xc0, 0x24f}, SCRIPT_LATIN},
-        {{0x1e00, 0x1eff}, SCRIPT_LATIN},    {{0x370, 0x3ff}, SCRIPT_GREEK},      {{0x1f00, 0x1fff}, SCRIPT_GREEK},
-        {{0x400, 0x52f}, SCRIPT_CYRILLIC},   {{0x531, 0x58f}, SCRIPT_ARMENIAN},   {{0x13a0, 0x13ff}, SCRIPT_CHEROKEE},
-        {{0xab70, 0xabbf}, SCRIPT_CHEROKEE}, {{'0', '9'}, SCRIPT_OTHER},          {{0x300, 0x36f}, SCRIPT_OTHER},
+        {{'A', 'Z'}, SCRIPT_LATIN},          {{'a', 'z'}, SCRIPT_LATIN},        {{0xc0, 0x24f}, SCRIPT_LATIN},
+        {{0x1e00, 0x1eff}, SCRIPT_LATIN},    {{0x370, 0x3ff}, SCRIPT_GREEK},    {{0x1f00, 0x1fff}, SCRIPT_GREEK},
+        {{0x400, 0x52f}, SCRIPT_CYRILLIC},   {{0x531, 0x58f}, SCRIPT_ARMENIAN}, {{0x13a0, 0x13ff}, SCRIPT_CHEROKEE},
+        {{0xab70, 0xabbf}, SCRIPT_CHEROKEE}, {{'0', '9'}, SCRIPT_OTHER},        {{0x300, 0x36f}, SCRIPT_OTHER},
     };
     if (c == 0xd7 || c == 0xf7) return SCRIPT_NONE; /* times, divided by */
     for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++)
@@ -95,7 +102,9 @@ void characters_check(struct diags *d, struct str text, struct span at, bool pat
             enum script stranger = s == SCRIPT_LATIN ? word : s;
             return tell_mixed(d, place(at, i, n), str_slice(text, i, i + n), s, s == stranger ? word : stranger);
         }
-        if (s == SCRIPT_NONE) word = SCRIPT_NONE;
-        else if (s > SCRIPT_OTHER) word = s;
+        if (s == SCRIPT_NONE)
+            word = SCRIPT_NONE;
+        else if (s > SCRIPT_OTHER)
+            word = s;
     }
 }

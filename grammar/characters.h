@@ -1,4 +1,5 @@
-/* grammar/characters: characters that deceive the eye: invisible ones, and letters of one script among those of another.
+/* grammar/characters: characters that deceive the eye: invisible ones, and letters of one script among those of
+ * another.
  *
  * Knows only the scripts whose letters look like Latin ones.  Texts are UTF-8; what is not is taken byte by byte. */
 #ifndef SLUICE_GRAMMAR_CHARACTERS_H
@@ -15,8 +16,8 @@ size_t character_decode(struct str s, uint32_t *c);
 /* Cannot be seen, or turns the text around. */
 bool character_is_hidden(uint32_t c);
 
-/* Tells W314 of the first such character of a text or (`pattern`) of a regular expression, whose classes and escapes are
- * left alone.  `at` is where `text` stands in its source. */
+/* Tells W314 of the first such character of a text or (`pattern`) of a regular expression, whose classes and escapes
+ * are left alone.  `at` is where `text` stands in its source. */
 void characters_check(struct diags *d, struct str text, struct span at, bool pattern);
 
 #endif

@@ -1,5 +1,5 @@
-/* Proofs against the machine: what the compiler says can never be true, is always true or makes no difference is held to
- * what judging random messages answers.  A wrong "never" is the one mistake this must not make. */
+/* Proofs against the machine: what the compiler says can never be true, is always true or makes no difference is held
+ * to what judging random messages answers.  A wrong "never" is the one mistake this must not make. */
 #include "tests/support/check.h"
 
 #include <stdio.h>
@@ -17,9 +17,10 @@ static size_t rounds(void)
     return said && atoi(said) > 0 ? (size_t)atoi(said) : 1;
 }
 
-/* --- random conditions ------------------------------------------------------------------------------------------------ */
+/* --- random conditions -------------------------------------------------------------------------------------------- */
 
 /* Few fields, few values: so that tests meet. */
+/* clang-format off */
 static const char *const atoms[] = {
     "authenticated", "not authenticated", "encrypted", "marked \"m\"",
     "sender.domain is \"a.example\"", "sender.domain is \"b.a.example\"", "sender.domain is \"*.a.example\"",
@@ -31,7 +32,8 @@ static const char *const atoms[] = {
     "no recipient.domain is \"a.example\"", "any recipient.domain is not \"a.example\"", "recipient.scope is inside",
     "recipient.scope is outside", "recipient.scope is partner", "direction is any of (inbound, relay)",
     "direction is any of (outbound, internal)", "direction is not any of (inbound, outbound, internal, relay)",
-    "recipient_count is over 1", "recipient_count is at most 2", "recipient_count is at least 1", "recipient_count is 2",
+    "recipient_count is over 1", "recipient_count is at most 2", "recipient_count is at least 1",
+    "recipient_count is 2",
     "recipient_count is between 2 and 3", "recipient_count is under 1",
     "size is over 1 KB", "size is under 2 KB", "size is at most 1 KB", "size is under 0 B",
     "subject contains \"ab\"", "subject contains \"abc\"", "subject is \"abc\"", "subject is \"ABC  d\"",
@@ -43,7 +45,8 @@ static const char *const atoms[] = {
     "every to is \"x@a.example\"", "no to is \"x@a.example\"", "to.domain is \"a.example\"",
     "every to.domain is \"b.a.example\"", "any to where (domain is \"a.example\" and local is \"x\")",
     "any to where (domain is \"a.example\" and domain is \"b.example\")", "no to where (domain is \"a.example\")",
-    "every to where (domain is \"a.example\")", "to.name is present", "any to.name is absent", "to.name contains \"ab\"",
+    "every to where (domain is \"a.example\")",
+    "to.name is present", "any to.name is absent", "to.name contains \"ab\"",
     "from.domain is \"a.example\"", "every from.domain is not \"a.example\"", "no from.domain is \"*.a.example\"",
     "header \"X-A\" is present", "header \"x-a\" is absent", "header \"X-A\" contains \"ab\"",
     "every header \"X-A\" contains \"ab\"", "no header \"X-A\" contains \"abc\"", "any header \"X-A\" is not \"abc\"",
@@ -53,6 +56,7 @@ static const char *const atoms[] = {
     "date is after 2026-11-01", "importance is high", "importance is any of (low, normal)",
     "sender.domain is recipient.domain", "reply_to.domain is from.domain", "always_size",
 };
+/* clang-format on */
 enum { ATOMS = sizeof atoms / sizeof *atoms };
 
 /* Half of the atoms of one condition come from one neighbourhood of the table, where fields are the same. */
@@ -61,8 +65,11 @@ static void add_condition(struct buf *out, struct dice *d, size_t near, unsigned
     size_t shape = depth ? dice_roll(d, 5) : 0;
     if (shape < 2) {
         size_t i = dice_roll(d, 3) ? (near + dice_roll(d, 9)) % ATOMS : dice_roll(d, ATOMS);
-        if (strcmp(atoms[i], "always_size") == 0) buf_printf(out, "size is at least 0 B");
-        else buf_printf(out, "%s%s", dice_roll(d, 4) || str_starts(str_of(atoms[i]), STR("not ")) ? "" : "not ", atoms[i]);
+        if (strcmp(atoms[i], "always_size") == 0)
+            buf_printf(out, "size is at least 0 B");
+        else
+            buf_printf(out, "%s%s", dice_roll(d, 4) || str_starts(str_of(atoms[i]), STR("not ")) ? "" : "not ",
+                       atoms[i]);
         return;
     }
     if (shape == 2) buf_add(out, STR("not "));
@@ -76,10 +83,10 @@ static void add_condition(struct buf *out, struct dice *d, size_t near, unsigned
     buf_add_byte(out, ')');
 }
 
-/* --- random messages --------------------------------------------------------------------------------------------------- */
+/* --- random messages ---------------------------------------------------------------------------------------------- */
 
 static const char *pick(struct dice *d, const char *const *v, size_t n) { return v[dice_roll(d, n)]; }
-#define PICK(d, ...) \
+#define PICK(d, ...)                                                                                                   \
     pick(d, (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
 
 static struct str random_content(struct arena *a, struct dice *d)
@@ -88,11 +95,13 @@ static struct str random_content(struct arena *a, struct dice *d)
     buf_printf(&b, "Received: from x by y; Mon, 23 Nov 2026 15:00:00 +0000\r\n%s",
                PICK(d, "", "From: x@a.example\r\n", "From: y@b.a.example, x@a.example\r\n", "From: z@c.example\r\n",
                     "From: x@a.example\r\nFrom: z@c.example\r\n"));
-    buf_add(&b, str_of(PICK(d, "", "Subject: abc\r\n", "Subject: ABC d\r\n", "Subject: ab\r\nSubject: abcd\r\n",
-                            "Subject: zz ab ab\r\n", "Subject: b\r\n", "Subject: =?utf-8?q?a_bc?=\r\n",
-                            "Subject: =?x-unheard-of?q?abc?=\r\n", "Subject: \r\n", "Subject: abc\r\nSubject: abc\r\n")));
-    buf_add(&b, str_of(PICK(d, "", "To: x@a.example\r\n", "To: ab <x@a.example>, y@b.a.example\r\n", "To: y@b.a.example\r\n",
-                            "To: x@a.example\r\nTo: y@b.example\r\n", "To: undisclosed:;\r\n")));
+    buf_add(&b,
+            str_of(PICK(d, "", "Subject: abc\r\n", "Subject: ABC d\r\n", "Subject: ab\r\nSubject: abcd\r\n",
+                        "Subject: zz ab ab\r\n", "Subject: b\r\n", "Subject: =?utf-8?q?a_bc?=\r\n",
+                        "Subject: =?x-unheard-of?q?abc?=\r\n", "Subject: \r\n", "Subject: abc\r\nSubject: abc\r\n")));
+    buf_add(&b,
+            str_of(PICK(d, "", "To: x@a.example\r\n", "To: ab <x@a.example>, y@b.a.example\r\n",
+                        "To: y@b.a.example\r\n", "To: x@a.example\r\nTo: y@b.example\r\n", "To: undisclosed:;\r\n")));
     buf_add(&b, str_of(PICK(d, "", "X-A: abc\r\n", "X-A: ab\r\nX-A: abc\r\n", "X-A: q\r\n", "Importance: high\r\n",
                             "Importance: low\r\nX-Priority: 1\r\n", "Reply-To: q@a.example\r\n")));
     buf_add(&b, str_of(PICK(d, "\r\n", "Content-Type: text/plain; charset=x-unheard-of\r\n\r\n",
@@ -110,9 +119,11 @@ static void random_request(struct arena *a, struct dice *d, struct judge_request
     env->recipient_count = 1 + dice_roll(d, 3);
     env->recipients = ARENA_ARRAY(a, struct str, env->recipient_count);
     for (size_t i = 0; i < env->recipient_count; i++)
-        env->recipients[i] = arena_printf(
-            a, "%s", PICK(d, "x@a.example", "y@a.example", "y@b.a.example", "c@corp.example", "d@corp.example", "p@partner.example"));
-    env->reverse_path = str_of(PICK(d, "", "x@a.example", "y@a.example", "Y@b.a.example", "a@corp.example", "q@d.b.a.example"));
+        env->recipients[i] = arena_printf(a, "%s",
+                                          PICK(d, "x@a.example", "y@a.example", "y@b.a.example", "c@corp.example",
+                                               "d@corp.example", "p@partner.example"));
+    env->reverse_path =
+        str_of(PICK(d, "", "x@a.example", "y@a.example", "Y@b.a.example", "a@corp.example", "q@d.b.a.example"));
     env->client.ip = str_of(PICK(d, "10.1.2.3", "10.200.0.1", "192.0.2.7", "2001:db8::1"));
     env->client.helo = str_of(PICK(d, "", "client.example"));
     env->client.trusted = dice_roll(d, 2);
@@ -122,7 +133,7 @@ static void random_request(struct arena *a, struct dice *d, struct judge_request
     r->now = 1793491200 + (int64_t)dice_roll(d, 2419200); /* some minute around 2026-11-01 */
 }
 
-/* --- judging ----------------------------------------------------------------------------------------------------------- */
+/* --- judging ------------------------------------------------------------------------------------------------------ */
 
 static struct str corp[] = {{"corp.example", 12}}, partner[] = {{"partner.example", 15}};
 static struct connector_settings connectors[] = {
@@ -194,8 +205,8 @@ static const struct diag *find_diag(const struct compiled *c, const char *code, 
 
 static void refuted(const struct compiled *c, const struct diag *d, struct str condition, const char *what)
 {
-    fail_msg("%s is told of `%.*s`, and a message %s\n%.*s", diag_code_name(d->code), STR_ARG(text_at(c, d->span)), what,
-             STR_ARG(condition));
+    fail_msg("%s is told of `%.*s`, and a message %s\n%.*s", diag_code_name(d->code), STR_ARG(text_at(c, d->span)),
+             what, STR_ARG(condition));
 }
 
 static void check_proofs(const struct compiled *c, struct str condition, uint64_t seed, size_t counts[3])
@@ -244,13 +255,13 @@ static void what_is_proved_of_conditions_is_never_contradicted(void **state)
         buf_free(&rule);
         buf_free(&b);
     }
-    print_message("%zu conditions, %zu compile: %zu never, %zu always, %zu parts without effect\n", CONDITIONS * rounds(), compiled,
-                  counts[0], counts[1], counts[2]);
+    print_message("%zu conditions, %zu compile: %zu never, %zu always, %zu parts without effect\n",
+                  CONDITIONS * rounds(), compiled, counts[0], counts[1], counts[2]);
     assert_true(compiled > CONDITIONS * rounds() * 9 / 10);
     assert_true(counts[0] > 100 && counts[1] > 100 && counts[2] > 100);
 }
 
-/* --- rules that can never run ------------------------------------------------------------------------------------------ */
+/* --- rules that can never run ------------------------------------------------------------------------------------- */
 
 static void add_rules(struct buf *out, struct dice *d, size_t n)
 {
@@ -258,12 +269,15 @@ static void add_rules(struct buf *out, struct dice *d, size_t n)
     for (size_t i = 0; i < n; i++) {
         buf_printf(out, "rule \"%zu\" %s%son_error skip when ", i, dice_roll(d, 5) ? "" : "priority 50 ",
                    dice_roll(d, 8) ? "" : "on_unreadable hold ");
-        if (dice_roll(d, 12)) add_condition(out, d, near, 1);
-        else buf_add(out, STR("always"));
+        if (dice_roll(d, 12))
+            add_condition(out, d, near, 1);
+        else
+            buf_add(out, STR("always"));
         buf_printf(out, " then %s\n",
-                   PICK(d, "reject \"no\"", "drop", "stop", "drop", "stop", "log \"x\"", "require_tls verified, log \"y\"",
-                        "prepend_subject \"abc \"", "mark \"m\"", "quarantine", "hold", "copy to \"x@a.example\"",
-                        "redirect to \"d@corp.example\"", "copy to \"y@b.a.example\", drop", "log \"z\"", "require_tls"));
+                   PICK(d, "reject \"no\"", "drop", "stop", "drop", "stop", "log \"x\"",
+                        "require_tls verified, log \"y\"", "prepend_subject \"abc \"", "mark \"m\"", "quarantine",
+                        "hold", "copy to \"x@a.example\"", "redirect to \"d@corp.example\"",
+                        "copy to \"y@b.a.example\", drop", "log \"z\"", "require_tls"));
     }
 }
 
@@ -313,11 +327,12 @@ static void what_can_never_run_never_runs(void **state)
         compiled_close(&c);
         buf_free(&b);
     }
-    print_message("%zu rule sets: %zu times a dead rule and a message, %zu of them undecided\n", RULE_SETS * rounds(), told, undecided);
+    print_message("%zu rule sets: %zu times a dead rule and a message, %zu of them undecided\n", RULE_SETS * rounds(),
+                  told, undecided);
     assert_true(told > 300);
 }
 
-/* --- what must be found ------------------------------------------------------------------------------------------------ */
+/* --- what must be found ------------------------------------------------------------------------------------------- */
 
 static void what_can_be_proved_is(void **state)
 {
@@ -361,8 +376,10 @@ static void what_can_be_proved_is(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char text[500];
         struct compiled c;
-        snprintf(text, sizeof text, "list live of address in table \"t\"\nrule \"r\" when %s then log \"x\"\n"
-                 "rule \"s\" when sender is in live then log \"z\"\n", rows[i].condition);
+        snprintf(text, sizeof text,
+                 "list live of address in table \"t\"\nrule \"r\" when %s then log \"x\"\n"
+                 "rule \"s\" when sender is in live then log \"z\"\n",
+                 rows[i].condition);
         compiled_open(&c, str_of(text));
         bool quiet = !compiled_has(&c, "W301") && !compiled_has(&c, "W302") && !compiled_has(&c, "W303") &&
                      !compiled_has(&c, "W305");
