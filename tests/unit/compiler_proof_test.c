@@ -372,6 +372,8 @@ static void what_can_be_proved_is(void **state)
         {"client.ip is in 10.0.0.0/8 and client.ip is in 192.168.0.0/16", "W301"},
         {"client.ip is in 10.0.0.0/8 and client.ip is in 10.1.0.0/16", "W303"},
         {"authenticated and authenticated", "W305"},
+        {"attachment.name ends with \".exe\" and attachment.size is over 5 MB", "W307"},
+        {"spf is pass and spf is fail", "W301"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char text[500];
