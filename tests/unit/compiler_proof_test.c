@@ -392,12 +392,68 @@ static void what_can_be_proved_is(void **state)
     }
 }
 
+/* The last rule of each set, and whether it can never run. */
+static void what_may_run_is_left_alone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rules;
+        bool dead;
+    } rows[] = {
+        {"when size is over 1 KB then drop\nrule \"l\" when size is over 2 KB then log \"x\"", true},
+        {"rule \"e\" mode audit when size is over 1 KB then drop\nrule \"l\" when size is over 2 KB then log \"x\"",
+         false},
+        {"rule \"e\" expires 2027-01-01 when size is over 1 KB then drop\nrule \"l\" when size is over 2 KB then log "
+         "\"x\"",
+         false},
+        /* what an edit or a mark in between makes of the mail */
+        {"when subject contains \"abc\" then drop\nwhen always then prepend_subject \"abc \"\n"
+         "rule \"l\" when subject contains \"abc\" then log \"x\"",
+         false},
+        {"when marked \"m\" then drop\nwhen size is over 1 KB then mark \"m\"\nrule \"l\" when marked \"m\" then log "
+         "\"x\"",
+         false},
+        /* recipients that the earlier rule never met */
+        {"when recipient.domain is \"a.example\" then drop\nwhen size is over 1 KB then copy to \"x@a.example\"\n"
+         "rule \"l\" when recipient.domain is \"a.example\" then log \"x\"",
+         false},
+        {"when size is over 1 KB then copy to \"x@a.example\"\nwhen recipient.domain is \"a.example\" then drop\n"
+         "rule \"l\" when recipient.domain is \"a.example\" then log \"x\"",
+         true},
+        {"when always then copy to \"x@a.example\", drop\nrule \"l\" when size is over 1 KB then log \"x\"", false},
+        /* what is kept still collects what protects */
+        {"when size is over 5 KB then hold\nwhen size is over 1 KB then drop\n"
+         "rule \"l\" when size is over 2 KB then require_tls",
+         false},
+        {"when size is over 5 KB then hold\nwhen size is over 1 KB then drop\nrule \"l\" when size is over 2 KB then "
+         "log \"x\"",
+         true},
+        {"when size is over 1 KB then hold\nrule \"l\" when size is over 2 KB then log \"x\"", false},
+        {"when any recipient.domain is \"a.example\" then drop\nwhen size is over 1 KB then copy to \"x@a.example\"\n"
+         "rule \"l\" when any recipient.domain is \"a.example\" then log \"x\"",
+         false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct compiled c;
+        size_t at = 0;
+        bool dead = false;
+        compiled_open(&c, str_of(rows[i].rules));
+        assert_non_null(c.program);
+        for (const struct diag *d; (d = find_diag(&c, "W304", &at));)
+            dead = dead || str_eq(text_at(&c, d->span), STR("\"l\""));
+        if (dead != rows[i].dead)
+            fail_msg("%s\n%s\n%.*s", dead ? "told" : "not told", rows[i].rules, STR_ARG(compiled_diagnostics(&c)));
+        compiled_close(&c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_can_be_proved_is),
         cmocka_unit_test(what_is_proved_of_conditions_is_never_contradicted),
         cmocka_unit_test(what_can_never_run_never_runs),
+        cmocka_unit_test(what_may_run_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
