@@ -137,7 +137,7 @@ const char *const random_patterns[] = {"plane",
                                        "[]plane]budget",
                                        "[[:alpha:]secret]?plane",
                                        "office\\x{301}?",
-                                       "kilo(?# ) plane)?",
+                                       "kilo(?#( )plane",
                                        "secret\\b|x",
                                        "plan\\ne?",
                                        "sec#ret"};
@@ -256,11 +256,11 @@ static void text_test(struct dice *d, struct buf *out)
 {
     static const char *const ones[] = {"subject",    "subject",     "body",        "body",
                                        "message_id", "client.helo", "sender.local"};
-    static const char *const many[] = {"header \"X-A\"",  "header \"X-B\"", "header \"X-C\"", "header \"Subject\"",
-                                       "header \"From\"", "from.name",      "to.local"};
+    static const char *const many[] = {"header \"X-A\"",     "header \"X-B\"",  "header \"X-C\"", "header \"Subject\"",
+                                       "header.raw \"X-A\"", "header \"From\"", "from.name",      "to.local"};
     bool negative = one_in(d, 5);
     if (one_in(d, 10)) {
-        buf_printf(out, "%s is %s", one_in(d, 2) ? many[dice_roll(d, 5)] : PICK(d, ones),
+        buf_printf(out, "%s is %s", one_in(d, 2) ? many[dice_roll(d, 6)] : PICK(d, ones),
                    one_in(d, 2) ? "present" : "absent");
         return;
     }
@@ -304,6 +304,9 @@ static void other_test(struct dice *d, struct buf *out)
                                         "any to is from",
                                         "every recipient.scope is outside",
                                         "cc is present",
+                                        "scl is over 3",
+                                        "importance is high",
+                                        "is_bulk",
                                         "any to where (domain is \"corp.example\" and local is \"a\")",
                                         "no cc where (domain is in doms)",
                                         "every to where (not (name contains \"secret\") or domain is \"b.test\")",
@@ -350,7 +353,11 @@ static void actions(struct dice *d, struct buf *out)
                                         "mark \"m2\"",
                                         "log \"{subject}\"",
                                         "set_header \"To\" \"a@corp.example\"",
-                                        "remove_header \"X-A\""};
+                                        "remove_header \"X-A\"",
+                                        "set_scl 7",
+                                        "set_importance high",
+                                        "append_disclaimer \"the plane\"",
+                                        "remove_attachment \"pdf\""};
     static const char *const rare[] = {"copy to \"c@partner.example\"",
                                        "copy to \"secret@b.test\"",
                                        "redirect to \"d@x.partner.example\"",
@@ -453,24 +460,50 @@ static void address_field(struct dice *d, const char *name, struct buf *out)
     buf_add(out, STR("\r\n"));
 }
 
+static void part_header(struct dice *d, struct buf *out)
+{
+    static const char *const charsets[] = {"utf-8", "utf-8", "utf-8", "us-ascii", "iso-8859-1", "x-unheard-of"};
+    static const char *const encodings[] = {"8bit", "8bit", "quoted-printable", "base64", "x-odd"};
+    bool html = one_in(d, 3);
+    const char *encoding = PICK(d, encodings);
+    buf_printf(out, "MIME-Version: 1.0\r\nContent-Type: text/%s; charset=%s\r\nContent-Transfer-Encoding: %s\r\n",
+               html ? "html" : "plain", PICK(d, charsets), encoding);
+}
+
+static void multipart(struct dice *d, struct buf *out)
+{
+    static const char *const ends[] = {"exe", "pdf", "txt", "PDF"};
+    buf_add(out, STR("MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=B\r\n\r\n"));
+    for (size_t n = 1 + dice_roll(d, 3); n > 0; n--) {
+        buf_add(out, STR("--B\r\n"));
+        part_header(d, out);
+        if (one_in(d, 2)) {
+            buf_add(out, STR("Content-Disposition: attachment; filename=\""));
+            disguise(d, PICK(d, words), out);
+            buf_printf(out, ".%s\"\r\n", PICK(d, ends));
+        }
+        buf_add(out, STR("\r\n"));
+        random_text(d, 6, out);
+        buf_add(out, STR("\r\n"));
+    }
+    if (!one_in(d, 4)) buf_add(out, STR("--B--\r\n"));
+}
+
 void random_message(struct dice *d, struct buf *out)
 {
     static const char *const text_fields[] = {"Subject", "Subject", "X-A", "x-b", "X-C", "X-Other", "Message-ID"};
     static const char *const address_fields[] = {"From", "To", "Cc", "Reply-To", "From", "To"};
-    static const char *const charsets[] = {"utf-8", "utf-8", "utf-8", "us-ascii", "iso-8859-1", "x-unheard-of"};
-    static const char *const encodings[] = {"8bit", "8bit", "quoted-printable", "base64", "x-odd"};
     for (size_t n = 2 + dice_roll(d, 7); n > 0; n--) {
         if (one_in(d, 2))
             text_field(d, PICK(d, text_fields), out);
         else
             address_field(d, PICK(d, address_fields), out);
     }
-    if (one_in(d, 2)) {
-        bool html = one_in(d, 3);
-        const char *encoding = PICK(d, encodings);
-        buf_printf(out, "MIME-Version: 1.0\r\nContent-Type: text/%s; charset=%s\r\nContent-Transfer-Encoding: %s\r\n",
-                   html ? "html" : "plain", PICK(d, charsets), encoding);
+    if (one_in(d, 4)) {
+        multipart(d, out);
+        return;
     }
+    if (one_in(d, 2)) part_header(d, out);
     buf_add(out, STR("\r\n"));
     for (size_t n = dice_roll(d, 4); n > 0; n--) {
         random_text(d, 8, out);
