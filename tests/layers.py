@@ -124,6 +124,19 @@ def check_objects(allowed, pure, library, objects, failures):
     return count
 
 
+def check_merges(failures):
+    """No file holds what a merge could not decide, and every shell script can be read at all."""
+    marks = re.compile(r"^(<{7}|>{7}) ", re.M)
+    read = {".sh", ".py", ".md", ".txt", ".sluice", ".expected", *SOURCES}
+    for path in ROOT.rglob("*"):
+        if path.relative_to(ROOT).parts[0] in ("build", ".git") or not path.is_file():
+            continue
+        if (path.suffix in read or path.name == "Makefile") and marks.search(path.read_text(errors="replace")):
+            failures.append(f"{short(path)}: a merge was not finished")
+        if path.suffix == ".sh" and subprocess.run(["bash", "-n", path], capture_output=True).returncode:
+            failures.append(f"{short(path)}: bash cannot read it")
+
+
 def main():
     build = pathlib.Path(sys.argv[1])
     allowed, pure, library = read_rules(ROOT / "tests" / "layers.txt")
@@ -131,6 +144,7 @@ def main():
     includes = check_includes(allowed, failures)
     objects = symbols_of(build)
     symbols = check_objects(allowed, pure, library, objects, failures)
+    check_merges(failures)
     if not objects or not includes:
         failures.append("nothing was read: is the build directory right?")
     for failure in sorted(set(failures)):

@@ -12,15 +12,10 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")/../.." && pwd)
 peers=$here/build/peers
-<<<<<<< HEAD
-declare -A package=([postfix]=postfix [exim]=exim4-daemon-light [opensmtpd]=opensmtpd [knot]=knot)
+declare -A package=([postfix]=postfix [exim]=exim4-daemon-light [opensmtpd]=opensmtpd [knot]=knot
+    [rules]="postfix-pcre dovecot-sieve rspamd")
 order=(postfix exim opensmtpd) # those that check() talks SMTP to
 others=(knot)
-=======
-declare -A package=([postfix]=postfix [exim]=exim4-daemon-light [opensmtpd]=opensmtpd
-    [rules]="postfix-pcre dovecot-sieve rspamd")
-order=(postfix exim opensmtpd)
->>>>>>> 49f8b9b (Long lists: only the needles that the index has seen are tried; bench-rules beside Pigeonhole, Postfix and rspamd; bench-load)
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -50,11 +45,8 @@ fetch() {
     command -v apt-get >/dev/null || { say "The peers are Debian packages: no apt-get here."; exit 69; }
     [ -n "$(apt-cache show postfix 2>/dev/null)" ] || as_root apt-get update -qq
     local name
-<<<<<<< HEAD
-    for name in "${order[@]}" "${others[@]}"; do fetch_one "$name"; done
-=======
-    for name in "${@:-${order[@]}}"; do fetch_one "$name"; done
->>>>>>> 49f8b9b (Long lists: only the needles that the index has seen are tried; bench-rules beside Pigeonhole, Postfix and rspamd; bench-load)
+    [ $# -gt 0 ] || set -- "${order[@]}" "${others[@]}"
+    for name in "$@"; do fetch_one "$name"; done
 }
 
 as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi; }
@@ -105,9 +97,7 @@ users_opensmtpd() {
     install -d -m 700 -o opensmtpq /var/spool/smtpd/{corrupt,incoming,purge,queue,temporary} 2>/dev/null || true
 }
 
-<<<<<<< HEAD
 users_knot() { :; }
-=======
 # Postfix's tables, Pigeonhole and rspamd together: they do not conflict.
 users_rules() {
     users_postfix
@@ -116,7 +106,6 @@ users_rules() {
     add_user _rspamd 5108 /var/lib/rspamd
     install -d -o _rspamd /var/lib/rspamd /var/log/rspamd /run/rspamd
 }
->>>>>>> 49f8b9b (Long lists: only the needles that the index has seen are tried; bench-rules beside Pigeonhole, Postfix and rspamd; bench-load)
 
 run() {
     local name=$1; shift
