@@ -206,7 +206,10 @@ struct origin load_origin(struct compiler *c, struct span at)
         else
             high = middle;
     }
-    uint32_t column = 1 + characters_before(x, s->text, at.from) - characters_before(x, s->text, x->starts[low]);
+    uint32_t start = x->starts[low];
+    uint32_t column = 1 + (at.from - start < CHARACTER_STRIDE
+                               ? characters_in(s->text, start, at.from)
+                               : characters_before(x, s->text, at.from) - characters_before(x, s->text, start));
     return (struct origin){s->number - c->first_source, low + 1, column,
                            one_line(c, str_slice(s->text, at.from, at.to))};
 }

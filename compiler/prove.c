@@ -1,9 +1,9 @@
 #include "compiler/prove.h"
 
 enum {
-    TESTS_MAX = 64,
+    TESTS_MAX = 48,
     BRANCHES_MAX = 512,
-    PENDING_MAX = 256,
+    PENDING_MAX = 96,
     PAIRS_MAX = 1 << 15,     /* of tests held against each other, in one proof … */
     PAIRS_ALL_MAX = 1 << 24, /* … and in one compilation: about a second */
 };
