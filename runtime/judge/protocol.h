@@ -23,7 +23,7 @@ struct judge_request {
     struct envelope envelope;
     uint64_t size;            /* of the content, our Received field included */
     bool content_inline;
-    struct str content;       /* when inline; else the receiver maps the descriptor */
+    struct str content;       /* travels when inline; else the receiver maps the descriptor */
 };
 
 /* Between two requests: a live list as it is from now on.  With `size` comes a sealed descriptor of the block
@@ -58,8 +58,8 @@ bool protocol_decode_answer(struct arena *a, struct str datagram, struct judge_a
 
 /* What the relay demands of a verdict beyond its form: pieces inside the content and ascending, recipients that parse,
  * every envelope recipient answered once and in order, copies that exist, reply codes and printable texts, no bare CR, LF
- * or NUL in inserted text, and a header section that still ends.  `content` may be STR_NONE when it is in a file: the
- * last point is then not checked here. */
-bool verdict_is_sound(const struct verdict *v, const struct envelope *env, struct str content, uint64_t size, struct err *e);
+ * or NUL in inserted text, and a header section that still ends (looked for in the first MiB).  `content` is all of it,
+ * however it went to the judge. */
+bool verdict_is_sound(const struct verdict *v, const struct envelope *env, struct str content, struct err *e);
 
 #endif

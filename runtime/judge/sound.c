@@ -80,6 +80,20 @@ static bool insert_is_sound(struct str s)
     return true;
 }
 
+/* A CR LF of the content that a range ends or begins within is whole again where the pieces meet. */
+static bool seams_are_sound(const struct pieces *p, struct str content)
+{
+    bool cr = false; /* the last byte so far is the CR of such a pair */
+    for (size_t i = 0; i < p->n; i++) {
+        const struct piece *x = &p->v[i];
+        size_t from = (size_t)x->from, to = (size_t)x->to;
+        bool lf = !x->insert.p && from > 0 && content.p[from] == '\n' && content.p[from - 1] == '\r';
+        if (cr != lf) return false;
+        cr = !x->insert.p && to < content.n && content.p[to - 1] == '\r' && content.p[to] == '\n';
+    }
+    return !cr;
+}
+
 /* Looks for the empty line, over text that comes in parts. */
 struct line_end {
     bool fresh; /* at the beginning of a line, or only a CR after it */
@@ -98,28 +112,35 @@ static void look_for_end(struct line_end *l, struct str s)
     }
 }
 
+/* A header section is looked for in so much of a message: far more than any is read of, and no more for each copy. */
+enum { SOUND_HEADER_MAX = 1024 * 1024 };
+
 static bool header_still_ends(const struct pieces *p, struct str content)
 {
     struct line_end before = {true, false}, after = {true, false};
-    look_for_end(&before, content);
+    look_for_end(&before, str_slice(content, 0, SOUND_HEADER_MAX));
     if (!before.found) return true;
-    for (size_t i = 0; i < p->n && !after.found; i++) {
+    size_t left = SOUND_HEADER_MAX + PROTOCOL_DATAGRAM_MAX;
+    for (size_t i = 0; i < p->n && !after.found && left; i++) {
         const struct piece *x = &p->v[i];
-        look_for_end(&after, x->insert.p ? x->insert : str_slice(content, x->from, x->to));
+        struct str part = str_slice(x->insert.p ? x->insert : str_slice(content, x->from, x->to), 0, left);
+        look_for_end(&after, part);
+        left -= part.n;
     }
     return after.found;
 }
 
-static bool copies_are_sound(const struct verdict *v, struct str content, uint64_t size, struct err *e)
+static bool copies_are_sound(const struct verdict *v, struct str content, struct err *e)
 {
     for (size_t i = 0; i < v->copy_count; i++) {
         const struct verdict_copy *c = &v->copies[i];
-        if (!pieces_are_sound(&c->pieces, size)) return unsound(e, "pieces beyond the content, or out of order");
+        if (!pieces_are_sound(&c->pieces, content.n)) return unsound(e, "pieces beyond the content, or out of order");
         if (pieces_length(&c->pieces) != c->length) return unsound(e, "a copy's length");
         for (size_t k = 0; k < c->pieces.n; k++)
             if (c->pieces.v[k].insert.p && !insert_is_sound(c->pieces.v[k].insert))
                 return unsound(e, "a bare CR, LF or NUL");
-        if (content.p && !header_still_ends(&c->pieces, content)) return unsound(e, "a header section without end");
+        if (!seams_are_sound(&c->pieces, content)) return unsound(e, "a line end cut in two");
+        if (!header_still_ends(&c->pieces, content)) return unsound(e, "a header section without end");
     }
     return true;
 }
@@ -139,8 +160,7 @@ static bool records_are_sound(const struct verdict *v, struct err *e)
     return true;
 }
 
-bool verdict_is_sound(const struct verdict *v, const struct envelope *env, struct str content, uint64_t size,
-                      struct err *e)
+bool verdict_is_sound(const struct verdict *v, const struct envelope *env, struct str content, struct err *e)
 {
     switch (v->answer) {
     case VERDICT_ACCEPT: break;
@@ -152,7 +172,7 @@ bool verdict_is_sound(const struct verdict *v, const struct envelope *env, struc
         break;
     default: return unsound(e, "an answer that does not exist");
     }
-    if (content.p && content.n != size) return unsound(e, "a content of another size");
-    return text_is_sound(v->rule) && recipients_are_sound(v, env, e) && copies_are_sound(v, content, size, e) &&
+    if (!text_is_sound(v->rule)) return unsound(e, "the name of the rule that answers");
+    return recipients_are_sound(v, env, e) && copies_are_sound(v, content, e) &&
            records_are_sound(v, e);
 }

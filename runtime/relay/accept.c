@@ -363,7 +363,7 @@ void accept_message(struct intake *in)
                     .envelope = in->envelope,
                     .size = body_size(in->body),
                     .content_inline = is_inline,
-                    .content = is_inline ? content : STR_NONE},
+                    .content = content},
         .fd = body_descriptor(in->body),
         .arena = in->arena,
         .done = judged,

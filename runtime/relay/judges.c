@@ -278,8 +278,7 @@ static bool decode_answer(struct judge *j, struct judge_job *job, struct str dat
     if (answer->id != f->id) return err_set(e, EX_DATAERR, "the answer is for another message");
     if (answer->kind == JUDGE_LISTED) return err_set(e, EX_DATAERR, "the answer is that of a list");
     if (answer->kind != JUDGE_VERDICT) return true;
-    struct str content = job->request.content_inline ? job->request.content : STR_NONE;
-    return verdict_is_sound(&answer->verdict, &job->request.envelope, content, job->request.size, e);
+    return verdict_is_sound(&answer->verdict, &job->request.envelope, job->request.content, e);
 }
 
 static void flight_over(struct judge *j)

@@ -15,7 +15,7 @@ static void walk(struct arena *a, const struct judge_answer *answer)
     struct buf once = {0}, twice = {0};
     struct judge_answer back;
     struct err e = {0};
-    if (answer->kind == JUDGE_VERDICT && verdict_is_sound(&answer->verdict, &env, content, content.n, &e)) {
+    if (answer->kind == JUDGE_VERDICT && verdict_is_sound(&answer->verdict, &env, content, &e)) {
         for (size_t i = 0; i < answer->verdict.copy_count; i++) { /* what is sound can be read to its end */
             struct pieces_cursor at = {.pieces = &answer->verdict.copies[i].pieces};
             struct str insert;

@@ -387,7 +387,7 @@ static void judge_case(const struct rule_set *s, struct arena *a, struct message
     judge_message(s->judge, a, &c->request, c->content, &out, &t);
     if (out.kind != JUDGE_VERDICT) {
         answer_error(out.why);
-    } else if (!verdict_is_sound(&out.verdict, &c->request.envelope, c->content, c->content.n, &e)) {
+    } else if (!verdict_is_sound(&out.verdict, &c->request.envelope, c->content, &e)) {
         answer_error(arena_printf(a, "the verdict is not sound: %s", e.text));
     } else {
         struct vm_input in = {.envelope = &c->request.envelope,

@@ -93,7 +93,7 @@ static void print_answer(struct arena *a, const struct oracle_case *c, const str
         printf("error judge: %.*s\n", STR_ARG(answer->why));
         return;
     }
-    if (!verdict_is_sound(v, &env, c->message, c->message.n, &e)) printf("error %s\n", e.text);
+    if (!verdict_is_sound(v, &env, c->message, &e)) printf("error %s\n", e.text);
     printf("reply %u\n", v->answer == VERDICT_ACCEPT ? 250u : v->reply.code);
     for (size_t i = 0; i < v->recipient_count; i++) {
         const struct verdict_recipient *r = &v->recipients[i];

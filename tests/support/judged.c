@@ -61,7 +61,7 @@ void judged_run(struct judged *j, const struct judged_case *c)
     judge_message(j->judge, j->arena, &j->request, j->content, &j->answer, &j->trace);
     if (j->answer.kind != JUDGE_VERDICT) fail_msg("%.*s", STR_ARG(j->answer.why));
     j->verdict = &j->answer.verdict;
-    if (!verdict_is_sound(j->verdict, &j->request.envelope, j->content, j->content.n, &e)) fail_msg("%s", e.text);
+    if (!verdict_is_sound(j->verdict, &j->request.envelope, j->content, &e)) fail_msg("%s", e.text);
 }
 
 void judged_free(struct judged *j)

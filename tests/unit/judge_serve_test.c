@@ -102,7 +102,7 @@ static void inline_content(void **state)
         struct judge_answer a = ask(&r, &q, -1);
         assert_int_equal(a.kind, JUDGE_VERDICT);
         assert_int_equal(a.verdict.recipients[0].need.peer, i % 2 ? TLS_PEER_ENCRYPT : TLS_PEER_ANY_CHANNEL);
-        assert_true(verdict_is_sound(&a.verdict, &q.envelope, q.content, q.size, NULL));
+        assert_true(verdict_is_sound(&a.verdict, &q.envelope, q.content, NULL));
     }
     assert_int_equal(rig_close(&r), EX_OK);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/support/check.h"
+#include "tests/support/hostile.h"
 #include "tests/support/relay_rig.h"
 
 /* The behaviours for one request after another; the last stays. */
@@ -187,6 +188,46 @@ static void unsound(void **state)
         expect_send(&g, s, "250");
         rig_teardown(&g);
     }
+}
+
+/* Any member wrong, in one relay that goes on: what is refused is 451 and ends the judge, and the next is as ever. */
+static uint64_t hostile_seed;
+static void hostile_members(struct judge_answer *answer, const struct judge_request *request, struct arena *a)
+{
+    hostile_mutate(&answer->verdict, request->content, &hostile_seed, a);
+}
+
+/* Each relay is given so many; the next host's memory holds no more mail. */
+enum { HOSTILE_RELAYS = 16, HOSTILE_ROUNDS = 16 };
+
+static unsigned hostile_rounds(struct rig *g, struct plan *p, struct net_stream *s)
+{
+    unsigned refused = 0;
+    for (unsigned i = 0; i < HOSTILE_ROUNDS; i++) {
+        unsigned killed = g->memory->killed;
+        p->edit = hostile_members;
+        const char *got = rig_send(g, s, "a@corp.example", "b@partner.example", rig_mail);
+        refused += g->memory->killed > killed;
+        if (g->memory->killed > killed && strncmp(got, "451 4.3.0", 9) != 0) fail_msg("round %u: %s", i, got);
+        if (got[0] == 0 || strchr("245", got[0]) == NULL) fail_msg("round %u: no reply: %s", i, got);
+        p->edit = NULL;
+        expect_send(g, s, "250");
+    }
+    return refused;
+}
+
+static void hostile(void **state)
+{
+    (void)state;
+    unsigned refused = 0;
+    hostile_seed = 0x5eed;
+    for (unsigned i = 0; i < HOSTILE_RELAYS; i++) {
+        struct rig g;
+        struct plan p = {.steps = {JUDGE_ANSWERS}, .n = 1};
+        refused += hostile_rounds(&g, &p, begin(&g, &p));
+        rig_teardown(&g);
+    }
+    assert_true(refused > HOSTILE_RELAYS * HOSTILE_ROUNDS / 3 && refused < HOSTILE_RELAYS * HOSTILE_ROUNDS);
 }
 
 /* --- verdicts carried out -------------------------------------------------------------------------------------------
@@ -435,7 +476,7 @@ int main(void)
         cmocka_unit_test(innocent_bystanders),
         cmocka_unit_test(overrun),
         cmocka_unit_test(nonsense),
-        cmocka_unit_test(unsound),
+        cmocka_unit_test(unsound), cmocka_unit_test(hostile),
         cmocka_unit_test(refusals),
         cmocka_unit_test(edits),
         cmocka_unit_test(hold_and_release),
