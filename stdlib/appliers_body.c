@@ -15,8 +15,9 @@ static void fall_back(struct judgement *j, const struct action_call *c, enum edi
 {
     struct str word = call_text(c, p.fallback);
     if (str_eq(word, STR("skip"))) {
-        plan_note(j, NOTE_LOG, c->who,
-                  arena_printf(j->arena, "%s skipped: the message cannot be changed where it would be seen", c->row->name));
+        plan_note(
+            j, NOTE_LOG, c->who,
+            arena_printf(j->arena, "%s skipped: the message cannot be changed where it would be seen", c->row->name));
     } else if (!str_eq(word, STR("reject")) && message_can_wrap(j->in->message)) {
         plan_text(j, c, kind, call_text(c, p.text), call_text(c, p.html), true);
     } else {
@@ -25,7 +26,8 @@ static void fall_back(struct judgement *j, const struct action_call *c, enum edi
     }
 }
 
-static void disclaimer(struct judgement *j, const struct action_call *c, enum edit_kind kind, struct disclaimer_params p)
+static void disclaimer(struct judgement *j, const struct action_call *c, enum edit_kind kind,
+                       struct disclaimer_params p)
 {
     struct str text = call_text(c, p.text), html = call_text(c, p.html);
     if (str_trim(text).n == 0) return;
@@ -72,7 +74,8 @@ static bool name_is_asked(struct judgement *j, const struct action_call *c, stru
 }
 
 /* Its names are all that a reader may save it under; one without a name is asked for by "*" and by no name at all. */
-static bool part_is_asked(struct judgement *j, const struct action_call *c, const struct mime_part *p, struct str *shown)
+static bool part_is_asked(struct judgement *j, const struct action_call *c, const struct mime_part *p,
+                          struct str *shown)
 {
     const struct mime_param *names[] = {mime_part_disposition_param(p, STR("filename")),
                                         mime_part_param(p, STR("name"))};

@@ -173,6 +173,5 @@ bool verdict_is_sound(const struct verdict *v, const struct envelope *env, struc
     default: return unsound(e, "an answer that does not exist");
     }
     if (!text_is_sound(v->rule)) return unsound(e, "the name of the rule that answers");
-    return recipients_are_sound(v, env, e) && copies_are_sound(v, content, e) &&
-           records_are_sound(v, e);
+    return recipients_are_sound(v, env, e) && copies_are_sound(v, content, e) && records_are_sound(v, e);
 }

@@ -226,7 +226,8 @@ void edits_pieces(struct message *m, const struct edits *e, struct arena *a, str
         struct effect *f = effect_create(m, order, e->count);
         if (e->has_body) effect_of_body(m, f, order, e->count);
         effect_header_splices(m, f, &s, a);
-        for (size_t i = 0; i < f->body.n; i++) splice_add(a, &s, f->body.v[i].from, f->body.v[i].to, f->body.v[i].insert);
+        for (size_t i = 0; i < f->body.n; i++)
+            splice_add(a, &s, f->body.v[i].from, f->body.v[i].to, f->body.v[i].insert);
     }
     struct piece_list l = pieces_of(a, &s, 0, m->content.n);
     *out = (struct pieces){l.v, l.n};

@@ -14,9 +14,9 @@
 #include "message/message.h"
 
 enum edit_kind {
-    EDIT_ADD_HEADER,     /* one more field, after the leading trace and resent fields (RFC 5322 section 3.6.7) */
-    EDIT_SET_HEADER,     /* the first instance gets the value in its place, others go; none: as add */
-    EDIT_REMOVE_HEADER,  /* every instance goes; value unused */
+    EDIT_ADD_HEADER,      /* one more field, after the leading trace and resent fields (RFC 5322 section 3.6.7) */
+    EDIT_SET_HEADER,      /* the first instance gets the value in its place, others go; none: as add */
+    EDIT_REMOVE_HEADER,   /* every instance goes; value unused */
     EDIT_PREPEND_SUBJECT, /* name unused; nothing when the subject already begins so, behind "Re:" and the like too */
     /* The following change the body: edits_add_text, edits_remove_part. */
     EDIT_APPEND_TEXT,
@@ -56,8 +56,9 @@ struct str edits_name(const struct edits *e);
 const struct edits *edits_before(const struct edits *e);
 bool edits_equal(const struct edits *a, const struct edits *b); /* the same edits in the same order */
 
-/* The header as it looks after the edits, the MIME fields as they were received: as the functions of message/message.h without `_edited`, with which they
- * agree for NULL.  A value that an edit wrote is seen as a parser of the written message will see it. */
+/* The header as it looks after the edits, the MIME fields as they were received: as the functions of message/message.h
+ * without `_edited`, with which they agree for NULL.  A value that an edit wrote is seen as a parser of the written
+ * message will see it. */
 const struct message_values *message_header_edited(struct message *m, const struct edits *e, struct str name);
 const struct message_text *message_subject_edited(struct message *m, const struct edits *e, bool *present);
 const struct message_addresses *message_addresses_edited(struct message *m, const struct edits *e, struct str name);

@@ -12,10 +12,10 @@
 struct places {
     struct message *m;
     const struct mime_tree *tree;
-    bool last;       /* a text at the end: the last part that is shown, not the first */
+    bool last; /* a text at the end: the last part that is shown, not the first */
     size_t *v;
     size_t n;
-    size_t new_in;   /* no text is shown: it becomes a part of this multipart; or MIME_NO_PART */
+    size_t new_in; /* no text is shown: it becomes a part of this multipart; or MIME_NO_PART */
 };
 
 enum found { FOUND_NOTHING, FOUND_TEXT, FOUND_UNSAFE };
@@ -101,7 +101,8 @@ static bool boundary_is_clear(const struct places *x, size_t part)
     if (!mine || mine->raw.n == 0 || mine->raw.n > 70 || ascii_is_blank(mine->raw.p[mine->raw.n - 1])) return false;
     for (size_t i = 0; i < mine->raw.n; i++) {
         char b = mine->raw.p[i];
-        if (!ascii_is_alpha(b) && !ascii_is_digit(b) && str_find_byte(STR("'()+_,-./:=? "), b) == STR_NPOS) return false;
+        if (!ascii_is_alpha(b) && !ascii_is_digit(b) && str_find_byte(STR("'()+_,-./:=? "), b) == STR_NPOS)
+            return false;
     }
     for (size_t i = 0; i < x->tree->part_count; i++) {
         const struct mime_param *other = i == part ? NULL : mime_part_param(&x->tree->parts[i], STR("boundary"));
@@ -145,7 +146,8 @@ static bool places_find(struct message *m, enum edit_kind kind, struct places *x
 
 /* --- texts, once -------------------------------------------------------------------------------------------------- */
 
-/* Folded, white space and quotation marks at the beginning of lines away: however a reply or a long line was wrapped. */
+/* Folded, white space and quotation marks at the beginning of lines away: however a reply or a long line was wrapped.
+ */
 static struct str text_key(struct arena *a, struct str text)
 {
     struct buf lines = {0}, key = {0};
@@ -218,6 +220,16 @@ static bool is_there(struct message *m, size_t part, enum edit_kind kind, struct
 
 /* --- does it fit? ------------------------------------------------------------------------------------------------- */
 
+/* In HTML a text can be where nobody sees it: within a comment, a script, a tag that never ends. */
+static bool is_shown_there(struct message *m, const struct part_texts *t, struct str markup)
+{
+    struct str whole;
+    if (!part_texts_fit(m, t, &whole)) return false;
+    if (!is_html(m, t->part)) return true;
+    struct str key = text_key(m->arena, readable(m, true, markup));
+    return str_find(text_key(m->arena, readable(m, true, whole)), key) != STR_NPOS;
+}
+
 bool message_takes_text(struct message *m, enum edit_kind kind, struct str text, struct str html)
 {
     struct places places;
@@ -232,7 +244,7 @@ bool message_takes_text(struct message *m, enum edit_kind kind, struct str text,
         struct str markup = markup_of(m, is_html(m, places.v[i]), text, html);
         struct part_texts t = {.part = places.v[i]};
         *(kind == EDIT_PREPEND_TEXT ? &t.front : &t.back) = markup;
-        if (!is_there(m, t.part, kind, markup) && !part_texts_fit(m, &t)) return false;
+        if (!is_there(m, t.part, kind, markup) && !is_shown_there(m, &t, markup)) return false;
     }
     return true;
 }
@@ -413,9 +425,9 @@ static struct str fresh_boundary(struct composition *c)
     digest_finish(d, digest);
     digest_free(&d);
     for (unsigned i = 0;; i++) {
-        struct str s = arena_printf(c->m->arena, "=_%02x%02x%02x%02x%02x%02x%02x%02x%02x%02x_%u", digest[0], digest[1],
-                                    digest[2], digest[3], digest[4], digest[5], digest[6], digest[7], digest[8],
-                                    digest[9], i);
+        struct str s =
+            arena_printf(c->m->arena, "=_%02x%02x%02x%02x%02x%02x%02x%02x%02x%02x_%u", digest[0], digest[1], digest[2],
+                         digest[3], digest[4], digest[5], digest[6], digest[7], digest[8], digest[9], i);
         if (str_find(c->m->content, s) == STR_NPOS && str_find(buf_str(&c->front), s) == STR_NPOS &&
             str_find(buf_str(&c->back), s) == STR_NPOS)
             return s;

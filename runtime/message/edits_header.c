@@ -6,13 +6,24 @@
 #include "mail/header_emit.h"
 #include "message/decode.h"
 
-/* --- writing a field ------------------------------------------------------------------------------------------------ */
+/* --- writing a field ------------------------------------------------------------------------------------------------
+ */
 
 /* Fields whose value is tokens, not text: encoded-words may not stand just anywhere in them (RFC 2047 section 5). */
 static bool is_structured(struct str name)
 {
-    static const char *const names[] = {"From", "To", "Cc", "Bcc", "Reply-To", "Sender", "Message-ID", "In-Reply-To",
-                                        "References", "Date", "Disposition-Notification-To", "Errors-To",
+    static const char *const names[] = {"From",
+                                        "To",
+                                        "Cc",
+                                        "Bcc",
+                                        "Reply-To",
+                                        "Sender",
+                                        "Message-ID",
+                                        "In-Reply-To",
+                                        "References",
+                                        "Date",
+                                        "Disposition-Notification-To",
+                                        "Errors-To",
                                         "Content-Type"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (str_eq_nocase(name, str_of(names[i]))) return true;
@@ -130,10 +141,7 @@ void effect_set_field(struct message *m, struct effect *f, struct str name, stru
     set_or_remove(m, f, name, edits_field_emit(m->arena, name, value));
 }
 
-void effect_remove_field(struct message *m, struct effect *f, struct str name)
-{
-    set_or_remove(m, f, name, STR(""));
-}
+void effect_remove_field(struct message *m, struct effect *f, struct str name) { set_or_remove(m, f, name, STR("")); }
 
 void effect_restate_field(struct message *m, struct effect *f, size_t field)
 {
@@ -160,8 +168,8 @@ struct str instance_raw(const struct message *m, const struct effect *f, const s
 /* Behind any "Re:", "Fwd[2]:" and the like in the languages of common readers. */
 static struct str skip_reply_marks(struct str s)
 {
-    static const char *const marks[] = {"re", "fw", "fwd", "aw", "wg", "sv", "vs", "vb", "vl", "tr", "rv", "res", "ref",
-                                        "antw", "enc", "odp", "pd", "rif", "i", "r", "doorst"};
+    static const char *const marks[] = {"re",  "fw",  "fwd",  "aw",  "wg",  "sv", "vs",  "vb", "vl", "tr",    "rv",
+                                        "res", "ref", "antw", "enc", "odp", "pd", "rif", "i",  "r",  "doorst"};
     for (;;) {
         s = str_trim(s);
         size_t n = 0;
@@ -268,14 +276,16 @@ void effect_of_header(struct message *m, struct effect *f, const struct edits *e
     }
 }
 
-/* --- what is written ----------------------------------------------------------------------------------------------- */
+/* --- what is written -----------------------------------------------------------------------------------------------
+ */
 
 static struct str added_bytes(struct arena *a, const struct message *m, const struct effect *f)
 {
     struct buf out = {0};
     /* The last field before them may end with the content, not with a line end. */
     const struct change *before = f->place ? f->changes[f->place - 1] : NULL;
-    bool open = f->position > 0 && m->content.p[f->position - 1] != '\n' && (!before || before->kind == CHANGE_PREPENDED);
+    bool open =
+        f->position > 0 && m->content.p[f->position - 1] != '\n' && (!before || before->kind == CHANGE_PREPENDED);
     for (size_t i = 0; i < f->added_count; i++) {
         if (f->added[i].gone) continue;
         if (out.n == 0 && open) buf_add(&out, STR("\r\n"));
@@ -300,8 +310,7 @@ void effect_header_splices(const struct message *m, const struct effect *f, stru
         if (change->kind == CHANGE_PREPENDED)
             splice_add(a, out, change->keep, change->resume, change->insert);
         else
-            splice_add(a, out, field->from, field->to,
-                       change->kind == CHANGE_REPLACED ? change->made.bytes : STR(""));
+            splice_add(a, out, field->from, field->to, change->kind == CHANGE_REPLACED ? change->made.bytes : STR(""));
     }
     if (f->wrapped) splice_add(a, out, h->end, h->body, f->border);
 }

@@ -6,7 +6,8 @@
 
 static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f'; }
 
-/* Behind the ">" of a tag whose name ends at `at`: one inside a quoted value is not it.  STR_NPOS when it never comes. */
+/* Behind the ">" of a tag whose name ends at `at`: one inside a quoted value is not it.  STR_NPOS when it never comes.
+ */
 static size_t tag_close(struct str s, size_t at)
 {
     char quote = 0;
@@ -47,7 +48,9 @@ static size_t raw_text_end(struct str s, size_t at, struct str name)
         const char *hit = memmem(s.p + at, s.n - at, "</", 2);
         if (!hit) return STR_NPOS;
         at = (size_t)(hit - s.p);
-        if (str_eq_nocase(str_slice(s, at + 2, at + 2 + name.n), name)) return at;
+        char after = at + 2 + name.n < s.n ? s.p[at + 2 + name.n] : 0;
+        bool ends = is_space(after) || after == '/' || after == '>';
+        if (ends && str_eq_nocase(str_slice(s, at + 2, at + 2 + name.n), name)) return at;
     }
     return STR_NPOS;
 }
@@ -114,7 +117,8 @@ size_t html_first_place(struct str html)
     size_t place = 0;
     for (struct tag t; tag_next(&x, &t);) {
         if (!t.closing && str_eq_nocase(t.name, STR("body"))) return t.to;
-        bool before_body = str_eq_nocase(t.name, STR("!doctype")) || (!t.closing && str_eq_nocase(t.name, STR("html"))) ||
+        bool before_body = str_eq_nocase(t.name, STR("!doctype")) ||
+                           (!t.closing && str_eq_nocase(t.name, STR("html"))) ||
                            (t.closing && str_eq_nocase(t.name, STR("head")));
         if (before_body) place = t.to;
     }

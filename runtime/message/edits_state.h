@@ -4,8 +4,8 @@
  * the fields that are new; and, when the whole message is written, the splices of the body.  Views and pieces read the
  * effect that the same functions made, so they cannot disagree.  Everything lives in the message's arena.
  *
- * edits.c lists, views and pieces; edits_header.c one edit of the header; edits_body.c which parts a text or a note goes
- * to; edits_text.c how it is written into one part. */
+ * edits.c lists, views and pieces; edits_header.c one edit of the header; edits_body.c which parts a text or a note
+ * goes to; edits_text.c how it is written into one part. */
 #ifndef SLUICE_MESSAGE_EDITS_STATE_H
 #define SLUICE_MESSAGE_EDITS_STATE_H
 
@@ -46,22 +46,22 @@ struct effect {
     struct change **changes; /* per field; NULL: untouched */
     struct made_field *added;
     size_t added_count, added_cap;
-    struct splices body;     /* of everything but the header section */
-    bool wrapped;            /* a new message stands around it: */
-    struct str border;       /* what is between its header and the body of the old one */
+    struct splices body; /* of everything but the header section */
+    bool wrapped;        /* a new message stands around it: */
+    struct str border;   /* what is between its header and the body of the old one */
 };
 
 struct edits {
     const struct edits *before;
-    uint8_t kind;            /* enum edit_kind */
-    bool wrap;               /* of EDIT_APPEND_TEXT and EDIT_PREPEND_TEXT */
-    bool has_body;           /* this one or one before it changes more than the header */
+    uint8_t kind;  /* enum edit_kind */
+    bool wrap;     /* of EDIT_APPEND_TEXT and EDIT_PREPEND_TEXT */
+    bool has_body; /* this one or one before it changes more than the header */
     struct str name, value;
-    struct str html;         /* of texts: the form for HTML; STR_NONE: made from `value` */
-    size_t part;             /* of EDIT_REMOVE_PART */
-    struct str emitted;      /* ADD, SET, and PREPEND where there was no Subject: the whole field */
+    struct str html;    /* of texts: the form for HTML; STR_NONE: made from `value` */
+    size_t part;        /* of EDIT_REMOVE_PART */
+    struct str emitted; /* ADD, SET, and PREPEND where there was no Subject: the whole field */
     size_t count;
-    struct effect *effect;   /* of the last message it was resolved against */
+    struct effect *effect; /* of the last message it was resolved against */
     const struct message *effect_of;
 };
 

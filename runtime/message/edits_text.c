@@ -241,12 +241,12 @@ struct carrier {
     const struct mime_part *p;
     size_t part;
     bool html, flowed, delete_space;
-    struct str charset;   /* as labelled; empty: none */
-    struct buf bytes;     /* without the transfer encoding */
-    struct buf text;      /* WAY_ENCODE into another charset: the same in UTF-8 */
+    struct str charset;     /* as labelled; empty: none */
+    struct buf bytes;       /* without the transfer encoding */
+    struct buf text;        /* WAY_ENCODE into another charset: the same in UTF-8 */
     struct str front, back; /* in the part's charset: what is put in */
-    bool relabel;         /* charset becomes UTF-8 */
-    bool converted;       /* … and `text` is what is written */
+    bool relabel;           /* charset becomes UTF-8 */
+    bool converted;         /* … and `text` is what is written */
     enum way way;
 };
 
@@ -385,9 +385,10 @@ static void carrier_open(struct carrier *c, struct message *m, const struct part
     struct buf text = {0};
     buf_add(&text, t->front);
     buf_add(&text, t->back);
-    bool fits = part_header_is_clear(m, p) && p->encoding < MIME_UUENCODE && !(p->unreadable & ~(uint32_t)UNREADABLE_CHARSET) &&
-                mime_transfer_decode(BEST_VIEWER, p, p->raw, &c->bytes) == 0 && str_find_byte(buf_str(&c->bytes), '\0') == STR_NPOS &&
-                choose_charset(c, buf_str(&text));
+    bool fits = part_header_is_clear(m, p) && p->encoding < MIME_UUENCODE &&
+                !(p->unreadable & ~(uint32_t)UNREADABLE_CHARSET) &&
+                mime_transfer_decode(BEST_VIEWER, p, p->raw, &c->bytes) == 0 &&
+                str_find_byte(buf_str(&c->bytes), '\0') == STR_NPOS && choose_charset(c, buf_str(&text));
     if (fits) {
         choose_encoding(c, buf_str(&text));
         find_places(c, front, back);
@@ -424,7 +425,8 @@ static void insert_base64(struct carrier *c, struct effect *f, size_t at, struct
     buf_add(&out, text);
     while (!last && text.n && (out.n - (at - quantum)) % 3) buf_add(&out, STR("\r\n"));
     buf_add(&out, str_slice(bytes, at, end));
-    size_t from = base64_letter(raw, quantum / 3 * 4), to = base64_letter(raw, end == at && !last ? quantum / 3 * 4 : (end + 2) / 3 * 4);
+    size_t from = base64_letter(raw, quantum / 3 * 4),
+           to = base64_letter(raw, end == at && !last ? quantum / 3 * 4 : (end + 2) / 3 * 4);
     if (last) to = raw.n;
     bool line_start = from == 0 || raw.p[from - 1] == '\n';
     if (!line_start) buf_add(&lines, STR("\r\n"));
@@ -514,24 +516,32 @@ static void insert_one(struct carrier *c, struct effect *f, size_t at, struct st
     splice_add(a, &f->body, body + place, body + place, text);
 }
 
+static struct str put_together(struct carrier *c, size_t front, size_t back)
+{
+    struct str s = carrier_text(c), label = c->relabel ? STR("utf-8") : c->charset;
+    struct buf whole = {0};
+    buf_add(&whole, str_slice(s, 0, front));
+    charset_encode(label, c->front, &whole);
+    buf_add(&whole, str_slice(s, front, back));
+    charset_encode(label, c->back, &whole);
+    buf_add(&whole, str_from(s, back));
+    struct str made = arena_str(c->m->arena, buf_str(&whole));
+    buf_free(&whole);
+    return made;
+}
+
 static void encode_anew(struct carrier *c, struct effect *f, size_t front, size_t back)
 {
-    struct str s = carrier_text(c);
     size_t body = (size_t)(c->p->raw.p - c->m->content.p);
-    struct buf whole = {0}, out = {0};
-    buf_add(&whole, str_slice(s, 0, front));
-    charset_encode(c->relabel ? STR("utf-8") : c->charset, c->front, &whole);
-    buf_add(&whole, str_slice(s, front, back));
-    charset_encode(c->relabel ? STR("utf-8") : c->charset, c->back, &whole);
-    buf_add(&whole, str_from(s, back));
+    struct str whole = put_together(c, front, back);
+    struct buf out = {0};
     if (c->p->encoding == MIME_BASE64)
-        encode_base64(buf_str(&whole), &out);
+        encode_base64(whole, &out);
     else
-        encode_quoted_printable(buf_str(&whole), &out);
+        encode_quoted_printable(whole, &out);
     if (c->p->encoding == MIME_BASE64 && c->part == 0) buf_add(&out, STR("\r\n"));
     splice_add(c->m->arena, &f->body, body, body + c->p->raw.n, arena_str(c->m->arena, buf_str(&out)));
     if (!is_encoded(c->p)) part_set_field(c->m, f, c->part, STR("Content-Transfer-Encoding"), STR("quoted-printable"));
-    buf_free(&whole);
     buf_free(&out);
 }
 
@@ -543,11 +553,12 @@ static void keep_border(struct carrier *c, struct effect *f)
         splice_add(c->m->arena, &f->body, end, end, STR("\r\n"));
 }
 
-bool part_texts_fit(struct message *m, const struct part_texts *t)
+bool part_texts_fit(struct message *m, const struct part_texts *t, struct str *whole)
 {
     struct carrier c;
     size_t front, back;
     carrier_open(&c, m, t, &front, &back);
+    if (c.way != WAY_NONE) *whole = put_together(&c, front, back);
     carrier_free(&c);
     return c.way != WAY_NONE;
 }

@@ -8,12 +8,13 @@
 #include "message/edits_state.h"
 
 struct part_texts {
-    size_t part; /* text/plain or text/html, not derived */
+    size_t part;            /* text/plain or text/html, not derived */
     struct str front, back; /* UTF-8 in the part's own markup, CR LF between lines, none at the ends; or empty */
 };
 
-/* Whether part_texts_write would write these: no promise for bytes elsewhere. */
-bool part_texts_fit(struct message *m, const struct part_texts *t);
+/* Whether part_texts_write would write these.  *whole is then what the part will hold, without its transfer encoding.
+ */
+bool part_texts_fit(struct message *m, const struct part_texts *t, struct str *whole);
 /* Adds to the body's splices, and to the header's changes where the part is the message itself. */
 void part_texts_write(struct message *m, struct effect *f, const struct part_texts *t);
 

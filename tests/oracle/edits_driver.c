@@ -1,6 +1,6 @@
 /* Edits messages for edits_test.py, one after the other.  A request is a line "EDITS CONTENT\n" with two lengths, then
- * the edits (records ended by 1e, fields ended by 1f: kind, name or part, value, html), then the content.  The answer: a
- * line "MADE PIECES LENGTH\n" (per edit one letter: + made, w wrapped, ! refused, and the total), a line for each
+ * the edits (records ended by 1e, fields ended by 1f: kind, name or part, value, html), then the content.  The answer:
+ * a line "MADE PIECES LENGTH\n" (per edit one letter: + made, w wrapped, ! refused, and the total), a line for each
  * piece ("c FROM TO" or "i LENGTH"), then all that is inserted, LENGTH bytes. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,8 @@ static struct str field_next(struct str *rest)
 }
 
 /* A text falls back on a new message around the old, as the rule action does by default. */
-static const struct edits *make(struct arena *a, struct message *m, const struct edits *e, struct str record, char *made)
+static const struct edits *make(struct arena *a, struct message *m, const struct edits *e, struct str record,
+                                char *made)
 {
     struct str kind = field_next(&record), name = field_next(&record), value = field_next(&record),
                html = field_next(&record);

@@ -10,12 +10,33 @@ uint32_t hostile_random(uint64_t *seed, uint32_t below)
 
 static struct str text(uint64_t *seed)
 {
+#define TEXT(s)                                                                                                        \
+    {                                                                                                                  \
+        s, sizeof s - 1                                                                                                \
+    }
     static const struct str texts[] = {
-        {"", 0},           {"x", 1},          {"a\r\nb", 4},      {"\n", 1},       {"\r", 1},       {"\0", 1},
-        {"\r\n\r\n", 4},   {"\xff\xfe", 2},   {"X: y\r\n", 6},    {".\r\n", 3},    {"a@b@c", 5},    {"x@y.example", 11},
-        {"<>", 2},         {"b@partner.example", 17}, {"550 ok\r\n250 ok", 14}, {"\r\n.\r\nMAIL FROM:<x>\r\n", 22},
-        {"\xc3\xa4", 2},   {"\r\nX", 3},      {"Z\r", 2},         {"\nZ", 2},
+        TEXT(""),
+        TEXT("x"),
+        TEXT("a\r\nb"),
+        TEXT("\n"),
+        TEXT("\r"),
+        TEXT("\0"),
+        TEXT("\r\n\r\n"),
+        TEXT("\xff\xfe"),
+        TEXT("X: y\r\n"),
+        TEXT(".\r\n"),
+        TEXT("<>"),
+        TEXT("\xc3\xa4"),
+        TEXT("\r\nX"),
+        TEXT("Z\r"),
+        TEXT("\nZ"),
+        TEXT("a@b@c"),
+        TEXT("x@y.example"),
+        TEXT("b@partner.example"),
+        TEXT("550 ok\r\n250 ok"),
+        TEXT("\r\n.\r\nMAIL FROM:<x>\r\n"),
     };
+#undef TEXT
     return texts[hostile_random(seed, sizeof texts / sizeof *texts)];
 }
 
@@ -97,7 +118,8 @@ static void mutate_once(struct verdict *v, struct str content, uint64_t *seed, s
         if (v->recipient_count) v->recipient_count--;
         break;
     case 4:
-        if (v->hit_count) v->hits[0] = (struct verdict_hit){text(seed), hostile_random(seed, 2) ? 1u << hostile_random(seed, 32) : 0};
+        if (v->hit_count)
+            v->hits[0] = (struct verdict_hit){text(seed), hostile_random(seed, 2) ? 1u << hostile_random(seed, 32) : 0};
         break;
     case 5:
         if (v->note_count)
@@ -105,7 +127,8 @@ static void mutate_once(struct verdict *v, struct str content, uint64_t *seed, s
         break;
     case 6:
     case 7:
-        if (v->recipient_count) mutate_recipient(&v->recipients[hostile_random(seed, (uint32_t)v->recipient_count)], seed);
+        if (v->recipient_count)
+            mutate_recipient(&v->recipients[hostile_random(seed, (uint32_t)v->recipient_count)], seed);
         break;
     default:
         if (v->copy_count) mutate_copy(&v->copies[hostile_random(seed, (uint32_t)v->copy_count)], content, seed, a);

@@ -1,6 +1,6 @@
 /* A judge that was taken over: every member of its verdict made wrong, over and over.  What the relay's check lets pass
- * would do no harm, by a reading of its own; what it refuses has a sentence.  SLUICE_HOSTILE says how many (a million in
- * `make torture-edits`). */
+ * would do no harm, by a reading of its own; what it refuses has a sentence.  SLUICE_HOSTILE says how many (a million
+ * in `make torture-edits`). */
 #include <stdio.h>
 #include <string.h>
 
@@ -20,8 +20,10 @@ static struct judge_answer sound_answer(struct arena *a, struct str content, siz
     v->recipient_count = 3;
     v->recipients = ARENA_ARRAY(a, struct verdict_recipient, 3);
     v->recipients[0] = (struct verdict_recipient){.address = to[0], .copy = 1, .connector = STR("vault")};
-    v->recipients[1] = (struct verdict_recipient){
-        .address = to[1], .disposition = DISPOSITION_REJECT, .rule = STR("r"), .reply = {554, STATUS(5, 6, 0), STR("no")}};
+    v->recipients[1] = (struct verdict_recipient){.address = to[1],
+                                                  .disposition = DISPOSITION_REJECT,
+                                                  .rule = STR("r"),
+                                                  .reply = {554, STATUS(5, 6, 0), STR("no")}};
     v->recipients[2] = (struct verdict_recipient){
         .address = STR("x@y.example"), .added = true, .disposition = DISPOSITION_HOLD, .reason = STR("why")};
     v->copy_count = 2;
