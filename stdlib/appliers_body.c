@@ -74,40 +74,45 @@ static bool name_is_asked(struct judgement *j, const struct action_call *c, stru
 }
 
 /* Its names are all that a reader may save it under; one without a name is asked for by "*" and by no name at all. */
-static bool part_is_asked(struct judgement *j, const struct action_call *c, const struct mime_part *p,
-                          struct str *shown)
+static bool is_asked(struct judgement *j, const struct action_call *c, const struct message_attachment *x)
 {
-    const struct mime_param *names[] = {mime_part_disposition_param(p, STR("filename")),
-                                        mime_part_param(p, STR("name"))};
-    bool named = false, asked = false;
-    *shown = STR("");
-    for (size_t i = 0; i < 2; i++) {
-        for (size_t k = 0; names[i] && k < names[i]->value.view_count; k++) {
-            struct str name = names[i]->value.views[k];
-            if (!named) *shown = name;
-            named = true;
-            asked |= name_is_asked(j, c, name);
-        }
-    }
-    return named ? asked : name_is_asked(j, c, STR(""));
+    for (size_t i = 0; i < x->name.view_count; i++)
+        if (name_is_asked(j, c, x->name.views[i])) return true;
+    return false;
 }
 
-static bool is_attachment(const struct mime_part *p)
+/* Whether the best reading has an attachment in the same place: then that one was taken out. */
+static bool is_elsewhere(const struct message_attachments *all, const struct message_attachment *x)
 {
-    if (str_eq(p->type, STR("multipart"))) return false;
-    bool named = mime_part_disposition_param(p, STR("filename")) || mime_part_param(p, STR("name"));
-    return p->disposition == MIME_ATTACHMENT || named || !str_eq(p->type, STR("text"));
+    for (size_t i = 0; i < all->n; i++) {
+        const struct mime_part *p = all->v[i].part;
+        if (all->v[i].list == 0 && p->from == x->part->from && p->to == x->part->to) return false;
+    }
+    return true;
+}
+
+/* One that only some readers see cannot be taken out for all of them, so the message does not go on. */
+static void refuse_unremovable(struct judgement *j, const struct action_call *c)
+{
+    struct reply r = {550, STATUS(5, 6, 3), STR("An attachment must be removed, and readers differ in where it is")};
+    plan_final(j, c, DISPOSITION_REJECT, &r, STR_NONE);
 }
 
 void apply_REMOVE_ATTACHMENT(struct judgement *j, const struct action_call *c)
 {
+    const struct message_attachments *all = message_attachments(j->in->message);
     const struct mime_tree *tree = message_mime(j->in->message);
-    struct str note = call_text(c, PARAM_REMOVE_ATTACHMENT_NOTE), name;
+    struct str note = call_text(c, PARAM_REMOVE_ATTACHMENT_NOTE);
     if (note.n == 0) note = STR("An attachment was removed from this message.");
-    for (size_t i = 0; i < tree->part_count; i++) {
-        const struct mime_part *p = &tree->parts[i];
-        if (!is_attachment(p) || !part_is_asked(j, c, p, &name)) continue;
-        struct str text = name.n ? arena_printf(j->arena, "%.*s\n%.*s", STR_ARG(note), STR_ARG(name)) : note;
-        plan_remove_part(j, c, i, text);
+    for (size_t i = 0; i < all->n; i++) {
+        const struct message_attachment *x = &all->v[i];
+        struct str name = message_text_best(&x->name);
+        if (!is_asked(j, c, x)) continue;
+        if (x->list == 0) {
+            struct str text = name.n ? arena_printf(j->arena, "%.*s\n%.*s", STR_ARG(note), STR_ARG(name)) : note;
+            plan_remove_part(j, c, (size_t)(x->part - tree->parts), text);
+        } else if (is_elsewhere(all, x)) {
+            refuse_unremovable(j, c);
+        }
     }
 }
