@@ -19,7 +19,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SOURCES = ["runtime/bytecode/verify.c", "runtime/bytecode/verify_tables.c"]
+SOURCES = ["runtime/bytecode/verify.c", "runtime/bytecode/verify_tables.c", "runtime/bytecode/verify_cases.c"]
 TEST = "tests/unit/bytecode_verify_test.c"
 
 # (function, the part as written): why nothing can tell it away.

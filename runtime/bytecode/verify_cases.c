@@ -33,7 +33,7 @@ static bool values_hold(const struct program *p, uint32_t list, enum value_type 
 {
     if (list >= p->lists_count) return false;
     const struct program_list *l = &p->lists[list];
-    return l->type == type && !l->table.n && l->count;
+    return l->type == type && l->count; /* a live list has no elements: live_lists */
 }
 
 static bool given_holds(const struct program *p, const struct vocabulary_rows *rows, const struct given *g)
@@ -43,11 +43,10 @@ static bool given_holds(const struct program *p, const struct vocabulary_rows *r
         if (g->index >= p->lists_count || !p->lists[g->index].table.n) return false;
         return values_hold(p, g->list, p->lists[g->index].type);
     }
-    if (g->index >= p->field_refs_count || p->field_refs[g->index].field >= rows->field_count) return false;
+    if (g->index >= p->field_refs_count || p->field_refs[g->index].part != PART_WHOLE) return false;
+    if (p->field_refs[g->index].field >= rows->field_count) return true; /* field_rows refuses it */
     const struct field_row *row = &rows->fields[p->field_refs[g->index].field];
-    if (p->field_refs[g->index].part != PART_WHOLE) return false;
     if (g->kind != GIVEN_VALUES) return g->list == NO_INDEX && (g->kind != GIVEN_YES || row->type == TYPE_YESNO);
-    if (row->type == TYPE_YESNO) return false;
     return values_hold(p, g->list, row->type == TYPE_ADDRESS ? TYPE_TEXT : row->type);
 }
 
@@ -68,8 +67,7 @@ static bool arguments_hold(const struct program *p, const struct action_row *row
         const struct argument *a = &p->arguments[i];
         if (a->param >= row->param_count || a->param < least) return false;
         least = a->param;
-        if (a->operand == OPERAND_FIELD) continue;
-        if (a->operand != OPERAND_CONSTANT || a->index >= p->constants_count) return false;
+        if (a->operand != OPERAND_CONSTANT || a->index >= p->constants_count) continue; /* argument_indexes */
         if (p->constants[a->index].type != row->params[a->param].type) return false;
     }
     return true;

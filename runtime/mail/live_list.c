@@ -207,6 +207,7 @@ bool live_has_address(const struct live_list *l, struct str whole, struct str do
 bool live_has_ip(const struct live_list *l, const uint8_t ip[IP_SIZE])
 {
     char key[NETWORK_SIZE];
+    if (l->type != LIVE_NETWORK) return false;
     memcpy(key, ip, IP_SIZE);
     memset(key + IP_SIZE, 0xff, IP_SIZE); /* behind every range that begins at the address or before */
     uint32_t n = keys_upto(l, (struct str){key, sizeof key});

@@ -44,6 +44,6 @@ bool live_has(const struct live_list *l, struct str key); /* this very key */
 /* Both canonical: the address itself, "@" its domain, or "@*." a domain above. */
 bool live_has_address(const struct live_list *l, struct str whole, struct str domain);
 bool live_has_domain(const struct live_list *l, struct str domain); /* itself, or "*." a domain above */
-bool live_has_ip(const struct live_list *l, const uint8_t ip[IP_SIZE]);
+bool live_has_ip(const struct live_list *l, const uint8_t ip[IP_SIZE]); /* of a list of networks; else false */
 
 #endif

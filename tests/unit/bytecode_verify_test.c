@@ -31,7 +31,7 @@ static const char policy[] = "list doms of domain = \"corp.example\", \"*.corp.e
                              "and time is after 18:00 and recipient.domain is in live_doms\n"
                              "then copy to sender otherwise \"x@b.example\", set_scl 3, require_tls verified min \"1.3\"\n"
                              "test \"t\" given time 12:00, message_id \"x\", vips (\"a@b.example\") expect stop, quarantine reason \"r\" "
-                             "for \"a@b.example\"\n";
+                             "for \"a@b.example\", reject \"x\" status \"5.7.1\" for \"c@b.example\"\n";
 
 /* --- finding rows to spoil --- */
 
@@ -252,6 +252,20 @@ static uint32_t list_past_the_end(struct program *p, const char *like)
     p->lists = more;
     return p->lists_count;
 }
+/* The same of a row that is told by its index. */
+#define PAST_THE_END(table)                                                                                            \
+    static uint32_t table##_past_the_end(struct program *p, uint32_t like)                                             \
+    {                                                                                                                  \
+        size_t size = sizeof *p->table;                                                                                \
+        char *more = arena_array(p->arena, p->table##_count + 1, size);                                                \
+        memcpy(more, p->table, p->table##_count *size);                                                                \
+        memcpy(more + p->table##_count * size, &p->table[like], size);                                                 \
+        p->table = (void *)more;                                                                                       \
+        return p->table##_count;                                                                                       \
+    }
+PAST_THE_END(lists)
+PAST_THE_END(field_refs)
+PAST_THE_END(declarations)
 static uint32_t ref_index(struct program *p, const char *name) { return (uint32_t)(ref_of(p, name) - p->field_refs); }
 static uint32_t list_index(struct program *p, const char *name) { return (uint32_t)(list_of(p, name) - p->lists); }
 static uint32_t constant_index(struct program *p, enum value_type t) { return (uint32_t)(constant_of(p, t) - p->constants); }
@@ -322,8 +336,10 @@ static void tests_and_their_operands(void **state)
     DEFECT(test_indexes, test_with(p, REL_EQUAL, OPERAND_LIST)->a = list_index(p, "vips"));
     DEFECT(test_indexes, test_with(p, REL_EQUAL, OPERAND_LIVE)->a = list_past_the_end(p, "vips"));
     DEFECT(test_indexes, test_with(p, REL_EQUAL, OPERAND_LIVE)->a = list_index(p, "doms"));
-    DEFECT(test_indexes, test_with(p, REL_EQUAL, OPERAND_FIELD)->a = p->field_refs_count);
-    DEFECT(test_indexes, test_with(p, REL_CONTAINS, OPERAND_DETECTOR)->a = p->declarations_count);
+    DEFECT(test_indexes, struct test *t = test_with(p, REL_EQUAL, OPERAND_FIELD);
+           t->a = field_refs_past_the_end(p, t->a));
+    DEFECT(test_indexes, struct test *t = test_with(p, REL_CONTAINS, OPERAND_DETECTOR);
+           t->a = declarations_past_the_end(p, t->a));
     DEFECT(test_indexes, test_with(p, REL_CONTAINS, OPERAND_DETECTOR)->b = 101);
     DEFECT(test_indexes, test_with(p, REL_MATCHES, OPERAND_PATTERNS)->b = 0);
     DEFECT(test_indexes, test_with(p, REL_MATCHES, OPERAND_PATTERNS)->a = p->patterns_count + 1);
@@ -407,6 +423,50 @@ static void rules_and_places(void **state)
     DEFECT(code_operands, *code_of(p, OP_TEST) = instruction(OP_TEST, p->tests_count));
     DEFECT(code_operands, *code_of(p, OP_ACT) = instruction(OP_ACT, p->actions_count));
     DEFECT(code_operands, *code_of(p, OP_EACH) = instruction(OP_EACH, p->field_refs_count));
+}
+
+static uint32_t part_index(struct program *p, uint8_t part)
+{
+    for (uint32_t i = 0; i < p->field_refs_count; i++)
+        if (p->field_refs[i].part == part) return i;
+    fail_msg("the policy has no such part");
+    return 0;
+}
+
+static void cases_in_their_tables(void **state)
+{
+    (void)state;
+    const int64_t years = (int64_t)10000 * 366 * 86400;
+    DEFECT(givens, p->givens[0].kind = GIVEN_ELEMENTS + 1; p->givens[0].list = NO_INDEX);
+    DEFECT(givens, p->givens[0].kind = GIVEN_ABSENT);
+    DEFECT(givens, p->givens[0].kind = GIVEN_YES; p->givens[0].list = NO_INDEX);
+    DEFECT(givens, p->givens[0].index = field_refs_past_the_end(p, p->givens[0].index));
+    DEFECT(givens, p->givens[0].index = part_index(p, PART_NAME));
+    DEFECT(givens, p->givens[0].list = lists_past_the_end(p, p->givens[0].list));
+    DEFECT(givens, p->givens[0].list = list_index(p, "nets"));
+    DEFECT(givens, p->lists[p->givens[0].list].count = 0);
+    DEFECT(givens, p->givens[1].index = lists_past_the_end(p, p->givens[1].index));
+    DEFECT(givens, p->givens[1].index = p->expectations[1].list);
+    DEFECT(expectations, p->expectations[1].list = list_index(p, "doms"));
+    DEFECT(expectations, p->expectations[1].action = NO_INDEX);
+    DEFECT(expectations, p->expectations[0].action = (uint32_t)words_rows.action_count);
+    DEFECT(expectations, p->expectations[1].action = p->expectations[0].action); /* which takes nothing */
+    DEFECT(expectations, p->expectations[0].first_argument = p->arguments_count + 1);
+    DEFECT(expectations, struct expectation *x = &p->expectations[2]; struct argument first = p->arguments[x->first_argument];
+           p->arguments[x->first_argument] = p->arguments[x->first_argument + 1];
+           p->arguments[x->first_argument + 1] = first);
+    DEFECT(expectations, p->arguments[p->expectations[1].first_argument].index = constant_index(p, TYPE_ADDRESS));
+    DEFECT(cases, p->cases[0].name = CONTROL);
+    DEFECT(cases, p->cases[0].name = STR("\x7f"));
+    DEFECT(cases, p->cases[0].name = BROKEN);
+    DEFECT(cases, p->cases[0].first_given = p->givens_count + 1; p->cases[0].given_count = 0);
+    DEFECT(cases, p->cases[0].given_count = p->givens_count + 1);
+    DEFECT(cases, p->cases[0].first_expectation = p->expectations_count + 1; p->cases[0].expectation_count = 0);
+    DEFECT(cases, p->cases[0].first_scope = p->scopes_count + 1; p->cases[0].scope_count = 0);
+    DEFECT(cases, p->scopes[0] = p->sources_count);
+    DEFECT(cases, p->cases[0].mail = p->mails_count);
+    DEFECT(cases, p->cases[0].now = years + 1);
+    DEFECT(cases, p->cases[0].now = -years - 1);
 }
 
 /* --- code: what one pass over the stack and the domains must see --- */
@@ -517,6 +577,7 @@ int main(void)
         cmocka_unit_test(tests_and_their_operands),
         cmocka_unit_test(actions_and_declarations),
         cmocka_unit_test(rules_and_places),
+        cmocka_unit_test(cases_in_their_tables),
         cmocka_unit_test(code_is_held_to_its_shape),
         cmocka_unit_test(loops_are_held_to_their_domain),
         cmocka_unit_test(the_stack_has_a_limit),

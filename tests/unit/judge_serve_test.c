@@ -6,7 +6,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/link_io.h"
 #include "judge/serve.h"
+#include "mail/live_list.h"
 #include "tests/support/check.h"
 #include "tests/support/compiled.h"
 
@@ -18,6 +20,8 @@ struct rig {
     pthread_t thread;
     struct arena *arena;
 };
+
+static const char *rules = "when body contains \"secret\" then require_tls";
 
 static void *serve(void *context)
 {
@@ -32,8 +36,7 @@ static void rig_open(struct rig *r)
     struct err e = {0};
     int pair[2];
     *r = (struct rig){.arena = arena_create()};
-    r->judge = judge_create(compiled_program(&r->compiled, STR("when body contains \"secret\" then require_tls")),
-                            &r->settings, &e);
+    r->judge = judge_create(compiled_program(&r->compiled, str_of(rules)), &r->settings, &e);
     assert_non_null(r->judge);
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
     int room = 2 * PROTOCOL_DATAGRAM_MAX;
@@ -146,12 +149,117 @@ static void no_request_ends_it(void **state)
     assert_int_equal(rig_close(&r), EX_OK);
 }
 
+/* --- live lists ---------------------------------------------------------------------------------------------------- */
+
+static void send_list(struct rig *r, uint64_t id, int fd, uint64_t size)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {.bytes = {0}};
+    struct buf out = {0};
+    protocol_encode_list(&(struct judge_list){.id = id, .name = STR("vips"), .size = size}, &out);
+    struct iovec part = {out.p, out.n};
+    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1};
+    if (fd >= 0) {
+        m.msg_control = &control;
+        m.msg_controllen = sizeof control;
+        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+        *c = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof fd), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+        memcpy(CMSG_DATA(c), &fd, sizeof fd);
+    }
+    assert_int_equal(sendmsg(r->ours, &m, 0), (ssize_t)out.n);
+    buf_free(&out);
+}
+
+/* False: the judge ended over it. */
+static bool is_listed(struct rig *r, uint64_t id)
+{
+    char bytes[4096];
+    struct judge_answer answer;
+    ssize_t n = recv(r->ours, bytes, sizeof bytes, 0);
+    if (n <= 0) return false;
+    assert_true(protocol_decode_answer(r->arena, (struct str){bytes, (size_t)n}, &answer, NULL));
+    assert_int_equal(answer.id, id);
+    assert_int_equal(answer.kind, JUDGE_LISTED);
+    return true;
+}
+
+static int block_fd(const char *domain, bool sealed)
+{
+    struct err e = {0};
+    struct buf block = {0};
+    struct str key = str_of(domain);
+    live_block(LIVE_DOMAIN, 1, &key, key.n ? 1 : 0, &block);
+    int fd = sealed ? link_memfd("list", buf_str(&block), &e) : memfd_create("list", MFD_CLOEXEC);
+    if (!sealed) assert_int_equal(write(fd, block.p, block.n), (ssize_t)block.n);
+    buf_free(&block);
+    return fd;
+}
+
+static uint64_t size_of(int fd)
+{
+    off_t end = lseek(fd, 0, SEEK_END);
+    return (uint64_t)end;
+}
+
+static uint8_t answer_of(struct rig *r, uint64_t id)
+{
+    struct judge_request q = inline_request(id, STR("Subject: x\r\n\r\nx\r\n"));
+    return ask(r, &q, -1).verdict.answer;
+}
+
+static void lists_between_requests(void **state)
+{
+    (void)state;
+    struct rig r;
+    rules = "list vips of domain in table \"vips\"\nwhen recipient.domain is in vips then reject \"no\"";
+    rig_open(&r);
+    int with = block_fd("partner.example", true), without = block_fd("", true);
+    assert_int_equal(answer_of(&r, 1), VERDICT_DEFER); /* it has not come yet */
+    for (uint64_t i = 10; i < 50; i += 4) {
+        send_list(&r, i, with, size_of(with));
+        assert_true(is_listed(&r, i));
+        assert_int_equal(answer_of(&r, i + 1), VERDICT_REJECT);
+        send_list(&r, i + 2, without, size_of(without));
+        assert_true(is_listed(&r, i + 2));
+        assert_int_equal(answer_of(&r, i + 3), VERDICT_ACCEPT);
+    }
+    send_list(&r, 60, -1, 0); /* gone again */
+    assert_true(is_listed(&r, 60));
+    assert_int_equal(answer_of(&r, 61), VERDICT_DEFER);
+    assert_int_equal(rig_close(&r), EX_OK);
+    close(with);
+    close(without);
+}
+
+/* What is not sealed, is not of the size told, or is no block ends the judge: it takes nothing on trust. */
+static void bad_lists_end_it(void **state)
+{
+    (void)state;
+    for (int what = 0; what < 4; what++) {
+        struct rig r;
+        struct err e = {0};
+        rules = "list vips of domain in table \"vips\"\nwhen recipient.domain is in vips then reject \"no\"";
+        rig_open(&r);
+        int fd = what == 0   ? block_fd("partner.example", false)
+                 : what == 1 ? link_memfd("list", STR("no block at all, but sealed"), &e)
+                             : block_fd("partner.example", true);
+        send_list(&r, 1, what == 3 ? -1 : fd, size_of(fd) + (what == 2));
+        assert_false(is_listed(&r, 1));
+        assert_int_equal(rig_close(&r), EX_DATAERR);
+        close(fd);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(inline_content),
         cmocka_unit_test(content_by_descriptor),
         cmocka_unit_test(no_request_ends_it),
+        cmocka_unit_test(lists_between_requests),
+        cmocka_unit_test(bad_lists_end_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
