@@ -28,7 +28,7 @@ def masked(text):
     text = re.sub(r'("(?:slowest_micros|micros|steps)": ?)\d+', r"\g<1>0", text)
     text = re.sub(r"\d+ steps?", "0 steps", text)
     text = re.sub(r"\d+ µs(?= \()", "0 µs", re.sub(r"\d+ µs", "0 µs", text))
-    text = re.sub(r'("(?:date|time|weekday)": )".*?"', r'\1"now"', text)
+    text = re.sub(r'"facts": \{.+?\n  \}', '"facts": {}', text, flags=re.S)  # as many as the vocabulary has
     return re.sub(r'(0 µs \(|"slowest": ?").*?([)"])', r"\g<1>some.eml\2", text)
 
 
@@ -60,6 +60,7 @@ def as_json():
         out = judge(*arguments, "--json")
         hold(f"{name}.json", out)
         said, shown = json.loads(out), judge(*arguments)
+        assert said["facts"]["client.ip"] and said["facts"]["subject"], said["facts"]
         for rule in said["rules"]:
             assert rule["rule"] in shown, rule
             for question in rule["tests"]:
