@@ -57,6 +57,7 @@ const struct ready_detector *detect_load(struct vm_program *r, uint32_t declarat
     struct ready_detector *out = r->detectors[declaration] = ARENA_NEW(r->arena, struct ready_detector);
     struct pattern_fault fault;
     struct str source = text_of(r->program, d, shape->pattern);
+    out->source = source;
     out->pattern = pattern_compile(source, 0, &fault);
     if (!out->pattern) {
         err_set(e, EX_DATAERR, "the pattern /%.*s/ cannot be used: %s", STR_ARG(source), fault.text);

@@ -143,7 +143,8 @@ static void watch_for(struct index *x, uint32_t test)
         default: s->present = watcher_new(x, test, slot, s->present);
         }
     }
-    for (uint32_t k = 0; t->pattern_count && k < t->reading_count; k++) s->patterned |= (uint8_t)(1u << t->readings[k]);
+    bool matched = t->pattern_count || t->detector;
+    for (uint32_t k = 0; matched && k < t->reading_count; k++) s->patterned |= (uint8_t)(1u << t->readings[k]);
     x->edits_matter |= t->left->by_edits || (t->right && t->right->by_edits);
     buf_free(&b);
 }

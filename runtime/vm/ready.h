@@ -30,6 +30,7 @@ enum { TEST_READINGS_MAX = 2 };
 /* A declared detector: vm/detect. */
 struct ready_detector {
     struct pattern *pattern;
+    struct str source;   /* of the pattern */
     struct str checksum; /* its name; empty without */
     struct str *near;    /* folded */
     uint32_t near_count;

@@ -130,11 +130,10 @@ static bool add_keys(struct items *x, const struct ready_test *t)
 
 /* --- patterns ----------------------------------------------------------------------------------------------------- */
 
-static bool add_pattern(struct items *x, const struct vm_program *p, const struct ready_test *t, uint32_t pattern)
+static bool add_required(struct items *x, const struct ready_test *t, struct str source, unsigned flags)
 {
-    const struct pattern_source *s = &p->program->patterns[t->test->a + pattern];
     struct required r;
-    if (!pattern_required(s->text, s->flags, &r)) return false;
+    if (!pattern_required(source, flags, &r)) return false;
     struct str literal = arena_str(x->arena, (struct str){r.text, r.n});
     for (uint32_t k = 0; k < t->reading_count; k++)
         if (!add_literal(x, t->readings[k], literal, r.next)) return false;
@@ -145,11 +144,24 @@ static bool add_patterns(struct items *x, const struct vm_program *p, const stru
 {
     bool every = t->pattern_count > 0;
     for (uint32_t i = 0; i < t->pattern_count; i++) {
-        bool one = add_pattern(x, p, t, i);
+        const struct pattern_source *s = &p->program->patterns[t->test->a + i];
+        bool one = add_required(x, t, s->text, s->flags);
         if (t->test->all && one) return true; /* all are needed: one of them is enough to watch for */
         every = every && one;
     }
     return every;
+}
+
+/* Who wants to be surer than the pattern is needs one of the words near it; else the pattern's own literal. */
+static bool add_detector(struct items *x, const struct ready_test *t)
+{
+    const struct ready_detector *d = t->detector;
+    if (t->test->counted && t->test->least < 1) return false;
+    if (t->test->b <= d->confidence) return add_required(x, t, d->source, 0);
+    for (uint32_t i = 0; i < d->near_count; i++)
+        for (uint32_t k = 0; k < t->reading_count; k++)
+            if (!add_literal(x, t->readings[k], d->near[i], 0)) return false;
+    return d->near_count > 0;
 }
 
 /* --- all together ------------------------------------------------------------------------------------------------- */
@@ -162,6 +174,7 @@ static bool add_relation(struct items *x, const struct vm_program *p, const stru
     case OPERAND_LIST:
         if (t->test->relation == REL_EQUAL) return add_keys(x, t);
         return t->needle_count && add_needles(x, t);
+    case OPERAND_DETECTOR: return add_detector(x, t);
     case OPERAND_LIVE: add(x, WATCH_PROBE, 0, STR(""), COST_PROBE); return true;
     default: return false;
     }

@@ -188,10 +188,17 @@ static void text_verb(struct dice *d, bool negative, bool address, struct buf *o
                                             "contains at least 2 of ",
                                             "starts with any of ",
                                             "contains all word of "};
+    static const char *const finds[] = {"badge",
+                                        "badge confidence 85",
+                                        "number confidence 75",
+                                        "at least 2 number",
+                                        "between 1 and 2 badge confidence 60",
+                                        "number confidence 90"};
     static const char *const with_many[] = {"contains any word of", "contains any of", "contains at least 2 of",
                                             "starts with any of", "ends with any of"};
     static const char *const likes[] = {"*plane*", "secr?t", "*", "?a*", "*top*secret*", "*Straße", "ab?"};
-    switch (dice_roll(d, 12)) {
+    switch (dice_roll(d, 13)) {
+    case 12: buf_printf(out, "contains %s", PICK(d, finds)); return;
     case 0: buf_printf(out, "is like \"%s\"", PICK(d, likes)); return;
     case 1:
     case 2:
@@ -389,6 +396,10 @@ void random_rules(struct dice *d, struct buf *out)
                 "list nets of network = 10.0.0.0/8, 192.0.2.7, 2001:db8::/32\n"
                 "list people of address = \"a@corp.example\", \"@b.test\", \"@*.partner.example\", \"b@c.example\", "
                 "\"q1@q.test\", \"q2@q.test\", \"q3@q.test\", \"q4@q.test\", \"q5@q.test\"\n"
+                "detector \"badge\" pattern /\\bplane ?\\w+/ confidence 65 near (\"secret\", \"top secret\") within 20 "
+                "gives 85\n"
+                "detector \"number\" pattern /\\d{2,5}/ confidence 40 near (\"kilo\", \"office\", \"中文\") within 40 "
+                "gives 80\n"
                 "list many of text = "));
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) buf_printf(out, "\"%s\", ", words[i]);
     for (size_t i = 0, n = one_in(d, 4) ? 1200 : 60; i < n; i++) buf_printf(out, "\"rare%zu\", ", i);
