@@ -53,6 +53,24 @@ static const char *form_host(struct str s)
     uint8_t ip[IP_SIZE];
     return domain_is_valid(s, true) || ip_parse(s, ip) ? NULL : "is neither a host name nor an address";
 }
+static const char *form_hosts(struct str s)
+{
+    struct str one;
+    for (bool more = true; more;) {
+        more = str_cut(s, ',', &one, &s);
+        if (form_host(str_trim(one))) return "is neither a host name nor an address, nor several with commas between";
+    }
+    return NULL;
+}
+static const char *form_resolver(struct str s)
+{
+    uint8_t ip[IP_SIZE];
+    uint64_t port;
+    struct str address, number;
+    bool has_port = str_cut(s, '@', &address, &number);
+    if (!ip_parse(address, ip)) return "needs the IP address of a name server: \"127.0.0.1\", \"127.0.0.1@5353\"";
+    return has_port && (!str_to_u64(number, &port) || port < 1 || port > 65535) ? "needs a port from 1 to 65535" : NULL;
+}
 static const char *form_endpoint(struct str s)
 {
     uint8_t ip[IP_SIZE];
@@ -74,6 +92,7 @@ static const struct {
 } forms[] = {
     {"", form_plain},        {"reply", form_reply}, {"header", form_header},     {"status", form_status},
     {"path", form_path},     {"host", form_host},   {"endpoint", form_endpoint}, {"lines", form_lines},
+    {"hosts", form_hosts},   {"resolver", form_resolver},
     {"needle", form_needle}, {"html", form_lines},
 };
 

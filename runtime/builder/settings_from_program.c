@@ -155,6 +155,8 @@ static void read_relay(const struct reading *r, struct settings *out)
     out->free_space = (uint64_t)number_of(r, SETTING_RELAY_FREE_SPACE);
     out->message_size = message_size_of(r);
     out->judges = small_number_of(r, SETTING_RELAY_JUDGES);
+    out->resolver = text_of(r, SETTING_RELAY_RESOLVER);
+    out->trust_anchor = text_of(r, SETTING_RELAY_TRUST_ANCHOR);
     out->log_json = word_of(r, SETTING_RELAY_LOG_FORMAT, log, 2, 0) == 1;
     out->partial_reject = word_of(r, SETTING_RELAY_PARTIAL_REJECT, partial, 4, 0);
 }
@@ -196,8 +198,8 @@ static bool read_connector(const struct reading *r, struct connector_settings *o
     out->domains = domains_of(r, SETTING_CONNECTOR_DOMAINS);
     out->tls = word_of(r, SETTING_CONNECTOR_TLS, tls, CONNECTOR_TLS_VERIFIED + 1, UINT8_MAX);
     out->port = (uint16_t)port;
-    if (port < 1 || port > 65535 || out->tls == UINT8_MAX || !out->host.n)
-        return err_set(r->e, EX_CONFIG, "connector \"%.*s\": host, port or tls are not usable", STR_ARG(r->d->name));
+    if (port < 1 || port > 65535 || out->tls == UINT8_MAX)
+        return err_set(r->e, EX_CONFIG, "connector \"%.*s\": port or tls are not usable", STR_ARG(r->d->name));
     return true;
 }
 

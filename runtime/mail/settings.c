@@ -9,7 +9,7 @@
 #include "mail/live_list.h"
 
 /* The block begins with these; another layout gets another number, and is refused by a process of another build. */
-static const struct str magic = {"sluice-settings-4", 17};
+static const struct str magic = {"sluice-settings-5", 17};
 
 /* A path or name: what goes to the system as a C string may hold no NUL. */
 static void io_name(struct wire_io *io, struct str *s)
@@ -96,6 +96,8 @@ static void io_settings(struct wire_io *io, struct settings *s)
     io_u64(io, &s->message_size);
     io_u32(io, &s->judges);
     io_bool(io, &s->log_json);
+    io_name(io, &s->resolver);
+    io_name(io, &s->trust_anchor);
     io_enum(io, &s->partial_reject, 4);
     io_u32(io, &s->retry_first);
     io_u32(io, &s->retry_most);

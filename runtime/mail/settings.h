@@ -43,7 +43,7 @@ struct listener_settings {
 enum connector_tls { CONNECTOR_TLS_OPPORTUNISTIC, CONNECTOR_TLS_NONE, CONNECTOR_TLS_ENCRYPT, CONNECTOR_TLS_VERIFIED };
 struct connector_settings {
     struct str name;
-    struct str host;
+    struct str host;                  /* one, or several with commas between; empty: the MX hosts of the domain */
     uint16_t port;
     uint8_t tls;                      /* enum connector_tls; `none` never means clear for obliged mail: it then waits */
     struct str tls_name;              /* the name a verified certificate must bear; empty: host */
@@ -69,6 +69,7 @@ struct settings {
     uint64_t message_size;            /* largest message, bytes */
     uint32_t judges;                  /* processes; 0: cores - 1, at least 1 */
     bool log_json;
+    struct str resolver, trust_anchor; /* for DNS; empty: the system's, and its root key */
     uint8_t partial_reject;           /* 0 whole-for-strangers (default), 1 whole, 2 dsn, 3 drop: LANGUAGE section 4 */
     /* Seconds: first delay, longest delay, lifetime, and after how much waiting the sender is told (0: never). */
     uint32_t retry_first, retry_most, retry_until, retry_notice;

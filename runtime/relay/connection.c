@@ -24,7 +24,9 @@ struct connection {
     struct obligation demand;  /* what the connection was made for */
     uint64_t generation;
     uint8_t connector_tls;
-    struct str host, tls_name, trust, label; /* in one block of text; label: "host:port" */
+    uint64_t edition; /* which place of which list of hosts it leads to */
+    int which;
+    struct str where, tls_name, trust, label; /* in one block of text; label: "host:port", "host[address]:port" */
     char *text;
     uint16_t port;
     bool tls, verified, is_1_3, tls_spent;
@@ -34,6 +36,7 @@ struct connection {
     unsigned served;
     uint32_t extensions;
     uint64_t size_limit;
+    uint32_t recipient_limit, message_limit, domain_limit; /* RFC 9422; 0: none told */
     char had[64];  /* "TLSv1.3 TLS_AES_…", for the log */
     char why[200]; /* why the stream closed */
     struct net_timer timer;
@@ -240,6 +243,15 @@ static void wait_for_policy(struct connection *c, const struct tls_decision *dec
     settle(c);
 }
 
+/* This host cannot give the mail its TLS; another may: true when the mail is in line for that one. */
+static bool try_elsewhere(struct connection *c)
+{
+    struct delivery *d = detach(c);
+    if (deliver_other_tls(c->destination, d, c->edition, c->which)) return true;
+    c->delivery = d;
+    return false;
+}
+
 /* TLS did not come about, and the engine (or the stream) is no further use for it. */
 static void tls_failed(struct connection *c, const char *detail)
 {
@@ -253,7 +265,7 @@ static void tls_failed(struct connection *c, const char *detail)
         events_note(c->relay, EVENT_WARNING, "TLS with %s failed (%s); mail that does not demand it goes without",
                     c->label.p, detail);
         put_back(c, true);
-    } else {
+    } else if (!try_elsewhere(c)) {
         wait_for_policy(c, &decision, detail);
     }
 }
@@ -310,6 +322,9 @@ static void release(struct connection *c)
     INVARIANT(c->tls || !obligation_demands_tls(demand));
     INVARIANT(obligation_covers(c->demand, demand));
 
+    size_t most = c->recipient_limit && c->recipient_limit < DELIVER_PER_TRANSACTION ? c->recipient_limit
+                                                                                      : DELIVER_PER_TRANSACTION;
+    deliver_split(d, most, c->domain_limit);
     struct smtp_client_recipient few[8], *to = d->n <= 8 ? few : mem_array(d->n, sizeof *to);
     for (size_t i = 0; i < d->n; i++)
         to[i] = (struct smtp_client_recipient){.forward_path = d->recipients[i]->address,
@@ -365,7 +380,7 @@ static void decide(struct connection *c)
             return;
         }
         if (decision.step != TLS_GO) {
-            wait_for_policy(c, &decision, "");
+            if (!try_elsewhere(c)) wait_for_policy(c, &decision, "");
             connection_quit(c);
             return;
         }
@@ -436,12 +451,23 @@ static void on_result(struct connection *c, const struct smtp_client_event *ev)
     c->ready = true;
     c->served++;
     end_delivery(c, &(struct trouble){.phase = phase_of(ev->stage), .cause = TROUBLE_REPLY, .reply = ev->reply});
-    if (c->generation != c->relay->current->number || c->destination->deliver->stopping) {
+    deliver_took(c->destination);
+    bool spent = c->message_limit && c->served >= c->message_limit;
+    if (spent || c->generation != c->relay->current->number || c->destination->deliver->stopping) {
         connection_quit(c);
         return;
     }
     struct delivery *next = deliver_take(c->destination, c);
     if (next) connection_give(c, next);
+}
+
+/* No session came about: another host may do. */
+static void host_failed(struct connection *c, const struct trouble *t)
+{
+    struct delivery *d = detach(c);
+    if (deliver_next_host(c->destination, d, c->edition, c->which, t)) return;
+    c->delivery = d;
+    end_delivery(c, t);
 }
 
 static void on_failed(struct connection *c, const struct smtp_client_event *ev)
@@ -466,8 +492,11 @@ static void on_failed(struct connection *c, const struct smtp_client_event *ev)
                         .why = str_of(why)};
     if (ev->may_be_delivered) t.phase = TROUBLE_DOT;
     bool host = ev->stage == SMTP_STAGE_GREETING || ev->stage == SMTP_STAGE_EHLO;
-    end_delivery(c, &t);
-    if (host && !c->served) deliver_host_failed(c->destination, &t);
+    if (ev->reply.code == 421) deliver_turned_away(c->destination);
+    if (host && !c->served)
+        host_failed(c, &t);
+    else
+        end_delivery(c, &t);
 }
 
 static void handle(struct connection *c, const struct smtp_client_event *ev)
@@ -477,6 +506,9 @@ static void handle(struct connection *c, const struct smtp_client_event *ev)
     case SMTP_CLIENT_READY:
         c->extensions = ev->ready.extensions;
         c->size_limit = ev->ready.size_limit;
+        c->recipient_limit = ev->ready.recipient_limit;
+        c->message_limit = ev->ready.message_limit;
+        c->domain_limit = ev->ready.domain_limit;
         INVARIANT(ev->ready.tls == c->tls);
         c->ready = true;
         decide(c);
@@ -593,8 +625,7 @@ static void on_closed(void *owner, enum net_close_reason reason, const char *why
         snprintf(text, sizeof text, "%s: %s", c->label.p, c->why[0] ? c->why : "cannot be reached");
         struct trouble t = {.phase = TROUBLE_CONNECT, .cause = TROUBLE_LOST, .why = str_of(text)};
         c->over = true;
-        end_delivery(c, &t);
-        deliver_host_failed(to, &t);
+        host_failed(c, &t);
     } else if (!c->over) {
         smtp_client_lost(c->client, "the connection ended");
         struct smtp_client_event ev;
@@ -614,6 +645,7 @@ bool connection_takes(const struct connection *c, const struct delivery *d, cons
     if (c->over || !c->stream || c->generation != c->relay->current->number || how->tls != c->connector_tls)
         return false;
     if (!obligation_covers(c->demand, tls_policy_demand(d->need, c->connector_tls))) return false;
+    if (d->lacking && d->edition == c->edition && (d->lacking >> c->which & 1)) return false;
     return !d->tls_spent || !c->tls || c->served; /* one that was told to go without TLS may use any that works */
 }
 
@@ -626,7 +658,25 @@ static struct str keep(char **at, struct str s)
     return copy;
 }
 
-struct connection *connection_open(struct destination *to, struct delivery *first, const struct connector_settings *how)
+/* Which name a verified certificate must bear.  An exchanger that DNS named without proof is anybody's word: there only the
+ * domain itself will do (RFC 8689 section 4.2.1, RFC 7672 section 2.2.1). */
+static struct str name_to_verify(const struct destination *to, const struct host *host, const struct connector_settings *how)
+{
+    if (how->tls_name.n) return how->tls_name;
+    return to->hop.n && !host->secure ? to->hop : host->name;
+}
+
+static void write_label(const struct host *host, uint16_t port, char *out, size_t size)
+{
+    int n = (int)(host->name.n > 255 ? 255 : host->name.n);
+    if (str_eq(host->name, host->where))
+        snprintf(out, size, "%.*s:%u", n, host->name.p, (unsigned)port);
+    else
+        snprintf(out, size, "%.*s[%.*s]:%u", n, host->name.p, STR_ARG(host->where), (unsigned)port);
+}
+
+struct connection *connection_open(struct destination *to, struct delivery *first, const struct connector_settings *how,
+                                   int which)
 {
     static const struct net_stream_events events = {.connected = on_connected,
                                                     .received = on_received,
@@ -635,14 +685,17 @@ struct connection *connection_open(struct destination *to, struct delivery *firs
                                                     .closed = on_closed};
     struct relay *r = to->deliver->relay;
     struct connection *c = mem_alloc(sizeof *c);
-    char label[300];
-    snprintf(label, sizeof label, "%.*s:%u", (int)(how->host.n > 255 ? 255 : how->host.n), how->host.p,
-             (unsigned)how->port);
-    char *at = c->text = mem_alloc(how->host.n + how->tls_name.n + how->host.n + how->trust.n + sizeof label + 4);
-    c->host = keep(&at, how->host);
-    c->tls_name = keep(&at, how->tls_name.n ? how->tls_name : how->host);
+    const struct host *host = hosts_at(to->hosts, which);
+    struct str tls_name = name_to_verify(to, host, how);
+    char label[340];
+    write_label(host, how->port, label, sizeof label);
+    char *at = c->text = mem_alloc(host->where.n + tls_name.n + how->trust.n + sizeof label + 4);
+    c->where = keep(&at, host->where);
+    c->tls_name = keep(&at, tls_name);
     c->trust = keep(&at, how->trust);
     c->label = keep(&at, str_of(label));
+    c->edition = hosts_edition(to->hosts);
+    c->which = which;
     c->destination = to;
     c->relay = r;
     c->port = how->port;
@@ -656,7 +709,7 @@ struct connection *connection_open(struct destination *to, struct delivery *firs
     to->open++;
     to->deliver->connections++;
     connection_give(c, first);
-    c->stream = r->net->connect(r->net->self, &(struct net_target){.host = c->host, .port = c->port}, &events, c);
+    c->stream = r->net->connect(r->net->self, &(struct net_target){.host = c->where, .port = c->port}, &events, c);
     deadline(c, DELIVER_CONNECT_MS);
     return c;
 }

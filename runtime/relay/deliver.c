@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mail/address.h"
+#include "mail/domain.h"
 #include "relay/events.h"
 #include "relay/generation.h"
 #include "relay/route.h"
@@ -24,6 +26,14 @@ static void delivery_free(struct delivery *d)
     free(d);
 }
 
+static void destination_free(struct destination *to)
+{
+    hosts_free(&to->hosts);
+    VEC_FREE(&to->parked);
+    free(to->down_why);
+    free(to);
+}
+
 void deliver_free(struct deliver **at)
 {
     struct deliver *d = *at;
@@ -36,10 +46,9 @@ void deliver_free(struct deliver **at)
             after = one->next;
             delivery_free(one);
         }
-        VEC_FREE(&to->parked);
-        free(to->down_why);
-        free(to);
+        destination_free(to);
     }
+    map_free(&d->by_name);
     suspensions_free(&d->suspensions);
     free(d);
 }
@@ -115,17 +124,72 @@ static void fail(struct delivery *d, const struct trouble *t)
 /* --- lines ---------------------------------------------------------------------------------------------------------
  */
 
-static struct destination *destination_of(struct deliver *d, struct str connector)
+static bool is_forgettable(const struct destination *to)
 {
-    for (struct destination *to = d->destinations; to; to = to->next)
-        if (str_eq(to->name, connector)) return to;
-    struct destination *to = mem_alloc(sizeof *to + connector.n);
-    memcpy(to + 1, connector.p, connector.n);
-    to->name = (struct str){(char *)(to + 1), connector.n};
+    return !to->first && !to->connections && !to->parked.n && relay_ms(to->deliver->relay) >= to->down_until_ms;
+}
+
+/* There is a next hop for every domain of the world: those that nothing waits for go. */
+static void forget_some(struct deliver *d)
+{
+    map_free(&d->by_name);
+    for (struct destination **at = &d->destinations; *at;) {
+        struct destination *to = *at;
+        if (is_forgettable(to)) {
+            *at = to->next;
+            destination_free(to);
+            continue;
+        }
+        map_put(&d->by_name, to->key, to);
+        at = &to->next;
+    }
+}
+
+static struct destination *destination_create(struct deliver *d, struct str key, size_t name)
+{
+    struct destination *to = mem_alloc(sizeof *to + key.n);
+    memcpy(to + 1, key.p, key.n);
+    to->key = (struct str){(char *)(to + 1), key.n};
+    to->name = str_slice(to->key, 0, name);
+    to->hop = str_from(to->key, name + 1);
     to->deliver = d;
+    to->window = DELIVER_PER_HOP;
     to->next = d->destinations;
     d->destinations = to;
+    map_put(&d->by_name, to->key, to);
     return to;
+}
+
+/* The domain whose mail exchangers are asked for, in the form that DNS knows; empty for a connector with hosts of its own. */
+static void add_hop(const struct connector_settings *c, struct str address, struct buf *out)
+{
+    struct str domain = address_domain(address);
+    if (c->host.n || (domain.n && domain_canonical(domain, out))) return;
+    buf_add(out, domain); /* an address literal; or what DNS will say does not exist */
+}
+
+static struct destination *destination_of(struct deliver *d, const struct connector_settings *c, struct str address)
+{
+    struct buf key = {0};
+    buf_add(&key, c->name);
+    buf_add_byte(&key, '\0');
+    add_hop(c, address, &key);
+    struct destination *to = map_get(&d->by_name, buf_str(&key));
+    if (!to) {
+        if (d->by_name.n >= DELIVER_HOPS_KEPT) forget_some(d);
+        to = destination_create(d, buf_str(&key), c->name.n);
+    }
+    buf_free(&key);
+    return to;
+}
+
+static bool has_hop(const struct destination *to, const struct connector_settings *c, struct str address)
+{
+    struct buf hop = {0};
+    add_hop(c, address, &hop);
+    bool same = str_eq(buf_str(&hop), to->hop);
+    buf_free(&hop);
+    return same;
 }
 
 static void line_push(struct destination *to, struct delivery *d)
@@ -193,18 +257,25 @@ bool deliver_still_holds(struct delivery *d)
     return false;
 }
 
+static struct delivery *delivery_create(struct deliver *deliver, struct queued_message *m, size_t at_most)
+{
+    struct delivery *d = mem_alloc(sizeof *d + at_most * (sizeof *d->recipients + sizeof *d->results));
+    d->results = (struct result *)(d->recipients + at_most);
+    d->deliver = deliver;
+    d->message = m;
+    deliver->under_way++;
+    return d;
+}
+
 static struct delivery *gather(struct deliver *deliver, struct queued_recipient *first,
-                               const struct connector_settings *c)
+                               const struct connector_settings *c, struct destination *to)
 {
     struct queued_message *m = first->message;
     struct relay *r = deliver->relay;
     int64_t now = relay_now(r);
     char why[ROUTE_WHY_MAX];
     size_t at_most = m->recipient_count;
-    struct delivery *d = mem_alloc(sizeof *d + at_most * (sizeof *d->recipients + sizeof *d->results));
-    d->results = (struct result *)(d->recipients + at_most);
-    d->deliver = deliver;
-    d->message = m;
+    struct delivery *d = delivery_create(deliver, m, at_most);
     d->need = first->need;
     d->copy = first->copy;
     for (size_t i = 0; i < at_most; i++) {
@@ -213,13 +284,41 @@ static struct delivery *gather(struct deliver *deliver, struct queued_recipient 
             if (rcpt->busy || rcpt->gone || rcpt->changed || rcpt->next_try > now || rcpt->copy != first->copy) continue;
             if (!obligation_equal(rcpt->need, first->need)) continue;
             if (route_find(relay_settings(r), rcpt->address, rcpt->connector, why) != c) continue;
-            if (c && suspensions_cover(deliver->suspensions, rcpt, c->name)) continue;
+            if (c && (!has_hop(to, c, rcpt->address) || suspensions_cover(deliver->suspensions, rcpt, c->name))) continue;
         }
         queue_busy(r->queue, rcpt);
         d->recipients[d->n++] = rcpt;
     }
-    deliver->under_way++;
+    d->destination = to;
     return d;
+}
+
+static size_t domains_before(const struct delivery *d, size_t at)
+{
+    size_t domains = 0;
+    for (size_t i = 0; i < at; i++) {
+        size_t k = 0;
+        while (k < i && !str_eq_nocase(address_domain(d->recipients[k]->address), address_domain(d->recipients[i]->address))) k++;
+        domains += k == i;
+    }
+    return domains;
+}
+
+void deliver_split(struct delivery *d, size_t most, size_t domains)
+{
+    size_t kept = d->n < most ? d->n : most;
+    while (domains && kept > 1 && domains_before(d, kept) > domains) kept--;
+    if (kept == d->n) return;
+    struct delivery *rest = delivery_create(d->deliver, d->message, d->n - kept);
+    rest->need = d->need;
+    rest->copy = d->copy;
+    rest->destination = d->destination;
+    rest->tls_spent = d->tls_spent;
+    rest->lacking = d->lacking;
+    rest->edition = d->edition;
+    for (size_t i = kept; i < d->n; i++) rest->recipients[rest->n++] = d->recipients[i];
+    d->n = kept;
+    deliver_put_back(rest);
 }
 
 /* The host failed a moment ago: this would only be one more attempt at a closed door. */
@@ -234,18 +333,17 @@ void deliver_due(struct deliver *deliver, struct queued_recipient *rcpt)
     char why[ROUTE_WHY_MAX];
     const struct connector_settings *c = route_find(relay_settings(r), rcpt->address, rcpt->connector, why);
     if (!c) {
-        fail(gather(deliver, rcpt, c),
+        fail(gather(deliver, rcpt, c, NULL),
              &(struct trouble){.phase = TROUBLE_ROUTE, .cause = TROUBLE_LOST, .why = str_of(why)});
         return;
     }
     if (suspensions_park(deliver->suspensions, rcpt, c->name)) return;
-    struct destination *to = destination_of(deliver, c->name);
+    struct destination *to = destination_of(deliver, c, rcpt->address);
     if (to->line >= DELIVER_LINE_MAX) {
         VEC_PUSH(&to->parked, queue_entry(r->queue, rcpt));
         return;
     }
-    struct delivery *d = gather(deliver, rcpt, c);
-    d->destination = to;
+    struct delivery *d = gather(deliver, rcpt, c, to);
     if (is_down(to)) {
         fail(d, &to->down);
         return;
@@ -278,21 +376,69 @@ static struct connection *idle_for(struct destination *to, const struct delivery
     return NULL;
 }
 
+static void line_fails(struct destination *to, const struct trouble *t);
+
+/* To the first host that may do.  When each has failed or cannot give this mail its TLS, it waits. */
+static void open_connection(struct destination *to, struct delivery *d, const struct connector_settings *how)
+{
+    if (d->edition != hosts_edition(to->hosts)) d->lacking = 0;
+    int which = hosts_pick(to->hosts, d->lacking);
+    if (which == HOSTS_NONE && !d->lacking) {
+        hosts_forgive(to->hosts);
+        which = hosts_pick(to->hosts, 0);
+    }
+    if (which != HOSTS_NONE) {
+        connection_open(to, d, how, which);
+        return;
+    }
+    fail(d, &(struct trouble){.phase = TROUBLE_TLS,
+                              .cause = TROUBLE_POLICY,
+                              .reply = {.status = STATUS(4, 7, 4)},
+                              .why = STR("TLS required, and no host of the next hop that can be reached gives it")});
+}
+
+static void on_hosts_known(void *owner)
+{
+    struct destination *to = owner;
+    struct relay *r = to->deliver->relay;
+    deliver_pump(to);
+    relay_settle(r);
+}
+
+/* Whether it is known where to go; where that is nowhere, the line has its answer. */
+static bool knows_hosts(struct destination *to, const struct connector_settings *how)
+{
+    struct relay *r = to->deliver->relay;
+    if (!to->hosts) to->hosts = to->hop.n ? hosts_of_domain(r, to->hop) : hosts_of_connector(r, how);
+    if (!hosts_are_known(to->hosts, on_hosts_known, to)) return false;
+    const struct trouble *t = hosts_trouble(to->hosts);
+    if (t) line_fails(to, t);
+    return !t;
+}
+
+/* A connector may have changed between having hosts of its own and following MX records: its mail is routed anew. */
+static bool is_of_another_kind(const struct destination *to, const struct connector_settings *how)
+{
+    return (to->hop.n == 0) != (how->host.n != 0);
+}
+
 void deliver_pump(struct destination *to)
 {
     struct relay *r = to->deliver->relay;
     while (to->first && !to->deliver->stopping) {
         const struct connector_settings *how = settings_connector(relay_settings(r), to->name);
         struct delivery *d = to->first;
-        if (!how) {
+        if (!how || is_of_another_kind(to, how)) {
             line_pop(to);
             fail(d, &(struct trouble){.phase = TROUBLE_ROUTE,
                                       .cause = TROUBLE_LOST,
-                                      .why = STR("the connector is no longer declared")});
+                                      .why = how ? STR("the connector leads elsewhere now")
+                                                 : STR("the connector is no longer declared")});
             continue;
         }
         struct connection *c = idle_for(to, d, how);
-        if (!c && to->open >= DELIVER_PER_CONNECTOR) {
+        if (!c && !knows_hosts(to, how)) break;
+        if (!c && to->open >= to->window) {
             /* All places are taken; an idle one that this mail may not use makes way. */
             for (c = to->connections; c; c = connection_next(c)) {
                 if (!connection_is_idle(c)) continue;
@@ -306,7 +452,7 @@ void deliver_pump(struct destination *to)
         if (c)
             connection_give(c, d);
         else
-            connection_open(to, d, how);
+            open_connection(to, d, how);
     }
     if (!to->deliver->stopping) unpark(to);
 }
@@ -338,11 +484,8 @@ static void note_down(struct destination *to, const struct trouble *t)
     to->down_until_ms = relay_ms(to->deliver->relay) + (first_ms < DELIVER_DOWN_MS ? first_ms : DELIVER_DOWN_MS);
 }
 
-/* Nothing but new attempts at the same closed door would follow: the whole line waits with the same reason, and so does
- * what comes in the next moment. */
-void deliver_host_failed(struct destination *to, const struct trouble *t)
+static void line_fails(struct destination *to, const struct trouble *t)
 {
-    if (to->open > 1) return;
     note_down(to, t);
     struct delivery *line = to->first;
     to->first = to->last = NULL;
@@ -356,6 +499,47 @@ void deliver_host_failed(struct destination *to, const struct trouble *t)
     queue_pump(to->deliver->relay->queue);
 }
 
+/* Nothing but new attempts at the same closed doors would follow when no host is left: the whole line waits with the same
+ * reason, and so does what comes in the next moment. */
+bool deliver_next_host(struct destination *to, struct delivery *d, uint64_t edition, int which, const struct trouble *t)
+{
+    bool current = to->hosts && hosts_edition(to->hosts) == edition;
+    if (current) hosts_failed(to->hosts, which);
+    deliver_turned_away(to);
+    if (current && hosts_pick(to->hosts, d && d->edition == edition ? d->lacking : 0) != HOSTS_NONE) {
+        if (d) deliver_put_back(d);
+        return d != NULL;
+    }
+    if (to->open > 1) return false;
+    if (current) hosts_forgive(to->hosts);
+    line_fails(to, t);
+    return false;
+}
+
+bool deliver_other_tls(struct destination *to, struct delivery *d, uint64_t edition, int which)
+{
+    if (!to->hosts || hosts_edition(to->hosts) != edition) return false;
+    if (d->edition != edition) d->lacking = 0;
+    d->edition = edition;
+    d->lacking |= (uint64_t)1 << which;
+    if (hosts_pick(to->hosts, d->lacking) == HOSTS_NONE) return false;
+    deliver_put_back(d);
+    return true;
+}
+
+void deliver_took(struct destination *to)
+{
+    if (to->window >= DELIVER_PER_HOP || ++to->taken < to->window) return;
+    to->taken = 0;
+    to->window++;
+}
+
+void deliver_turned_away(struct destination *to)
+{
+    to->taken = 0;
+    to->window = to->open > 2 ? to->open / 2 : 1;
+}
+
 void deliver_generation_changed(struct deliver *deliver)
 {
     for (struct destination *to = deliver->destinations; to; to = to->next) {
@@ -363,6 +547,8 @@ void deliver_generation_changed(struct deliver *deliver)
             next = connection_next(c);
             if (connection_is_idle(c)) connection_quit(c);
         }
+        hosts_free(&to->hosts);
+        to->window = DELIVER_PER_HOP;
         deliver_pump(to);
     }
 }

@@ -1,18 +1,23 @@
-/* relay/deliver: due recipients become transactions, one line of them per connector, over pooled connections.
+/* relay/deliver: due recipients become transactions, one line of them per next hop, over pooled connections.
  *
- * Recipients of one message with the same connector, copy and obligation go in one transaction.  A connection is used
- * again only for an equal or weaker demand than it was made for, at most 20 per connector, 5 s idle.
+ * A next hop is a connector, or one domain of a connector that follows MX records (relay/hosts).  Recipients of one message
+ * with the same next hop, copy and obligation go in one transaction.  A connection is used
+ * again only for an equal or weaker demand than it was made for, at most 20 per next hop, 5 s idle.
  * Owns destinations, deliveries and connections; recipients are relay/queue's. */
 #ifndef SLUICE_RELAY_DELIVER_H
 #define SLUICE_RELAY_DELIVER_H
 
+#include "base/map.h"
+#include "relay/hosts.h"
 #include "relay/queue.h"
 #include "relay/tls_policy.h"
 #include "relay/trouble.h"
 
 enum {
-    DELIVER_PER_CONNECTOR = 20,
-    DELIVER_LINE_MAX = 500, /* of one connector: who comes then is parked, and none stands in another's way */
+    DELIVER_PER_HOP = 20,          /* connections at once */
+    DELIVER_PER_TRANSACTION = 100, /* recipients: what every server must take (RFC 5321 section 4.5.3.1.8) */
+    DELIVER_HOPS_KEPT = 1000,      /* next hops that nothing waits for are forgotten above that */
+    DELIVER_LINE_MAX = 500, /* of one next hop: who comes then is parked, and none stands in another's way */
     DELIVER_IDLE_MS = 5000,
     DELIVER_CONNECT_MS = 30000,
     DELIVER_DOWN_MS = 30000 /* what comes so soon after a host failed shares that failure */
@@ -38,6 +43,7 @@ struct delivery {
     struct obligation need;
     uint32_t copy;
     bool tls_spent;           /* opportunistic TLS failed: the next connection does not try it */
+    uint64_t lacking, edition; /* hosts, by place in that edition of the list, that cannot give this mail its TLS */
     struct content_wait wait; /* for the content, while `waiting` */
     bool waiting;
     bool dsn_offered;         /* by the host that was given the message: reports of success are its own then */
@@ -70,6 +76,7 @@ bool deliver_is_idle(const struct deliver *d); /* nothing under way, no outcome 
 struct deliver {
     struct relay *relay;
     struct destination *destinations;
+    struct map by_name; /* of them, by connector and domain */
     size_t waiting;   /* deliveries in lines */
     struct suspensions *suspensions;
     size_t under_way; /* deliveries made and not yet settled */
@@ -80,7 +87,11 @@ struct deliver {
 struct destination {
     struct destination *next;
     struct deliver *deliver;
-    struct str name; /* of the connector; own copy */
+    struct str key;       /* name NUL hop: own copy, which the two next are views of */
+    struct str name, hop; /* of the connector, and the domain where MX records are followed, else empty */
+    struct hosts *hosts;  /* NULL: not needed yet in this generation */
+    unsigned window;      /* connections at once: falls when the host turns us away, rises with what it takes */
+    unsigned taken;       /* messages since the window last rose */
     struct delivery *first, *last;
     size_t line;           /* how many */
     VEC(struct due) parked; /* their turn comes when the line is shorter */
@@ -106,7 +117,7 @@ void outcome_settle(struct delivery *d);
 
 /* connection.c */
 struct connection *connection_open(struct destination *to, struct delivery *first,
-                                   const struct connector_settings *how);
+                                   const struct connector_settings *how, int which);
 bool connection_takes(const struct connection *c, const struct delivery *d, const struct connector_settings *how);
 void connection_give(struct connection *c, struct delivery *d); /* an idle one */
 bool connection_is_idle(const struct connection *c);
@@ -122,7 +133,15 @@ void deliver_put_back(struct delivery *d); /* at the head of its line: not an at
 struct delivery *deliver_take(struct destination *to,
                               struct connection *c); /* the next that this connection may carry */
 void deliver_pump(struct destination *to);
-void deliver_host_failed(struct destination *to,
-                         const struct trouble *t); /* nobody else is connected: the line waits too */
+/* This host, the `which`th of that edition, took no session of d's (NULL: none waits): true when d is in line for another
+ * host.  Else no host is left: the line waits, with d's `t` as its reason, and d is still the caller's. */
+bool deliver_next_host(struct destination *to, struct delivery *d, uint64_t edition, int which, const struct trouble *t);
+/* That host cannot give this mail its TLS: true when d is in line for one that may. */
+bool deliver_other_tls(struct destination *to, struct delivery *d, uint64_t edition, int which);
+/* Keeps the first `most` recipients, fewer where they are of more than `domains` domains (0: any number); the others are
+ * put at the head of the line as another delivery. */
+void deliver_split(struct delivery *d, size_t most, size_t domains);
+void deliver_took(struct destination *to);   /* a message, or a refusal of it: the session works */
+void deliver_turned_away(struct destination *to); /* 421, or a connection that was refused while others stand */
 
 #endif

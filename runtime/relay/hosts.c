@@ -29,6 +29,7 @@ struct hosts {
     struct trouble trouble;
     char why[300];
     int64_t known_at; /* UTC seconds; 0: not yet */
+    uint64_t edition;
     struct net_dns_query query;
     void (*known)(void *owner);
     void *owner;
@@ -41,6 +42,7 @@ static struct hosts *create(struct relay *r, struct str domain)
     h->relay = r;
     h->domain = (struct str){(char *)(h + 1), domain.n};
     h->arena = arena_create();
+    h->edition = (uint64_t)relay_ms(r) << 20; /* another life of the same next hop counts elsewhere */
     return h;
 }
 
@@ -227,9 +229,10 @@ bool hosts_are_known(struct hosts *h, void (*known)(void *owner), void *owner)
 {
     if (!h->domain.n) return true;
     int64_t now = relay_now(h->relay);
-    INVARIANT(!h->asking);
+    if (h->asking) return false;
     if (h->known_at && now >= h->known_at && now - h->known_at < (h->n ? HOSTS_KEPT_S : 1)) return true;
     arena_reset(h->arena);
+    h->edition++;
     h->n = h->next = h->exchange_count = 0;
     memset(h->bad_until, 0, sizeof h->bad_until);
     h->has_trouble = h->unsure = false;
@@ -263,7 +266,7 @@ const struct host *hosts_at(const struct hosts *h, int which)
     return &h->v[which];
 }
 
-size_t hosts_count(const struct hosts *h) { return h->n; }
+uint64_t hosts_edition(const struct hosts *h) { return h->edition; }
 
 void hosts_failed(struct hosts *h, int which)
 {

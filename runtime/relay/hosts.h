@@ -32,7 +32,8 @@ struct hosts *hosts_of_connector(struct relay *r, const struct connector_setting
 struct hosts *hosts_of_domain(struct relay *r, struct str domain);
 void hosts_free(struct hosts **h); /* an answer under way is given up; `known` does not come */
 
-/* True: the list is there, or the trouble is.  False: it is asked for, and `known` comes, from the loop, once. */
+/* True: the list is there, or the trouble is.  False: it is asked for, and `known` comes, from the loop, once; while it is
+ * awaited the answer stays false. */
 bool hosts_are_known(struct hosts *h, void (*known)(void *owner), void *owner);
 /* Why there is no host at all: no such domain, a null MX, a loop, no answer.  NULL: there are some. */
 const struct trouble *hosts_trouble(const struct hosts *h);
@@ -40,7 +41,8 @@ const struct trouble *hosts_trouble(const struct hosts *h);
 /* The first place that has not failed lately and whose bit is not in `not`; HOSTS_NONE: all have. */
 int hosts_pick(const struct hosts *h, uint64_t not);
 const struct host *hosts_at(const struct hosts *h, int which); /* until the next hosts_are_known */
-size_t hosts_count(const struct hosts *h);
+/* Which list it is: a place that was picked from another one says nothing about this. */
+uint64_t hosts_edition(const struct hosts *h);
 void hosts_failed(struct hosts *h, int which);
 void hosts_worked(struct hosts *h, int which);
 void hosts_forgive(struct hosts *h); /* all may be tried again: their failure was told */
