@@ -187,6 +187,7 @@ static const struct call_rule relay_rules[] = {CALL(read),
                                                CALL(timerfd_settime),
                                                CALL(signalfd4),
                                                CALL(socket),
+                                               WHEN(socketpair, 0, EXACTLY, AF_UNIX), /* libunbound's, to its thread */
                                                CALL(connect),
                                                CALL(bind),
                                                CALL(listen),

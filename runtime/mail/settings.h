@@ -69,7 +69,7 @@ struct settings {
     uint64_t message_size;            /* largest message, bytes */
     uint32_t judges;                  /* processes; 0: cores - 1, at least 1 */
     bool log_json;
-    struct str resolver, trust_anchor; /* for DNS; empty: the system's, and its root key */
+    struct str resolver, trust_anchor; /* for DNS; empty: the system's; none */
     uint8_t partial_reject;           /* 0 whole-for-strangers (default), 1 whole, 2 dsn, 3 drop: LANGUAGE section 4 */
     /* Seconds: first delay, longest delay, lifetime, and after how much waiting the sender is told (0: never). */
     uint32_t retry_first, retry_most, retry_until, retry_notice;

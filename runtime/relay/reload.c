@@ -22,6 +22,7 @@ struct reload {
     int template;              /* of it; -1: not yet */
     struct err failure;        /* why it cannot be taken; sysexit 0: nothing is wrong so far */
     struct buf text;           /* what is to be answered: COMMIT's text, and what the relay has to add */
+    bool has_resolver;         /* dns_use was called with the settings in force */
     uint32_t rules;            /* COMMIT's */
     bool queue_loaded, commit_waits;
     struct reload_waiter *asked, *next_round;
@@ -203,6 +204,24 @@ static void keep_old_certificates(struct reload *rl, struct generation *old, str
     }
 }
 
+/* Whom to ask for mail exchangers.  A resolver that cannot be set up is told; the one in use stays. */
+static void use_resolver(struct reload *rl, const struct generation *old, const struct generation *new)
+{
+    const struct net_port *net = rl->relay->net;
+    const struct settings *is = &new->settings, *was = old ? &old->settings : NULL;
+    bool same = was && str_eq(was->resolver, is->resolver) && str_eq(was->trust_anchor, is->trust_anchor);
+    bool asks = false;
+    for (size_t i = 0; i < is->connector_count; i++) asks |= is->connectors[i].host.n == 0;
+    struct err e = {0};
+    if (!asks || (same && rl->has_resolver)) return;
+    if (net->dns_use(net->self, is->resolver, is->trust_anchor, &e)) {
+        rl->has_resolver = true;
+        return;
+    }
+    events_note(rl->relay, EVENT_ERROR, "%s", e.text);
+    buf_printf(&rl->text, "%s\n", e.text);
+}
+
 static void swap(struct reload *rl)
 {
     struct relay *r = rl->relay;
@@ -212,6 +231,7 @@ static void swap(struct reload *rl)
     new->judges = judges_create(r, rl->template, wanted, &new->settings);
     rl->template = -1;
     if (old) keep_old_certificates(rl, old, new);
+    use_resolver(rl, old, new);
     new->rules = rl->rules;
     r->current = new;
     for (size_t i = 0; i < new->settings.listener_count; i++) receive_open(&new->listeners[i]);

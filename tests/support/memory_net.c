@@ -23,8 +23,10 @@ static struct net_stream *port_connect(void *self, const struct net_target *targ
     s->events = ev;
     s->owner = owner;
     s->connecting = true;
-    for (size_t i = 0; i < sizeof m->servers / sizeof *m->servers; i++)
-        if (m->servers[i].port == target->port) s->server = &m->servers[i];
+    for (size_t i = 0; i < sizeof m->servers / sizeof *m->servers; i++) {
+        struct memory_server *v = &m->servers[i];
+        if (v->port == target->port && (!v->host || str_eq(target->host, str_of(v->host)))) s->server = v;
+    }
     return s;
 }
 
@@ -61,6 +63,7 @@ static void port_tls_client(void *self, struct net_stream *s, const struct net_t
     s->tls_wanted = true;
     s->tls_verify = how->verify == NET_VERIFY_PKIX;
     s->tls_floor_1_3 = how->floor_1_3;
+    if (s->server) snprintf(s->server->tls_name, sizeof s->server->tls_name, "%.*s", STR_ARG(how->name));
     s->in.n = 0;
 }
 

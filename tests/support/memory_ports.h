@@ -31,7 +31,10 @@ struct memory_mail {
 };
 struct memory_server {
     uint16_t port;
+    const char *host;    /* as connected to; NULL: any */
+    char tls_name[256];  /* that the last handshake asked for */
     bool refuses; /* connections */
+    unsigned recipients_most; /* LIMITS RCPTMAX; 0: none told */
     bool starttls, starttls_breaks, certificate_good, tls_1_2, requiretls, no_8bit;
     const char *greeting, *mail_reply, *rcpt_reply, *data_reply, *dot_reply; /* NULL: a good one; dot: "" is none */
     const char *rcpt_refused; /* recipients that contain this get rcpt_reply; NULL: all */

@@ -19,6 +19,7 @@ static void ehlo(struct net_stream *s)
     if (!v->no_8bit) buf_printf(&s->in, "250-8BITMIME\r\n");
     if (v->starttls && !s->tls) buf_printf(&s->in, "250-STARTTLS\r\n");
     if (v->requiretls && s->tls) buf_printf(&s->in, "250-REQUIRETLS\r\n");
+    if (v->recipients_most) buf_printf(&s->in, "250-LIMITS RCPTMAX=%u\r\n", v->recipients_most);
     buf_printf(&s->in, "250 ENHANCEDSTATUSCODES\r\n");
 }
 

@@ -1,0 +1,52 @@
+#!/usr/bin/python3
+"""Delivery by MX records from a real name server: knot serves the zones, the relay asks it through libunbound."""
+import pathlib
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "peers"))
+
+import knot
+
+from relay import Relay, Sink, equal, free_port, main, test, wait_until
+
+
+@test
+def mail_exchangers():
+    """the best exchanger that answers takes the mail; a null MX, no domain and a loop come back; CNAME and [address] work"""
+    zones = {
+        "partner.test": "@ MX 10 dead\\n@ MX 20 live\\ndead A 127.0.0.9\\nlive A 127.0.0.1\\n"
+                        "null MX 0 .\\nalias CNAME partner.test.\\nplain A 127.0.0.1\\nloop MX 5 relay.corp.example.\\n",
+        "corp.example": "@ MX 10 live.partner.test.\\n",
+    }
+    zones = {name: text.replace("\\n", "\n") for name, text in zones.items()}
+    with tempfile.TemporaryDirectory() as folder, knot.serving(folder, zones) as server, Sink() as sink:
+        with Relay("", connectors={"default": f"port {sink.port}"}, relay=f'resolver "127.0.0.1@{server.port}"') as relay:
+            good = ["a@partner.test", "b@alias.partner.test", "c@plain.partner.test", "d@[127.0.0.1]"]
+            equal(relay.send(to=good)[0], 250)
+            wait_until(lambda: {r for m in sink.messages for r in m.recipients} >= set(good), "four recipients at the sink")
+            bad = {"e@null.partner.test": b"5.1.10", "f@nowhere.partner.test": b"5.1.2", "g@loop.partner.test": b"5.4.6"}
+            for recipient, status in bad.items():
+                before = len(sink.messages)
+                equal(relay.send(to=[recipient])[0], 250)
+                report = sink.wait(before + 1)[before]
+                assert b"Status: " + status in report.content, report.content
+                equal(report.recipients, ["a@corp.example"])
+            equal(relay.queue(), [])
+            assert any("live.partner.test[127.0.0.1]" in line for line in relay.log), "the log names the exchanger"
+
+
+@test
+def a_name_server_that_is_silent():
+    """without an answer the mail waits, and says for what"""
+    with Sink() as sink:
+        with Relay("", connectors={"default": f"port {sink.port}"}, relay=f'resolver "127.0.0.1@{free_port()}"') as relay:
+            equal(relay.send(to=["a@partner.test"])[0], 250)
+            reasons = lambda: [r["delay_reason"] for row in relay.queue() for r in row["recipients"] if "delay_reason" in r]
+            wait_until(reasons, "a reason")
+            assert reasons()[0].startswith("4.4.4 looking up partner.test"), reasons()
+
+
+if __name__ == "__main__":
+    knot.or_skip(__file__)
+    main()
