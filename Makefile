@@ -61,7 +61,7 @@ BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*_benc
 SUPPORT_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/support/*.c))
 
 .DEFAULT_GOAL := all
-.PHONY: reference help all deps peers demo test asan torture torture-edits mutants fuzz fuzz-coverage fuzz-seeds fuzzers bench-relay bench-rules bench-compile fmt clean install unit-tests run-tests run-fuzz oracle-readers
+.PHONY: reference help all deps peers demo test asan torture torture-edits mutants fuzz fuzz-coverage fuzz-seeds fuzzers bench-relay bench-rules bench-compile fmt clean install unit-tests run-tests run-fuzz oracle-readers bench-message
 .SECONDARY:
 
 help: ## this list
@@ -115,6 +115,8 @@ $(B)/oracle/%: $(B)/obj/tests/oracle/%.o $(SUPPORT_OBJECTS) $(LIBRARY)
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(SUPPORT_OBJECTS) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $^ $(LDLIBS) -lcmocka -o $@
+$(B)/obj/tests/bench/message_bench.o: CPPFLAGS += $(shell pkg-config --cflags gmime-3.0 2>/dev/null)
+$(B)/bench/message_bench: LDLIBS += $(shell pkg-config --libs gmime-3.0 2>/dev/null)
 $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(FUZZ_LDFLAGS_$(VARIANT)) $^ $(LDLIBS) -o $@
@@ -241,6 +243,12 @@ bench-compile: ## what sluice build takes for 10,000 rules and 100,000 list entr
 	@$(DEPS) $(DEB_PACKAGES) python3
 	@$(MAKE) -s all
 	@SLUICE_BUILD=$(CURDIR)/$(B) tests/bench/compile_bench.py
+
+bench-message: ## what reading a message costs beside GMime, and every hostile shape in 10 MB
+	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
+	@$(MAKE) -s $(B)/bench/message_bench
+	@$(B)/bench/message_bench
+	@$(B)/bench/message_bench worst
 
 fmt: ## clang-format over all C sources
 	clang-format -i $(SOURCES) $(foreach r,$(ROOMS),$(wildcard $(r)/*.h)) $(wildcard cli/*.[ch] tests/*/*.[ch])

@@ -43,22 +43,27 @@ static void add_lines(struct buf *out, struct str s)
     }
 }
 
-static struct str charset_word(struct str charset)
+static struct str charset_word(struct viewer *r, struct arena *a, struct str charset)
 {
     charset = str_trim(charset);
     size_t blank = 0; /* "utf-8 format=flowed", the semicolon forgotten */
     while (blank < charset.n && !ascii_is_blank(charset.p[blank])) blank++;
-    return str_slice(charset, 0, blank);
+    if (blank == charset.n || !manner_is(r, MANNER_CHARSET_TIGHT)) return str_slice(charset, 0, blank);
+    char *tight = arena_alloc(a, charset.n);
+    size_t n = 0;
+    for (size_t i = 0; i < charset.n; i++)
+        if (!ascii_is_blank(charset.p[i])) tight[n++] = charset.p[i];
+    return (struct str){tight, n};
 }
 
-static struct str charset_of(struct viewer *r, const struct mime_part *p, struct str bytes)
+static struct str charset_of(struct viewer *r, struct arena *a, const struct mime_part *p, struct str bytes)
 {
     const struct mime_param *named = mime_part_param(p, STR("charset"));
     for (size_t i = 0; named && i < p->param_count; i++)
         if (str_eq(p->params[i].name, STR("charset")) && !str_eq(p->params[i].raw, named->raw) &&
             manner_is(r, MANNER_LAST_PARAM))
             named = &p->params[i];
-    struct str charset = named ? charset_word(message_text_best(&named->value)) : STR("");
+    struct str charset = named ? charset_word(r, a, message_text_best(&named->value)) : STR("");
     if (!str_eq(p->subtype, STR("html")) || str_is_ascii(bytes)) return charset;
     struct str meta = html_meta_charset(bytes);
     if (charset.n == 0) return meta;
@@ -129,10 +134,14 @@ static uint32_t add_part_text(struct assembly *as, const struct mime_part *p)
         unreadable |= mime_transfer_decode(as->reading, p, raw, &bytes);
         raw = buf_str(&bytes);
     }
-    struct str charset = charset_of(as->reading, p, raw);
+    struct str charset = charset_of(as->reading, as->m->arena, p, raw);
     if (!charset_is_plain(charset, raw)) {
         unreadable |= charset_decode(as->reading, charset, raw, &text);
         raw = buf_str(&text);
+    }
+    if (raw.n > room) { /* what markup and line ends take away is not waited for: memory is bounded too */
+        raw.n = utf8_cut(raw, room);
+        unreadable |= UNREADABLE_LIMIT;
     }
     add_decoded(as, p, raw);
     buf_free(&bytes);

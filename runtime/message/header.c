@@ -81,6 +81,8 @@ static bool line_continues(struct header_scan *s, size_t at)
     if (ascii_is_blank(c.p[at])) return blank_line_length(s, at) == 0;
     size_t colon;
     if (field_name_length(s->reading, c, at, header_line_end(c, at), &colon)) return false;
+    bool from_line = str_starts(str_from(c, at), STR("From ")) || str_starts(str_from(c, at), STR(">From "));
+    if (from_line && manner_is(s->reading, MANNER_FROM_LINE)) return true;
     if (!empty_line_follows(s) && !manner_is(s->reading, MANNER_JUNK_GOES_ON)) return false;
     s->malformed = true;
     return !manner_is(s->reading, MANNER_JUNK_ENDS);

@@ -138,9 +138,14 @@ static bool part_is(const struct mime_part *part, const char *type, const char *
 /* What holds a whole message; to some readers its fragments do too. */
 static bool holds_message(struct viewer *r, const struct mime_part *part)
 {
-    if (part_is(part, "message", "partial") || part_is(part, "message", "external-body"))
-        return manner_is(r, MANNER_FRAGMENT);
-    return part_is(part, "message", "rfc822") || part_is(part, "message", "global") || part_is(part, "message", "news");
+    static const char *const texts[] = {"delivery-status", "disposition-notification", "feedback-report",
+                                        "tracking-status"};
+    if (!str_eq(part->type, STR("message"))) return false;
+    if (part_is(part, "message", "rfc822") || part_is(part, "message", "global") || part_is(part, "message", "news"))
+        return true;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (str_eq(part->subtype, str_of(texts[i]))) return false;
+    return manner_is(r, MANNER_FRAGMENT);
 }
 
 /* What a type says about text we cannot see: RFC 1847, RFC 8551, RFC 3156, RFC 2046 sections 5.2.2 and 5.2.3. */
@@ -346,7 +351,7 @@ static void boundary_set(struct parser *p, struct mime_part *part, struct open_p
     }
     struct str text = boundary ? boundary->raw : STR("");
     size_t blank = 0;
-    while (blank < text.n && !ascii_is_blank(text.p[blank])) blank++;
+    while (blank < text.n && !ascii_is_blank(text.p[blank]) && text.p[blank] != '"') blank++;
     if (blank < text.n && manner_is(p->reading, MANNER_PARAM_CUT)) text.n = blank;
     /* Trailing blanks cannot stand in a delimiter line (RFC 2046 section 5.1.1). */
     while (text.n && ascii_is_blank(text.p[text.n - 1])) text.n--;
@@ -389,18 +394,32 @@ static void part_open(struct parser *p, const struct part_header *h, size_t from
     p->at = body;
 }
 
+/* Where the header of a message in a message begins for who steps over empty lines before it. */
+static size_t message_start(struct parser *p, size_t at)
+{
+    if (p->depth == 0 || !holds_message(p->reading, &p->parts[p->open[p->depth - 1].part])) return at;
+    size_t start = at;
+    while (start < p->bytes.n &&
+           (ascii_is_blank(p->bytes.p[start]) || p->bytes.p[start] == '\r' || p->bytes.p[start] == '\n'))
+        start++;
+    while (start > at && p->bytes.p[start - 1] != '\n') start--;
+    return start > at && manner_is(p->reading, MANNER_JUNK_FIRST) ? start : at;
+}
+
 /* Reads the header at p->at, no further than a delimiter, and opens the part; a message inside it likewise. */
 static void part_begin(struct parser *p)
 {
     for (;;) {
-        size_t from = p->at;
+        size_t from = p->at = message_start(p, p->at);
         if (p->blank < from) p->blank = header_empty_line(p->bytes, from);
         size_t end = header_line_end(p->bytes, p->blank), body;
         struct delimiter cut = delimiter_find(p, from, p->blank);
-        if (cut.from < end) end = cut.from;
+        bool over = cut.from < end && manner_is(p->reading, MANNER_HEADER_OVER);
+        if (cut.from < end && !over) end = cut.from;
         struct part_header h = {0};
         uint32_t unreadable = 0;
         part_header_read(p, from, end, &h, &body, &unreadable);
+        if (over && body == cut.from) body = cut.to;
         part_open(p, &h, from, body, unreadable);
         struct mime_part *part = &p->parts[p->open[p->depth - 1].part];
         bool encoded = part->encoding == MIME_BASE64 || part->encoding == MIME_QUOTED_PRINTABLE;

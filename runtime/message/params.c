@@ -78,6 +78,19 @@ static struct str bare_value(struct reader *r)
     return str_trim(str_slice(r->s, begin, r->at));
 }
 
+/* Behind a closing quote: when words follow, some take the last quote before the semicolon for the closing one. */
+static bool quoted_greedy_end(struct reader *r)
+{
+    size_t at = r->at, last = 0;
+    while (at < r->s.n && ascii_is_blank(r->s.p[at])) at++;
+    if (at == r->s.n || r->s.p[at] == ';' || r->s.p[at] == '(') return false;
+    for (; at < r->s.n && r->s.p[at] != ';'; at++)
+        if (r->s.p[at] == '"') last = at + 1;
+    if (!last || !manner_is(r->viewer, MANNER_PARAM_GREEDY)) return false;
+    r->at = last;
+    return true;
+}
+
 /* To the best reading a backslash escapes itself and the quote only: old senders wrote paths ("C:\TEMP\x.png"), and
  * readers show them. */
 static struct str quoted_string(struct reader *r)
@@ -97,6 +110,7 @@ static struct str quoted_string(struct reader *r)
         }
     }
     if (!at_end(r)) r->at++;
+    if (quoted_greedy_end(r)) inside = str_slice(r->s, begin, r->at - 1);
     if (!escapes) return inside;
     char *p = arena_alloc(r->arena, inside.n);
     size_t n = 0;

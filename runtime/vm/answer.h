@@ -32,6 +32,7 @@ static inline enum answer_value value_not(enum answer_value a)
  * those that could not say (LANGUAGE section 3). */
 struct answer_tally {
     uint32_t views, yes;
+    bool some; /* one of them is itself disputed: it matched for somebody */
     enum answer_value undecided;
 };
 static inline void tally_add(struct answer_tally *t, enum answer_value view)
@@ -39,13 +40,15 @@ static inline void tally_add(struct answer_tally *t, enum answer_value view)
     t->views++;
     if (view == ANSWER_YES)
         t->yes++;
+    else if (view == ANSWER_DISPUTED)
+        t->some = true;
     else
         t->undecided = value_or(t->undecided, view);
 }
 static inline enum answer_value tally_answer(const struct answer_tally *t)
 {
     if (t->views && t->yes == t->views) return ANSWER_YES;
-    return t->yes ? ANSWER_DISPUTED : t->undecided;
+    return t->yes || t->some ? ANSWER_DISPUTED : t->undecided;
 }
 
 struct answer {

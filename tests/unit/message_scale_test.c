@@ -9,6 +9,7 @@
 
 #include "message/charset.h"
 #include "message/edits.h"
+#include "tests/support/mail_shapes.h"
 #include "tests/support/read_file.h"
 
 static int begin(void **state)
@@ -46,70 +47,10 @@ static void read_all(struct arena *a, struct str content)
     assert_true(pieces_are_sound(&p, content.n));
 }
 
-/* head, then unit again and again, then tail. */
-static const struct shape {
-    const char *name, *head, *unit, *tail;
-} shapes[] = {
-    {"lines", "A: b\r\n\r\n", "some words\r\n", ""},
-    {"bare CR", "A: b\r\n\r\n", "\r", ""},
-    {"fields", "", "A: b\r\n", "\r\n"},
-    {"fields of one name", "", "To: b\r\n", "\r\n"},
-    {"folds", "To: x", "\r\n ", "\r\n\r\n"},
-    {"junk in the header", "A: b\r\n", "junk\r\n", "\r\n"},
-    {"junk without an end", "A: b\r\n", "junk\r\n", ""},
-    {"encoded-words", "Subject:", " =?utf-8?q?=C3=A9?=", "\r\n\r\n"},
-    {"encoded-words that never end", "Subject:", "=?utf-8?q?", "\r\n\r\n"},
-    {"encoded-words of other charsets", "Subject:", " =?koi8-r?q?=E9?= =?big5?q?=A4@?=", "\r\n\r\n"},
-    {"addresses", "To: a@b.example", ", a@b.example", "\r\n\r\n"},
-    {"comments", "To: ", "(", "\r\n\r\n"},
-    {"quotes", "To: ", "\"", "\r\n\r\n"},
-    {"groups", "To: ", "a:", "\r\n\r\n"},
-    {"parameters", "Content-Type: text/plain", "; a*1=b", "\r\n\r\n"},
-    {"parameter of semicolons", "Content-Type: text/plain", ";", "\r\n\r\n"},
-    {"parts", "Content-Type: multipart/mixed; boundary=b\r\n\r\n", "--b\r\n\r\nx\r\n", "--b--"},
-    {"parts without a body", "Content-Type: multipart/mixed; boundary=b\r\n\r\n", "--b\r\n", "--b--"},
-    {"nested parts of one boundary", "Content-Type: multipart/mixed; boundary=b\r\n\r\n",
-     "--b\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n", ""},
-    {"nested messages", "", "Content-Type: message/rfc822\r\n\r\n", ""},
-    {"lines that might be delimiters", "Content-Type: multipart/mixed; boundary=b\r\n\r\n", "--\n", ""},
-    {"boundaries that nearly match", "Content-Type: multipart/mixed; boundary=b\r\n\r\n", "--bb\n", ""},
-    {"base64", "Content-Transfer-Encoding: base64\r\n\r\n", "QUJD", ""},
-    {"base64 of junk", "Content-Transfer-Encoding: base64\r\n\r\n", "=*", ""},
-    {"quoted-printable", "Content-Transfer-Encoding: quoted-printable\r\n\r\n", "=C3=", ""},
-    {"soft line breaks", "Content-Transfer-Encoding: quoted-printable\r\n\r\n", "=\r\n", ""},
-    {"trailing blanks", "Content-Transfer-Encoding: quoted-printable\r\n\r\n", " ", ""},
-    {"uuencode", "Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 a\r\n", "M\r\n", ""},
-    {"invalid UTF-8", "Content-Type: text/plain; charset=utf-8\r\n\r\n", "\xff", ""},
-    {"invalid in iconv", "Content-Type: text/plain; charset=shift_jis\r\n\r\n", "\xff", ""},
-    {"escapes", "Content-Type: text/plain; charset=iso-2022-jp\r\n\r\n", "\x1b$B\x1b(B", ""},
-    {"UTF-7", "Content-Type: text/plain; charset=utf-7\r\n\r\n", "+AGE-", ""},
-    {"tags", "Content-Type: text/html\r\n\r\n", "<b>", ""},
-    {"open tags", "Content-Type: text/html\r\n\r\n", "<b ", ""},
-    {"open quotes", "Content-Type: text/html\r\n\r\n", "<a b=\"", ""},
-    {"open comments", "Content-Type: text/html\r\n\r\n", "<!--", ""},
-    {"dashes", "Content-Type: text/html\r\n\r\n<!--", "-", ""},
-    {"scripts", "Content-Type: text/html\r\n\r\n", "<script>", ""},
-    {"script ends", "Content-Type: text/html\r\n\r\n<script>", "</script", ""},
-    {"references", "Content-Type: text/html\r\n\r\n", "&", ""},
-    {"long references", "Content-Type: text/html\r\n\r\n&#", "1", ""},
-    {"white space", "Content-Type: text/html\r\n\r\n", " \n", ""},
-    {"preformatted", "Content-Type: text/html\r\n\r\n", "<pre> ", ""},
-};
-
-static struct str shape_make(const struct shape *s, size_t size)
+static double time_of(const struct mail_shape *s, size_t size)
 {
-    size_t unit = strlen(s->unit);
-    struct buf b = {0};
-    buf_reserve(&b, size + 4096);
-    buf_add(&b, str_of(s->head));
-    for (size_t n = 0; n < size; n += unit) buf_add(&b, str_of(s->unit));
-    buf_add(&b, str_of(s->tail));
-    return buf_str(&b);
-}
-
-static double time_of(const struct shape *s, size_t size)
-{
-    struct str content = shape_make(s, size);
+    struct buf made = mail_shape_make(s, size);
+    struct str content = buf_str(&made);
     double best = 1e9;
     for (int round = 0; round < 3; round++) {
         struct arena *a = arena_create();
@@ -119,7 +60,7 @@ static double time_of(const struct shape *s, size_t size)
         if (took < best) best = took;
         arena_free(&a);
     }
-    free((char *)content.p);
+    buf_free(&made);
     return best;
 }
 
@@ -129,7 +70,7 @@ static double time_of(const struct shape *s, size_t size)
 static void work_is_linear(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) time_of(&shapes[i], 32 * 1024);
+    for (size_t i = 0; i < mail_shape_count; i++) time_of(&mail_shapes[i], 32 * 1024);
 }
 #else
 /* Eight times the bytes in at most 8 * 2.3 times the time would also hold for n log n; quadratic work takes 64 times.
@@ -137,15 +78,15 @@ static void work_is_linear(void **state)
 static void work_is_linear(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+    for (size_t i = 0; i < mail_shape_count; i++) {
         enum { SMALL = 128 * 1024, FACTOR = 8 };
-        double small = time_of(&shapes[i], SMALL), large = 0;
+        double small = time_of(&mail_shapes[i], SMALL), large = 0;
         for (int again = 0; again < 3; again++) { /* a busy machine may spoil one reading, not three */
-            large = time_of(&shapes[i], (size_t)SMALL * FACTOR);
+            large = time_of(&mail_shapes[i], (size_t)SMALL * FACTOR);
             if (large <= FACTOR * 2.3 * small + 0.002) break;
-            small = time_of(&shapes[i], SMALL);
+            small = time_of(&mail_shapes[i], SMALL);
         }
-        if (large > FACTOR * 2.3 * small + 0.002) fail_msg("%s: %.6f s, then %.6f s", shapes[i].name, small, large);
+        if (large > FACTOR * 2.3 * small + 0.002) fail_msg("%s: %.6f s, then %.6f s", mail_shapes[i].name, small, large);
     }
 }
 #endif
