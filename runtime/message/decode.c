@@ -75,6 +75,7 @@ static bool base64_other(struct viewer *r, struct base64_state *b, unsigned char
 
 uint32_t decode_base64(struct viewer *r, struct str s, struct buf *out)
 {
+    if (s.n == 0) return 0;
     const uint8_t *table = base64_table();
     const unsigned char *p = (const unsigned char *)s.p, *end = p + s.n;
     struct base64_state b = {.join = r->manners >> MANNER_BASE64_JOIN & 1};

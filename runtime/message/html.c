@@ -357,12 +357,23 @@ static void attribute_write(struct writer *w, const struct attribute *a)
     }
 }
 
+/* Whether a tag whose attributes begin at `at` ends at all. */
+static bool tag_ends(struct viewer *r, struct str s, size_t at)
+{
+    for (struct attribute a; attribute_next(r, s, &at, &a);) continue;
+    return at < s.n || s.p[s.n - 1] == '>';
+}
+
 static size_t tag_end(struct writer *w, struct str s, bool closing)
 {
     size_t begin = closing ? 2 : 1, at = begin;
     while (at < s.n && !is_space(s.p[at]) && s.p[at] != '/' && s.p[at] != '>') at++;
     struct str name = str_slice(s, begin, at);
     enum tag_kind kind = tag_kind_of(name);
+    if (w->r->manners >> MANNER_HTML_LOOSE & 1 && !tag_ends(w->r, s, at)) {
+        w->open_tag = true;
+        return 0; /* no tag: text */
+    }
     if (kind == TAG_CELL) w->blank = true;
     if (kind == TAG_BLOCK || kind == TAG_PRE) line_break(w);
     bool hides = false;
@@ -372,10 +383,7 @@ static size_t tag_end(struct writer *w, struct str s, bool closing)
         attribute_write(w, &a);
         if (!hides) hides = attribute_hides(w, &a);
     }
-    if (at >= s.n && s.p[s.n - 1] != '>' && manner_is(w->r, MANNER_HTML_LOOSE)) {
-        w->open_tag = true;
-        return 0; /* never closed: no tag */
-    }
+    if (at >= s.n && s.p[s.n - 1] != '>') manner_is(w->r, MANNER_HTML_LOOSE);
     hidden_follow(w, name, closing, hides);
     if (kind == TAG_PRE && !closing) w->pre++;
     if (kind == TAG_PRE && closing && w->pre) w->pre--;

@@ -1,4 +1,6 @@
 /* Any bytes, made UTF-8, as HTML: the text is UTF-8 and not longer than its source. */
+#include <string.h>
+
 #include "message/charset.h"
 #include "message/html.h"
 
@@ -6,8 +8,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct buf html = {0}, text = {0};
-    struct viewer plain = {0};
+    struct viewer plain = {0}, r = {0};
     charset_decode(&plain, STR("utf-8"), (struct str){(const char *)data, size}, &html);
+    if (size >= 8) memcpy(&r.manners, data, 8);
+    html_to_text(&r, buf_str(&html), &text);
+    INVARIANT(text.n <= html.n);
+    INVARIANT(str_is_utf8(buf_str(&text)));
+    text.n = 0;
     html_to_text(&plain, buf_str(&html), &text);
     INVARIANT(text.n <= html.n);
     INVARIANT(str_is_utf8(buf_str(&text)));

@@ -5,7 +5,11 @@
 static void check_text(const struct message_text *t)
 {
     INVARIANT(t->view_count >= 1);
-    for (size_t i = 0; i < t->view_count; i++) INVARIANT(str_is_utf8(t->views[i]));
+    INVARIANT(t->manners[0] == 0 || t->view_count > 0);
+    for (size_t i = 0; i < t->view_count; i++) {
+        INVARIANT(str_is_utf8(t->views[i]));
+        for (size_t k = 0; k < i; k++) INVARIANT(!str_eq(t->views[i], t->views[k]));
+    }
 }
 
 static void check_header(struct message *m, struct str content)
@@ -47,7 +51,26 @@ static void check_tree(struct message *m, struct str content, const struct messa
     const struct message_body *body = message_body(m);
     check_text(&body->text);
     INVARIANT(message_text_best(&body->text).n <= limits->text_bytes + limits->parts);
-    INVARIANT((tree->unreadable & ~body->text.unreadable) == 0);
+    INVARIANT((tree->unreadable & ~body->text.unreadable) == 0 && body->text.view_count >= 1);
+}
+
+static void check_attachments(struct message *m)
+{
+    const struct message_attachments *all = message_attachments(m);
+    uint32_t list = 0;
+    for (size_t i = 0; i < all->n; i++) {
+        const struct message_attachment *a = &all->v[i];
+        INVARIANT(a->list >= list && a->list < all->lists);
+        list = a->list;
+        check_text(&a->name);
+        check_text(&a->extension);
+        struct message_text type = message_attachment_true_type(m, a);
+        check_text(&type);
+        message_attachment_size(a);
+    }
+    const struct message_facts *f = message_facts(m);
+    INVARIANT(f->attachments <= all->n);
+    check_text(message_body_source(m));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -67,6 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct message *m = message_open(arena, content, limits);
         check_header(m, content);
         check_tree(m, content, limits);
+        check_attachments(m);
     }
     return 0;
 }

@@ -131,7 +131,8 @@ static void it_serves_judges(void **unused)
     int fds[LINK_FDS_MAX];
     start("relay hostname \"r.example\"\nlistener \"l\" address \"127.0.0.1:25\"\n"
           "rule \"tls\" when subject matches /top\\s+secret/ then require_tls verified\n"
-          "rule \"no\" when subject contains \"forbidden\" then reject \"No.\"\n");
+          "rule \"no\" when subject contains \"forbidden\" then reject \"No.\"\n"
+          "rule \"programs\" when any attachment.executable then reject \"No programs.\"\n");
     struct link_message m = hear(supervisor[0], fds);
     if (m.kind != LINK_BEGIN) fail_msg("%.*s", STR_ARG(m.text));
     assert_int_equal(m.generation, 5);
@@ -144,7 +145,7 @@ static void it_serves_judges(void **unused)
     assert_true(build_read_fd(fds[1], 1 << 20, &block, &e)); /* the program, for a later start */
     struct program *p = build_decode(buf_str(&block), &e);
     if (!p) fail_msg("%s", e.text);
-    assert_int_equal(p->rules_count, 2);
+    assert_int_equal(p->rules_count, 3);
     program_free(&p);
     assert_int_equal(write(fds[1], "x", 1), -1); /* sealed */
     buf_free(&block);
@@ -167,6 +168,9 @@ static void it_serves_judges(void **unused)
     hold_to_the_jail(template);
     hold_to_the_jail(pid);
     judge(channel, "forbidden", a, &answer);
+    assert_int_equal(answer.verdict.answer, VERDICT_REJECT);
+    /* What it reads was loaded before: converters of charsets, the kinds of files. */
+    judge(channel, "=?koi8-r?q?=E9?=\r\nContent-Type: application/octet-stream\r\n\r\n#!/bin/sh\nls\n", a, &answer);
     assert_int_equal(answer.verdict.answer, VERDICT_REJECT);
 
     say.kind = LINK_KILL;
