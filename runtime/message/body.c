@@ -48,11 +48,13 @@ static struct str charset_word(struct viewer *r, struct arena *a, struct str cha
     charset = str_trim(charset);
     size_t blank = 0; /* "utf-8 format=flowed", the semicolon forgotten */
     while (blank < charset.n && !ascii_is_blank(charset.p[blank])) blank++;
-    if (blank == charset.n || !manner_is(r, MANNER_CHARSET_TIGHT)) return str_slice(charset, 0, blank);
+    struct str word = str_slice(charset, 0, blank);
+    if (charset_is_known(charset) || !manner_is(r, MANNER_CHARSET_TIGHT)) return word;
     char *tight = arena_alloc(a, charset.n);
     size_t n = 0;
     for (size_t i = 0; i < charset.n; i++)
-        if (!ascii_is_blank(charset.p[i])) tight[n++] = charset.p[i];
+        if (ascii_is_alpha(charset.p[i]) || ascii_is_digit(charset.p[i]) || memchr("-_.:", charset.p[i], 4))
+            tight[n++] = charset.p[i];
     return (struct str){tight, n};
 }
 

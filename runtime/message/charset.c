@@ -257,7 +257,7 @@ static uint32_t add_with_iconv(struct viewer *r, size_t row, struct str s, struc
     size_t left = s.n;
     iconv(handle, NULL, NULL, NULL, NULL);
     for (;;) {
-        buf_reserve(out, left + left / 2 + 64);
+        buf_reserve(out, left + 64);
         char *to = out->p + out->n;
         size_t room = out->cap - out->n;
         size_t result = left ? iconv(handle, &in, &left, &to, &room) : iconv(handle, NULL, NULL, &to, &room);

@@ -207,7 +207,7 @@ bool encoded_word_parse(struct str s, struct encoded_word *out)
     enum { CHARSET_MAX = 64 };
     if (!str_starts(s, STR("=?"))) return false;
     size_t at = 2;
-    while (at < s.n && at - 2 <= CHARSET_MAX && s.p[at] != '?' && s.p[at] >= ' ' && s.p[at] != '=') at++;
+    while (at < s.n && at - 2 <= CHARSET_MAX && s.p[at] != '?' && s.p[at] >= ' ') at++;
     if (at == 2 || s.n - at < 3 || s.p[at] != '?' || s.p[at + 2] != '?') return false;
     out->charset = str_trim(str_slice(s, 2, at));
     size_t star = str_find_byte(out->charset, '*');
@@ -305,7 +305,7 @@ static bool word_is_strict(struct str s, size_t at, const struct encoded_word *w
     if (end < s.n && !ascii_is_blank(s.p[end])) return false;
     for (size_t i = 0; i < word->length - 2; i++)
         if (ascii_is_blank(s.p[at + i])) return false;
-    if (str_find_byte(word->text, '?') != STR_NPOS) return false;
+    if (str_find_byte(word->text, '?') != STR_NPOS || str_find_byte(word->charset, '=') != STR_NPOS) return false;
     if (word->encoding != 'b') return true;
     struct buf bytes = {0};
     struct viewer plain = {0};

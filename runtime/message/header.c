@@ -81,7 +81,8 @@ static bool line_continues(struct header_scan *s, size_t at)
     if (ascii_is_blank(c.p[at])) return blank_line_length(s, at) == 0;
     size_t colon;
     if (field_name_length(s->reading, c, at, header_line_end(c, at), &colon)) return false;
-    bool from_line = str_starts(str_from(c, at), STR("From ")) || str_starts(str_from(c, at), STR(">From "));
+    bool from_line =
+        c.p[at] == ':' || str_starts(str_from(c, at), STR("From ")) || str_starts(str_from(c, at), STR(">From "));
     if (from_line && manner_is(s->reading, MANNER_FROM_LINE)) return true;
     if (!empty_line_follows(s) && !manner_is(s->reading, MANNER_JUNK_GOES_ON)) return false;
     s->malformed = true;
@@ -95,7 +96,11 @@ static void skip_to_first_field(struct header_scan *s)
     size_t colon, at = s->at;
     while (at < c.n) {
         size_t end = header_line_end(c, at), blank = at;
-        if (empty_line_length(c, at) && !s->message) return;
+        if (empty_line_length(c, at) && !s->message) {
+            if (at > s->at && manner_is(s->reading, MANNER_JUNK_FIRST))
+                s->at = at; /* junk is all the header there is */
+            return;
+        }
         while (blank < end && ascii_is_blank(c.p[blank])) blank++;
         if (field_name_length(s->reading, c, blank, end, &colon)) {
             if (blank > s->at && manner_is(s->reading, MANNER_JUNK_FIRST)) s->at = blank;

@@ -63,6 +63,15 @@ static bool is_type_word(struct str s)
     return s.n > 0;
 }
 
+static struct str letters_of(struct arena *a, struct str s)
+{
+    char *p = arena_alloc(a, s.n);
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++)
+        if (ascii_is_alpha(s.p[i])) p[n++] = s.p[i];
+    return (struct str){p, n};
+}
+
 static void set_type(struct parser *p, struct mime_part *part, const struct part_header *h, bool in_digest)
 {
     part->type = STR("text"), part->subtype = STR("plain");
@@ -77,12 +86,14 @@ static void set_type(struct parser *p, struct mime_part *part, const struct part
     bool sound = str_cut(params.value, '/', &type, &subtype) && is_type_word(type) && is_type_word(subtype);
     if (sound) part->type = type, part->subtype = subtype;
     part->malformed = !sound;
-    /* Some look for the words only, and for a boundary. */
+    /* Some look for the words only, whatever stands between, and for a boundary. */
+    struct str words = letters_of(p->m->arena, params.value);
     bool composite = mime_part_param(part, STR("boundary")) && !str_eq(part->type, STR("multipart"));
-    bool html = !sound && str_find(params.value, STR("html")) != STR_NPOS;
-    if (!(composite || html) || !manner_is(p->reading, MANNER_TYPE_LOOSE)) return;
-    part->type = composite ? STR("multipart") : STR("text");
-    part->subtype = composite ? STR("mixed") : STR("html");
+    bool html = str_find(words, STR("html")) != STR_NPOS && !str_eq(part->subtype, STR("html"));
+    bool message = !sound && str_starts(words, STR("message"));
+    if (!(composite || html || message) || !manner_is(p->reading, MANNER_TYPE_LOOSE)) return;
+    part->type = composite ? STR("multipart") : message ? STR("message") : STR("text");
+    part->subtype = composite ? STR("mixed") : message ? STR("rfc822") : STR("html");
 }
 
 static uint8_t encoding_guess(struct str value)

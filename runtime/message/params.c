@@ -153,7 +153,7 @@ static void split_name(struct str name, struct piece_of_param *out)
     if (rest.n && extended) rest.n--;
     uint64_t section = 0;
     if (rest.n && (!str_to_u64(rest, &section) || section >= PARAMS_MAX)) return;
-    out->name = str_slice(name, 0, star);
+    out->name = str_trim(str_slice(name, 0, star));
     out->extended = extended;
     out->section = rest.n ? (int)section : -1;
 }

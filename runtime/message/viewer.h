@@ -39,7 +39,7 @@ typedef uint32_t text_viewer(void *self, struct viewer *r, struct buf *out);
 enum {
     VIEWS_MAX = 32,                       /* different texts of one value */
     READINGS_MAX = 256,                   /* attempts at them */
-    VIEWS_BYTES_MAX = 16 * 1024 * 1024,   /* of all views but the first */
+    VIEWS_BYTES_MAX = 8 * 1024 * 1024,    /* of all views but the first */
     READINGS_BYTES_MAX = 40 * 1024 * 1024 /* of work: `size` for each attempt but the first */
 };
 /* All views of one value; `size` is what one reading costs, in octets.  Beyond a limit: UNREADABLE_LIMIT. */
