@@ -61,7 +61,9 @@ BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*_benc
 SUPPORT_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/support/*.c))
 
 .DEFAULT_GOAL := all
-.PHONY: reference help all deps peers demo test asan torture torture-edits mutants fuzz fuzz-coverage fuzz-seeds fuzzers bench-relay bench-rules bench-compile fmt clean install unit-tests run-tests run-fuzz oracle-readers bench-message
+.PHONY: reference help all deps peers demo test asan torture torture-edits mutants fuzz fuzz-coverage fuzz-seeds fuzzers \
+    bench-relay bench-rules bench-compile bench-queue bench-store bench-message fmt clean install unit-tests run-tests run-fuzz \
+    oracle-readers
 .SECONDARY:
 
 help: ## this list
@@ -217,6 +219,17 @@ bench-relay: ## messages per second and CPU beside Postfix, PAIRS alternating pa
 	@$(MAKE) -s all
 	@SLUICE_BUILD=$(CURDIR)/$(B) tests/peers/peers.sh run postfix $(CURDIR)/tests/bench/relay_bench.py --pairs $(PAIRS) \
 	    --messages $(MESSAGES) --size $(SIZE) --sessions $(SESSIONS)
+
+QUEUED ?= 1000000
+bench-queue: ## start, memory and draining with QUEUED messages in the queue (root: with a cold cache too; 9 GB of disk)
+	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
+	@$(MAKE) -s all $(B)/bench/queue_fill_bench
+	@SLUICE_BUILD=$(CURDIR)/$(B) /usr/bin/python3 tests/bench/queue_bench.py $(QUEUED)
+
+bench-store: ## what a message costs the store, in groups; and from which size on a spool file is cheaper
+	@$(DEPS) $(DEB_PACKAGES)
+	@$(MAKE) -s $(B)/bench/store_bench $(B)/bench/threshold_bench
+	@$(B)/bench/store_bench && $(B)/bench/threshold_bench
 
 reference: all ## docs/reference.md from the tables of the language
 	$(B)/bin/sluice reference >docs/reference.md
