@@ -22,7 +22,8 @@ static int count_frames(void *context, sqlite3 *handle, const char *name, int fr
     struct writer *w = context;
     (void)handle;
     (void)name;
-    w->wal_frames = frames;
+    if (!w->salt_known || frames <= w->log_frames) writer_log_began(w);
+    w->wal_frames = w->log_frames = frames;
     return SQLITE_OK;
 }
 

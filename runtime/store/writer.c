@@ -1,5 +1,6 @@
 #include "store/writer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -367,6 +368,14 @@ void writer_keep_spool(struct writer *w, bool keep)
     if (!keep) w->kept.n = 0;
 }
 
+static enum trouble_kind commit(struct writer *w)
+{
+    enum trouble_kind kind = database_run(&w->db, database_statement(&w->db, SQL_COMMIT));
+    if (kind == TROUBLE_FATAL && !writer_cut_log(w))
+        fprintf(stderr, "sluiced: relay: the log cannot be cut: mail that was answered 451 just now may be delivered too\n");
+    return kind;
+}
+
 /* Everything in one transaction: the trouble is that of the first that failed, and then nothing happened. */
 static enum trouble_kind transact(struct writer *w, struct work **works, size_t n)
 {
@@ -382,7 +391,7 @@ static enum trouble_kind transact(struct writer *w, struct work **works, size_t 
         kind = works[i]->write ? apply_write(w, works[i]) : writer_change(w, works[i]->change);
     if (kind == TROUBLE_NONE) kind = add_hits(w);
     if (kind == TROUBLE_NONE) kind = take_blocks(w);
-    if (kind == TROUBLE_NONE) kind = database_run(&w->db, database_statement(&w->db, SQL_COMMIT));
+    if (kind == TROUBLE_NONE) kind = commit(w);
     forget_hits(w);
     if (kind == TROUBLE_NONE) {
         w->commits++;

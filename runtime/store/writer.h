@@ -12,6 +12,8 @@
 
 enum { BATCH_MAX = 256, BATCH_BYTES_MAX = 8 * 1024 * 1024 };
 
+enum { WRITER_SALT = 8 };
+
 /* One write or change on its way through the store. */
 struct work {
     struct work *next;
@@ -44,6 +46,9 @@ struct writer {
     uint64_t commits, writes, checkpoints;
     int64_t pages_had;                 /* pages that the file has blocks for */
     int wal_frames, wal_checked;       /* in the log; and when it was last moved into the database */
+    int log_frames;                    /* in the log at the last commit that succeeded, */
+    uint8_t salt[WRITER_SALT];         /* … and which log that was: undo_log.c */
+    bool salt_known;
 };
 
 /* Opens database and spool under the state directory; checks after an unclean end; makes the reserve. */
@@ -63,6 +68,9 @@ enum trouble_kind writer_drop_recipient(struct writer *w, int64_t recipient);
 enum trouble_kind writer_add_audit(struct writer *w, const struct stored_audit *a, int64_t now);
 /* Steps a statement to its first row: *row says whether there is one.  The caller resets it by asking for it again. */
 enum trouble_kind writer_look(struct writer *w, sqlite3_stmt *s, bool *row);
+/* undo_log.c: the log was begun anew, with this commit; and what a failed commit left in it is cut off.  False: it could not be. */
+void writer_log_began(struct writer *w);
+bool writer_cut_log(struct writer *w);
 /* change.c: what is done by hand. */
 enum trouble_kind writer_change(struct writer *w, struct store_change *c);
 

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -308,12 +309,88 @@ static void a_failing_disk_ends_it(void **unused)
     driver_close(&d);
 }
 
+/* --- a sync that fails ---------------------------------------------------------------------------------------------
+ * SQLite's own file system with one fault: from the moment it is set, no log is synced any more. */
+static bool sync_fails;
+static const sqlite3_io_methods *real_methods;
+static sqlite3_io_methods failing_methods;
+static sqlite3_vfs failing_vfs, *real_vfs;
+
+static int failing_sync(sqlite3_file *f, int flags)
+{
+    return sync_fails ? SQLITE_IOERR_FSYNC : real_methods->xSync(f, flags);
+}
+
+static int failing_open(sqlite3_vfs *v, const char *name, sqlite3_file *f, int flags, int *out)
+{
+    (void)v;
+    int result = real_vfs->xOpen(real_vfs, name, f, flags, out);
+    if (result == SQLITE_OK && f->pMethods && (flags & SQLITE_OPEN_WAL)) {
+        real_methods = f->pMethods;
+        failing_methods = *real_methods;
+        failing_methods.xSync = failing_sync;
+        f->pMethods = &failing_methods;
+    }
+    return result;
+}
+
+/* Answers 0 when what was said in time and nothing else is there for the next process. */
+static int failing_sync_child(int before)
+{
+    static char body[3000];
+    struct driver d;
+    struct err e = {0};
+    struct stored_recipient r;
+    char id[24];
+    real_vfs = sqlite3_vfs_find(NULL);
+    failing_vfs = *real_vfs;
+    failing_vfs.zName = "failing";
+    failing_vfs.xOpen = failing_open;
+    if (sqlite3_vfs_register(&failing_vfs, 1) != SQLITE_OK || !driver_open(&d, state, NULL, &e)) return 1;
+    memset(body, 'b', sizeof body);
+    for (int i = 0; i < before; i++) {
+        snprintf(id, sizeof id, "S%d", i);
+        if (!write_one(&d, id, (struct str){body, sizeof body}, &r)) return 2;
+    }
+    sync_fails = true;
+    if (write_one(&d, "unsaid", (struct str){body, sizeof body}, &r) || !d.fatal) return 3;
+    sync_fails = false;
+    if (write_one(&d, "after", STR("x"), &r)) return 4; /* a sync that works again proves nothing */
+    return 0;
+}
+
+/* A message answered 451 because its sync failed is not found by the next start: not when the log goes on, and not when the
+ * failed commit is the one that begins it anew (after so many commits all of it is in the database). */
+static void a_failed_sync_is_undone(void **unused)
+{
+    (void)unused;
+    static const int before[] = {1, 2, 7, 93, 94, 95, 186}; /* the log is moved into the database after 94 and 186 of them */
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
+        pid_t pid = fork();
+        if (pid == 0) _exit(failing_sync_child(before[i]));
+        int status;
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+        struct driver d;
+        struct read_back back;
+        open_or_fail(&d, NULL);
+        driver_read(&d, QUERY_QUEUE, STR_NONE, &back);
+        assert_int_equal(back.message_count, before[i]);
+        for (size_t k = 0; k < back.message_count; k++) assert_true(str_starts(back.messages[k].queue_id, STR("S")));
+        read_back_free(&back);
+        driver_close(&d);
+        directory_remove(state);
+        assert_int_equal(mkdir(state, 0700), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
         TEST(acknowledged_survives_a_kill), TEST(one_relay_a_directory), TEST(a_strange_file_is_refused),
-        TEST(the_reserve_is_there), TEST(a_bounded_file_drains), TEST(a_full_disk_drains), TEST(a_failing_disk_ends_it),
+        TEST(the_reserve_is_there), TEST(a_bounded_file_drains), TEST(a_full_disk_drains), TEST(a_failing_disk_ends_it), TEST(a_failed_sync_is_undone),
     };
     return cmocka_run_group_tests_name("store: durability", tests, NULL, NULL);
 }
