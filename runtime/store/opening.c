@@ -130,5 +130,7 @@ void writer_close(struct writer *w, bool clean)
         sqlite3_wal_checkpoint_v2(w->db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     for (size_t i = 0; i < w->dropped.n; i++) free(w->dropped.v[i]);
     VEC_FREE(&w->dropped);
+    writer_keep_spool(w, false);
+    VEC_FREE(&w->kept);
     database_close(&w->db);
 }

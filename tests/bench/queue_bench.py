@@ -5,8 +5,8 @@
 
 The queue is made by the store itself (build/release/bench/queue_fill_bench), one recipient a message, 4 KiB each, in DIR (TMPDIR).
 Measured: seconds from exec to "ready" with a cold page cache (as root: the cache is dropped before) and with a warm one; the
-relay's resident memory then and its peak; then DRAIN messages are made due, and the rate at which a sink gets them, beside the
-rate of DRAIN messages sent through the same relay when its queue is empty.
+relay's resident memory then and its peak; then DRAIN messages become due together, and the rate at which a sink gets them, beside
+that of a relay that holds these DRAIN only.
 """
 import json
 import os
@@ -68,13 +68,16 @@ def start(relay, what):
     return pid
 
 
-def drained(relay, goal):
-    """Messages a second from their release until the queue holds `goal`."""
-    begin, first = time.monotonic(), status(relay)["messages"]
-    relay.sluice("queue", "release", "--domain", "live.example")
+def drained(relay):
+    """Messages a second, from the moment when DRAIN of them become due together until they are gone."""
+    relay.sluice("queue", "suspend", "--domain", "live.example", "--reason", "the start line")
+    relay.sluice("queue", "retry", "--domain", "live.example")
+    wait_until(lambda: f"{DRAIN} wait" in relay.sluice("queue", "suspensions").stdout, "all at the start line", 600)
+    goal = status(relay)["messages"] - DRAIN
+    begin = time.monotonic()
+    relay.sluice("queue", "resume", "1")
     wait_until(lambda: status(relay)["messages"] <= goal, "the drain", 3600)
-    seconds = time.monotonic() - begin
-    return (first - goal) / seconds
+    return DRAIN / (time.monotonic() - begin)
 
 
 def main():
@@ -93,14 +96,14 @@ def main():
         pid = start(relay, "warm cache")
         print(f"list of one message: {timed(lambda: relay.sluice('queue', '--recipient', 'u7@*')):.2f} s; status: "
               f"{timed(lambda: relay.sluice('status')):.2f} s", flush=True)
-        rate = drained(relay, MESSAGES - DRAIN)
+        rate = drained(relay)
         print(f"draining {DRAIN} of them: {rate:.0f}/s; resident {memory(pid, 'VmRSS')} MB, peak {memory(pid, 'VmHWM')} MB", flush=True)
         relay.stop()
         relay._folder.cleanup()
         empty = Relay('list lives of domain = "live.example"', connectors=connectors, retry="retry first 1 hour until 5 days")
         subprocess.run([BUILD / "bench" / "queue_fill_bench", empty.folder / "state", str(DRAIN), str(DRAIN)], check=True)
         empty.start()
-        alone = drained(empty, 0)
+        alone = drained(empty)
         print(f"draining {DRAIN} alone: {alone:.0f}/s; so beside the others {100 * rate / alone:.0f} %")
         empty.stop()
 

@@ -2,8 +2,8 @@
  *
  *     build/release/bench/queue_fill_bench STATE MESSAGES LIVE
  *
- * 4 KiB each, one recipient: the first LIVE of them held, for live.example; the others queued, due in an hour, for
- * dead.example, and tried three times already. */
+ * 4 KiB each, one recipient: the first LIVE of them for live.example, the others for dead.example; due in an hour, and
+ * tried three times already. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,11 +42,10 @@ int main(int argc, char **argv)
             m[k] = plain_message(str_of(id[k]), (struct str){body, BODY}, &r[k]);
             m[k].arrived = now - 60;
             r[k].address = str_of(address[k]);
-            r[k].state = lives ? RECIPIENT_HELD : RECIPIENT_QUEUED;
             r[k].next_try = now + 3600;
             r[k].expires = now + 5 * 86400;
-            r[k].attempts = lives ? 0 : 3;
-            if (!lives) r[k].reason = STR("4.4.1 127.0.0.1:9: connection refused");
+            r[k].attempts = 3;
+            r[k].reason = STR("4.4.1 127.0.0.1:9: connection refused");
             w[k] = (struct store_write){.messages = &m[k], .message_count = 1};
             driver_write(&d, &w[k], &a[k]);
         }
