@@ -471,8 +471,7 @@ struct delivery *deliver_take(struct destination *to, struct connection *c)
 static void note_down(struct destination *to, const struct trouble *t)
 {
     const struct settings *settings = relay_settings(to->deliver->relay);
-    const struct connector_settings *c = settings_connector(settings, to->name);
-    int64_t first_ms = (int64_t)(c ? c->retry_first : settings->retry_first) * 1000;
+    int64_t first_ms = (int64_t)route_retry(settings, settings_connector(settings, to->name)).first * 1000;
     char *why = mem_alloc(t->why.n + t->reply.text.n + 1);
     if (t->why.n) memcpy(why, t->why.p, t->why.n);
     if (t->reply.text.n) memcpy(why + t->why.n, t->reply.text.p, t->reply.text.n);

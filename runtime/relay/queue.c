@@ -6,6 +6,7 @@
 
 #include "relay/deliver.h"
 #include "relay/events.h"
+#include "relay/route.h"
 #include "relay/schedule.h"
 
 enum {
@@ -292,7 +293,8 @@ static int64_t furthest(const struct queue *q)
     const struct settings *settings = relay_settings(q->relay);
     struct retry longest = {.first = settings->retry_first, .most = settings->retry_most};
     for (size_t i = 0; i < settings->connector_count; i++)
-        if (settings->connectors[i].retry_most > longest.most) longest.most = settings->connectors[i].retry_most;
+        if (route_retry(settings, &settings->connectors[i]).most > longest.most)
+            longest.most = route_retry(settings, &settings->connectors[i]).most;
     return schedule_clamp(&longest, INT64_MAX, relay_now(q->relay));
 }
 
