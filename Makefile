@@ -175,13 +175,14 @@ torture-edits: $(MAIL_CORPUS) ## edits of 6,000 real messages and of TORTURE_EDI
 SEED ?= 1
 TORTURE_PAIRS ?= 1000000
 MINUTES ?= 30
-torture: ## long proofs, MINUTES in all: the second evaluator and the index on a million random pairs each, hostile mail beside other readers
+torture: ## long proofs, MINUTES in all: the second evaluator and the index on a million random pairs each, hostile mail beside other readers, 50,000 messages to a dead host
 	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
 	@$(MAKE) -s -j2 unit-tests
 	@/usr/bin/python3 tests/oracle/evaluator_test.py $(B) --two --pairs $(TORTURE_PAIRS) --minutes $$(( $(MINUTES) / 3 )) --seed $(SEED)
 	@SLUICE_BUILD=$(CURDIR)/$(B) tests/oracle/views_test.py --mutated 1000000 --minutes $$(( $(MINUTES) / 3 )) --seed $(SEED)
 	@timeout $$(( $(MINUTES) * 20 )) env SLUICE_INDEX_PAIRS=1000000 SLUICE_INDEX_SEED=1000000 $(B)/test/vm_index_test
 	@env SLUICE_PROOF_ROUNDS=20 $(B)/test/compiler_proof_test
+	@SLUICE_BUILD=$(CURDIR)/$(B) SLUICE_DEAD_MESSAGES=50000 /usr/bin/python3 tests/e2e/queue_test.py
 
 mutants: ## the verifier's checks taken away one by one: does a test notice?
 	@$(DEPS) $(DEB_PACKAGES)

@@ -23,7 +23,7 @@ struct client {
     bool closing, overflow;
     bool taking;        /* take_requests runs */
     struct js *request; /* alive until its answer: views into it are good so long */
-    struct buf text;   /* of the request's filter, in lower case */
+    struct buf text;    /* of the request's filter, in lower case */
     struct store_query query;
     struct store_change change;
     struct operation operation;
@@ -61,6 +61,6 @@ void control_backup_drop(struct client *c);
 void control_transfer_drained(struct client *c);
 void control_transfer_free(struct client *c);
 bool control_transfer_stop(struct client *c); /* its reader is gone; true: an export was under way */
-void control_backup_over(struct client *c); /* if it has one */
+void control_backup_over(struct client *c);   /* if it has one */
 
 #endif

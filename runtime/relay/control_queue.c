@@ -105,7 +105,8 @@ static const char *queue_name(const struct stored_message *m)
 }
 
 /* What a queued recipient waits for, in words, beside its last answer. */
-static void put_waiting(struct js *o, struct client *c, const struct stored_message *m, const struct stored_recipient *rcpt)
+static void put_waiting(struct js *o, struct client *c, const struct stored_message *m,
+                        const struct stored_recipient *rcpt)
 {
     struct relay *r = c->relay;
     char why[ROUTE_WHY_MAX];
@@ -256,8 +257,7 @@ static void answer_change(void *owner, bool ok, const struct err *e)
     struct buf text = {0};
     buf_printf(&text, "%llu recipient%s of %llu message%s %s%s", (unsigned long long)n, n == 1 ? "" : "s",
                (unsigned long long)o->messages, o->messages == 1 ? "" : "s", o->dry_run ? "would be: " : "", done);
-    if (!o->dry_run)
-        events_note(c->relay, EVENT_INFO, "by hand: %.*s", STR_ARG(buf_str(&text)));
+    if (!o->dry_run) events_note(c->relay, EVENT_INFO, "by hand: %.*s", STR_ARG(buf_str(&text)));
     control_ok(c, buf_str(&text));
     buf_free(&text);
 }

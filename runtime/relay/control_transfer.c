@@ -1,9 +1,9 @@
 /* The control socket's operations that move messages: export, import, backup.
  *
- * An exported message is rows: one "message", a "copy" for each delivered form, a "recipient" for each, then its bytes in
- * parts: "content", base64.  Imported it is the same rows, one a request, between "queue import begin" and "… end"; what
- * comes is as hostile as everything on this socket: hashes, pieces and obligations are held to what they must be, and
- * nothing is stored that a delivery would not find sound. */
+ * An exported message is rows: one "message", a "copy" for each delivered form, a "recipient" for each, then its bytes
+ * in parts: "content", base64.  Imported it is the same rows, one a request, between "queue import begin" and "… end";
+ * what comes is as hostile as everything on this socket: hashes, pieces and obligations are held to what they must be,
+ * and nothing is stored that a delivery would not find sound. */
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -18,8 +18,8 @@
 #include "relay/generation.h"
 
 enum {
-    PART_BYTES = 30 * 1024,     /* of content in one row */
-    WRITE_HIGH = 256 * 1024,    /* waiting for the reader: net/port */
+    PART_BYTES = 30 * 1024,  /* of content in one row */
+    WRITE_HIGH = 256 * 1024, /* waiting for the reader: net/port */
     IMPORT_RECIPIENTS_MAX = 100000,
     IMPORT_COPIES_MAX = 100000
 };
@@ -27,9 +27,9 @@ enum {
 struct transfer {
     struct arena *arena;
     /* export */
-    struct buf bytes;           /* the content, or */
-    struct content_file *file;  /* … the spool file that holds it */
-    struct str rest;            /* what is still to be sent */
+    struct buf bytes;          /* the content, or */
+    struct content_file *file; /* … the spool file that holds it */
+    struct str rest;           /* what is still to be sent */
     bool sending;
     /* import */
     struct stored_message message;
@@ -271,11 +271,12 @@ static bool import_head(struct transfer *t, const struct js *o)
     bool ok = take_text(t, o, "queue_id", &m->queue_id) && queue_id_is_valid(m->queue_id) &&
               take_number(o, "arrived", INT64_MAX, &m->arrived) && take_text(t, o, "sender", &m->reverse_path) &&
               (!m->reverse_path.n || is_address(m->reverse_path)) && take_text(t, o, "client", &m->client_ip) &&
-              take_text(t, o, "helo", &m->helo) && take_number(o, "size", INT64_MAX, &size) && take_hash(o, m->sha256) &&
-              js_get_bool(o, "eight_bit", &m->eight_bit) && js_get_bool(o, "binary", &m->binary) &&
-              js_get_bool(o, "smtputf8", &m->smtputf8) && js_get_bool(o, "report", &m->relay_made) &&
-              take_text(t, o, "envid", &m->envid) && take_number(o, "ret", 'H', &ret) &&
-              (!ret || ret == 'F' || ret == 'H') && take_number(o, "generation", INT64_MAX, &generation) &&
+              take_text(t, o, "helo", &m->helo) && take_number(o, "size", INT64_MAX, &size) &&
+              take_hash(o, m->sha256) && js_get_bool(o, "eight_bit", &m->eight_bit) &&
+              js_get_bool(o, "binary", &m->binary) && js_get_bool(o, "smtputf8", &m->smtputf8) &&
+              js_get_bool(o, "report", &m->relay_made) && take_text(t, o, "envid", &m->envid) &&
+              take_number(o, "ret", 'H', &ret) && (!ret || ret == 'F' || ret == 'H') &&
+              take_number(o, "generation", INT64_MAX, &generation) &&
               take_number(o, "copies", IMPORT_COPIES_MAX, &t->wanted_copies) &&
               take_number(o, "recipients", IMPORT_RECIPIENTS_MAX, &t->wanted_recipients);
     if (!ok) return false;
@@ -307,8 +308,8 @@ static bool import_copy(struct transfer *t, const struct js *o)
     const struct js *list = js_get(o, "pieces");
     struct stored_copy copy = {.pieces = {.n = js_count(list)}};
     int64_t length;
-    if ((int64_t)t->copies.n >= t->wanted_copies || !js_is_array(list) || !take_number(o, "length", INT64_MAX, &length) ||
-        !take_hash(o, copy.sha256))
+    if ((int64_t)t->copies.n >= t->wanted_copies || !js_is_array(list) ||
+        !take_number(o, "length", INT64_MAX, &length) || !take_hash(o, copy.sha256))
         return false;
     copy.length = (uint64_t)length;
     copy.pieces.v = ARENA_ARRAY(t->arena, struct piece, copy.pieces.n + 1);
@@ -440,8 +441,9 @@ static void import_begin(struct client *c)
         import_fails(c, "\"message\" is missing or not sound");
         return;
     }
-    control_query(c, (struct store_query){
-                         .kind = QUERY_QUEUE, .filter = {.queue_id = c->transfer->message.queue_id}, .done = looked_up});
+    control_query(c, (struct store_query){.kind = QUERY_QUEUE,
+                                          .filter = {.queue_id = c->transfer->message.queue_id},
+                                          .done = looked_up});
 }
 
 void control_import(struct client *c)
@@ -497,8 +499,8 @@ void control_backup(struct client *c)
         return;
     }
     c->relay->backup = c;
-    c->backup = (struct store_backup){
-        .name = STR("under-way"), .progress = backup_progress, .done = backup_done, .owner = c};
+    c->backup =
+        (struct store_backup){.name = STR("under-way"), .progress = backup_progress, .done = backup_done, .owner = c};
     c->relay->store->backup(c->relay->store->self, &c->backup);
 }
 

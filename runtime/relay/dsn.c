@@ -33,8 +33,8 @@ static void typed_field(struct buf *out, struct buf *scratch, const char *name, 
 static const struct {
     const char *subject, *before, *after, *action;
 } kinds[] = {
-    [REPORT_FAILED] = {"Undelivered Mail Returned to Sender", "could not be delivered to:",
-                       "It will not be tried again for them.", "failed"},
+    [REPORT_FAILED] = {"Undelivered Mail Returned to Sender",
+                       "could not be delivered to:", "It will not be tried again for them.", "failed"},
     [REPORT_DELAYED] = {"Delayed Mail (it is still tried)", "has not been delivered yet to:",
                         "It is tried further; you need not send it again.", "delayed"},
     [REPORT_RELAYED] = {"Mail was passed on", "was passed on, to a system that will not report its delivery, for:",
@@ -112,8 +112,8 @@ static void words_for_people(const struct dsn *d, struct buf *out)
             if (d->recipients[i].kind == kind) one_for_people(&d->recipients[i], out);
         buf_printf(out, "\r\n%s\r\n", kinds[kind].after);
     }
-    buf_printf(out, "\r\n%s\r\n", d->whole ? "The message is attached."
-                                           : "The header of the message is attached; its text is not.");
+    buf_printf(out, "\r\n%s\r\n",
+               d->whole ? "The message is attached." : "The header of the message is attached; its text is not.");
 }
 
 static void words_for_programs(const struct dsn *d, struct buf *out, struct buf *scratch)
@@ -147,7 +147,8 @@ static void words_for_programs(const struct dsn *d, struct buf *out, struct buf 
     }
 }
 
-/* Lines as they came, but for a stray CR, LF or NUL, which the header of a binary message may hold: a blank stands there. */
+/* Lines as they came, but for a stray CR, LF or NUL, which the header of a binary message may hold: a blank stands
+ * there. */
 static void lines(struct buf *out, struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
@@ -162,10 +163,10 @@ static void lines(struct buf *out, struct str s)
 static void original(const struct dsn *d, struct buf *out)
 {
     bool ascii = str_is_ascii(d->header);
-    const char *form[2][2] = {{"Content-Type: text/rfc822-headers; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n",
-                               "Content-Type: text/rfc822-headers\r\n"},
-                              {"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n",
-                               "Content-Type: message/rfc822\r\n"}};
+    const char *form[2][2] = {
+        {"Content-Type: text/rfc822-headers; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n",
+         "Content-Type: text/rfc822-headers\r\n"},
+        {"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n", "Content-Type: message/rfc822\r\n"}};
     part(d, out, form[d->whole][ascii]);
     struct str header = d->header;
     if (!d->whole && header.n > HEADER_MOST) {

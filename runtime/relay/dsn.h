@@ -1,8 +1,8 @@
 /* relay/dsn: what a delivery status notification looks like (RFC 3464 in RFC 6522's multipart/report).
  *
- * Pure: facts in, bytes out.  The header of the original goes back; the whole only where RET=FULL asked for it, something
- * failed, it is not large, and nobody demanded TLS for it (DESIGN section 6; RFC 8689 section 5): dsn_returns_whole.
- * Whether one is sent is relay/trouble's to say. */
+ * Pure: facts in, bytes out.  The header of the original goes back; the whole only where RET=FULL asked for it,
+ * something failed, it is not large, and nobody demanded TLS for it (DESIGN section 6; RFC 8689 section 5):
+ * dsn_returns_whole. Whether one is sent is relay/trouble's to say. */
 #ifndef SLUICE_RELAY_DSN_H
 #define SLUICE_RELAY_DSN_H
 
@@ -13,7 +13,7 @@
 enum { DSN_WHOLE_MOST = 1024 * 1024 };
 
 struct dsn_recipient {
-    uint8_t kind;          /* enum report_kind of relay/trouble */
+    uint8_t kind; /* enum report_kind of relay/trouble */
     struct str address;
     struct str orcpt;      /* RFC 3461 "type;xtext"; empty: not given */
     struct status status;  /* 5.x.x, 4.x.x, 2.x.x */

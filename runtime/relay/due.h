@@ -1,8 +1,8 @@
 /* relay/due: the times of the next attempts: a heap of small entries, one and more for each queued recipient.
  *
- * An entry says when the store should be asked about a recipient, never what holds: a stale one costs a look and goes.  So
- * whatever changes a row needs only to add an entry where that is due earlier.  Equal ones meet at the top and become one.
- * Pure; owns its memory.  A million of them take 24 MB. */
+ * An entry says when the store should be asked about a recipient, never what holds: a stale one costs a look and goes.
+ * So whatever changes a row needs only to add an entry where that is due earlier.  Equal ones meet at the top and
+ * become one. Pure; owns its memory.  A million of them take 24 MB. */
 #ifndef SLUICE_RELAY_DUE_H
 #define SLUICE_RELAY_DUE_H
 

@@ -14,7 +14,8 @@ bool operate_takes(struct relay *r, const struct queue_filter *f, const struct s
 {
     char why[ROUTE_WHY_MAX], name[256];
     if (!f->connector.n || rcpt->connector.n) return true;
-    const struct connector_settings *c = r->current ? route_find(relay_settings(r), rcpt->address, STR_NONE, why) : NULL;
+    const struct connector_settings *c =
+        r->current ? route_find(relay_settings(r), rcpt->address, STR_NONE, why) : NULL;
     if (!c || c->name.n > sizeof name) return false;
     for (size_t i = 0; i < c->name.n; i++) name[i] = ascii_lower(c->name.p[i]);
     return like_match(f->connector, (struct str){name, c->name.n});

@@ -1,5 +1,5 @@
-/* relay/operate: what is done by hand to a part of the queue: a filter is asked of the store, and what passes is changed in
- * transactions of a bounded size, so that mail goes on meanwhile.
+/* relay/operate: what is done by hand to a part of the queue: a filter is asked of the store, and what passes is
+ * changed in transactions of a bounded size, so that mail goes on meanwhile.
  *
  * Also sets aside what the store's check in the background finds damaged. */
 #ifndef SLUICE_RELAY_OPERATE_H
@@ -11,7 +11,7 @@ struct operation {
     enum change_kind kind;
     struct queue_filter filter; /* its texts and `text` are the owner's, alive until `done` */
     struct str text;
-    bool dry_run;               /* only look */
+    bool dry_run;                                             /* only look */
     void (*row)(void *owner, const struct stored_message *m); /* what passes, as it stands before; may be NULL */
     void (*done)(void *owner, bool ok, const struct err *e);
     void *owner;

@@ -84,11 +84,11 @@ static uint8_t report_of(const struct settling *s, size_t i)
 {
     const struct delivery *d = s->delivery;
     const struct queued_message *m = d->message;
-    uint8_t kind = s->returned[i].code                                                     ? REPORT_FAILED
-                   : s->outcomes[i].kind == OUTCOME_RETRY && s->outcomes[i].noticed &&
-                           !d->recipients[i]->noticed                                      ? REPORT_DELAYED
-                   : d->results[i].answer.fate == FATE_DONE && !d->dsn_offered             ? REPORT_RELAYED
-                                                                                           : REPORT_NONE;
+    uint8_t kind = s->returned[i].code ? REPORT_FAILED
+                   : s->outcomes[i].kind == OUTCOME_RETRY && s->outcomes[i].noticed && !d->recipients[i]->noticed
+                       ? REPORT_DELAYED
+                   : d->results[i].answer.fate == FATE_DONE && !d->dsn_offered ? REPORT_RELAYED
+                                                                               : REPORT_NONE;
     return trouble_may_report(m->reverse_path, m->relay_made, d->recipients[i]->notify, kind) ? kind : REPORT_NONE;
 }
 
@@ -144,7 +144,9 @@ static void make_dsn(struct settling *s)
         .original_id = d->message->queue_id,
         .reverse_path = d->message->reverse_path,
         .envid = d->message->envid,
-        .header = whole ? content : content.n ? dsn_header_section(content) : STR_NONE,
+        .header = whole       ? content
+                  : content.n ? dsn_header_section(content)
+                              : STR_NONE,
         .whole = whole,
         .arrived = d->message->arrived,
         .recipients = rows,

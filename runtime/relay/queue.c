@@ -10,8 +10,8 @@
 #include "relay/schedule.h"
 
 enum {
-    PUMP_BATCH = 256,      /* handed out in one go */
-    LOADED_MAX = 4096,     /* messages in memory: what is new beyond that is read again when its turn comes */
+    PUMP_BATCH = 256,  /* handed out in one go */
+    LOADED_MAX = 4096, /* messages in memory: what is new beyond that is read again when its turn comes */
     BUCKETS = 4096,
     CLOCK_TOLERANCE_S = 5, /* the calendar is slewed all the time; a jump is more */
     LOOK_AGAIN_S = 1
@@ -36,8 +36,8 @@ struct queue {
     size_t loaded_count;
     struct batch *batch; /* NULL: none is under way */
     struct batch *spare;
-    uint64_t epoch;      /* raised by every change made by hand: what was read before does not hold */
-    int64_t drift;       /* calendar less monotonic seconds, when last looked at */
+    uint64_t epoch; /* raised by every change made by hand: what was read before does not hold */
+    int64_t drift;  /* calendar less monotonic seconds, when last looked at */
     struct net_timer timer;
     struct store_query load;
     bool loading, pumping;

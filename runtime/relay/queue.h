@@ -1,12 +1,12 @@
 /* relay/queue: which recipients are tried when, and the few messages that are in memory for it.
  *
- * The store is the truth.  Here stands one small entry for each queued recipient (relay/due); a message is in memory only
- * while it is new, or while a delivery has to do with it: what is due is read in batches, looked at once more, and handed to
- * relay/deliver.  So a million waiting recipients cost a million entries, and what was done to a row by hand counts from the
- * next look on.  Held recipients are not here: a release adds an entry.
+ * The store is the truth.  Here stands one small entry for each queued recipient (relay/due); a message is in memory
+ * only while it is new, or while a delivery has to do with it: what is due is read in batches, looked at once more, and
+ * handed to relay/deliver.  So a million waiting recipients cost a million entries, and what was done to a row by hand
+ * counts from the next look on.  Held recipients are not here: a release adds an entry.
  *
- * Owns messages and recipients (one block each message).  A recipient is either waiting or busy (with relay/deliver), and
- * goes by queue_gone when its outcome is in the store. */
+ * Owns messages and recipients (one block each message).  A recipient is either waiting or busy (with relay/deliver),
+ * and goes by queue_gone when its outcome is in the store. */
 #ifndef SLUICE_RELAY_QUEUE_H
 #define SLUICE_RELAY_QUEUE_H
 
@@ -73,8 +73,8 @@ void queue_load(struct queue *q, void (*loaded)(struct relay *r, const char *fai
  * the first delivery if there is room. */
 void queue_add(struct queue *q, const struct stored_message *m, struct body *body);
 
-/* Rows were changed by hand: what stands here of those recipients does not hold any more, and nothing further is begun with
- * it.  `due`: they are to be looked at now. */
+/* Rows were changed by hand: what stands here of those recipients does not hold any more, and nothing further is begun
+ * with it.  `due`: they are to be looked at now. */
 void queue_changed(struct queue *q, const int64_t *recipients, size_t n, bool due);
 
 /* The schedule's longest delay may have changed, or the clock was set back: no recipient waits longer than the schedule
@@ -84,8 +84,8 @@ void queue_clamp(struct queue *q);
 /* Hands out what is due.  Called when deliver has room again. */
 void queue_pump(struct queue *q);
 
-/* Of a recipient that deliver was offered (deliver_due): it takes it, or leaves it to be looked at again later: `at`, or by
- * whoever keeps the entry that is answered. */
+/* Of a recipient that deliver was offered (deliver_due): it takes it, or leaves it to be looked at again later: `at`,
+ * or by whoever keeps the entry that is answered. */
 void queue_busy(struct queue *q, struct queued_recipient *rcpt);
 void queue_put(struct queue *q, const struct due *entries, size_t n, int64_t at);
 struct due queue_entry(const struct queue *q, const struct queued_recipient *rcpt);

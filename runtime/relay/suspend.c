@@ -156,8 +156,7 @@ bool suspensions_cover(const struct suspensions *s, const struct queued_recipien
 bool suspensions_park(struct suspensions *s, const struct queued_recipient *rcpt, struct str connector)
 {
     if (!s->first) return false;
-    const struct stored_suspension *what =
-        suspensions_find(s, rcpt->message->reverse_path, rcpt->address, connector);
+    const struct stored_suspension *what = suspensions_find(s, rcpt->message->reverse_path, rcpt->address, connector);
     if (!what) return false;
     struct suspension *one = s->first;
     while (&one->what != what) one = one->next;
@@ -197,8 +196,7 @@ struct suspensions *suspensions_create(struct relay *r)
 
 void suspensions_load(struct suspensions *s)
 {
-    s->load = (struct store_query){
-        .kind = QUERY_SUSPENSIONS, .suspension = loaded_one, .done = loaded_all, .owner = s};
+    s->load = (struct store_query){.kind = QUERY_SUSPENSIONS, .suspension = loaded_one, .done = loaded_all, .owner = s};
     s->relay->store->query(s->relay->store->self, &s->load);
 }
 

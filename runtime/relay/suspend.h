@@ -1,7 +1,8 @@
-/* relay/suspend: mail that is not tried for a while because somebody said so: by connector, domain, sender or recipient,
- * with a reason and an end.
+/* relay/suspend: mail that is not tried for a while because somebody said so: by connector, domain, sender or
+ * recipient, with a reason and an end.
  *
- * The store keeps them over a restart; here they stand in memory, each with the entries that wait for its end.  Owns both.
+ * The store keeps them over a restart; here they stand in memory, each with the entries that wait for its end.  Owns
+ * both.
  */
 #ifndef SLUICE_RELAY_SUSPEND_H
 #define SLUICE_RELAY_SUSPEND_H

@@ -66,7 +66,8 @@ enum backup_step backup_go_on(struct backup *b, int pages, int64_t *done, int64_
     *done = *total - sqlite3_backup_remaining(b->under_way);
     if (result == SQLITE_OK || result == SQLITE_BUSY || result == SQLITE_LOCKED) return BACKUP_GOES_ON;
     if (result == SQLITE_DONE) return BACKUP_WHOLE;
-    err_set(e, (result & 0xff) == SQLITE_FULL ? EX_TEMPFAIL : EX_IOERR, "the backup failed: %s", sqlite3_errstr(result));
+    err_set(e, (result & 0xff) == SQLITE_FULL ? EX_TEMPFAIL : EX_IOERR, "the backup failed: %s",
+            sqlite3_errstr(result));
     return BACKUP_FAILED;
 }
 

@@ -1,7 +1,7 @@
-/* After a commit whose sync failed: its frames stand in the log all the same, with sound checksums, and the next start would
- * take them for committed, though every client in it was answered 451.  So the log is cut behind the last commit that
- * succeeded.  Where the kernel lives on, which is nearly always, that is what the next process reads; after a power cut in the
- * same moment nobody can know. */
+/* After a commit whose sync failed: its frames stand in the log all the same, with sound checksums, and the next start
+ * would take them for committed, though every client in it was answered 451.  So the log is cut behind the last commit
+ * that succeeded.  Where the kernel lives on, which is nearly always, that is what the next process reads; after a
+ * power cut in the same moment nobody can know. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +21,8 @@ static bool read_salt(int fd, uint8_t salt[WRITER_SALT])
     return fd >= 0 && pread(fd, salt, WRITER_SALT, SALT_AT) == WRITER_SALT;
 }
 
-/* A log begun anew has another salt: noted at its first commit, which is the one that finds fewer frames than before. */
+/* A log begun anew has another salt: noted at its first commit, which is the one that finds fewer frames than before.
+ */
 void writer_log_began(struct writer *w)
 {
     int fd = open_log(w, O_RDONLY);

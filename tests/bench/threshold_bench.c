@@ -2,9 +2,9 @@
  *
  *     build/release/bench/threshold_bench [DIRECTORY]
  *
- * For each size: processor and wall time per message (written, and later taken away again; groups of 5) with all content in
- * the database, and with all of it in spool files; then the crossing.  Both ways alternate, medians of ROUNDS.  The
- * directory must be on the disk that is to be measured. */
+ * For each size: processor and wall time per message (written, and later taken away again; groups of 5) with all
+ * content in the database, and with all of it in spool files; then the crossing.  Both ways alternate, medians of
+ * ROUNDS.  The directory must be on the disk that is to be measured. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,8 @@
 
 enum { ROUNDS = 5, GROUP = 5, SIZES = 9 };
 
-static const size_t sizes[SIZES] = {4 << 10, 16 << 10, 32 << 10, 64 << 10, 128 << 10, 256 << 10, 512 << 10, 1 << 20, 2 << 20};
+static const size_t sizes[SIZES] = {4 << 10,   16 << 10,  32 << 10, 64 << 10, 128 << 10,
+                                    256 << 10, 512 << 10, 1 << 20,  2 << 20};
 
 struct cost {
     double wall, cpu; /* microseconds a message */

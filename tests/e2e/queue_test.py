@@ -4,6 +4,7 @@ import email
 import email.policy
 import hashlib
 import json
+import os
 import pathlib
 import signal
 import socket
@@ -13,6 +14,7 @@ import time
 
 from relay import PATIENCE, Relay, Sink, equal, free_port, main, test, wait_until
 
+DEAD = int(os.environ.get("SLUICE_DEAD_MESSAGES", 2000))  # make torture: 50,000
 HOLD = 'rule "keep" when subject contains "hold" then hold reason "to be looked at"'
 TLS = 'rule "secrets" when subject contains "secret" then require_tls verified'
 RETRY = "retry first 1 second longest 1 minute until 5 days"
@@ -328,7 +330,7 @@ def own_schedule():
 # --- one destination is not another's ----------------------------------------------------------------------------------
 @test
 def dead_host():
-    """2,000 messages to a host that swallows connections keep none of 20 to a live one waiting"""
+    """thousands of messages to a host that swallows connections keep none to a live one waiting"""
     silent = socket.create_server(("127.0.0.1", 0), backlog=128)  # accepts in the kernel, and never greets
     with silent, Sink() as sink:
         connectors = {"default": f'host "127.0.0.1" port {sink.port}',
@@ -339,15 +341,15 @@ def dead_host():
                     client.ehlo("client.test")
                     for n in range(count):
                         client.sendmail("a@corp.example", [f"u{n}@{domain}"], "Subject: x\r\n\r\nbody\r\n")
-            senders = [threading.Thread(target=many, args=(500, "dead.example")) for _ in range(4)]
+            senders = [threading.Thread(target=many, args=(DEAD // 4, "dead.example")) for _ in range(4)]
             for sender in senders:
                 sender.start()
             for sender in senders:
                 sender.join()
             begin = time.monotonic()
-            many(20, "live.example")
-            sink.wait(20, 10)
-            print(f"# 20 behind 2000 in {time.monotonic() - begin:.2f} s")
+            many(100, "live.example")
+            sink.wait(100, 30)
+            print(f"# 100 behind {DEAD} in {time.monotonic() - begin:.2f} s")
             relay.sluice("queue", "remove", "--domain", "dead.example", "--state", "queued")
             left = json.loads(relay.sluice("status", "--json").stdout)["messages"]
             assert left == 0, left

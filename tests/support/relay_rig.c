@@ -154,6 +154,15 @@ const char *rig_send(struct rig *g, struct net_stream *s, const char *from, cons
     return answer;
 }
 
+const char *rig_ask(struct rig *g, struct net_stream *c, const char *request)
+{
+    memory_forget(c);
+    memory_say(g->memory, c, request);
+    memory_say(g->memory, c, "\n");
+    memory_run(g->memory);
+    return memory_heard(c).p;
+}
+
 bool rig_log_has(struct rig *g, const char *text) { return str_find(log_buffered(g->log), str_of(text)) != STR_NPOS; }
 
 size_t rig_mails(const struct rig *g, int server) { return g->memory->servers[server].mail_count; }

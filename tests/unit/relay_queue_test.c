@@ -1,4 +1,5 @@
-/* The queue in time and under hands: clocks that jump, changes while a delivery is under way, entries that are stale. */
+/* The queue in time and under hands: clocks that jump, changes while a delivery is under way, entries that are stale.
+ */
 #include <string.h>
 
 #include "relay/due.h"
@@ -53,7 +54,8 @@ static void begin(struct rig *g, struct net_stream **s)
 
 static void jump(struct rig *g, int64_t seconds) { g->memory->utc_us += seconds * 1000000; }
 
-/* Ahead by an hour, by six days, by five years: all is tried at once, nothing is returned, and it arrives when it can. */
+/* Ahead by an hour, by six days, by five years: all is tried at once, nothing is returned, and it arrives when it can.
+ */
 static void clocks_that_leap_ahead_return_nothing(void **state)
 {
     static const int64_t jumps[] = {HOUR, 6 * DAY, 5 * 365 * (int64_t)DAY};
@@ -120,15 +122,6 @@ static void waiting_is_counted(void **state)
 /* --- by hand -------------------------------------------------------------------------------------------------------
  */
 
-static const char *ask(struct rig *g, struct net_stream *c, const char *request)
-{
-    memory_forget(c);
-    memory_say(g->memory, c, request);
-    memory_say(g->memory, c, "\n");
-    memory_run(g->memory);
-    return memory_heard(c).p;
-}
-
 /* More than the connections take: held while they stand in line, they do not go when their turn comes. */
 static void what_is_held_in_line_stays(void **state)
 {
@@ -139,12 +132,13 @@ static void what_is_held_in_line_stays(void **state)
     struct net_stream *c = memory_dial(g.memory, "control", "");
     g.memory->servers[0].refuses = true;
     for (int i = 0; i < 30; i++) rig_send(&g, s, "a@corp.example", "b@partner.example", rig_mail);
-    assert_non_null(strstr(ask(&g, c, "{\"v\":1,\"op\":\"queue hold\",\"all\":true,\"text\":\"stop\"}"), "30 recipients"));
+    assert_non_null(
+        strstr(rig_ask(&g, c, "{\"v\":1,\"op\":\"queue hold\",\"all\":true,\"text\":\"stop\"}"), "30 recipients"));
     g.memory->servers[0].refuses = false;
     memory_advance(g.memory, 5 * HOUR * 1000);
     assert_int_equal(rig_mails(&g, 0), 0);
-    assert_non_null(strstr(ask(&g, c, "{\"v\":1,\"op\":\"queue\"}"), "\"delay_reason\":\"stop\""));
-    assert_non_null(strstr(ask(&g, c, "{\"v\":1,\"op\":\"queue release\",\"all\":true}"), "30 recipients"));
+    assert_non_null(strstr(rig_ask(&g, c, "{\"v\":1,\"op\":\"queue\"}"), "\"delay_reason\":\"stop\""));
+    assert_non_null(strstr(rig_ask(&g, c, "{\"v\":1,\"op\":\"queue release\",\"all\":true}"), "30 recipients"));
     memory_advance(g.memory, 60 * 1000);
     assert_int_equal(rig_mails(&g, 0), 30);
     assert_int_equal(memory_stored(g.memory), 0);
@@ -164,8 +158,8 @@ static void by_hand_at_once(void **state)
     g.memory->servers[0].refuses = false;
     rig_send(&g, s, "a@corp.example", "d@partner.example", rig_mail);
     assert_int_equal(rig_mails(&g, 0), 0); /* it shares the failure of a moment ago */
-    ask(&g, c, "{\"v\":1,\"op\":\"queue remove\",\"filter\":{\"recipient\":\"b@partner.example\"}}");
-    ask(&g, c, "{\"v\":1,\"op\":\"queue retry\",\"all\":true}");
+    rig_ask(&g, c, "{\"v\":1,\"op\":\"queue remove\",\"filter\":{\"recipient\":\"b@partner.example\"}}");
+    rig_ask(&g, c, "{\"v\":1,\"op\":\"queue retry\",\"all\":true}");
     assert_int_equal(rig_mails(&g, 0), 2);
     for (size_t i = 0; i < 2; i++) {
         struct buf *to = &g.memory->servers[0].mail[i].to;
@@ -201,11 +195,11 @@ static void requests_are_held_to_their_form(void **state)
         "{\"v\":1,\"op\":\"queue import begin\",\"message\":{\"queue_id\":\"../../etc/passwd\"}}",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        if (!strstr(ask(&g, c, bad[i]), "\"ok\":false")) fail_msg("%s: %s", bad[i], memory_heard(c).p);
+        if (!strstr(rig_ask(&g, c, bad[i]), "\"ok\":false")) fail_msg("%s: %s", bad[i], memory_heard(c).p);
     g.memory->peer_uid = 4711;
-    assert_non_null(strstr(ask(&g, c, "{\"v\":1,\"op\":\"queue hold\",\"all\":true}"), "\"status\":77"));
-    assert_non_null(strstr(ask(&g, c, "{\"v\":1,\"op\":\"backup\"}"), "\"status\":77"));
-    assert_non_null(strstr(ask(&g, c, "{\"v\":1,\"op\":\"queue\"}"), "\"ok\":true"));
+    assert_non_null(strstr(rig_ask(&g, c, "{\"v\":1,\"op\":\"queue hold\",\"all\":true}"), "\"status\":77"));
+    assert_non_null(strstr(rig_ask(&g, c, "{\"v\":1,\"op\":\"backup\"}"), "\"status\":77"));
+    assert_non_null(strstr(rig_ask(&g, c, "{\"v\":1,\"op\":\"queue\"}"), "\"ok\":true"));
     rig_teardown(&g);
 }
 

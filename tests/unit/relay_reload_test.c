@@ -293,15 +293,6 @@ static void what_waits_for_its_time_waits(void **state)
 /* --- control --------------------------------------------------------------------------------------------------------
  */
 
-static const char *ask(struct rig *g, struct net_stream *c, const char *request)
-{
-    memory_forget(c);
-    memory_say(g->memory, c, request);
-    memory_say(g->memory, c, "\n");
-    memory_run(g->memory);
-    return memory_heard(c).p;
-}
-
 static void control(void **state)
 {
     (void)state;
@@ -312,29 +303,29 @@ static void control(void **state)
     g.memory->servers[0].refuses = true;
     struct net_stream *s = rig_session(&g, "10.0.0.1"), *c = memory_dial(g.memory, "control", "");
     rig_send(&g, s, "a@corp.example", "b@partner.example", rig_mail);
-    const char *got = ask(&g, c, "{\"v\":1,\"op\":\"status\"}");
+    const char *got = rig_ask(&g, c, "{\"v\":1,\"op\":\"status\"}");
     assert_non_null(strstr(got, "\"generation\":1"));
     assert_non_null(strstr(got, "\"queued\":1"));
     assert_non_null(strstr(got, "\n{\"v\":1,\"ok\":true}\n"));
-    got = ask(&g, c, "{\"v\":1,\"op\":\"queue\"}");
+    got = rig_ask(&g, c, "{\"v\":1,\"op\":\"queue\"}");
     assert_non_null(strstr(got, "\"queue_name\":\"deferred\""));
     assert_non_null(strstr(got, "\"sender\":\"a@corp.example\""));
     assert_non_null(strstr(got, "\"delay_reason\":\"4.4.1 mx.partner.example:2600: connection refused\""));
     assert_non_null(strstr(got, "\"attempts\":1"));
-    got = ask(&g, c, "{\"v\":1,\"op\":\"rules\"}");
+    got = rig_ask(&g, c, "{\"v\":1,\"op\":\"rules\"}");
     check_str(str_of(got), "{\"v\":1,\"ok\":true}\n");
-    got = ask(&g, c, "{\"v\":1,\"op\":\"queue release\",\"id\":\"NOSUCH\"}");
+    got = rig_ask(&g, c, "{\"v\":1,\"op\":\"queue release\",\"id\":\"NOSUCH\"}");
     assert_non_null(strstr(got, "\"status\":66"));
-    got = ask(&g, c, "{\"v\":1,\"op\":\"queue release\"}");
+    got = rig_ask(&g, c, "{\"v\":1,\"op\":\"queue release\"}");
     assert_non_null(strstr(got, "\"status\":64"));
-    got = ask(&g, c, "{\"v\":1,\"op\":\"dance\"}");
+    got = rig_ask(&g, c, "{\"v\":1,\"op\":\"dance\"}");
     assert_non_null(strstr(got, "\"status\":64"));
-    got = ask(&g, c, "{\"v\":2,\"op\":\"queue\"}");
+    got = rig_ask(&g, c, "{\"v\":2,\"op\":\"queue\"}");
     assert_non_null(strstr(got, "version 1"));
-    got = ask(&g, c, "not json");
+    got = rig_ask(&g, c, "not json");
     assert_non_null(strstr(got, "\"ok\":false"));
     /* Two requests at once are answered in order. */
-    got = ask(&g, c, "{\"v\":1,\"op\":\"queue\"}\n{\"v\":1,\"op\":\"rules\"}");
+    got = rig_ask(&g, c, "{\"v\":1,\"op\":\"queue\"}\n{\"v\":1,\"op\":\"rules\"}");
     assert_non_null(strstr(strstr(got, "\"ok\":true") + 1, "\"ok\":true"));
 
     /* As many as fit one read: each is answered, none on the other's stack. */
@@ -342,7 +333,7 @@ static void control(void **state)
     for (int i = 0; i < 60000; i++) buf_printf(&many, "x\n");
     buf_printf(&many, "{\"v\":1,\"op\":\"rules\"}");
     buf_add_byte(&many, '\0');
-    got = ask(&g, c, many.p);
+    got = rig_ask(&g, c, many.p);
     unsigned answers = 0;
     for (const char *at = got; (at = strstr(at, "\"ok\":")); at++) answers++;
     assert_int_equal(answers, 60001);
@@ -350,12 +341,12 @@ static void control(void **state)
 
     /* Reading is for all, changing is not. */
     g.memory->peer_uid = 1000;
-    got = ask(&g, c, "{\"v\":1,\"op\":\"reload\"}");
+    got = rig_ask(&g, c, "{\"v\":1,\"op\":\"reload\"}");
     assert_non_null(strstr(got, "\"status\":77"));
-    got = ask(&g, c, "{\"v\":1,\"op\":\"queue\"}");
+    got = rig_ask(&g, c, "{\"v\":1,\"op\":\"queue\"}");
     assert_non_null(strstr(got, "\"ok\":true"));
     g.memory->peer_uid = -1;
-    got = ask(&g, c, "{\"v\":1,\"op\":\"reload\"}");
+    got = rig_ask(&g, c, "{\"v\":1,\"op\":\"reload\"}");
     assert_non_null(strstr(got, "\"status\":77"));
     /* A line without end. */
     struct buf big = {0};
@@ -377,10 +368,10 @@ static void reload_is_answered(void **state)
     rig_start(&g);
     g.memory->supervisor.n = 0;
     struct net_stream *c = memory_dial(g.memory, "control", ""), *d = memory_dial(g.memory, "control", "");
-    assert_string_equal(ask(&g, c, "{\"v\":1,\"op\":\"reload\"}"), "");
+    assert_string_equal(rig_ask(&g, c, "{\"v\":1,\"op\":\"reload\"}"), "");
     assert_int_equal(g.memory->supervisor.n, 1);
     assert_int_equal(g.memory->supervisor.p[0], LINK_RELOAD);
-    assert_string_equal(ask(&g, d, "{\"v\":1,\"op\":\"reload\"}"), "");
+    assert_string_equal(rig_ask(&g, d, "{\"v\":1,\"op\":\"reload\"}"), "");
     rig_generation(&g, NULL);
     check_str(memory_heard(c), "{\"v\":1,\"ok\":true,\"text\":\"generation 2 is in force: 0 rules\"}\n");
     /* Who came later is answered by another. */
@@ -396,7 +387,7 @@ static void reload_is_answered(void **state)
     assert_non_null(strstr(memory_heard(d).p, "rules.sluice:1:6"));
     assert_non_null(strstr(memory_heard(d).p, "\"ok\":false"));
     /* Who leaves before the answer harms nobody. */
-    ask(&g, c, "{\"v\":1,\"op\":\"reload\"}");
+    rig_ask(&g, c, "{\"v\":1,\"op\":\"reload\"}");
     memory_hang_up(g.memory, c);
     memory_run(g.memory);
     rig_generation(&g, NULL);

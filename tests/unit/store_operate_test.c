@@ -61,19 +61,38 @@ static struct stored_recipient stored[6];
 static void three_messages(void)
 {
     struct stored_recipient *r = stored;
-    r[0] = (struct stored_recipient){.address = STR("Anna@Partner.Example"), .reason = STR("450 4.2.1 Mailbox BUSY"),
-                                     .next_try = 5, .expires = 500};
-    r[1] = (struct stored_recipient){.address = STR("bob@sub.partner.example"), .state = RECIPIENT_HELD,
-                                     .rule = STR("Card numbers"), .reason = STR("cards [4]")};
-    r[2] = (struct stored_recipient){.address = STR("carl@other.example"), .connector = STR("Side"),
-                                     .need = {.peer = TLS_PEER_VERIFIED}, .tls_rule = STR("secrets")};
+    r[0] = (struct stored_recipient){
+        .address = STR("Anna@Partner.Example"), .reason = STR("450 4.2.1 Mailbox BUSY"), .next_try = 5, .expires = 500};
+    r[1] = (struct stored_recipient){.address = STR("bob@sub.partner.example"),
+                                     .state = RECIPIENT_HELD,
+                                     .rule = STR("Card numbers"),
+                                     .reason = STR("cards [4]")};
+    r[2] = (struct stored_recipient){.address = STR("carl@other.example"),
+                                     .connector = STR("Side"),
+                                     .need = {.peer = TLS_PEER_VERIFIED},
+                                     .tls_rule = STR("secrets")};
     r[3] = (struct stored_recipient){.address = STR("boss@corp.example")};
-    struct stored_message a = {.queue_id = STR("A"), .arrived = 100, .reverse_path = STR("x@corp.example"), .size = 3,
-                               .content = STR("aaa"), .recipients = r, .recipient_count = 2};
-    struct stored_message b = {.queue_id = STR("B"), .arrived = 200, .reverse_path = STR("Y@corp.example"), .size = 9,
-                               .content = STR("bbbbbbbbb"), .recipients = r + 2, .recipient_count = 1};
-    struct stored_message c = {.queue_id = STR("C"), .arrived = 300, .size = 1, .content = STR("c"),
-                               .relay_made = true, .recipients = r + 3, .recipient_count = 1};
+    struct stored_message a = {.queue_id = STR("A"),
+                               .arrived = 100,
+                               .reverse_path = STR("x@corp.example"),
+                               .size = 3,
+                               .content = STR("aaa"),
+                               .recipients = r,
+                               .recipient_count = 2};
+    struct stored_message b = {.queue_id = STR("B"),
+                               .arrived = 200,
+                               .reverse_path = STR("Y@corp.example"),
+                               .size = 9,
+                               .content = STR("bbbbbbbbb"),
+                               .recipients = r + 2,
+                               .recipient_count = 1};
+    struct stored_message c = {.queue_id = STR("C"),
+                               .arrived = 300,
+                               .size = 1,
+                               .content = STR("c"),
+                               .relay_made = true,
+                               .recipients = r + 3,
+                               .recipient_count = 1};
     write_or_fail(&a);
     write_or_fail(&b);
     write_or_fail(&c);
@@ -88,7 +107,8 @@ static const char *passing(const struct queue_filter *f)
     driver_read_filter(&driver, f, &back);
     assert_true(back.answer.ok);
     for (size_t i = 0; i < back.message_count; i++)
-        for (size_t k = 0; k < back.messages[i].recipient_count; k++) letters[n++] = back.messages[i].recipients[k].address.p[0];
+        for (size_t k = 0; k < back.messages[i].recipient_count; k++)
+            letters[n++] = back.messages[i].recipients[k].address.p[0];
     letters[n] = '\0';
     read_back_free(&back);
     return letters;
@@ -372,8 +392,8 @@ static void backup_is_one_moment(void **unused)
     snprintf(path, sizeof path, "%s/spool/M%d", state, MANY);
     assert_int_equal(stat(path, &st), 0); /* its message is gone, and it stays for the backup … */
     driver.port.backup_drop(driver.port.self, STR("now"));
-    write_or_fail(&(struct stored_message){.queue_id = STR("Z"), .size = 1, .content = STR("z"), .recipients = stored,
-                                           .recipient_count = 1});
+    write_or_fail(&(struct stored_message){
+        .queue_id = STR("Z"), .size = 1, .content = STR("z"), .recipients = stored, .recipient_count = 1});
     assert_int_equal(stat(path, &st), -1); /* … until that is fetched */
     assert_int_equal(access(b.database, F_OK), -1);
 
