@@ -1,50 +1,17 @@
 /* One SMTP connection: stream, engine and policy put together.  What it may carry is asked of tls_policy at every step;
  * the bytes of MAIL come from one place only, release(), which holds what was decided to an INVARIANT. */
+#include "relay/connection.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
-#include "relay/deliver.h"
 #include "relay/dsn.h"
 #include "relay/events.h"
-#include "relay/generation.h"
 #include "relay/tls_policy.h"
-#include "smtp/client.h"
 
 enum { WRITE_HIGH = 256 * 1024, BODY_STEP = 64 * 1024, QUIT_MS = 10000 };
-
-struct connection {
-    struct connection *next;
-    struct destination *destination;
-    struct relay *relay;
-    struct net_stream *stream; /* NULL once closed */
-    struct smtp_client *client;
-    struct delivery *delivery; /* NULL: idle, or on its way out */
-    struct obligation demand;  /* what the connection was made for */
-    uint64_t generation;
-    uint8_t connector_tls;
-    uint64_t edition; /* which place of which list of hosts it leads to */
-    int which;
-    struct str where, tls_name, trust, label; /* in one block of text; label: "host:port", "host[address]:port" */
-    char *text;
-    uint16_t port;
-    bool tls, verified, is_1_3, tls_spent;
-    bool ready; /* the engine waits for an order */
-    bool over;  /* no order will follow: only closing is left */
-    bool shut;  /* the stream was told to close: nothing more is written */
-    unsigned served;
-    uint32_t extensions;
-    uint64_t size_limit;
-    uint32_t recipient_limit, message_limit, domain_limit; /* RFC 9422; 0: none told */
-    char had[64];  /* "TLSv1.3 TLS_AES_…", for the log */
-    char why[200]; /* why the stream closed */
-    struct net_timer timer;
-    int64_t deadline_ms, armed_ms; /* armed_ms 0: not */
-    struct pieces_cursor cursor;   /* while the content goes out */
-    struct str run;
-    bool sending;
-};
 
 static void decide(struct connection *c);
 static void turn(struct connection *c);
@@ -59,8 +26,7 @@ static struct str tls_had(const struct connection *c) { return str_of(c->had); }
 
 static void timer_fired(void *owner);
 
-/* Moves the deadline; the timer itself is only touched when it would come too late or not at all. */
-static void deadline(struct connection *c, int64_t ms)
+void connection_deadline(struct connection *c, int64_t ms)
 {
     const struct net_port *net = c->relay->net;
     int64_t now = relay_ms(c->relay);
@@ -78,7 +44,7 @@ static void timer_fired(void *owner)
     int64_t now = relay_ms(c->relay);
     c->armed_ms = 0;
     if (now < c->deadline_ms) {
-        deadline(c, c->deadline_ms - now);
+        connection_deadline(c, c->deadline_ms - now);
         return;
     }
     if (connection_is_idle(c)) {
@@ -97,12 +63,12 @@ static void timer_fired(void *owner)
 static void deadline_of_stage(struct connection *c)
 {
     if (c->over)
-        deadline(c, QUIT_MS);
+        connection_deadline(c, QUIT_MS);
     else if (connection_is_idle(c))
-        deadline(c, DELIVER_IDLE_MS);
+        connection_deadline(c, DELIVER_IDLE_MS);
     else {
         unsigned seconds = smtp_client_timeout(smtp_client_stage(c->client));
-        deadline(c, (seconds ? seconds : 300) * (int64_t)1000);
+        connection_deadline(c, (seconds ? seconds : 300) * (int64_t)1000);
     }
 }
 
@@ -191,7 +157,7 @@ static void shut(struct connection *c)
     if (!c->stream || c->shut) return;
     c->shut = true;
     c->relay->net->stream_close(c->relay->net->self, c->stream);
-    deadline(c, QUIT_MS);
+    connection_deadline(c, QUIT_MS);
 }
 
 void connection_quit(struct connection *c)
@@ -637,79 +603,8 @@ static void on_closed(void *owner, enum net_close_reason reason, const char *why
     relay_settle(r);
 }
 
-/* --- opening -------------------------------------------------------------------------------------------------------
- */
-
-bool connection_takes(const struct connection *c, const struct delivery *d, const struct connector_settings *how)
-{
-    if (c->over || !c->stream || c->generation != c->relay->current->number || how->tls != c->connector_tls)
-        return false;
-    if (!obligation_covers(c->demand, tls_policy_demand(d->need, c->connector_tls))) return false;
-    if (d->lacking && d->edition == c->edition && (d->lacking >> c->which & 1)) return false;
-    return !d->tls_spent || !c->tls || c->served; /* one that was told to go without TLS may use any that works */
-}
-
-static struct str keep(char **at, struct str s)
-{
-    struct str copy = {*at, s.n};
-    if (s.n) memcpy(*at, s.p, s.n);
-    (*at)[s.n] = '\0';
-    *at += s.n + 1;
-    return copy;
-}
-
-/* Which name a verified certificate must bear.  An exchanger that DNS named without proof is anybody's word: there only the
- * domain itself will do (RFC 8689 section 4.2.1, RFC 7672 section 2.2.1). */
-static struct str name_to_verify(const struct destination *to, const struct host *host, const struct connector_settings *how)
-{
-    if (how->tls_name.n) return how->tls_name;
-    return to->hop.n && !host->secure ? to->hop : host->name;
-}
-
-static void write_label(const struct host *host, uint16_t port, char *out, size_t size)
-{
-    int n = (int)(host->name.n > 255 ? 255 : host->name.n);
-    if (str_eq(host->name, host->where))
-        snprintf(out, size, "%.*s:%u", n, host->name.p, (unsigned)port);
-    else
-        snprintf(out, size, "%.*s[%.*s]:%u", n, host->name.p, STR_ARG(host->where), (unsigned)port);
-}
-
-struct connection *connection_open(struct destination *to, struct delivery *first, const struct connector_settings *how,
-                                   int which)
-{
-    static const struct net_stream_events events = {.connected = on_connected,
+const struct net_stream_events connection_events = {.connected = on_connected,
                                                     .received = on_received,
                                                     .drained = on_drained,
                                                     .tls_ready = on_tls_ready,
                                                     .closed = on_closed};
-    struct relay *r = to->deliver->relay;
-    struct connection *c = mem_alloc(sizeof *c);
-    const struct host *host = hosts_at(to->hosts, which);
-    struct str tls_name = name_to_verify(to, host, how);
-    char label[340];
-    write_label(host, how->port, label, sizeof label);
-    char *at = c->text = mem_alloc(host->where.n + tls_name.n + how->trust.n + sizeof label + 4);
-    c->where = keep(&at, host->where);
-    c->tls_name = keep(&at, tls_name);
-    c->trust = keep(&at, how->trust);
-    c->label = keep(&at, str_of(label));
-    c->edition = hosts_edition(to->hosts);
-    c->which = which;
-    c->destination = to;
-    c->relay = r;
-    c->port = how->port;
-    c->connector_tls = how->tls;
-    c->demand = tls_policy_demand(first->need, how->tls);
-    c->tls_spent = first->tls_spent;
-    c->generation = r->current->number;
-    c->client = smtp_client_create(&(struct smtp_client_options){.hostname = relay_settings(r)->hostname});
-    c->next = to->connections;
-    to->connections = c;
-    to->open++;
-    to->deliver->connections++;
-    connection_give(c, first);
-    c->stream = r->net->connect(r->net->self, &(struct net_target){.host = c->where, .port = c->port}, &events, c);
-    deadline(c, DELIVER_CONNECT_MS);
-    return c;
-}

@@ -1,0 +1,46 @@
+/* relay/connection: one SMTP connection outwards, as connection.c (what happens on it) and connect.c (which one a mail gets)
+ * share it.  Private to the two; everybody else sees deliver.h. */
+#ifndef SLUICE_RELAY_CONNECTION_H
+#define SLUICE_RELAY_CONNECTION_H
+
+#include "relay/deliver.h"
+#include "relay/generation.h"
+#include "smtp/client.h"
+
+struct connection {
+    struct connection *next;
+    struct destination *destination;
+    struct relay *relay;
+    struct net_stream *stream; /* NULL once closed */
+    struct smtp_client *client;
+    struct delivery *delivery; /* NULL: idle, or on its way out */
+    struct obligation demand;  /* what the connection was made for */
+    uint64_t generation;
+    uint8_t connector_tls;
+    uint64_t edition; /* which place of which list of hosts it leads to */
+    int which;
+    struct str where, tls_name, trust, label; /* in one block of text; label: "host:port", "host[address]:port" */
+    char *text;
+    uint16_t port;
+    bool tls, verified, is_1_3, tls_spent;
+    bool ready; /* the engine waits for an order */
+    bool over;  /* no order will follow: only closing is left */
+    bool shut;  /* the stream was told to close: nothing more is written */
+    unsigned served;
+    uint32_t extensions;
+    uint64_t size_limit;
+    uint32_t recipient_limit, message_limit, domain_limit; /* RFC 9422; 0: none told */
+    char had[64];  /* "TLSv1.3 TLS_AES_…", for the log */
+    char why[200]; /* why the stream closed */
+    struct net_timer timer;
+    int64_t deadline_ms, armed_ms; /* armed_ms 0: not */
+    struct pieces_cursor cursor;   /* while the content goes out */
+    struct str run;
+    bool sending;
+};
+
+extern const struct net_stream_events connection_events;
+/* Moves the deadline; the timer itself is only touched when it would come too late or not at all. */
+void connection_deadline(struct connection *c, int64_t ms);
+
+#endif
