@@ -214,12 +214,13 @@ PAIRS ?= 5
 MESSAGES ?= 5000
 SIZE ?= 4096
 SESSIONS ?= 20
+RULES ?= 100
 bench-relay: ## messages per second and CPU beside Postfix, PAIRS alternating pairs (needs root)
 	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
 	@tests/peers/peers.sh fetch
 	@$(MAKE) -s all
 	@SLUICE_BUILD=$(CURDIR)/$(B) tests/peers/peers.sh run postfix $(CURDIR)/tests/bench/relay_bench.py --pairs $(PAIRS) \
-	    --messages $(MESSAGES) --size $(SIZE) --sessions $(SESSIONS)
+	    --messages $(MESSAGES) --size $(SIZE) --sessions $(SESSIONS) --rules $(RULES)
 
 QUEUED ?= 1000000
 bench-queue: ## start, memory and draining with QUEUED messages in the queue (root: with a cold cache too; 9 GB of disk)

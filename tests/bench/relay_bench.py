@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """sluiced beside Postfix at its best on loopback: messages per second and CPU per message.
 
-    make bench-relay [PAIRS=5] [MESSAGES=5000] [SIZE=4096] [SESSIONS=20]
+    make bench-relay [PAIRS=5] [MESSAGES=5000] [SIZE=4096] [SESSIONS=20] [RULES=100]
 
 Runs inside the mount namespace in which Postfix looks installed (tests/peers/peers.sh run postfix).  Both relays keep their
 queue on the same disk, get the same messages from smtp-source, with and without -d (one session for all messages of a
@@ -10,6 +10,7 @@ compared is the ratio within a pair, and the median over pairs.
 """
 import argparse
 import contextlib
+import json
 import mmap
 import os
 import pathlib
@@ -31,13 +32,13 @@ TICK = os.sysconf("SC_CLK_TCK")
 CONFIG = """\
 list trusted_networks of network = 127.0.0.0/8
 list our_domains of domain = "corp.example"
-relay hostname "relay.corp.example" internal our_domains state "{state}" control "{control}"
+relay hostname "relay.corp.example" internal our_domains state "{state}" control "{control}" log_format json
 listener "inbound" address "127.0.0.1:{port}" relay_for trusted_networks domains our_domains
 connector "default" host "127.0.0.1" port {sink} tls opportunistic
 retry first 1 minute until 5 days
 import "rules.sluice"
 """
-# Ten rules of the yardstick's mixture: body pattern, subject words, domain of From, header; the last always applies.
+# Rules of the yardstick's mixture: body pattern, subject words, domain of From, header; the last always applies.
 KINDS = ('body matches /\\bquarterplan{n}[- ]?\\d{{3,6}}\\b/',
          'subject contains any of ("merger{n}", "takeover{n}", "layoff{n}")',
          'from.domain is "rival{n}.example"',
@@ -131,6 +132,20 @@ def postfix(sink, _rules):
         subprocess.run(["umount", "-l", "/var/spool/postfix"], check=True)
 
 
+def check_hits(messages):
+    """The rule that always applies was counted once for each message."""
+    end = time.monotonic() + 10
+    while True:
+        out = subprocess.run([str(BUILD / "bin/sluice"), "rules", "--json", "--socket", str(WORK / "sluice/control.sock")],
+                             capture_output=True, text=True, check=True).stdout
+        hits = next(row["applied"] for row in map(json.loads, out.splitlines()) if row["rule"] == "always")
+        if hits == messages:
+            return
+        if time.monotonic() > end:
+            raise SystemExit(f"the rule that always applies has {hits} hits for {messages} messages")
+        time.sleep(0.02)
+
+
 def one_run(relay, sink, args, reuse):
     with sink.run(), relay(sink, args.rules) as server:
         before, cpu = sink.messages(), cpu_seconds(server.process.pid)
@@ -147,6 +162,8 @@ def one_run(relay, sink, args, reuse):
                 raise SystemExit(f"only {sink.messages() - before} of {args.messages} arrived")
             time.sleep(0.001)
         drained = time.monotonic() - begin
+        if relay is sluiced:
+            check_hits(args.messages)
         return {"accept": args.messages / accepted, "drain": args.messages / drained,
                 "cpu": (cpu_seconds(server.process.pid) - cpu) / args.messages * 1e6, "memory": memory(server.process.pid)}
 
@@ -157,7 +174,7 @@ def main():
     options.add_argument("--messages", type=int, default=5000)
     options.add_argument("--size", type=int, default=4096)
     options.add_argument("--sessions", type=int, default=20)
-    options.add_argument("--rules", type=int, default=10)
+    options.add_argument("--rules", type=int, default=100)
     args = options.parse_args()
     WORK.mkdir(parents=True, exist_ok=True)
     sink = SinkCounter()
