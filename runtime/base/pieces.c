@@ -26,22 +26,21 @@ bool pieces_are_sound(const struct pieces *p, uint64_t size)
     return true;
 }
 
-static void io_piece(struct wire_io *io, struct piece *p)
-{
-    bool inserted = p->insert.p != NULL;
-    io_bool(io, &inserted);
-    if (inserted) {
-        io_str(io, &p->insert);
-    } else {
-        io_u64(io, &p->from);
-        io_u64(io, &p->to);
-    }
-}
-
-void io_pieces(struct wire_io *io, struct pieces *p)
+void io_pieces(struct wire_io *io, struct pieces *p, void (*text)(struct wire_io *io, struct str *s))
 {
     enum { LEAST = 1 + 4 }; /* bytes of a piece: the flag and an empty text */
-    IO_TABLE(io, p->v, p->n, LEAST, io_piece);
+    if (io_count(io, &p->n, LEAST)) p->v = arena_array(io->arena, p->n, sizeof *p->v);
+    for (size_t i = 0; i < p->n && io_goes_on(io); i++) {
+        struct piece *x = &p->v[i];
+        bool inserted = x->insert.p != NULL;
+        io_bool(io, &inserted);
+        if (inserted) {
+            text(io, &x->insert);
+        } else {
+            io_u64(io, &x->from);
+            io_u64(io, &x->to);
+        }
+    }
 }
 
 bool pieces_are_identity(const struct pieces *p, uint64_t size)

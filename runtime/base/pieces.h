@@ -25,9 +25,9 @@ uint64_t pieces_length(const struct pieces *p);
 bool pieces_are_sound(const struct pieces *p, uint64_t size);
 bool pieces_are_identity(const struct pieces *p, uint64_t size);
 
-/* Written, or read: then inserted text is a view into what is read, and the table is in the cursor's arena.  Whether
- * what was read is sound is for pieces_are_sound to say. */
-void io_pieces(struct wire_io *io, struct pieces *p);
+/* Written, or read: then inserted text is what `text` (io_str, or one with a table) reads, and the table is in the
+ * cursor's arena.  Whether what was read is sound is for pieces_are_sound to say. */
+void io_pieces(struct wire_io *io, struct pieces *p, void (*text)(struct wire_io *io, struct str *s));
 
 /* A reader over the result, in order; `original` may be NULL when the caller reads ranges itself. */
 struct pieces_cursor {

@@ -146,7 +146,6 @@ static void io_reply(struct wire_io *io, struct reply *r)
 enum {
     REPLY_BYTES = 2 + 1 + 2 + 2 + 4,
     RECIPIENT_BYTES = 4 + 1 + 1 + 3 + 4 + 8 + 4 * 4 + REPLY_BYTES,
-    PIECE_BYTES = 1 + 4,
     COPY_BYTES = 4 + 8 + 32,
     HIT_BYTES = 4 + 4,
     NOTE_BYTES = 1 + 3 * 4
@@ -169,22 +168,9 @@ static void io_recipient(struct wire_io *io, struct verdict_recipient *r)
     io_reply(io, &r->reply);
 }
 
-/* Copies differ little: what is inserted into several is carried once. */
-static void io_piece_text(struct wire_io *io, struct piece *p)
-{
-    bool inserted = p->insert.p != NULL;
-    io_bool(io, &inserted);
-    if (inserted) {
-        io_text(io, &p->insert);
-    } else {
-        io_u64(io, &p->from);
-        io_u64(io, &p->to);
-    }
-}
-
 static void io_copy(struct wire_io *io, struct verdict_copy *c)
 {
-    IO_TABLE(io, c->pieces.v, c->pieces.n, PIECE_BYTES, io_piece_text);
+    io_pieces(io, &c->pieces, io_text); /* copies differ little: what goes into several is carried once */
     io_u64(io, &c->length);
     io_bytes(io, c->sha256, sizeof c->sha256);
 }

@@ -22,12 +22,12 @@ bool rows_take_flags(uint32_t flags, struct stored_message *m)
 void rows_encode_pieces(const struct pieces *p, struct buf *out)
 {
     struct pieces same = *p; /* writing stores nothing: base/wire.h */
-    io_pieces(&(struct wire_io){.out = out}, &same);
+    io_pieces(&(struct wire_io){.out = out}, &same, io_str);
 }
 
 bool rows_decode_pieces(struct arena *a, struct str blob, uint64_t size, struct pieces *out)
 {
     struct wire w = wire_of(blob);
-    io_pieces(&(struct wire_io){.in = &w, .arena = a}, out);
+    io_pieces(&(struct wire_io){.in = &w, .arena = a}, out, io_str);
     return wire_done(&w) && pieces_are_sound(out, size);
 }
