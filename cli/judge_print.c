@@ -257,6 +257,15 @@ static void print_copy(struct pen *pen, const struct verdict *v, size_t number, 
     }
 }
 
+static void print_notice(struct pen *pen, const struct verdict_notice *n)
+{
+    buf_add(pen->out, STR("notice to "));
+    quote(pen, n->to, false);
+    buf_add(pen->out, STR(": "));
+    quote(pen, n->text, false);
+    buf_printf(pen->out, " (rule %.*s)\n", STR_ARG(n->rule));
+}
+
 static void print_for_all(struct pen *pen, const struct verdict *v)
 {
     char status[STATUS_TEXT_MAX];
@@ -291,5 +300,6 @@ void judge_report_text(const struct program *p, const struct judge_request *r, c
     if (v->answer != VERDICT_ACCEPT) print_for_all(&pen, v);
     for (size_t i = 0; v->answer == VERDICT_ACCEPT && i < v->recipient_count; i++) print_recipient(&pen, &v->recipients[i]);
     for (size_t i = 0; v->answer == VERDICT_ACCEPT && i < v->copy_count; i++) print_copy(&pen, v, i, r->size);
+    for (size_t i = 0; i < v->notice_count; i++) print_notice(&pen, &v->notices[i]);
     buf_printf(out, "judged in %llu µs, %llu steps\n", (unsigned long long)t->micros, (unsigned long long)t->steps);
 }

@@ -171,6 +171,21 @@ static struct js *copies_json(const struct verdict *v, uint64_t size)
     return list;
 }
 
+/* --- notices --------------------------------------------------------------------------------------------------------- */
+static struct js *notices_json(const struct verdict *v)
+{
+    struct js *list = js_array();
+    for (size_t i = 0; i < v->notice_count; i++) {
+        struct js *o = js_object();
+        js_put_str(o, "to", v->notices[i].to);
+        js_put_str(o, "subject", v->notices[i].subject);
+        js_put_str(o, "text", v->notices[i].text);
+        js_put_str(o, "rule", v->notices[i].rule);
+        js_add(list, o);
+    }
+    return list;
+}
+
 /* --- rules ----------------------------------------------------------------------------------------------------------- */
 static void put_answers(struct js *o, const struct trace *t, struct str letters)
 {
@@ -327,6 +342,7 @@ void judge_report_json(const struct program *p, const struct judge_request *r, c
         }
         js_put(o, "recipients", recipients_json(p, env, v, t));
         if (v->answer == VERDICT_ACCEPT) js_put(o, "copies", copies_json(v, r->size));
+        if (v->notice_count) js_put(o, "notices", notices_json(v));
     }
     js_put_num(o, "steps", (int64_t)t->steps);
     js_put_num(o, "micros", (int64_t)t->micros);

@@ -69,7 +69,7 @@ static bool domain_is_inside(const struct judgement *j, struct str domain)
 }
 
 /* A domain of ours in the reverse-path proves nothing: the client must be one of ours too. */
-static bool sender_is_inside(const struct judgement *j)
+bool sender_is_inside(const struct judgement *j)
 {
     const struct client_facts *c = &j->in->envelope->client;
     return (client_is_authenticated(c) || c->trusted) && domain_is_inside(j, j->sender.domain);

@@ -202,6 +202,29 @@ void get_IS_BULK(struct judgement *j, const struct field_ask *ask, struct values
     look_header(&s, "List-Post", NULL);
     put_signs(&s, out);
 }
+/* Mail that machines made: reports, answers, notices of this relay and of others.  What could not be read counts. */
+bool is_made_by_machines(struct judgement *j)
+{
+    if (j->in->envelope->reverse_path.n == 0) return true;
+    const struct message_values *all = message_header(j->in->message, STR("Auto-Submitted"));
+    for (size_t i = 0; i < all->n; i++)
+        if (!str_eq_nocase(first_word(message_text_best(&all->v[i].text)), STR("no"))) return true;
+    return all->unreadable & UNREADABLE_LIMIT;
+}
+
+bool forbids_answers(struct judgement *j)
+{
+    static const struct field_ask as_received = {STR_NONE, 0, NULL};
+    struct signs s = look(j, &as_received);
+    look_header(&s, "Precedence", "bulk list junk auto_reply");
+    look_header(&s, "X-Autoreply", NULL);
+    look_header(&s, "X-Autorespond", NULL);
+    const struct message_header *h = message_header_section(j->in->message);
+    for (size_t i = 0; i < h->field_count && !s.found; i++)
+        s.found = str_starts_nocase(h->fields[i].name, STR("List-"));
+    return s.found || s.unreadable || (h->unreadable & UNREADABLE_LIMIT) || is_made_by_machines(j);
+}
+
 void get_IS_READ_RECEIPT(struct judgement *j, const struct field_ask *ask, struct values *out)
 {
     struct signs s = look(j, ask);

@@ -1,4 +1,5 @@
-/* stdlib/put: the small makers that getters share: a value of each type into what a field says.
+/* stdlib/put: the small makers that getters share: a value of each type into what a field says; and the facts that
+ * getters and appliers share.
  *
  * Private to stdlib/.  Values live in the judgement's arena. */
 #ifndef SLUICE_STDLIB_PUT_H
@@ -28,6 +29,11 @@ void put_content_text(struct judgement *j, const struct message_text *t, struct 
 
 /* Instances that nobody read may be there: the header section went beyond a limit. */
 void put_limits(struct judgement *j, struct values *out, uint32_t unreadable);
+
+/* Facts of the message that appliers ask for too; of the message as received. */
+bool sender_is_inside(const struct judgement *j);  /* sender.scope is inside */
+bool is_made_by_machines(struct judgement *j);     /* null reverse-path, or Auto-Submitted (RFC 3834 section 5) */
+bool forbids_answers(struct judgement *j);         /* that, or mail of lists and in bulk: RFC 3834 section 2 */
 
 /* A field that must be unique: each instance is a view, for receiving programs differ in which one they show.  `read`
  * turns the text of an instance into a value and answers false when it is none; NULL: it is the text itself. */

@@ -148,7 +148,8 @@ enum {
     RECIPIENT_BYTES = 4 + 1 + 1 + 3 + 4 + 8 + 4 * 4 + REPLY_BYTES,
     COPY_BYTES = 4 + 8 + 32,
     HIT_BYTES = 4 + 4,
-    NOTE_BYTES = 1 + 3 * 4
+    NOTE_BYTES = 1 + 3 * 4,
+    NOTICE_BYTES = 5 * 4
 };
 
 static void io_recipient(struct wire_io *io, struct verdict_recipient *r)
@@ -189,6 +190,15 @@ static void io_note(struct wire_io *io, struct verdict_note *n)
     io_text(io, &n->text);
 }
 
+static void io_notice(struct wire_io *io, struct verdict_notice *n)
+{
+    io_text(io, &n->rule);
+    io_text(io, &n->to);
+    io_text(io, &n->subject);
+    io_text(io, &n->about);
+    io_text(io, &n->text);
+}
+
 static void io_verdict(struct wire_io *io, struct verdict *v)
 {
     io_enum(io, &v->answer, VERDICT_DEFER + 1);
@@ -198,6 +208,7 @@ static void io_verdict(struct wire_io *io, struct verdict *v)
     IO_TABLE(io, v->copies, v->copy_count, COPY_BYTES, io_copy);
     IO_TABLE(io, v->hits, v->hit_count, HIT_BYTES, io_hit);
     IO_TABLE(io, v->notes, v->note_count, NOTE_BYTES, io_note);
+    IO_TABLE(io, v->notices, v->notice_count, NOTICE_BYTES, io_notice);
 }
 
 static void io_head(struct wire_io *io, struct judge_answer *r)

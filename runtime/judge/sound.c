@@ -145,6 +145,48 @@ static bool copies_are_sound(const struct verdict *v, struct str content, struct
     return true;
 }
 
+/* --- notices ------------------------------------------------------------------------------------------------------ */
+
+/* What stands in a header field: one line that moves nothing. */
+static bool line_is_sound(struct str s)
+{
+    if (s.n > NOTICE_LINE_MAX || !str_is_utf8(s)) return false;
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f) return false;
+    return true;
+}
+
+static bool lines_are_sound(struct str s)
+{
+    if (s.n > NOTICE_TEXT_MAX || !str_is_utf8(s)) return false;
+    for (size_t i = 0; i < s.n; i++)
+        if (((unsigned char)s.p[i] < 0x20 && s.p[i] != '\n' && s.p[i] != '\t') || s.p[i] == 0x7f) return false;
+    return true;
+}
+
+/* It will stand between angle brackets (RFC 5322 section 3.6.4). */
+static bool id_is_sound(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] <= ' ' || s.p[i] >= 0x7f || s.p[i] == '<' || s.p[i] == '>') return false;
+    return s.n <= NOTICE_LINE_MAX;
+}
+
+static bool notices_are_sound(const struct verdict *v, struct err *e)
+{
+    if (v->notice_count && v->answer == VERDICT_DEFER) return unsound(e, "notices of a message that is deferred");
+    if (v->notice_count > NOTICES_MAX) return unsound(e, "too many notices");
+    for (size_t i = 0; i < v->notice_count; i++) {
+        const struct verdict_notice *n = &v->notices[i];
+        struct address a;
+        if (!address_parse(n->to, ADDRESS_UTF8, &a)) return unsound(e, "a notice to what is no address");
+        if (!text_is_sound(n->rule) || !line_is_sound(n->subject) || !id_is_sound(n->about) ||
+            !lines_are_sound(n->text))
+            return unsound(e, "a notice's texts");
+    }
+    return true;
+}
+
 /* --- all together ------------------------------------------------------------------------------------------------- */
 
 static bool records_are_sound(const struct verdict *v, struct err *e)
@@ -173,5 +215,6 @@ bool verdict_is_sound(const struct verdict *v, const struct envelope *env, struc
     default: return unsound(e, "an answer that does not exist");
     }
     if (!text_is_sound(v->rule)) return unsound(e, "the name of the rule that answers");
-    return recipients_are_sound(v, env, e) && copies_are_sound(v, content, e) && records_are_sound(v, e);
+    return recipients_are_sound(v, env, e) && copies_are_sound(v, content, e) && records_are_sound(v, e) &&
+           notices_are_sound(v, e);
 }

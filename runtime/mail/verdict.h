@@ -64,6 +64,22 @@ struct verdict_note {
     struct str text;
 };
 
+/* A mail that the relay is to write itself (notify, notify_sender): it is sent beside the message, whatever becomes of
+ * that, and carries the obligations of all its recipients, for it quotes the message. */
+enum {
+    NOTICES_MAX = 1000,            /* of one message */
+    NOTICE_TEXT_MAX = 16 * 1024,   /* bytes of one text */
+    NOTICE_TEXTS_MAX = 48 * 1024,  /* of all different texts: a verdict must fit its datagram */
+    NOTICE_LINE_MAX = 500          /* of subject and message id */
+};
+struct verdict_notice {
+    struct str rule;
+    struct str to;      /* one address */
+    struct str subject; /* UTF-8, one line without control characters */
+    struct str about;   /* Message-ID of the message, without its angle brackets; empty: none that can be named */
+    struct str text;    /* UTF-8, lines with LF between; no other control characters but TAB */
+};
+
 enum verdict_answer {
     VERDICT_ACCEPT, /* 250 after the commit; every envelope recipient has a disposition */
     VERDICT_REJECT, /* the reply refuses the message for everyone */
@@ -82,6 +98,8 @@ struct verdict {
     size_t hit_count;
     struct verdict_note *notes;
     size_t note_count;
+    struct verdict_notice *notices;
+    size_t notice_count;
 };
 
 #endif

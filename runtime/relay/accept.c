@@ -73,9 +73,9 @@ static void written(void *owner, bool ok, const struct err *e)
     struct session *s = in->session;
     if (s) session_answer(s, &in->reply);
     if (in->stores) queue_add(r->queue, &in->messages[0], in->body);
-    if (in->dsn) {
-        events_queued(r, &in->dsn->message);
-        queue_add(r->queue, &in->dsn->message, in->dsn->body);
+    for (size_t i = 0; i < in->made_count; i++) {
+        events_queued(r, &in->made[i]->message);
+        queue_add(r->queue, &in->made[i]->message, in->made[i]->body);
     }
     in->phase = INTAKE_OVER;
     intake_free(in);
@@ -124,17 +124,23 @@ static int64_t lifetime(const struct intake *in, const struct verdict_recipient 
     return route_retry(s, route_find(s, r->address, r->connector, why)).until;
 }
 
+/* What the client was promised for all of the message is joined to what the rules demand. */
+static struct obligation with_promise(const struct intake *in, struct obligation need)
+{
+    static const struct obligation promised = {.peer = TLS_PEER_VERIFIED, .onward = true};
+    return in->envelope.requiretls ? obligation_join(need, promised) : need;
+}
+
 static void fill_recipient(struct intake *in, const struct verdict_recipient *from,
                            const struct intake_recipient *extra, struct stored_recipient *to)
 {
-    static const struct obligation promised = {.peer = TLS_PEER_VERIFIED, .onward = true};
     int64_t now = in->job.request.now, start = from->not_before > now ? from->not_before : now;
     *to = (struct stored_recipient){
         .address = from->address,
         .state = from->disposition == DISPOSITION_HOLD         ? RECIPIENT_HELD
                  : from->disposition == DISPOSITION_QUARANTINE ? RECIPIENT_QUARANTINED
                                                                : RECIPIENT_QUEUED,
-        .need = in->envelope.requiretls ? obligation_join(from->need, promised) : from->need,
+        .need = with_promise(in, from->need),
         .copy = from->copy,
         .connector = from->connector,
         .rule = from->rule,
@@ -154,8 +160,8 @@ static bool is_stored(const struct verdict_recipient *r, bool added_only)
            r->disposition == DISPOSITION_QUARANTINE;
 }
 
-/* messages[0] with the recipients that stay; false when there are none. */
-static bool build_message(struct intake *in, const struct verdict *v, bool added_only)
+/* messages[0] with the recipients that stay, if there are any. */
+static void build_message(struct intake *in, const struct verdict *v, bool added_only)
 {
     struct stored_recipient *to = ARENA_ARRAY(in->arena, struct stored_recipient, v->recipient_count);
     struct stored_copy *copies = ARENA_ARRAY(in->arena, struct stored_copy, v->copy_count);
@@ -166,7 +172,7 @@ static bool build_message(struct intake *in, const struct verdict *v, bool added
         if (!from->added && named < in->extras.n) extra = &in->extras.v[named++];
         if (is_stored(from, added_only)) fill_recipient(in, from, extra, &to[n++]);
     }
-    if (!n) return false;
+    if (!n) return;
     for (size_t i = 0; i < v->copy_count; i++) {
         copies[i] = (struct stored_copy){.pieces = v->copies[i].pieces, .length = v->copies[i].length};
         for (size_t k = 0; k < sizeof copies[i].sha256; k++) copies[i].sha256[k] = v->copies[i].sha256[k];
@@ -195,7 +201,6 @@ static bool build_message(struct intake *in, const struct verdict *v, bool added
     };
     in->write.messages = in->messages;
     in->stores = true;
-    return true;
 }
 
 static void submit(struct intake *in)
@@ -217,28 +222,14 @@ static void answer_now(struct intake *in)
     submit(in);
 }
 
-/* --- the three answers ---------------------------------------------------------------------------------------------
+/* --- what the relay writes itself ----------------------------------------------------------------------------------
  */
 
-static struct reply reply_or(const struct reply *given, struct reply otherwise)
+static void add_made(struct intake *in, struct origin *o)
 {
-    return given->code ? *given : otherwise;
-}
-
-static void carry_out_refusal(struct intake *in, const struct verdict *v, struct audit_rows *rows)
-{
-    bool reject = v->answer == VERDICT_REJECT;
-    in->reply = reply_or(&v->reply, reject ? (struct reply){550, STATUS(5, 7, 1), STR("Refused by policy")}
-                                           : (struct reply){451, STATUS(4, 7, 1), STR("Try again later")});
-    in->relay->counts.refused++;
-    events_refused(in->relay, queue_id(in), &in->envelope, &in->reply, v->rule);
-    audit(rows, in, v->rule, STR_NONE, reject ? STR("rejected") : STR("deferred"), in->reply.text);
-    write_traces(in, v, rows);
-    /* What the rules made of a rejected message (copies, notices) still happens, and the 5xx waits for it. */
-    if (reject && build_message(in, v, true))
-        submit(in);
-    else
-        answer_now(in);
+    in->made[in->made_count++] = o;
+    in->messages[in->write.message_count++] = o->message;
+    in->write.messages = in->messages;
 }
 
 /* Whom an accepted message is refused for hears of it in a DSN.  Whether it may come to that is `partial_reject`, which
@@ -261,22 +252,58 @@ static void add_dsn(struct intake *in, const struct verdict *v)
         need = obligation_join(need, r->need);
     }
     if (!n) return;
-    if (in->envelope.requiretls)
-        need = obligation_join(need, (struct obligation){.peer = TLS_PEER_VERIFIED, .onward = true});
+    need = with_promise(in, need);
     struct str content = body_view(in->body);
     bool whole = dsn_returns_whole(in->envelope.ret, content.n, !obligation_equal(need, (struct obligation){0}), refused, n);
-    in->dsn = origin_dsn(in->relay,
-                         &(struct dsn){.original_id = queue_id(in),
-                                       .reverse_path = in->envelope.reverse_path,
-                                       .envid = in->envelope.envid,
-                                       .header = whole ? content : dsn_header_section(content),
-                                       .whole = whole,
-                                       .arrived = in->job.request.now,
-                                       .recipients = refused,
-                                       .recipient_count = n},
-                         need);
-    in->messages[in->write.message_count++] = in->dsn->message;
-    in->write.messages = in->messages;
+    struct dsn facts = {.original_id = queue_id(in),
+                        .reverse_path = in->envelope.reverse_path,
+                        .envid = in->envelope.envid,
+                        .header = whole ? content : dsn_header_section(content),
+                        .whole = whole,
+                        .arrived = in->job.request.now,
+                        .recipients = refused,
+                        .recipient_count = n};
+    add_made(in, origin_dsn(in->relay, &facts, need));
+}
+
+/* A notice quotes the message, so it demands whatever any recipient of that does (LANGUAGE section 4). */
+static void add_notices(struct intake *in, const struct verdict *v)
+{
+    struct obligation need = with_promise(in, (struct obligation){0});
+    for (size_t i = 0; i < v->recipient_count; i++) need = obligation_join(need, v->recipients[i].need);
+    for (size_t i = 0; i < v->notice_count; i++) {
+        const struct verdict_notice *n = &v->notices[i];
+        struct origin *o = origin_notice(in->relay, n, need);
+        add_made(in, o);
+        events_rule(in->relay, NOTE_LOG, queue_id(in), n->rule, n->to,
+                    arena_printf(in->arena, "notice %.*s", STR_ARG(o->message.queue_id)));
+    }
+}
+
+/* --- the three answers ---------------------------------------------------------------------------------------------
+ */
+
+static struct reply reply_or(const struct reply *given, struct reply otherwise)
+{
+    return given->code ? *given : otherwise;
+}
+
+static void carry_out_refusal(struct intake *in, const struct verdict *v, struct audit_rows *rows)
+{
+    bool reject = v->answer == VERDICT_REJECT;
+    in->reply = reply_or(&v->reply, reject ? (struct reply){550, STATUS(5, 7, 1), STR("Refused by policy")}
+                                           : (struct reply){451, STATUS(4, 7, 1), STR("Try again later")});
+    in->relay->counts.refused++;
+    events_refused(in->relay, queue_id(in), &in->envelope, &in->reply, v->rule);
+    audit(rows, in, v->rule, STR_NONE, reject ? STR("rejected") : STR("deferred"), in->reply.text);
+    write_traces(in, v, rows);
+    /* What the rules made of a rejected message (copies, notices) still happens, and the 5xx waits for it. */
+    if (reject) build_message(in, v, true);
+    if (reject) add_notices(in, v);
+    if (in->write.message_count)
+        submit(in);
+    else
+        answer_now(in);
 }
 
 static void carry_out_acceptance(struct intake *in, const struct verdict *v, struct audit_rows *rows)
@@ -289,6 +316,7 @@ static void carry_out_acceptance(struct intake *in, const struct verdict *v, str
     write_traces(in, v, rows);
     build_message(in, v, false);
     add_dsn(in, v);
+    add_notices(in, v);
     in->reply = (struct reply){250, STATUS(2, 0, 0), arena_printf(in->arena, "Ok: queued as %s", in->queue_id)};
     submit(in);
 }
@@ -304,6 +332,8 @@ static void judged(void *owner, const struct verdict *v, const char *why)
     }
     size_t cap = v->note_count + v->recipient_count + 1;
     struct audit_rows rows = {ARENA_ARRAY(in->arena, struct stored_audit, cap), 0, cap};
+    in->messages = ARENA_ARRAY(in->arena, struct stored_message, v->notice_count + 2);
+    in->made = ARENA_ARRAY(in->arena, struct origin *, v->notice_count + 1);
     if (v->answer == VERDICT_ACCEPT)
         carry_out_acceptance(in, v, &rows);
     else

@@ -1,24 +1,12 @@
 #include "relay/dsn.h"
 
 #include "base/err.h"
-#include "mail/datetime.h"
-#include "mail/header_emit.h"
 #include "mail/xtext.h"
+#include "relay/letter.h"
 
 enum { HEADER_MOST = 64 * 1024 };
 
 /* Fields of the delivery-status part have the form of header fields (RFC 3464 section 2.1). */
-static void field(struct buf *out, const char *name, struct str value)
-{
-    if (!header_emit(out, str_of(name), value, HEADER_STRUCTURED)) header_emit(out, str_of(name), value, 0);
-}
-
-static void date_field(struct buf *out, const char *name, int64_t utc, int32_t offset)
-{
-    char date[DATETIME_RFC5322_MAX];
-    size_t n = datetime_print_rfc5322(utc, offset, date);
-    field(out, name, (struct str){date, n});
-}
 
 /* "type; value": a field whose value names its own address or diagnostic type. */
 static void typed_field(struct buf *out, struct buf *scratch, const char *name, const char *type, struct str value)
@@ -26,7 +14,7 @@ static void typed_field(struct buf *out, struct buf *scratch, const char *name, 
     scratch->n = 0;
     buf_printf(scratch, "%s; ", type);
     buf_add(scratch, value);
-    field(out, name, buf_str(scratch));
+    letter_field(out, name, buf_str(scratch));
 }
 
 /* One report may tell of several fates; the gravest gives the subject. */
@@ -55,22 +43,17 @@ static uint8_t gravest(const struct dsn *d)
     return kind;
 }
 
-static void top(const struct dsn *d, struct buf *out, struct buf *scratch)
+static void top(const struct dsn *d, struct buf *out)
 {
-    date_field(out, "Date", d->now, d->utc_offset);
-    scratch->n = 0;
-    buf_printf(scratch, "Mail Delivery System <MAILER-DAEMON@%.*s>", STR_ARG(d->hostname));
-    field(out, "From", buf_str(scratch));
-    scratch->n = 0;
-    buf_printf(scratch, "<%.*s>", STR_ARG(d->reverse_path));
-    field(out, "To", buf_str(scratch));
-    field(out, "Subject", str_of(kinds[gravest(d)].subject));
-    scratch->n = 0;
-    buf_printf(scratch, "<%.*s@%.*s>", STR_ARG(d->queue_id), STR_ARG(d->hostname));
-    field(out, "Message-ID", buf_str(scratch));
-    field(out, "Auto-Submitted", STR("auto-replied")); /* RFC 3834 section 5 */
-    field(out, "MIME-Version", STR("1.0"));
-    if (!str_is_ascii(d->header)) field(out, "Content-Transfer-Encoding", STR("8bit")); /* RFC 2045 section 6.4 */
+    letter_top(&(struct letter){.hostname = d->hostname,
+                                .queue_id = d->queue_id,
+                                .to = d->reverse_path,
+                                .subject = str_of(kinds[gravest(d)].subject),
+                                .now = d->now,
+                                .utc_offset = d->utc_offset},
+               out);
+    if (!str_is_ascii(d->header)) /* RFC 2045 section 6.4 */
+        letter_field(out, "Content-Transfer-Encoding", STR("8bit"));
     buf_printf(out, "Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"=_%.*s\"\r\n\r\n",
                STR_ARG(d->queue_id));
 }
@@ -121,9 +104,9 @@ static void words_for_programs(const struct dsn *d, struct buf *out, struct buf 
     part(d, out, "Content-Type: message/delivery-status\r\n");
     typed_field(out, scratch, "Reporting-MTA", "dns", d->hostname);
     struct buf envid = {0};
-    if (d->envid.n && xtext_decode(d->envid, &envid)) field(out, "Original-Envelope-Id", buf_str(&envid));
+    if (d->envid.n && xtext_decode(d->envid, &envid)) letter_field(out, "Original-Envelope-Id", buf_str(&envid));
     buf_free(&envid);
-    date_field(out, "Arrival-Date", d->arrived, d->utc_offset);
+    letter_date(out, "Arrival-Date", d->arrived, d->utc_offset);
     for (size_t i = 0; i < d->recipient_count; i++) {
         const struct dsn_recipient *r = &d->recipients[i];
         char status[STATUS_TEXT_MAX];
@@ -134,16 +117,16 @@ static void words_for_programs(const struct dsn *d, struct buf *out, struct buf 
         if (r->orcpt.n && str_cut(r->orcpt, ';', &type, &xtext) && xtext_decode(xtext, &original)) {
             scratch->n = 0;
             buf_printf(scratch, "%.*s;%.*s", STR_ARG(type), STR_ARG(buf_str(&original)));
-            field(out, "Original-Recipient", buf_str(scratch));
+            letter_field(out, "Original-Recipient", buf_str(scratch));
         }
         buf_free(&original);
         typed_field(out, scratch, "Final-Recipient", "rfc822", r->address);
-        field(out, "Action", str_of(kinds[r->kind].action));
-        field(out, "Status", (struct str){status, n});
+        letter_field(out, "Action", str_of(kinds[r->kind].action));
+        letter_field(out, "Status", (struct str){status, n});
         if (r->remote.n) typed_field(out, scratch, "Remote-MTA", "dns", r->remote);
         typed_field(out, scratch, "Diagnostic-Code", r->remote.n ? "smtp" : "x-sluice", r->diagnostic);
-        date_field(out, "Last-Attempt-Date", d->now, d->utc_offset);
-        if (r->kind == REPORT_DELAYED) date_field(out, "Will-Retry-Until", r->until, d->utc_offset);
+        letter_date(out, "Last-Attempt-Date", d->now, d->utc_offset);
+        if (r->kind == REPORT_DELAYED) letter_date(out, "Will-Retry-Until", r->until, d->utc_offset);
     }
 }
 
@@ -189,7 +172,7 @@ void dsn_build(const struct dsn *d, struct buf *out)
     INVARIANT(d->reverse_path.n != 0 && d->recipient_count > 0);
     struct buf scratch = {0};
     buf_reserve(out, 4096 + d->header.n);
-    top(d, out, &scratch);
+    top(d, out);
     buf_add(out, STR("This is a MIME-encapsulated message.\r\n"));
     words_for_people(d, out);
     words_for_programs(d, out, &scratch);

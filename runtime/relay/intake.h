@@ -38,8 +38,9 @@ struct intake {
     struct body *body;
     struct judge_job job;
     struct store_write write;
-    struct stored_message messages[2];
-    struct origin *dsn; /* for those refused while others are accepted */
+    struct stored_message *messages; /* the message, if it stays; then what the relay writes itself about it */
+    struct origin **made;            /* the latter: a DSN for those refused while others are accepted, notices */
+    size_t made_count;
     struct reply reply; /* what the client is told once the write is done */
     bool stores;        /* messages[0] is the message */
 };

@@ -1,9 +1,10 @@
-/* relay/origin: messages the relay makes itself: a DSN as a stored message, ready for the store.
+/* relay/origin: messages the relay makes itself: a DSN or a notice as a stored message, ready for the store.
  *
  * Owns the message's memory until origin_free; the store and the queue only look at it. */
 #ifndef SLUICE_RELAY_ORIGIN_H
 #define SLUICE_RELAY_ORIGIN_H
 
+#include "mail/verdict.h"
 #include "relay/body.h"
 #include "relay/dsn.h"
 #include "relay/state.h"
@@ -21,6 +22,8 @@ struct origin {
 /* Fills in what the relay knows (host name, ids, times) and builds it.  `need` is what the returned recipients
  * demanded: it travels on. */
 struct origin *origin_dsn(struct relay *r, const struct dsn *facts, struct obligation need);
+/* `need`: what the message it is about demanded. */
+struct origin *origin_notice(struct relay *r, const struct verdict_notice *notice, struct obligation need);
 void origin_free(struct origin **o); /* NULL-safe */
 
 /* A fresh queue id. */

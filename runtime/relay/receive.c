@@ -55,7 +55,7 @@ void intake_free(struct intake *in)
     rc->intakes--;
     body_unref(&in->body);
     generation_unref(&in->generation);
-    origin_free(&in->dsn);
+    for (size_t i = 0; i < in->made_count; i++) origin_free(&in->made[i]);
     map_free(&in->seen);
     if (rc->unused_count >= INTAKES_KEPT) {
         VEC_FREE(&in->recipients);

@@ -238,6 +238,13 @@ static void list_hits(struct judgement *j, uint8_t except, struct verdict *out)
     }
 }
 
+static void list_notices(struct judgement *j, struct verdict *out)
+{
+    out->notice_count = j->notices.n;
+    out->notices = ARENA_ARRAY(j->arena, struct verdict_notice, j->notices.n);
+    for (size_t i = 0; i < j->notices.n; i++) out->notices[i] = j->notices.v[i].notice;
+}
+
 bool finish_verdict(struct judgement *j, struct verdict *out)
 {
     *out = (struct verdict){0};
@@ -253,6 +260,7 @@ bool finish_verdict(struct judgement *j, struct verdict *out)
     list_recipients(j, out);
     if (!make_copies(j, out)) return false;
     list_hits(j, 0, out);
+    list_notices(j, out);
     out->note_count = j->notes.n;
     out->notes = ARENA_ARRAY(j->arena, struct verdict_note, j->notes.n);
     if (j->notes.n) memcpy(out->notes, j->notes.v, j->notes.n * sizeof *out->notes);

@@ -89,6 +89,12 @@ struct ending {
     struct str target; /* canonical whole, of a redirect */
 };
 
+/* A notice asked for; the same text goes to the same target once. */
+struct planned_notice {
+    struct verdict_notice notice;
+    struct str target; /* canonical whole */
+};
+
 struct judgement {
     const struct vm_program *program;
     const struct vm_input *in;
@@ -122,6 +128,8 @@ struct judgement {
     uint8_t *hits;       /* HIT_… by rule */
     uint64_t *hit_rules; /* those that have some */
     VEC(struct verdict_note) notes;
+    VEC(struct planned_notice) notices;
+    size_t notice_bytes; /* of their different texts */
     uint64_t spent; /* microseconds that patterns have taken */
     struct str why; /* why the last undecided test was so */
     uint64_t steps;

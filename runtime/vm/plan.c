@@ -26,6 +26,11 @@ void plan_note(struct judgement *j, enum note_kind kind, const uint64_t *who, st
     }
 }
 
+void plan_left_out(struct judgement *j, const struct action_call *c, const char *why)
+{
+    plan_note(j, NOTE_LOG, c->who, arena_printf(j->arena, "%s left out: %s", c->row->name, why));
+}
+
 struct str plan_reply_text(struct arena *a, struct str text)
 {
     size_t n = text.n > REPLY_TEXT_MAX ? REPLY_TEXT_MAX : text.n;
@@ -338,4 +343,27 @@ void plan_mark(struct judgement *j, const struct action_call *c, struct str mark
 void plan_log(struct judgement *j, const struct action_call *c, struct str text)
 {
     plan_note(j, NOTE_LOG, c->who, text);
+}
+
+void plan_notice(struct judgement *j, const struct action_call *c, struct str target,
+                 const struct verdict_notice *notice)
+{
+    bool known_text = false;
+    for (size_t i = 0; i < j->notices.n; i++) {
+        const struct planned_notice *x = &j->notices.v[i];
+        if (!str_eq(x->notice.text, notice->text)) continue;
+        if (str_eq(x->target, target)) return;
+        known_text = true;
+    }
+    size_t bytes = known_text ? 0 : notice->text.n;
+    if (notice->text.n > NOTICE_TEXT_MAX || !str_is_utf8(notice->text))
+        plan_left_out(j, c, "its text is longer than 16 KiB, or no UTF-8");
+    else if (j->notices.n >= NOTICES_MAX || j->notice_bytes + bytes > NOTICE_TEXTS_MAX)
+        plan_left_out(j, c, "there are too many notices on this message");
+    else {
+        struct planned_notice x = {*notice, target};
+        x.notice.rule = c->rule->identity;
+        j->notice_bytes += bytes;
+        VEC_PUSH(&j->notices, x);
+    }
 }

@@ -28,8 +28,13 @@ void plan_route(struct judgement *j, const struct action_call *c, struct str con
 void plan_deliver_after(struct judgement *j, const struct action_call *c, int64_t when); /* UTC seconds; the latest */
 void plan_mark(struct judgement *j, const struct action_call *c, struct str mark);
 void plan_log(struct judgement *j, const struct action_call *c, struct str text);
+/* `target`: notice->to, canonical.  The rest as in mail/verdict.h, living in the arena, but for `rule`, which is filled
+ * in here.  What is too long or too much is left out and leaves a note. */
+void plan_notice(struct judgement *j, const struct action_call *c, struct str target,
+                 const struct verdict_notice *notice);
 
 void plan_note(struct judgement *j, enum note_kind kind, const uint64_t *who, struct str text);
+void plan_left_out(struct judgement *j, const struct action_call *c, const char *why); /* the action, and why */
 /* One printable ASCII line for an SMTP reply: anything else is a question mark, at most REPLY_TEXT_MAX bytes. */
 enum { REPLY_TEXT_MAX = 400 };
 struct str plan_reply_text(struct arena *a, struct str text);

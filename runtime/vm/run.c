@@ -325,5 +325,6 @@ bool vm_judge(const struct vm_program *p, const struct vm_input *in, struct aren
     VEC_FREE(&j.wanted);
     VEC_FREE(&j.endings);
     VEC_FREE(&j.notes);
+    VEC_FREE(&j.notices);
     return good;
 }

@@ -38,6 +38,39 @@ def plain_mail():
 
 
 @test
+def notices():
+    """notices go out beside the message, for a rejected one too; automatic mail is not answered; demands travel on"""
+    rules = '''rule "secret" when subject contains "secret" then require_tls
+rule "plans" when subject contains "plans"
+then notify_sender "Your mail {subject} was seen.\\nRegards", notify recipient "r"
+rule "no" when subject contains "no plans"
+then reject "No plans here.", notify "desk@partner.example" "{rule} refused {subject}"'''
+    with Sink() as sink, Relay(rules, sink) as relay:
+        equal(relay.send("plans")[0], 250)
+        notes = [mail for mail in sink.wait(3) if mail.sender == "<>"]
+        equal(sorted(mail.recipients[0] for mail in notes), ["a@corp.example", "b@partner.example"])
+        told = next(mail for mail in notes if mail.recipients == ["a@corp.example"])
+        assert b"\r\nAuto-Submitted: auto-replied\r\n" in told.headers, told.headers
+        assert b"\r\nSubject: Auto: plans\r\n" in told.headers, told.headers
+        assert told.content.endswith(b"\r\n\r\nYour mail plans was seen.\r\nRegards\r\n"), told.content
+        assert b"partner.example" not in told.content, told.content
+
+        code, text = relay.send("no plans")
+        equal((code, text), (550, "5.7.1 No plans here."))
+        wait_until(lambda: any(mail.recipients == ["desk@partner.example"] for mail in sink.messages), "the desk's notice")
+        wait_until(lambda: relay.queue() == [], "an empty queue")
+        equal(len(sink.messages), 6, "three of the first, three notices of the second")
+
+        equal(relay.send("plans", headers="Auto-Submitted: auto-generated\r\n")[0], 250)
+        equal([mail.sender for mail in sink.wait(7)].count("<>"), 5, "nobody is told of automatic mail")
+
+        equal(relay.send("secret no plans")[0], 550)
+        wait_until(lambda: len(relay.queue()) == 3, "three notices")
+        equal(len(sink.messages), 7)
+    assert any("event=rule" in line and "desk@partner.example" in line for line in relay.log), relay.log
+
+
+@test
 def secret_over_tls():
     """a demand for TLS goes by STARTTLS where it is offered, any certificate"""
     with Sink(OTHER_NAME) as sink, Relay(TOP_SECRET, sink) as relay:

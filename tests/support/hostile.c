@@ -110,7 +110,7 @@ static void mutate_copy(struct verdict_copy *c, struct str content, uint64_t *se
 
 static void mutate_once(struct verdict *v, struct str content, uint64_t *seed, struct arena *a)
 {
-    switch (hostile_random(seed, 10)) {
+    switch (hostile_random(seed, 11)) {
     case 0: v->answer = (uint8_t)hostile_random(seed, 256); break;
     case 1: mutate_reply(&v->reply, seed); break;
     case 2: v->rule = text(seed); break;
@@ -129,6 +129,11 @@ static void mutate_once(struct verdict *v, struct str content, uint64_t *seed, s
     case 7:
         if (v->recipient_count)
             mutate_recipient(&v->recipients[hostile_random(seed, (uint32_t)v->recipient_count)], seed);
+        break;
+    case 8:
+        if (v->notice_count)
+            v->notices[0] =
+                (struct verdict_notice){STR("r"), text(seed), text(seed), text(seed), text(seed)};
         break;
     default:
         if (v->copy_count) mutate_copy(&v->copies[hostile_random(seed, (uint32_t)v->copy_count)], content, seed, a);

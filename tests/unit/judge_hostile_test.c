@@ -40,7 +40,9 @@ static struct judge_answer sound_answer(struct arena *a, struct str content, siz
     v->hits[0] = (struct verdict_hit){STR("r"), HIT_APPLIED};
     v->notes = ARENA_NEW(a, struct verdict_note);
     v->notes[0] = (struct verdict_note){NOTE_LOG, STR("r"), to[0], STR("text")};
-    v->hit_count = v->note_count = 1;
+    v->notices = ARENA_NEW(a, struct verdict_notice);
+    v->notices[0] = (struct verdict_notice){STR("r"), to[1], STR("Auto: x"), STR("1@x.example"), STR("text")};
+    v->hit_count = v->note_count = v->notice_count = 1;
     return r;
 }
 
@@ -99,6 +101,16 @@ static void verdict_is_harmless(struct arena *a, const struct verdict *v, struct
         assert_true(r->need.peer <= TLS_PEER_DANE && r->need.floor <= TLS_FLOOR_1_3);
         text_is_harmless(r->connector);
         text_is_harmless(r->reason);
+    }
+    for (size_t i = 0; i < v->notice_count; i++) {
+        const struct verdict_notice *n = &v->notices[i];
+        assert_int_not_equal(v->answer, VERDICT_DEFER);
+        assert_true(address_parse(n->to, ADDRESS_UTF8, &parsed));
+        text_is_harmless(n->rule);
+        text_is_harmless(n->subject);
+        text_is_harmless(n->text);
+        assert_true(str_find_byte(n->subject, '\n') == STR_NPOS && str_find_byte(n->subject, '\r') == STR_NPOS);
+        assert_true(str_find_byte(n->text, '\r') == STR_NPOS && str_find_byte(n->about, '>') == STR_NPOS);
     }
     for (size_t i = 0; i < v->copy_count; i++) copy_is_harmless(a, &v->copies[i], content);
 }

@@ -75,6 +75,10 @@ static struct judge_answer answer(struct arena *a)
     v->note_count = 1;
     v->notes = ARENA_NEW(a, struct verdict_note);
     v->notes[0] = (struct verdict_note){NOTE_AUDIT, STR("r"), to[0], STR("text")};
+    v->notice_count = 1;
+    v->notices = ARENA_NEW(a, struct verdict_notice);
+    v->notices[0] = (struct verdict_notice){
+        STR("r"), STR("dlp@corp.example"), STR("Auto: \xc3\xa4"), STR("1@x.example"), STR("one\n\ttwo")};
     return r;
 }
 
@@ -125,6 +129,12 @@ static void answers_arrive(void **state)
     assert_int_equal(v->copies[1].sha256[31], 2);
     check_str(v->copies[1].pieces.v[1].insert, "X: y\r\n");
     check_str(v->notes[0].text, "text");
+    assert_int_equal(v->notice_count, 1);
+    check_str(v->notices[0].rule, "r");
+    check_str(v->notices[0].to, "dlp@corp.example");
+    check_str(v->notices[0].subject, "Auto: \xc3\xa4");
+    check_str(v->notices[0].about, "1@x.example");
+    check_str(v->notices[0].text, "one\n\ttwo");
     struct judge_answer failed = {.id = 3, .kind = JUDGE_FAILED, .why = STR("because")};
     first.n = 0;
     protocol_encode_answer(&failed, &first);
@@ -251,6 +261,32 @@ static void spoil_defer_reply(struct verdict *v)
     v->recipient_count = 0;
 }
 
+static void spoil_notice_to(struct verdict *v) { v->notices[0].to = STR(""); }
+static void spoil_notice_two(struct verdict *v) { v->notices[0].to = STR("a@x.example,b@x.example"); }
+static void spoil_notice_line(struct verdict *v) { v->notices[0].subject = STR("x\r\nBcc: a@x.example"); }
+static void spoil_notice_id(struct verdict *v) { v->notices[0].about = STR("1@x> <2@x"); }
+static void spoil_notice_text(struct verdict *v) { v->notices[0].text = STR("one\r\n.\r\n"); }
+static void spoil_notice_utf8(struct verdict *v) { v->notices[0].text = STR("\xc3"); }
+static void spoil_notice_rule(struct verdict *v) { v->notices[0].rule = STR("\xff"); }
+static void spoil_notice_length(struct verdict *v)
+{
+    static char much[NOTICE_TEXT_MAX + 1];
+    memset(much, 'x', sizeof much);
+    v->notices[0].text = (struct str){much, sizeof much};
+}
+static void spoil_notice_count(struct verdict *v)
+{
+    static struct verdict_notice many[NOTICES_MAX + 1];
+    for (size_t i = 0; i <= NOTICES_MAX; i++) many[i] = v->notices[0];
+    v->notices = many;
+    v->notice_count = NOTICES_MAX + 1;
+}
+static void spoil_notice_deferred(struct verdict *v)
+{
+    spoil_defer_reply(v);
+    v->reply = (struct reply){451, STATUS(4, 3, 0), STR("later")};
+}
+
 static void unsound_verdicts(void **state)
 {
     (void)state;
@@ -259,7 +295,9 @@ static void unsound_verdicts(void **state)
         spoil_range, spoil_descending,  spoil_length,     spoil_bare_lf,       spoil_bare_cr,
         spoil_nul,   spoil_header_end,  spoil_reply_text, spoil_reply_code,    spoil_status,
         spoil_hit,   spoil_hit_bits,    spoil_rule_text,  spoil_answer,        spoil_accept_as_reject,
-        spoil_defer, spoil_defer_reply,
+        spoil_defer, spoil_defer_reply, spoil_notice_to,  spoil_notice_two,    spoil_notice_line,
+        spoil_notice_id, spoil_notice_text, spoil_notice_utf8, spoil_notice_rule,
+        spoil_notice_length, spoil_notice_count, spoil_notice_deferred,
     };
     struct arena *a = arena_create();
     struct judge_request r = request();

@@ -1,0 +1,46 @@
+#include "relay/letter.h"
+
+#include "mail/datetime.h"
+#include "mail/header_emit.h"
+
+void letter_field(struct buf *out, const char *name, struct str value)
+{
+    if (!header_emit(out, str_of(name), value, HEADER_STRUCTURED)) header_emit(out, str_of(name), value, 0);
+}
+
+void letter_date(struct buf *out, const char *name, int64_t utc, int32_t offset)
+{
+    char date[DATETIME_RFC5322_MAX];
+    size_t n = datetime_print_rfc5322(utc, offset, date);
+    letter_field(out, name, (struct str){date, n});
+}
+
+static void bracketed(struct buf *out, struct buf *scratch, const char *name, struct str value)
+{
+    scratch->n = 0;
+    buf_printf(scratch, "<%.*s>", STR_ARG(value));
+    /* An address that is not ASCII travels with SMTPUTF8 alone (RFC 6532 section 3.2). */
+    unsigned utf8 = str_is_ascii(value) ? 0 : HEADER_UTF8;
+    if (!header_emit(out, str_of(name), buf_str(scratch), HEADER_STRUCTURED | utf8))
+        letter_field(out, name, buf_str(scratch));
+}
+
+void letter_top(const struct letter *l, struct buf *out)
+{
+    struct buf scratch = {0};
+    letter_date(out, "Date", l->now, l->utc_offset);
+    buf_printf(&scratch, "Mail Delivery System <MAILER-DAEMON@%.*s>", STR_ARG(l->hostname));
+    letter_field(out, "From", buf_str(&scratch));
+    bracketed(out, &scratch, "To", l->to);
+    header_emit(out, STR("Subject"), l->subject, 0);
+    scratch.n = 0;
+    buf_printf(&scratch, "<%.*s@%.*s>", STR_ARG(l->queue_id), STR_ARG(l->hostname));
+    letter_field(out, "Message-ID", buf_str(&scratch));
+    if (l->about.n) {
+        bracketed(out, &scratch, "In-Reply-To", l->about);
+        bracketed(out, &scratch, "References", l->about);
+    }
+    letter_field(out, "Auto-Submitted", STR("auto-replied")); /* RFC 3834 section 5 */
+    letter_field(out, "MIME-Version", STR("1.0"));
+    buf_free(&scratch);
+}

@@ -1,0 +1,25 @@
+/* relay/letter: the header that every mail the relay writes itself begins with, and how its fields are written.
+ *
+ * Pure: facts in, bytes out.  What such a mail says is relay/dsn's and relay/notice's. */
+#ifndef SLUICE_RELAY_LETTER_H
+#define SLUICE_RELAY_LETTER_H
+
+#include "base/vec.h"
+
+struct letter {
+    struct str hostname; /* ours: From, Message-ID */
+    struct str queue_id; /* of this mail: Message-ID, boundary */
+    struct str to;       /* one address; never empty */
+    struct str subject;
+    struct str about; /* Message-ID of the message it is about, without angle brackets; empty: not known */
+    int64_t now;      /* UTC seconds */
+    int32_t utc_offset;
+};
+
+/* Date, From, To, Subject, Message-ID, In-Reply-To, References, Auto-Submitted (RFC 3834 section 3.1), MIME-Version. */
+void letter_top(const struct letter *l, struct buf *out);
+/* A field in the form of a header field; what cannot stand in a structured one is written as words. */
+void letter_field(struct buf *out, const char *name, struct str value);
+void letter_date(struct buf *out, const char *name, int64_t utc, int32_t offset);
+
+#endif

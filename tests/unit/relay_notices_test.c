@@ -1,0 +1,211 @@
+/* relay/: notices of the rules are mail of the relay's own, stored with the message or instead of it. */
+#include <string.h>
+
+#include "relay/notice.h"
+#include "tests/support/check.h"
+#include "tests/support/relay_rig.h"
+
+/* What the judge answers: notices, and for everybody this disposition and demand. */
+struct wanted {
+    struct verdict_notice notices[3];
+    size_t count;
+    struct obligation need;
+    bool reject;
+};
+
+static enum judge_behaviour script(void *owner, const struct judge_request *request, struct arena *a,
+                                   struct judge_answer *answer)
+{
+    struct wanted *w = owner;
+    struct verdict *v = &answer->verdict;
+    (void)request;
+    v->notices = ARENA_ARRAY(a, struct verdict_notice, 3);
+    v->notice_count = w->count;
+    for (size_t i = 0; i < w->count; i++) v->notices[i] = w->notices[i];
+    for (size_t i = 0; i < v->recipient_count; i++) v->recipients[i].need = w->need;
+    if (!w->reject) return JUDGE_ANSWERS;
+    v->answer = VERDICT_REJECT;
+    v->rule = STR("r");
+    v->reply = (struct reply){550, STATUS(5, 7, 1), STR("not wanted")};
+    for (size_t i = 0; i < v->recipient_count; i++) {
+        v->recipients[i].disposition = DISPOSITION_REJECT;
+        v->recipients[i].reply = v->reply;
+    }
+    return JUDGE_ANSWERS;
+}
+
+static struct net_stream *begin(struct rig *g, struct wanted *w)
+{
+    rig_setup(g);
+    g->memory->script = script;
+    g->memory->script_owner = w;
+    rig_start(g);
+    return rig_session(g, "10.0.0.1");
+}
+
+/* To the second server, which the message's recipient does not share. */
+static const struct verdict_notice desk = {STR_INIT("r"), STR_INIT("desk@side.example"), STR_INIT("Auto: hello"),
+                                           STR_INIT("1@x.example"), STR_INIT("one\ntwo")};
+
+static bool has(const struct memory_mail *m, const char *text)
+{
+    return str_find(buf_str(&m->data), str_of(text)) != STR_NPOS;
+}
+
+static size_t count(struct str s, const char *text)
+{
+    size_t n = 0, at;
+    for (; (at = str_find(s, str_of(text))) != STR_NPOS; n++) s = str_from(s, at + 1);
+    return n;
+}
+
+static void beside_the_message(void **state)
+{
+    (void)state;
+    struct wanted w = {.notices = {desk}, .count = 1};
+    struct rig g;
+    struct net_stream *s = begin(&g, &w);
+    unsigned writes = g.memory->writes;
+    assert_int_equal(strncmp(rig_send(&g, s, "a@corp.example", "b@partner.example", rig_mail), "250", 3), 0);
+    memory_run(g.memory);
+    assert_int_equal(rig_mails(&g, 0), 1);
+    assert_int_equal(rig_mails(&g, 1), 1);
+    assert_true(g.memory->writes > writes);
+    const struct memory_mail *m = &g.memory->servers[1].mail[0];
+    assert_true(str_starts(buf_str(&m->from), STR("MAIL FROM:<>")));
+    check_buf(&m->to, "RCPT TO:<desk@side.example>\n");
+    static const char *const wanted[] = {"\r\nFrom: Mail Delivery System <MAILER-DAEMON@relay.corp.example>\r\n",
+                                         "\r\nTo: <desk@side.example>\r\n",
+                                         "\r\nSubject: Auto: hello\r\n",
+                                         "\r\nMessage-ID: <",
+                                         "\r\nIn-Reply-To: <1@x.example>\r\n",
+                                         "\r\nAuto-Submitted: auto-replied\r\n",
+                                         "\r\n\r\none\r\ntwo\r\n"};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        if (!has(m, wanted[i])) fail_msg("%s is missing in %.*s", wanted[i], STR_ARG(buf_str(&m->data)));
+    assert_false(has(m, "partner.example")); /* no recipient of the message is named */
+    assert_int_equal(memory_stored(g.memory), 0);
+    rig_teardown(&g);
+}
+
+/* One transaction: without it neither the message nor the notice is there, and nobody heard a 250 or a 5xx. */
+static void all_or_nothing(void **state)
+{
+    (void)state;
+    for (int reject = 0; reject < 2; reject++) {
+        struct wanted w = {.notices = {desk}, .count = 1, .reject = reject};
+        struct rig g;
+        struct net_stream *s = begin(&g, &w);
+        g.memory->store_fails = true;
+        assert_int_equal(strncmp(rig_send(&g, s, "a@corp.example", "b@partner.example", rig_mail), "451 4.3.0", 9), 0);
+        g.memory->store_fails = false;
+        memory_advance(g.memory, 100000);
+        assert_int_equal(memory_stored(g.memory), 0);
+        assert_int_equal(rig_mails(&g, 0) + rig_mails(&g, 1), 0);
+        rig_teardown(&g);
+    }
+}
+
+static void of_a_rejected_message(void **state)
+{
+    (void)state;
+    struct wanted w = {.notices = {desk}, .count = 1, .reject = true};
+    struct rig g;
+    struct net_stream *s = begin(&g, &w);
+    unsigned writes = g.memory->writes;
+    const char *answer = rig_send(&g, s, "a@corp.example", "b@partner.example", rig_mail);
+    assert_int_equal(strncmp(answer, "550 5.7.1 not wanted", 20), 0);
+    assert_true(g.memory->writes > writes);
+    memory_run(g.memory);
+    assert_int_equal(rig_mails(&g, 0), 0);
+    assert_int_equal(rig_mails(&g, 1), 1);
+    rig_teardown(&g);
+}
+
+/* It quotes the message, so it waits for TLS where the message must; a restart forgets neither. */
+static void the_demand_travels_on(void **state)
+{
+    (void)state;
+    for (int reject = 0; reject < 2; reject++) {
+        struct wanted w = {.notices = {desk}, .count = 1, .need = {.peer = TLS_PEER_ENCRYPT}, .reject = reject};
+        struct rig g;
+        struct net_stream *s = begin(&g, &w);
+        rig_send(&g, s, "a@corp.example", "b@partner.example", rig_mail);
+        memory_run(g.memory);
+        assert_int_equal(rig_mails(&g, 0) + rig_mails(&g, 1), 0);
+        assert_int_equal(memory_stored(g.memory), reject ? 1 : 2);
+        rig_restart(&g);
+        memory_advance(g.memory, 100000);
+        assert_int_equal(rig_mails(&g, 1), 0);
+        assert_true(str_find(buf_str(&g.memory->servers[1].clear), STR("MAIL")) == STR_NPOS);
+        g.memory->servers[1].starttls = true;
+        memory_advance(g.memory, 3600000);
+        assert_int_equal(rig_mails(&g, 1), 1);
+        assert_true(g.memory->servers[1].mail[0].tls);
+        rig_teardown(&g);
+    }
+}
+
+/* Each is a mail of its own; one that cannot be delivered is not returned to anybody. */
+static void several_and_lost(void **state)
+{
+    (void)state;
+    struct wanted w = {.notices = {desk, desk, desk}, .count = 3};
+    w.notices[1].to = STR("other@side.example");
+    w.notices[2].to = STR("gone@side.example");
+    struct rig g;
+    struct net_stream *s = begin(&g, &w);
+    g.memory->servers[1].rcpt_refused = "gone";
+    g.memory->servers[1].rcpt_reply = "550 5.1.1 no such user";
+    rig_send(&g, s, "a@side.example", "b@partner.example", rig_mail);
+    memory_advance(g.memory, 1000);
+    assert_int_equal(rig_mails(&g, 0), 1);
+    assert_int_equal(rig_mails(&g, 1), 3); /* the three, and no report on the one that was refused */
+    /* They came over several connections at once; what matters is that each is there once, by itself. */
+    struct buf all = {0};
+    for (size_t i = 0; i < 3; i++) buf_add(&all, buf_str(&g.memory->servers[1].mail[i].data));
+    assert_int_equal(count(buf_str(&all), "Subject: Auto: hello\r\n"), 2);
+    assert_int_equal(count(buf_str(&all), "To: <desk@side.example>\r\n"), 1);
+    assert_int_equal(count(buf_str(&all), "To: <other@side.example>\r\n"), 1);
+    buf_free(&all);
+    assert_int_equal(memory_stored(g.memory), 0);
+    rig_teardown(&g);
+}
+
+/* Seven bits and short lines, whatever the text is. */
+static void how_texts_are_written(void **state)
+{
+    (void)state;
+    const struct letter head = {.hostname = STR("r.example"), .queue_id = STR("0N"), .to = STR("a@x.example"),
+                                .subject = STR("Auto: \xc3\xa4")};
+    struct buf out = {0};
+    notice_build(&head, STR("a\n\nb\n"), &out);
+    struct str mail = buf_str(&out);
+    assert_true(str_ends(mail, STR("charset=us-ascii\r\n\r\na\r\n\r\nb\r\n")));
+    assert_true(str_find(mail, STR("\r\nSubject: Auto: =?utf-8?")) != STR_NPOS && str_is_ascii(mail));
+    assert_true(str_find(mail, STR("In-Reply-To")) == STR_NPOS);
+    out.n = 0;
+    notice_build(&head, STR("\xc3\xa4\nb"), &out);
+    assert_true(str_ends(buf_str(&out), STR("Content-Transfer-Encoding: base64\r\n\r\nw6QNCmINCg==\r\n")));
+    char wide[1200];
+    memset(wide, 'w', sizeof wide);
+    out.n = 0;
+    notice_build(&head, (struct str){wide, sizeof wide}, &out);
+    struct str rest = buf_str(&out), line;
+    assert_true(str_find(rest, STR("base64")) != STR_NPOS);
+    while (rest.n) {
+        str_cut(rest, '\n', &line, &rest);
+        assert_true(line.n <= 79);
+    }
+    buf_free(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(beside_the_message),    cmocka_unit_test(all_or_nothing),
+        cmocka_unit_test(of_a_rejected_message), cmocka_unit_test(the_demand_travels_on),
+        cmocka_unit_test(several_and_lost),      cmocka_unit_test(how_texts_are_written),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
