@@ -54,8 +54,9 @@ static struct str apply(struct arena *a, struct str content, const struct pieces
 static void check_header(struct message *m, const struct edits *e, struct message *again, struct str name)
 {
     const struct message_values *seen = message_header_edited(m, e, name), *written = message_header(again, name);
-    INVARIANT(seen->n == written->n);
-    for (size_t i = 0; i < seen->n; i++) INVARIANT(str_eq(seen->v[i].raw, written->v[i].raw));
+    size_t n = seen->n - seen->doubtful; /* what only some readers take for a field may be one less, or one more */
+    INVARIANT(n == written->n - written->doubtful);
+    for (size_t i = 0; i < n; i++) INVARIANT(str_eq(seen->v[i].raw, written->v[i].raw));
     message_addresses_edited(m, e, name);
 }
 

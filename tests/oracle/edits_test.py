@@ -79,6 +79,7 @@ def html_text(source):
 
 def part_source(part):
     encoding = part.get("content-transfer-encoding")
+    encoding = encoding if isinstance(encoding, str) else None
     if encoding is not None and encoding != encoding.strip():  # a fold behind the colon, which Python takes for a value
         part.replace_header("content-transfer-encoding", encoding.strip())
     raw = part.get_payload(decode=True) or b""
