@@ -38,6 +38,7 @@ int why_main(int argc, char **argv);
 int backup_main(int argc, char **argv);
 int rules_main(int argc, char **argv);
 int list_main(int argc, char **argv);
+int user_main(int argc, char **argv);
 
 /* --- options --------------------------------------------------------------------------------------------------------- */
 /* "--name value" or "--name=value" when it takes one, else "--name".  A repeated one appends to `many` when that is set. */

@@ -34,6 +34,9 @@ static const struct command commands[] = {
     {"list", list_main,
      "[show NAME]  |  add NAME ENTRY… [--from FILE]  |  remove NAME ENTRY… [--from FILE]   [--json] [--socket PATH]",
      "the lists that are edited while the relay runs"},
+    {"user", user_main,
+     "[list]  |  add|password NAME [--password-stdin]  |  remove|disable|enable NAME   [--json] [--socket PATH]",
+     "who may authenticate and then send anywhere"},
     {"rules", rules_main, "[--json] [--socket PATH]", "the rules that have worked, with their counters"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

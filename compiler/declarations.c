@@ -32,13 +32,16 @@ static bool check_listener(struct compiler *c, const struct bound *b, struct spa
                                      SETTING_LISTENER_CLIENT_CONNECTS, SETTING_LISTENER_CLIENT_MESSAGES,
                                      SETTING_LISTENER_CLIENT_RECIPIENTS, SETTING_LISTENER_LEAST_RATE};
     const struct bound *certificate = &b[SETTING_LISTENER_CERTIFICATE], *key = &b[SETTING_LISTENER_KEY];
-    const struct bound *tls = &b[SETTING_LISTENER_TLS], *patience = &b[SETTING_LISTENER_PATIENCE];
+    const struct bound *tls = &b[SETTING_LISTENER_TLS], *patience = &b[SETTING_LISTENER_PATIENCE],
+                       *auth = &b[SETTING_LISTENER_AUTH];
     for (size_t i = 0; i < sizeof counts; i++)
         if (b[counts[i]].value && (b[counts[i]].constant.number < 0 || b[counts[i]].constant.number > UINT32_MAX))
             return tell(c, &b[counts[i]], "a limit is a number from 0 (none) to 4294967295");
     if (patience->value && patience->constant.number < 1) return tell(c, patience, "a client has at least 1 second");
     if (!certificate->value && tls->value && !str_eq(tls->constant.text, STR("offered")))
         return tell(c, tls, "TLS needs a `certificate` and its `key`");
+    if (!certificate->value && auth->value && !str_eq(auth->constant.text, STR("off")))
+        return tell(c, auth, "passwords go inside TLS only, which needs a `certificate` and its `key`");
     if (!certificate->value == !key->value) return true;
     diag_add(c->d, DIAG_E229,
              certificate->value ? certificate->span

@@ -166,12 +166,16 @@ static bool read_listener(const struct reading *r, struct listener_settings *out
     static const char *const tls[] = {[LISTENER_TLS_OFFERED] = "offered",
                                       [LISTENER_TLS_REQUIRED] = "required",
                                       [LISTENER_TLS_IMPLICIT] = "implicit"};
+    static const char *const auth[] = {[LISTENER_AUTH_OFF] = "off",
+                                       [LISTENER_AUTH_OFFERED] = "offered",
+                                       [LISTENER_AUTH_REQUIRED] = "required"};
     out->name = r->d->name;
     out->certificate = text_of(r, SETTING_LISTENER_CERTIFICATE);
     out->key = text_of(r, SETTING_LISTENER_KEY);
     out->relay_for = ranges_of(r, SETTING_LISTENER_RELAY_FOR);
     out->domains = domains_of(r, SETTING_LISTENER_DOMAINS);
     out->tls = word_of(r, SETTING_LISTENER_TLS, tls, 3, LISTENER_TLS_OFFERED);
+    out->auth = word_of(r, SETTING_LISTENER_AUTH, auth, 3, LISTENER_AUTH_OFF);
     out->proxy_from = ranges_of(r, SETTING_LISTENER_PROXY_FROM);
     out->xclient_from = ranges_of(r, SETTING_LISTENER_XCLIENT_FROM);
     out->sessions = small_number_of(r, SETTING_LISTENER_SESSIONS);

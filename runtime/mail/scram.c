@@ -9,11 +9,19 @@ static struct str digest_str(const uint8_t d[DIGEST_SIZE]) { return (struct str)
 
 /* --- what is stored ----------------------------------------------------------------------------------------------- */
 
+static bool is_plain(struct str s, size_t most)
+{
+    if (s.n == 0 || s.n > most || !str_is_utf8(s)) return false;
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f) return false;
+    return true;
+}
+
+bool scram_name_is_valid(struct str name) { return is_plain(name, SCRAM_NAME_MAX); }
+
 bool scram_prepare(struct str password, struct buf *out)
 {
-    if (password.n == 0 || password.n > SCRAM_PASSWORD_MAX || !str_is_utf8(password)) return false;
-    for (size_t i = 0; i < password.n; i++)
-        if ((unsigned char)password.p[i] < 0x20 || password.p[i] == 0x7f) return false;
+    if (!is_plain(password, SCRAM_PASSWORD_MAX)) return false;
     fold_nfc(password, out);
     return true;
 }

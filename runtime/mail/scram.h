@@ -14,7 +14,8 @@ enum {
     SCRAM_ITERATIONS_MIN = 4096,  /* RFC 7677 section 4 */
     SCRAM_ITERATIONS = 20000,     /* what we store: about 10 ms to check */
     SCRAM_ITERATIONS_MAX = 1000000,
-    SCRAM_PASSWORD_MAX = 1024
+    SCRAM_PASSWORD_MAX = 1024,
+    SCRAM_NAME_MAX = 255
 };
 
 struct scram_secret {
@@ -23,6 +24,8 @@ struct scram_secret {
     uint8_t stored_key[DIGEST_SIZE], server_key[DIGEST_SIZE];
 };
 
+/* A user's name: UTF-8 without control characters, 1 to SCRAM_NAME_MAX bytes. */
+bool scram_name_is_valid(struct str name);
 /* A password in the form that is hashed: valid UTF-8, NFC, no control characters, not empty (RFC 8265 section 4.2's
  * OpaqueString, as far as it does not ask for tables of unassigned code points).  False otherwise. */
 bool scram_prepare(struct str password, struct buf *out);

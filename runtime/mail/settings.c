@@ -46,6 +46,7 @@ static void io_listener(struct wire_io *io, struct listener_settings *l)
     io_ranges(io, &l->relay_for);
     io_domains(io, &l->domains);
     io_enum(io, &l->tls, LISTENER_TLS_IMPLICIT + 1);
+    io_enum(io, &l->auth, LISTENER_AUTH_REQUIRED + 1);
     io_ranges(io, &l->proxy_from);
     io_ranges(io, &l->xclient_from);
     io_u32(io, &l->sessions);
@@ -80,7 +81,7 @@ static void io_live_list(struct wire_io *io, struct live_list_settings *l)
     io_demand(io, l->name.n && l->table.n);
 }
 
-enum { LISTENER_LEAST = 4 * 15 + 3, CONNECTOR_LEAST = 4 * 5 + 3 + 4 * 4, LIVE_LEAST = 4 * 2 + 1 }; /* bytes of an empty one */
+enum { LISTENER_LEAST = 4 * 15 + 4, CONNECTOR_LEAST = 4 * 5 + 3 + 4 * 4, LIVE_LEAST = 4 * 2 + 1 }; /* bytes of an empty one */
 
 static void io_settings(struct wire_io *io, struct settings *s)
 {

@@ -24,6 +24,7 @@ struct domain_set {
 };
 
 enum listener_tls { LISTENER_TLS_OFFERED, LISTENER_TLS_REQUIRED, LISTENER_TLS_IMPLICIT };
+enum listener_auth { LISTENER_AUTH_OFF, LISTENER_AUTH_OFFERED, LISTENER_AUTH_REQUIRED };
 struct listener_settings {
     struct str name;
     struct str ip;
@@ -32,6 +33,7 @@ struct listener_settings {
     struct address_ranges relay_for;  /* clients that may send anywhere */
     struct domain_set domains;        /* what anybody may send to */
     uint8_t tls;                      /* enum listener_tls, where there is a certificate */
+    uint8_t auth;                     /* enum listener_auth, inside TLS */
     struct address_ranges proxy_from, xclient_from; /* who may tell us another client's address, and must: PROXY */
     uint32_t sessions;                /* open at once, all clients together */
     uint32_t client_sessions;         /* of one client; this and the next three not for relay_for; 0: no limit */

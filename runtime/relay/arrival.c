@@ -87,6 +87,8 @@ void session_greet(struct session *s)
         .tls = l->tls == LISTENER_TLS_IMPLICIT,
         .tls_required = l->tls == LISTENER_TLS_REQUIRED,
         .requiretls = tls,
+        .auth = tls && l->auth != LISTENER_AUTH_OFF,
+        .auth_required = l->auth == LISTENER_AUTH_REQUIRED,
         .dsn = true,
         .smtputf8 = true,
         .binarymime = true,

@@ -334,6 +334,12 @@ static const struct op ops[] = {
     {"queue import copy", true, control_import},
     {"queue import content", true, control_import},
     {"queue import end", true, control_import},
+    {"user list", false, control_user_list},
+    {"user add", true, control_user_change},
+    {"user password", true, control_user_change},
+    {"user remove", true, control_user_change},
+    {"user disable", true, control_user_change},
+    {"user enable", true, control_user_change},
     {"backup", true, control_backup},
     {"backup drop", true, control_backup_drop},
 };

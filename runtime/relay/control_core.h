@@ -55,6 +55,8 @@ void control_suspend(struct client *c);
 void control_resume(struct client *c);
 void control_export(struct client *c);
 void control_import(struct client *c); /* begin, recipient, copy, content, end, by the request's op */
+void control_user_list(struct client *c);
+void control_user_change(struct client *c); /* add password remove disable enable, by the request's op */
 void control_backup(struct client *c);
 void control_backup_drop(struct client *c);
 

@@ -338,6 +338,7 @@ static void session_free(struct session *s)
     if (s->next) s->next->before = s->before;
     rc->sessions--;
     room_leave(s);
+    session_forget_auth(s);
     r->net->timer_clear(r->net->self, &s->timer);
     clients_leave(rc->clients, s->counted);
     smtp_server_free(&s->server);
@@ -373,8 +374,9 @@ static void handle(struct session *s, const struct smtp_server_event *ev)
         break;
     }
     case SMTP_SERVER_XCLIENT: session_speaks_for(s, &ev->xclient); break;
-    case SMTP_SERVER_AUTH:
-    case SMTP_SERVER_AUTHENTICATED: INVARIANT(!"AUTH is not offered yet"); break;
+    case SMTP_SERVER_AUTH: session_authenticate(s, &ev->auth); break;
+    case SMTP_SERVER_AUTHENTICATED: session_authenticated(s, &ev->auth); break;
+    case SMTP_SERVER_AUTH_FAILED: session_not_authenticated(s, &ev->auth); break;
     case SMTP_SERVER_MAIL: on_mail(s, &ev->mail); break;
     case SMTP_SERVER_RCPT: on_rcpt(s, &ev->rcpt); break;
     case SMTP_SERVER_DATA: on_data(s); break;
@@ -567,6 +569,7 @@ struct receive *receive_create(struct relay *r)
     struct receive *rc = mem_alloc(sizeof *rc);
     rc->relay = r;
     rc->clients = clients_create();
+    r->net->random(r->net->self, rc->secret_key, sizeof rc->secret_key);
     return rc;
 }
 

@@ -1,5 +1,5 @@
-/* relay/session: one client's connection, as receive.c (the dialogue) and arrival.c (how it comes to one) share it.
- * Private to the two. */
+/* relay/session: one client's connection, as receive.c (the dialogue), arrival.c (how it comes to one) and
+ * authenticate.c (who it is) share it.  Private to the three. */
 #ifndef SLUICE_RELAY_SESSION_H
 #define SLUICE_RELAY_SESSION_H
 
@@ -18,6 +18,7 @@ struct session {
     struct generation *generation;
     struct listener *listener; /* of that generation */
     struct intake *intake;
+    struct auth_check *auth_check; /* the store is asked: authenticate.c's */
     struct net_timer timer;
     int64_t active_ms; /* when the dialogue last moved */
     int64_t content_ms; /* when the content began, and how much of it came */
@@ -38,6 +39,7 @@ struct receive {
     struct session *room_first, *room_last;
     struct intake *unused;
     unsigned unused_count;
+    uint8_t secret_key[DIGEST_SIZE]; /* of the secrets that are made up: authenticate.c */
     bool giving_room; /* receive_memory_came_back is on the stack */
 };
 
@@ -51,6 +53,12 @@ void session_identify(struct session *s);
 void session_speaks_for(struct session *s, const struct smtp_server_xclient *x);
 /* One more of what the listener limits per client; false: it is one too many. */
 bool session_may_count(struct session *s, enum client_count what);
+
+/* authenticate.c: the events of AUTH. */
+void session_authenticate(struct session *s, const struct smtp_server_auth *auth); /* answered later */
+void session_authenticated(struct session *s, const struct smtp_server_auth *auth);
+void session_not_authenticated(struct session *s, const struct smtp_server_auth *auth);
+void session_forget_auth(struct session *s); /* it ends: what the store still answers is for nobody */
 
 /* receive.c: whatever was fed or answered: events, replies, and whether to read on. */
 void session_run(struct session *s);

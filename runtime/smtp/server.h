@@ -59,6 +59,7 @@ enum smtp_server_event_kind {
     SMTP_SERVER_XCLIENT,   /* xclient: who a trusted proxy speaks for.  Answered already; the session begins anew */
     SMTP_SERVER_AUTH,      /* asks: auth.  With a password: whether it is the user's.  Without: smtp_server_secret */
     SMTP_SERVER_AUTHENTICATED, /* auth.user is who the client is, until STARTTLS or the end.  Answered already */
+    SMTP_SERVER_AUTH_FAILED, /* auth: who did not prove it (the user may be empty).  Answered already, with 535 or alike */
     SMTP_SERVER_MAIL,      /* asks: mail */
     SMTP_SERVER_RCPT,      /* asks: rcpt */
     SMTP_SERVER_DATA,      /* asks: content begins, by DATA or the first BDAT; only with at least one accepted recipient.

@@ -13,7 +13,7 @@ struct server_auth {
     struct buf message, user, password;
     struct buf first, challenge; /* SCRAM: what was said so far */
     struct scram_secret secret;
-    bool due, over; /* AUTHENTICATED is still to be told; was told */
+    bool good, due, over; /* how it ended is still to be told; was told */
 };
 
 static const struct mechanism {
@@ -61,11 +61,12 @@ static enum server_step malformed(struct smtp_server *s)
 
 static enum server_step wrong(struct smtp_server *s, const struct reply *r)
 {
-    server_auth_free(s);
     if (r->code < 500) {
+        server_auth_free(s);
         server_say(s, r->code, r->status, r->text);
         return STEP_AGAIN;
     }
+    s->auth->due = true;
     server_refuse(s, r->code, r->status, r->text);
     if (++s->auth_failures < SMTP_SERVER_AUTH_FAILURES_MAX || s->phase >= PHASE_ENDING) return STEP_AGAIN;
     server_say(s, 421, STATUS(4, 7, 0), STR("Too many failed authentications"));
@@ -95,7 +96,7 @@ static void succeed(struct smtp_server *s)
 {
     server_say(s, 235, STATUS(2, 7, 0), STR("Authentication successful"));
     s->authenticated = true;
-    s->auth->due = true;
+    s->auth->good = s->auth->due = true;
 }
 
 bool server_auth_tell(struct smtp_server *s, struct smtp_server_event *ev)
@@ -105,20 +106,12 @@ bool server_auth_tell(struct smtp_server *s, struct smtp_server_event *ev)
     s->auth->due = false;
     s->auth->over = true;
     memset(ev, 0, sizeof *ev);
-    ev->kind = SMTP_SERVER_AUTHENTICATED;
+    ev->kind = s->auth->good ? SMTP_SERVER_AUTHENTICATED : SMTP_SERVER_AUTH_FAILED;
     ev->auth = (struct smtp_server_auth){.mechanism = s->auth->mechanism, .user = buf_str(&s->auth->user)};
     return true;
 }
 
 /* --- the lines ---------------------------------------------------------------------------------------------------- */
-
-static bool is_name(struct str s)
-{
-    if (s.n == 0 || s.n > 255 || !str_is_utf8(s)) return false;
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f) return false;
-    return true;
-}
 
 /* [authzid] NUL authcid NUL password; another identity than one's own is nobody's. */
 static enum server_step on_plain(struct smtp_server *s, struct smtp_server_event *ev)
@@ -126,9 +119,9 @@ static enum server_step on_plain(struct smtp_server *s, struct smtp_server_event
     struct server_auth *a = s->auth;
     struct str other, user, password, rest;
     if (!str_cut(buf_str(&a->message), '\0', &other, &rest) || !str_cut(rest, '\0', &user, &password)) return malformed(s);
-    if (!is_name(user) || password.n == 0 || password.n > SCRAM_PASSWORD_MAX) return malformed(s);
-    if (other.n && !str_eq(other, user)) return wrong(s, &invalid);
+    if (!scram_name_is_valid(user) || password.n == 0 || password.n > SCRAM_PASSWORD_MAX) return malformed(s);
     buf_add(&a->user, user);
+    if (other.n && !str_eq(other, user)) return wrong(s, &invalid);
     buf_add(&a->password, password);
     return ask(s, ev);
 }
@@ -136,7 +129,7 @@ static enum server_step on_plain(struct smtp_server *s, struct smtp_server_event
 static enum server_step on_login_user(struct smtp_server *s)
 {
     struct server_auth *a = s->auth;
-    if (!is_name(buf_str(&a->message))) return malformed(s);
+    if (!scram_name_is_valid(buf_str(&a->message))) return malformed(s);
     buf_add(&a->user, buf_str(&a->message));
     a->stage = AUTH_LOGIN_PASSWORD;
     challenge(s, STR("Password:"));
@@ -157,7 +150,7 @@ static enum server_step on_scram_first(struct smtp_server *s, struct smtp_server
     struct scram_first first;
     buf_add(&a->first, buf_str(&a->message));
     if (!scram_read_first(buf_str(&a->first), &first) || !scram_user(first.user, &a->user)) return malformed(s);
-    return is_name(buf_str(&a->user)) ? ask(s, ev) : malformed(s);
+    return scram_name_is_valid(buf_str(&a->user)) ? ask(s, ev) : malformed(s);
 }
 
 void smtp_server_secret(struct smtp_server *s, const struct scram_secret *secret,

@@ -262,7 +262,8 @@ static enum server_step run_xclient(struct smtp_server *s, struct str args, stru
         good = xclient_attribute(s, word, &ev->xclient);
     }
     if (!good) return server_refuse(s, 501, STATUS(5, 5, 4), STR("Bad XCLIENT attribute"));
-    s->greeted = s->esmtp = s->authenticated = false;
+    s->greeted = s->esmtp = false;
+    s->authenticated = ev->xclient.login.n != 0; /* the proxy saw to it */
     server_greet(s);
     ev->kind = SMTP_SERVER_XCLIENT;
     return STEP_EVENT;

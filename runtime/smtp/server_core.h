@@ -83,7 +83,7 @@ bool server_auth_is_offered(const struct smtp_server *s);
 enum server_step server_auth_begin(struct smtp_server *s, struct str args, struct smtp_server_event *ev);
 enum server_step server_auth_line(struct smtp_server *s, struct str line, struct smtp_server_event *ev);
 void server_auth_answer(struct smtp_server *s, const struct reply *r, bool accepted);
-bool server_auth_tell(struct smtp_server *s, struct smtp_server_event *ev); /* AUTHENTICATED, when it is due */
+bool server_auth_tell(struct smtp_server *s, struct smtp_server_event *ev); /* AUTHENTICATED or AUTH_FAILED, when due */
 void server_auth_free(struct smtp_server *s);
 
 void server_greet(struct smtp_server *s); /* the 220 */

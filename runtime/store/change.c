@@ -1,4 +1,4 @@
-/* What is done to the queue by hand, in the writer's transaction. */
+/* What is done by hand, in the writer's transaction. */
 #include <stdlib.h>
 #include <sysexits.h>
 
@@ -109,9 +109,39 @@ static enum trouble_kind resume(struct writer *w, struct store_change *c)
     return writer_refuse(w, EX_NOINPUT, "there is no such suspension");
 }
 
+static sqlite3_stmt *user_statement(struct writer *w, const struct store_change *c)
+{
+    static const enum statement statements[] = {[CHANGE_USER_ADD] = SQL_ADD_USER,
+                                                [CHANGE_USER_PASSWORD] = SQL_SET_PASSWORD,
+                                                [CHANGE_USER_REMOVE] = SQL_DROP_USER,
+                                                [CHANGE_USER_DISABLE] = SQL_DISABLE_USER,
+                                                [CHANGE_USER_ENABLE] = SQL_DISABLE_USER};
+    const struct stored_user *u = &c->user;
+    sqlite3_stmt *s = database_statement(&w->db, statements[c->kind]);
+    bind_text(s, 1, u->name);
+    if (c->kind == CHANGE_USER_DISABLE || c->kind == CHANGE_USER_ENABLE)
+        sqlite3_bind_int(s, 2, c->kind == CHANGE_USER_DISABLE);
+    if (c->kind != CHANGE_USER_ADD && c->kind != CHANGE_USER_PASSWORD) return s;
+    bind_blob(s, 2, u->secret.salt, sizeof u->secret.salt);
+    sqlite3_bind_int64(s, 3, u->secret.iterations);
+    bind_blob(s, 4, u->secret.stored_key, sizeof u->secret.stored_key);
+    bind_blob(s, 5, u->secret.server_key, sizeof u->secret.server_key);
+    if (c->kind == CHANGE_USER_ADD) sqlite3_bind_int64(s, 6, c->now);
+    return s;
+}
+
+static enum trouble_kind change_user(struct writer *w, const struct store_change *c)
+{
+    enum trouble_kind kind = database_run(&w->db, user_statement(w, c));
+    if (kind != TROUBLE_NONE || sqlite3_changes(w->db.handle)) return kind;
+    return c->kind == CHANGE_USER_ADD ? writer_refuse(w, EX_CANTCREAT, "there is a user of that name already")
+                                      : writer_refuse(w, EX_NOINPUT, "there is no such user");
+}
+
 enum trouble_kind writer_change(struct writer *w, struct store_change *c)
 {
     c->changed = 0;
+    if (c->kind >= CHANGE_USER_ADD) return change_user(w, c);
     if (c->kind == CHANGE_SUSPEND) return suspend(w, c);
     if (c->kind == CHANGE_RESUME) return resume(w, c);
     enum trouble_kind kind = TROUBLE_NONE;

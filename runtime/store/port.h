@@ -11,6 +11,7 @@
 #include "base/pieces.h"
 #include "base/vec.h"
 #include "mail/obligation.h"
+#include "mail/scram.h"
 #include "mail/status.h"
 
 enum recipient_state {
@@ -153,6 +154,14 @@ struct stored_suspension {
     int64_t began, ends;      /* UTC seconds; ends 0: until it is resumed */
 };
 
+/* Who may authenticate.  Names are compared as bytes: the owner gives them in one form. */
+struct stored_user {
+    struct str name;
+    struct scram_secret secret;
+    bool disabled;
+    int64_t created;          /* UTC seconds */
+};
+
 struct due_entry {
     int64_t recipient, next_try;
 };
@@ -168,10 +177,14 @@ struct store_query {
         QUERY_RULES,          /* `rule` */
         QUERY_AUDIT,          /* `audit`: rows about that queue id */
         QUERY_SUSPENSIONS,    /* `suspension` */
-        QUERY_LISTS           /* `list` */
+        QUERY_LISTS,          /* `list` */
+        QUERY_USER,           /* `user`: the one of that name, unless there is none; with a password: whether it is theirs,
+                               * hashed on the store's thread, and at the same cost when there is no such user */
+        QUERY_USERS           /* `user`: all, by name */
     } kind;
     struct str queue_id;      /* MESSAGE, AUDIT */
     struct queue_filter filter; /* QUEUE */
+    struct str user_name, password; /* USER; p of the password NULL: not asked */
     const int64_t *ids;       /* LOAD: of messages */
     size_t id_count;
     void (*due)(void *owner, const struct due_entry *v, size_t n);
@@ -181,12 +194,13 @@ struct store_query {
     void (*list)(void *owner, const struct stored_list *l);
     void (*audit)(void *owner, int64_t at, const struct stored_audit *a);
     void (*suspension)(void *owner, const struct stored_suspension *s);
+    void (*user)(void *owner, const struct stored_user *u, bool password_is);
     void (*done)(void *owner, bool ok, const struct err *e); /* content that fails its hash: ok is false, EX_DATAERR */
     void *owner;
     void *impl;
 };
 
-/* What is done to the queue by hand.  One transaction; a recipient that is gone by now is passed over. */
+/* What is done by hand, to the queue or to users.  One transaction; a recipient that is gone by now is passed over. */
 enum change_kind {
     CHANGE_RELEASE,  /* queued and due now; one that was held has its lifetime anew */
     CHANGE_HOLD,     /* of those queued: held with `text` as the reason */
@@ -195,7 +209,12 @@ enum change_kind {
     CHANGE_REDIRECT, /* to the address `text`, due now; its demands stay; an audit row each */
     CHANGE_DAMAGED,  /* set aside with `text` as the reason */
     CHANGE_SUSPEND,  /* adds `suspension`, and fills in its id */
-    CHANGE_RESUME    /* ends the suspension of that id, EX_NOINPUT when there is none */
+    CHANGE_RESUME,   /* ends the suspension of that id, EX_NOINPUT when there is none */
+    CHANGE_USER_ADD,      /* `user`; EX_CANTCREAT when there is one of that name */
+    CHANGE_USER_PASSWORD, /* the secret of `user` from now on; this and the next three: EX_NOINPUT when there is no such */
+    CHANGE_USER_REMOVE,
+    CHANGE_USER_DISABLE,
+    CHANGE_USER_ENABLE
 };
 struct store_change {
     enum change_kind kind;
@@ -203,6 +222,7 @@ struct store_change {
     size_t recipient_count;
     struct str text;
     struct stored_suspension suspension;
+    struct stored_user user;
     int64_t now;
     uint32_t changed;         /* filled in before the answer: how many recipients */
     void (*done)(void *owner, bool ok, const struct err *e);

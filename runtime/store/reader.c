@@ -462,6 +462,57 @@ static bool read_lists(struct reader *r, struct page *p, struct err *e)
     return ok;
 }
 
+static bool take_key(sqlite3_stmt *s, int index, uint8_t *out, size_t size)
+{
+    struct str key = column_str(s, index);
+    if (key.n != size) return false;
+    memcpy(out, key.p, size);
+    return true;
+}
+
+static bool take_user(struct page *p, sqlite3_stmt *s, struct stored_user *u)
+{
+    int64_t iterations = sqlite3_column_int64(s, 2);
+    u->name = column(p, s, 0);
+    u->secret.iterations = (uint32_t)iterations;
+    u->disabled = sqlite3_column_int64(s, 5) != 0;
+    u->created = sqlite3_column_int64(s, 6);
+    return take_key(s, 1, u->secret.salt, sizeof u->secret.salt) && iterations >= SCRAM_ITERATIONS_MIN &&
+           iterations <= SCRAM_ITERATIONS_MAX && take_key(s, 3, u->secret.stored_key, sizeof u->secret.stored_key) &&
+           take_key(s, 4, u->secret.server_key, sizeof u->secret.server_key);
+}
+
+static bool read_users(struct reader *r, struct page *p, sqlite3_stmt *s, struct err *e)
+{
+    VEC(struct stored_user) list = {0};
+    int result = SQLITE_DONE;
+    bool sound = true;
+    p->last = true;
+    while (sound && (result = sqlite3_step(s)) == SQLITE_ROW) {
+        struct stored_user u = {0};
+        sound = take_user(p, s, &u);
+        if (!sound) err_set(e, EX_DATAERR, "the record of user %.*s is damaged", STR_ARG(u.name));
+        VEC_PUSH(&list, u);
+    }
+    p->users = ARENA_ARRAY(p->arena, struct stored_user, list.n ? list.n : 1);
+    if (list.n) memcpy(p->users, list.v, list.n * sizeof *list.v);
+    p->user_count = list.n;
+    VEC_FREE(&list);
+    sqlite3_reset(s);
+    return sound && (result == SQLITE_DONE || failed(r, result, e));
+}
+
+/* Nobody's secret is hashed where there is no such user: the time tells no names. */
+static bool read_user(struct reader *r, struct page *p, const struct store_query *q, struct err *e)
+{
+    static const struct scram_secret nobody = {.iterations = SCRAM_ITERATIONS};
+    sqlite3_stmt *s = database_statement(&r->db, SQL_READ_USER);
+    bind_text(s, 1, q->user_name);
+    if (!read_users(r, p, s, e)) return false;
+    if (q->password.p) p->password_is = scram_password_is(p->user_count ? &p->users->secret : &nobody, q->password);
+    return true;
+}
+
 static bool read_page(struct reader *r, struct page *p, struct store_query *q, int64_t *after)
 {
     switch (q->kind) {
@@ -474,6 +525,8 @@ static bool read_page(struct reader *r, struct page *p, struct store_query *q, i
     case QUERY_LISTS: return read_lists(r, p, &p->err);
     case QUERY_AUDIT: return read_audit(r, p, q->queue_id, &p->err);
     case QUERY_SUSPENSIONS: return read_suspensions(r, p, &p->err);
+    case QUERY_USER: return read_user(r, p, q, &p->err);
+    case QUERY_USERS: return read_users(r, p, database_statement(&r->db, SQL_READ_USERS), &p->err);
     }
     return err_set(&p->err, EX_SOFTWARE, "a query of no known kind");
 }

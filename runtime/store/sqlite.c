@@ -472,6 +472,7 @@ static void answer_page(struct store *s, struct page *p)
     for (size_t i = 0; i < p->rule_count && q->rule; i++)
         q->rule(owner, p->rules[i].rule, p->rules[i].counts, p->rules[i].last);
     for (size_t i = 0; i < p->list_count && q->list && p->ok; i++) q->list(owner, &p->lists[i]);
+    for (size_t i = 0; i < p->user_count && q->user && p->ok; i++) q->user(owner, &p->users[i], p->password_is);
     if (p->last) {
         s->outstanding--;
         q->done(owner, p->ok, p->ok ? NULL : &p->err);

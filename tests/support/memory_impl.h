@@ -103,6 +103,7 @@ struct impl {
     VEC(char *) audits;
     VEC(struct mem_entry) entries; /* of live lists */
     uint64_t list_revision;        /* the latest of any */
+    VEC(struct stored_user) users;
     VEC(void *) requests; /* struct request of memory_store.c */
 };
 

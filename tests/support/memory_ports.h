@@ -69,8 +69,8 @@ struct memory {
     const struct memory_dns *dns;
     unsigned dns_asked;
     bool dns_silent; /* no question is answered while set */
-    bool store_fails;      /* every write is answered not-ok while set */
-    unsigned writes;
+    bool store_fails;      /* every write and every look at a user is answered not-ok while set */
+    unsigned writes, user_queries;
     uint64_t free_bytes;
     int64_t peer_uid;
     struct impl *impl;

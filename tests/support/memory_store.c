@@ -218,10 +218,36 @@ static void tell_message(const struct store_query *q, const struct stored_messag
     free(list);
 }
 
+static struct stored_user *find_user(struct memory *m, struct str name)
+{
+    for (size_t i = 0; i < m->impl->users.n; i++)
+        if (str_eq(m->impl->users.v[i].name, name)) return &m->impl->users.v[i];
+    return NULL;
+}
+
+static void run_user_query(struct memory *m, struct store_query *q)
+{
+    struct err e = {0};
+    m->user_queries++;
+    if (m->store_fails) {
+        err_set(&e, 74, "the disk is gone");
+        q->done(q->owner, false, &e);
+        return;
+    }
+    const struct stored_user *u = find_user(m, q->user_name);
+    if (q->kind == QUERY_USER && u) q->user(q->owner, u, q->password.p && scram_password_is(&u->secret, q->password));
+    for (size_t i = 0; q->kind == QUERY_USERS && i < m->impl->users.n; i++) q->user(q->owner, &m->impl->users.v[i], false);
+    q->done(q->owner, true, NULL);
+}
+
 static void run_query(struct memory *m, struct store_query *q)
 {
     uint64_t states[RECIPIENT_STATE_COUNT] = {0};
     bool found = false;
+    if (q->kind == QUERY_USER || q->kind == QUERY_USERS) {
+        run_user_query(m, q);
+        return;
+    }
     if (q->kind == QUERY_LISTS && q->list) read_lists(m, q);
     for (size_t i = 0; i < m->impl->messages.n; i++) {
         struct stored_message *row = m->impl->messages.v[i];
@@ -283,9 +309,38 @@ static void change_one(struct memory *m, struct store_change *c, int64_t id)
     }
 }
 
+static void change_user(struct memory *m, struct store_change *c)
+{
+    struct stored_user *u = find_user(m, c->user.name);
+    struct err e = {0};
+    bool add = c->kind == CHANGE_USER_ADD;
+    if (add == (u != NULL)) {
+        err_set(&e, add ? 73 : 66, add ? "there is a user of that name already" : "there is no such user");
+        c->done(c->owner, false, &e);
+        return;
+    }
+    if (add) {
+        VEC_PUSH(&m->impl->users, c->user);
+        u = &m->impl->users.v[m->impl->users.n - 1];
+        u->name = arena_str(m->impl->arena, c->user.name);
+        u->created = c->now;
+    } else if (c->kind == CHANGE_USER_PASSWORD) {
+        u->secret = c->user.secret;
+    } else if (c->kind == CHANGE_USER_REMOVE) {
+        *u = m->impl->users.v[--m->impl->users.n];
+    } else {
+        u->disabled = c->kind == CHANGE_USER_DISABLE;
+    }
+    c->done(c->owner, true, NULL);
+}
+
 static void run_change(struct memory *m, struct store_change *c)
 {
     c->changed = 0;
+    if (c->kind >= CHANGE_USER_ADD) {
+        change_user(m, c);
+        return;
+    }
     if (c->kind == CHANGE_SUSPEND) c->suspension.id = ++m->impl->next_message;
     for (size_t i = 0; i < c->recipient_count; i++) change_one(m, c, c->recipients[i]);
     c->done(c->owner, true, NULL);
@@ -503,6 +558,7 @@ void memory_free(struct memory **at)
     VEC_FREE(&im->rules);
     VEC_FREE(&im->audits);
     VEC_FREE(&im->entries);
+    VEC_FREE(&im->users);
     arena_free(&im->arena);
     buf_free(&m->supervisor);
     buf_free(&m->said);

@@ -61,6 +61,7 @@ static void note(struct smtp_drive *d, const struct smtp_server_event *ev)
         buf_add(b, STR("\n"));
         break;
     case SMTP_SERVER_AUTHENTICATED: buf_printf(b, "IS %.*s\n", STR_ARG(ev->auth.user)); break;
+    case SMTP_SERVER_AUTH_FAILED: buf_printf(b, "NOT %.*s\n", STR_ARG(ev->auth.user)); break;
     case SMTP_SERVER_MAIL:
         buf_printf(b, "MAIL <%.*s>", STR_ARG(ev->mail.reverse_path));
         if (ev->mail.size) buf_printf(b, " size=%llu", (unsigned long long)ev->mail.size);

@@ -82,7 +82,7 @@ static void settings_come_back_or_are_refused(void **state)
                exact[] = {STR("mail.partner.example")};
     struct listener_settings listeners[] = {
         {STR("mx"), STR("::"), 25, STR("/c.pem"), STR("/k.pem"), {relay_for, 2}, {ours, 2},
-         LISTENER_TLS_REQUIRED, {relay_for, 1}, {relay_for, 2}, 5000, 50, 60, 100, 1000, 300, 500}};
+         LISTENER_TLS_REQUIRED, LISTENER_AUTH_OFFERED, {relay_for, 1}, {relay_for, 2}, 5000, 50, 60, 100, 1000, 300, 500}};
     struct connector_settings connectors[] = {
         {STR("wild"), STR("a.example"), 25, CONNECTOR_TLS_VERIFIED, STR("a"), STR(""), {theirs, 1}, 1, 2, 3, 4},
         {STR("exact"), STR("b.example"), 26, CONNECTOR_TLS_NONE, STR(""), STR(""), {exact, 1}, 60, 3600, 432000, 0},

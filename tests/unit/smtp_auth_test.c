@@ -34,9 +34,9 @@ static const struct script {
     {"LOGIN", "AUTH LOGIN\r\ndQ==\r\ncmlnaHQ=\r\n",
      "334 VXNlcm5hbWU6\r\n334 UGFzc3dvcmQ6\r\n235 2.7.0 Authentication successful\r\n", "AUTH LOGIN u right\nIS u\n"},
     {"LOGIN with the name at once", "AUTH LOGIN dQ==\r\nd3Jvbmc=\r\n", "334 UGFzc3dvcmQ6\r\n535 5.7.8 Wrong\r\n",
-     "AUTH LOGIN u wrong\n"},
+     "AUTH LOGIN u wrong\nNOT u\n"},
     {"later", "AUTH PLAIN AHUAbGF0ZXI=\r\nNOOP\r\n", "451 4.3.0 Later\r\n250 2.0.0 Ok\r\n", "AUTH PLAIN u later\n"},
-    {"another identity", "AUTH PLAIN eAB1AHJpZ2h0\r\n", "535 5.7.8 Authentication credentials invalid\r\n", ""},
+    {"another identity", "AUTH PLAIN eAB1AHJpZ2h0\r\n", "535 5.7.8 Authentication credentials invalid\r\n", "NOT u\n"},
     {"cancelled", "AUTH LOGIN\r\n*\r\nNOOP\r\n",
      "334 VXNlcm5hbWU6\r\n501 5.7.0 Authentication cancelled\r\n250 2.0.0 Ok\r\n", ""},
     {"no base64", "AUTH PLAIN AHU\r\nAUTH PLAIN\r\nRSET\r\nNOOP\r\n",
@@ -56,7 +56,7 @@ static const struct script {
     {"three wrong passwords",
      "AUTH PLAIN AHUAd3Jvbmc=\r\nAUTH PLAIN AHUAd3Jvbmc=\r\nAUTH PLAIN AHUAd3Jvbmc=\r\nNOOP\r\n",
      "535 5.7.8 Wrong\r\n535 5.7.8 Wrong\r\n535 5.7.8 Wrong\r\n421 4.7.0 Too many failed authentications\r\n",
-     "AUTH PLAIN u wrong\nAUTH PLAIN u wrong\nAUTH PLAIN u wrong\nCLOSE\n"},
+     "AUTH PLAIN u wrong\nNOT u\nAUTH PLAIN u wrong\nNOT u\nAUTH PLAIN u wrong\nNOT u\nCLOSE\n"},
 };
 
 static void scripts_come_out(void **state)
@@ -185,7 +185,7 @@ static void scram_with_a_client(void **state)
         assert_int_equal(scram_login(&d, wrong ? STR("pencils") : STR("pencil")), !wrong);
         if (wrong) {
             assert_true(str_starts(buf_str(&d.replies), STR("535 5.7.8 ")));
-            assert_true(str_eq(buf_str(&d.events), STR("AUTH SCRAM-SHA-256 u\n")));
+            assert_true(str_eq(buf_str(&d.events), STR("AUTH SCRAM-SHA-256 u\nNOT u\n")));
         } else {
             assert_true(str_starts(buf_str(&d.replies), STR("235 2.7.0 ")));
             assert_true(str_eq(buf_str(&d.events), STR("AUTH SCRAM-SHA-256 u\nIS u\n")));

@@ -1,0 +1,157 @@
+/* `sluice user`: who may authenticate.  The password ends here: the relay gets, and keeps, the SCRAM secret made of it. */
+#include <openssl/evp.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/base64.h"
+#include "cli/client.h"
+#include "mail/scram.h"
+
+struct listing {
+    bool json;
+    size_t rows;
+    struct buf out;
+};
+
+static void row(void *owner, const struct js *o, struct str line)
+{
+    struct listing *l = owner;
+    struct str user = STR("");
+    bool disabled = false;
+    int64_t created = 0;
+    l->rows++;
+    if (l->json) {
+        buf_add(&l->out, line);
+    } else {
+        char when[64];
+        struct tm local;
+        js_get_str(o, "user", &user);
+        js_get_bool(o, "disabled", &disabled);
+        js_get_num(o, "created", &created);
+        time_t t = (time_t)created;
+        size_t n = strftime(when, sizeof when, "%Y-%m-%d", localtime_r(&t, &local));
+        buf_printf(&l->out, "%-32.*s  since %.*s%s", STR_ARG(user), (int)n, when, disabled ? "  disabled" : "");
+    }
+    buf_add_byte(&l->out, '\n');
+    put(&l->out, stdout);
+}
+
+static int list(struct client *c, bool json)
+{
+    struct listing l = {.json = json};
+    c->row = row;
+    c->owner = &l;
+    int status = client_send(c, client_request("user list"));
+    if (status == EX_OK && !json && !l.rows) fprintf(stderr, "There is no user.\n");
+    buf_free(&l.out);
+    return status;
+}
+
+/* --- the password -------------------------------------------------------------------------------------------------- */
+
+enum { LINE_MAX_BYTES = SCRAM_PASSWORD_MAX + 2 }; /* with its CR LF */
+
+/* The first line of standard input. */
+static bool read_password(struct buf *out, struct err *e)
+{
+    struct str line, rest;
+    buf_reserve(out, LINE_MAX_BYTES);
+    for (;;) {
+        ssize_t n = read(STDIN_FILENO, out->p + out->n, LINE_MAX_BYTES - out->n);
+        if (n < 0) return err_os(e, EX_IOERR, "reading standard input");
+        out->n += (size_t)n;
+        if (n == 0 || out->n == LINE_MAX_BYTES || str_find_byte(buf_str(out), '\n') != STR_NPOS) break;
+    }
+    str_cut(buf_str(out), '\n', &line, &rest);
+    if (line.n && line.p[line.n - 1] == '\r') line.n--;
+    out->n = line.n;
+    return true;
+}
+
+/* Twice, without echo. */
+static bool ask_password(struct buf *out, struct err *e)
+{
+    char typed[LINE_MAX_BYTES];
+    if (!isatty(STDIN_FILENO))
+        return err_set(e, EX_USAGE, "standard input is no terminal: give the password there with --password-stdin");
+    bool good = EVP_read_pw_string_min(typed, 1, sizeof typed, "Password: ", 1) == 0;
+    if (good) buf_add(out, str_of(typed));
+    explicit_bzero(typed, sizeof typed);
+    return good || err_set(e, EX_DATAERR, "no password, or not the same one twice");
+}
+
+static void put_bytes(struct js *o, const char *key, const uint8_t *bytes, size_t n)
+{
+    struct buf text = {0};
+    base64_encode((struct str){(const char *)bytes, n}, &text);
+    js_put_str(o, key, buf_str(&text));
+    buf_free(&text);
+}
+
+static bool make_secret(struct str password, struct scram_secret *out, struct err *e)
+{
+    uint8_t salt[SCRAM_SALT_SIZE];
+    struct buf prepared = {0};
+    if (!scram_prepare(password, &prepared))
+        return err_set(e, EX_DATAERR, "a password is UTF-8 text of 1 to %d bytes without control characters",
+                       SCRAM_PASSWORD_MAX);
+    bool good = getrandom(salt, sizeof salt, 0) == sizeof salt || err_os(e, EX_OSERR, "getrandom");
+    if (good) scram_secret_of(buf_str(&prepared), salt, SCRAM_ITERATIONS, out);
+    explicit_bzero(prepared.p, prepared.n);
+    buf_free(&prepared);
+    return good;
+}
+
+static bool put_secret(struct js *o, bool from_stdin, struct err *e)
+{
+    struct buf password = {0};
+    struct scram_secret secret;
+    bool good = (from_stdin ? read_password(&password, e) : ask_password(&password, e)) &&
+                make_secret(buf_str(&password), &secret, e);
+    if (password.p) explicit_bzero(password.p, password.n);
+    buf_free(&password);
+    if (!good) return false;
+    put_bytes(o, "salt", secret.salt, sizeof secret.salt);
+    js_put_num(o, "iterations", secret.iterations);
+    put_bytes(o, "stored_key", secret.stored_key, sizeof secret.stored_key);
+    put_bytes(o, "server_key", secret.server_key, sizeof secret.server_key);
+    explicit_bzero(&secret, sizeof secret);
+    return true;
+}
+
+/* --- the command --------------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *word, *op;
+    bool wants_secret;
+} changes[] = {{"add", "user add", true},
+               {"password", "user password", true},
+               {"remove", "user remove", false},
+               {"disable", "user disable", false},
+               {"enable", "user enable", false}};
+
+int user_main(int argc, char **argv)
+{
+    struct client c = {0};
+    bool json = false, from_stdin = false;
+    const struct option options[] = {
+        CLIENT_SOCKET_OPTION(c.socket), {"json", NULL, &json, NULL}, {"password-stdin", NULL, &from_stdin, NULL}};
+    argc = options_parse(command_find("user"), argc, argv, options, 3);
+    const char *word = argc > 1 ? argv[1] : "list";
+    if (strcmp(word, "list") == 0) return argc > 2 ? usage("user", "list takes no name") : list(&c, json);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        if (strcmp(word, changes[i].word) != 0) continue;
+        struct err e = {0};
+        if (argc != 3) return usage("user", "%s: which user? (a password is never an argument)", word);
+        if (from_stdin && !changes[i].wants_secret) return usage("user", "%s takes no password", word);
+        struct js *o = client_request(changes[i].op);
+        js_put_cstr(o, "user", argv[2]);
+        if (!changes[i].wants_secret || put_secret(o, from_stdin, &e)) return client_send(&c, o);
+        js_free(&o);
+        return fail(&e);
+    }
+    return usage("user", "there is no `user %s`", word);
+}
