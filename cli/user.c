@@ -1,8 +1,11 @@
 /* `sluice user`: who may authenticate.  The password ends here: the relay gets, and keeps, the SCRAM secret made of it. */
-#include <openssl/evp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sysexits.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -71,16 +74,53 @@ static bool read_password(struct buf *out, struct err *e)
     return true;
 }
 
-/* Twice, without echo. */
+static volatile sig_atomic_t caught;
+static void on_signal(int number) { caught = number; }
+
+static ssize_t read_quietly(int terminal, const char *prompt, char *line, size_t n)
+{
+    struct termios before, quiet;
+    if (tcgetattr(terminal, &before) < 0) return -1;
+    quiet = before;
+    quiet.c_lflag = (quiet.c_lflag & ~(tcflag_t)ECHO) | ICANON | ECHONL;
+    if (tcsetattr(terminal, TCSAFLUSH, &quiet) < 0) return -1;
+    ssize_t got = write(terminal, prompt, strlen(prompt)) < 0 ? -1 : read(terminal, line, n);
+    int why = errno;
+    tcsetattr(terminal, TCSAFLUSH, &before);
+    errno = why;
+    return got;
+}
+
+/* One line from the terminal, without echo; a signal (Ctrl-C) puts the echo back before it does what it does. */
+static bool type_in(int terminal, const char *prompt, struct buf *out, struct err *e)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+    enum { SIGNALS = sizeof signals / sizeof *signals };
+    struct sigaction ours = {.sa_handler = on_signal}, before[SIGNALS];
+    char line[LINE_MAX_BYTES];
+    caught = 0;
+    for (size_t i = 0; i < SIGNALS; i++) sigaction(signals[i], &ours, &before[i]);
+    ssize_t n = read_quietly(terminal, prompt, line, sizeof line);
+    bool good = n >= 0 || err_os(e, EX_IOERR, "reading the terminal");
+    for (size_t i = 0; i < SIGNALS; i++) sigaction(signals[i], &before[i], NULL);
+    if (caught) raise(caught);
+    if (n > 0) buf_add(out, (struct str){line, line[n - 1] == '\n' ? (size_t)n - 1 : (size_t)n});
+    explicit_bzero(line, sizeof line);
+    return good;
+}
+
 static bool ask_password(struct buf *out, struct err *e)
 {
-    char typed[LINE_MAX_BYTES];
-    if (!isatty(STDIN_FILENO))
+    struct buf again = {0};
+    int terminal = isatty(STDIN_FILENO) ? open("/dev/tty", O_RDWR | O_CLOEXEC) : -1;
+    if (terminal < 0)
         return err_set(e, EX_USAGE, "standard input is no terminal: give the password there with --password-stdin");
-    bool good = EVP_read_pw_string_min(typed, 1, sizeof typed, "Password: ", 1) == 0;
-    if (good) buf_add(out, str_of(typed));
-    explicit_bzero(typed, sizeof typed);
-    return good || err_set(e, EX_DATAERR, "no password, or not the same one twice");
+    bool good = type_in(terminal, "Password: ", out, e) && type_in(terminal, "Once more: ", &again, e) &&
+                (str_eq(buf_str(out), buf_str(&again)) || err_set(e, EX_DATAERR, "the two passwords differ"));
+    close(terminal);
+    if (again.p) explicit_bzero(again.p, again.n);
+    buf_free(&again);
+    return good;
 }
 
 static void put_bytes(struct js *o, const char *key, const uint8_t *bytes, size_t n)

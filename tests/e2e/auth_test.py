@@ -30,7 +30,7 @@ class Submission(Relay):
         self.submission = free_port()
         out = (f'host "127.0.0.1" port {sink.port}\nlistener "submission" address "127.0.0.1:{self.submission}" '
                f'domains our_domains certificate "{certificate}" key "{key}" auth {auth}')
-        super().__init__('rule "scanner" when client.user is "scanner" then set header "X-Scanner" to "yes"\n',
+        super().__init__('rule "scanner" when client.user is "scanner" then set_header "X-Scanner" "yes"\n',
                          connectors={"default": out})
 
     def user(self, *arguments, password=None, check=True):
@@ -120,8 +120,6 @@ def every_mechanism():
                 equal(way(client, "nobody", PASSWORD), 535)
                 equal(way(client, NAME.swapcase(), PASSWORD), 235, way.__name__)  # names, not passwords, are folded
                 equal(client.docmd("AUTH PLAIN")[0], 503)
-            with relay.session() as client:
-                client.login(NAME, PASSWORD) if NAME.isascii() else None
         mechanism = {plain: "PLAIN", login: "LOGIN", scram: "SCRAM-SHA-256"}
         for way in MECHANISMS:
             relay.logged("event=authenticated", "client=127.0.0.1", "listener=submission", f"mechanism={mechanism[way]}")
@@ -143,19 +141,17 @@ def smtplib_logs_in():
             client.mail("a@corp.example")
             equal(client.rcpt("b@partner.example")[0], 550)
             client.rset()
-            client.login("scanner", "password") if False else None
             equal(login(client, "scanner", "pa\u0308ssword"), 235)  # NFC
             client.mail("a@corp.example")
             equal(client.rcpt("b@partner.example")[0], 250)
             equal(client.data("Subject: x\r\n\r\ntext\r\n")[0], 250)
         (message,) = sink.wait()
-        assert b" with ESMTPSA id " in message.headers and b"X-Scanner: yes" in message.headers, message.headers
+        assert b" with ESMTPSA id" in message.headers and b"X-Scanner: yes" in message.headers, message.headers
         relay.add("ascii", "a secret")
-        for ways in (["auth_plain"], ["auth_login"]):
+        for mechanism in ("PLAIN", "LOGIN"):
             with relay.session() as client:
                 client.user, client.password = "ascii", "a secret"
-                name = ways[0]
-                equal(client.auth(name[5:].upper(), getattr(client, name))[0], 235)
+                equal(client.auth(mechanism, getattr(client, "auth_" + mechanism.lower()))[0], 235)
         with relay.session() as client:
             equal(client.login("ascii", "a secret")[0], 235)
 
@@ -206,7 +202,7 @@ def users_come_and_go():
         relay.add("zoe", "z")
         equal(outcome("one"), [235] * 3)
         done = relay.user("add", "ANNA", "--password-stdin", password="two", check=False)
-        equal((done.returncode, done.stderr), (73, "sluice: there is a user of that name already\n"))
+        equal((done.returncode, done.stderr), (73, "there is a user of that name already\n"))
         relay.user("password", "anna", "--password-stdin", password="two")
         equal(outcome("one") + outcome("two"), [535] * 3 + [235] * 3)
         equal(relay.user("disable", "anna").stdout, "user anna disabled\n")
@@ -252,7 +248,7 @@ def type_in(relay, answers):
     with contextlib.suppress(OSError):  # Linux says EIO when the other end is gone
         while data := os.read(terminal, 4096):
             shown += data
-            if shown.endswith(b"Password: ") and answers:
+            if shown.endswith((b"Password: ", b"Once more: ")) and answers:
                 os.write(terminal, answers.pop(0) + b"\n")
     os.close(terminal)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown
