@@ -70,6 +70,7 @@ struct memory {
     unsigned dns_asked;
     bool dns_silent; /* no question is answered while set */
     bool store_fails;      /* every write and every look at a user is answered not-ok while set */
+    bool store_waits;      /* nothing is answered while set */
     unsigned writes, user_queries;
     uint64_t free_bytes;
     int64_t peer_uid;

@@ -348,7 +348,7 @@ static void run_change(struct memory *m, struct store_change *c)
 
 bool memory_store_step(struct memory *m)
 {
-    if (!m->impl->requests.n) return false;
+    if (!m->impl->requests.n || m->store_waits) return false;
     struct request *r = m->impl->requests.v[0];
     for (size_t i = 1; i < m->impl->requests.n; i++) m->impl->requests.v[i - 1] = m->impl->requests.v[i];
     m->impl->requests.n--;
