@@ -9,11 +9,13 @@ import os
 import pty
 import re
 import shutil
+import signal
 import smtplib
 import sqlite3
 import ssl
 import subprocess
 import tempfile
+import termios
 
 from relay import PATIENCE, SLUICE, Certificates, Relay, Sink, Skip, equal, free_port, main, test, wait_until
 
@@ -240,7 +242,7 @@ def try_one(relay, way, name, password):
 
 
 def type_in(relay, answers):
-    """`sluice user add typist` on a terminal: (exit status, all that the terminal showed)."""
+    """`sluice user add typist` on a terminal: (exit status, all that the terminal showed); its echo is back."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.execv(SLUICE, ["sluice", "user", "add", "typist", "--socket", str(relay.control)])
@@ -249,18 +251,23 @@ def type_in(relay, answers):
         while data := os.read(terminal, 4096):
             shown += data
             if shown.endswith((b"Password: ", b"Once more: ")) and answers:
-                os.write(terminal, answers.pop(0) + b"\n")
+                assert not termios.tcgetattr(terminal)[3] & termios.ECHO
+                os.write(terminal, answers.pop(0))
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert termios.tcgetattr(terminal)[3] & termios.ECHO, "the terminal stays without echo"
     os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown
+    return status, shown
 
 
 @test
 def on_a_terminal():
-    """On a terminal the password is asked for twice and never shown"""
+    """On a terminal the password is asked for twice and never shown; Ctrl-C ends it"""
     with submission() as (relay, _):
-        status, shown = type_in(relay, [b"typed", b"typod"])
+        status, shown = type_in(relay, [b"typed\n", b"typod\n"])
         equal(status, 65, shown)
-        status, shown = type_in(relay, [b"typed", b"typed"])
+        status, shown = type_in(relay, [b"typed\n", b"\x03"])
+        equal(status, -signal.SIGINT, shown)
+        status, shown = type_in(relay, [b"typed\n", b"typed\n"])
         equal(status, 0, shown)
         assert b"typed" not in shown and b"user typist added" in shown, shown
         equal(try_one(relay, plain, "typist", "typed"), 235)

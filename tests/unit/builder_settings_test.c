@@ -71,7 +71,7 @@ static void everything_said(void **unused)
                      "relay hostname \"relay.corp.example\" internal ours state \"run/state\" control \"/tmp/c.sock\" user \"mail\"\n"
                      " judge_user \"nobody\" sandbox off memory 64 MB free_space 10 MB message_size 1 MB judges 3 partial_reject dsn\n"
                      "listener \"a\" address \"127.0.0.1:2525\" relay_for nets domains ours\n"
-                     "listener \"b\" address \"[::1]:26\"\n"
+                     "listener \"b\" address \"[::1]:26\" certificate \"c.pem\" key \"k.pem\" auth required\n"
                      "connector \"default\" host \"mx.example\" port 2526 tls verified name \"name.example\"\n"
                      "connector \"c\" host \"192.0.2.1\" tls none domains ours\n"
                      "retry first 2 seconds longest 3 minutes until 4 hours\n",
@@ -103,6 +103,8 @@ static void everything_said(void **unused)
     assert_false(ranges_contain(&s.listeners[0].relay_for, STR("128.0.0.1")));
     assert_str(s.listeners[1].ip, "::1");
     assert_int_equal(s.listeners[1].port, 26);
+    assert_int_equal(s.listeners[0].auth, LISTENER_AUTH_OFF);
+    assert_int_equal(s.listeners[1].auth, LISTENER_AUTH_REQUIRED);
     assert_int_equal(s.listeners[1].relay_for.n, 0); /* nobody, not everybody */
     assert_int_equal(s.connector_count, 2);
     assert_int_equal(s.connectors[0].tls, CONNECTOR_TLS_VERIFIED);
