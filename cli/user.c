@@ -1,6 +1,7 @@
 /* `sluice user`: who may authenticate.  The password ends here: the relay gets, and keeps, the SCRAM secret made of it. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
@@ -77,14 +78,17 @@ static bool read_password(struct buf *out, struct err *e)
 static volatile sig_atomic_t caught;
 static void on_signal(int number) { caught = number; }
 
-static ssize_t read_quietly(int terminal, const char *prompt, char *line, size_t n)
+/* Signals are blocked but while it waits, under `waiting`: none slips in between the prompt and the wait. */
+static ssize_t read_quietly(int terminal, const char *prompt, const sigset_t *waiting, char *line, size_t n)
 {
+    struct pollfd p = {.fd = terminal, .events = POLLIN};
     struct termios before, quiet;
     if (tcgetattr(terminal, &before) < 0) return -1;
     quiet = before;
     quiet.c_lflag = (quiet.c_lflag & ~(tcflag_t)ECHO) | ICANON | ECHONL;
     if (tcsetattr(terminal, TCSAFLUSH, &quiet) < 0) return -1;
-    ssize_t got = write(terminal, prompt, strlen(prompt)) < 0 ? -1 : read(terminal, line, n);
+    ssize_t got = -1;
+    if (write(terminal, prompt, strlen(prompt)) >= 0 && ppoll(&p, 1, NULL, waiting) > 0) got = read(terminal, line, n);
     int why = errno;
     tcsetattr(terminal, TCSAFLUSH, &before);
     errno = why;
@@ -98,10 +102,15 @@ static bool type_in(int terminal, const char *prompt, struct buf *out, struct er
     enum { SIGNALS = sizeof signals / sizeof *signals };
     struct sigaction ours = {.sa_handler = on_signal}, before[SIGNALS];
     char line[LINE_MAX_BYTES];
+    sigset_t blocked, mask;
     caught = 0;
+    sigemptyset(&blocked);
+    for (size_t i = 0; i < SIGNALS; i++) sigaddset(&blocked, signals[i]);
+    sigprocmask(SIG_BLOCK, &blocked, &mask);
     for (size_t i = 0; i < SIGNALS; i++) sigaction(signals[i], &ours, &before[i]);
-    ssize_t n = read_quietly(terminal, prompt, line, sizeof line);
+    ssize_t n = read_quietly(terminal, prompt, &mask, line, sizeof line);
     bool good = n >= 0 || err_os(e, EX_IOERR, "reading the terminal");
+    sigprocmask(SIG_SETMASK, &mask, NULL);
     for (size_t i = 0; i < SIGNALS; i++) sigaction(signals[i], &before[i], NULL);
     if (caught) raise(caught);
     if (n > 0) buf_add(out, (struct str){line, line[n - 1] == '\n' ? (size_t)n - 1 : (size_t)n});
