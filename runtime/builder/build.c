@@ -75,12 +75,24 @@ struct program *build_decode(struct str bytes, struct err *e)
     return p;
 }
 
+/* A source is compiled, a compiled program read; what is wrong with either stands in the diagnostics. */
+static struct program *load_either(const char *path, struct buf *diagnostics)
+{
+    struct err e = {0};
+    struct buf bytes = {0};
+    bool compiled = build_read_file(path, BUILD_PROGRAM_MAX, &bytes, &e) && program_is_compiled(buf_str(&bytes));
+    struct program *p = compiled ? build_decode(buf_str(&bytes), &e) : build_compile(path, diagnostics);
+    if (compiled && !p) buf_printf(diagnostics, "%s: %s\n", path, e.text);
+    buf_free(&bytes);
+    return p;
+}
+
 bool build_check(const char *path, struct buf *diagnostics)
 {
     struct err e = {0};
     struct settings settings;
     struct arena *a = arena_create();
-    struct program *p = build_compile(path, diagnostics);
+    struct program *p = load_either(path, diagnostics);
     bool served = p && program_is_served(p, &stdlib_rows, &e);
     if (p && !served) buf_printf(diagnostics, "%s\n", e.text);
     bool ok = served && settings_from_program(a, p, &settings, &e);

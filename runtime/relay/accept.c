@@ -306,13 +306,26 @@ static void carry_out_refusal(struct intake *in, const struct verdict *v, struct
         answer_now(in);
 }
 
-static void carry_out_acceptance(struct intake *in, const struct verdict *v, struct audit_rows *rows)
+/* Whoever does not simply get the message stands in the log, and with its end decided in the audit too. */
+static void tell_fates(struct intake *in, const struct verdict *v, struct audit_rows *rows)
 {
+    static const char *const words[DISPOSITION_COUNT] = {
+        [DISPOSITION_REJECT] = "rejected",       [DISPOSITION_DROP] = "dropped", [DISPOSITION_QUARANTINE] = "quarantined",
+        [DISPOSITION_REDIRECT] = "redirected",   [DISPOSITION_HOLD] = "held"};
     for (size_t i = 0; i < v->recipient_count; i++) {
         const struct verdict_recipient *r = &v->recipients[i];
-        if (r->disposition == DISPOSITION_DROP) audit(rows, in, r->rule, r->address, STR("dropped"), r->reason);
-        if (r->disposition == DISPOSITION_REJECT) audit(rows, in, r->rule, r->address, STR("rejected"), r->reply.text);
+        const char *word = words[r->disposition];
+        struct str text = r->disposition == DISPOSITION_REJECT ? r->reply.text : r->reason;
+        if (!word) continue;
+        events_fate(in->relay, queue_id(in), word, r->rule, r->address, text);
+        bool ends = r->disposition == DISPOSITION_REJECT || r->disposition == DISPOSITION_DROP;
+        if (ends) audit(rows, in, r->rule, r->address, str_of(word), text);
     }
+}
+
+static void carry_out_acceptance(struct intake *in, const struct verdict *v, struct audit_rows *rows)
+{
+    tell_fates(in, v, rows);
     write_traces(in, v, rows);
     build_message(in, v, false);
     add_dsn(in, v);

@@ -64,6 +64,17 @@ void events_rule(struct relay *r, enum note_kind kind, struct str queue_id, stru
     log_end(l);
 }
 
+void events_fate(struct relay *r, struct str queue_id, const char *what, struct str rule, struct str recipient,
+                 struct str text)
+{
+    struct log *l = r->ports.log;
+    log_begin(l, LOG_LEVEL_INFO, queue_id, what);
+    log_str(l, "to", recipient);
+    if (rule.n) log_str(l, "rule", rule);
+    if (text.n) log_str(l, "text", text);
+    log_end(l);
+}
+
 void events_attempt(struct relay *r, const struct event_attempt *a)
 {
     struct log *l = r->ports.log;

@@ -22,6 +22,11 @@ void events_refused(struct relay *r, struct str queue_id, const struct envelope 
 void events_rule(struct relay *r, enum note_kind kind, struct str queue_id, struct str rule, struct str recipient,
                  struct str text);
 
+/* What a rule decided for one recipient of a message that is accepted: "dropped", "rejected", "redirected", "held",
+ * "quarantined". */
+void events_fate(struct relay *r, struct str queue_id, const char *what, struct str rule, struct str recipient,
+                 struct str text);
+
 /* One recipient at one attempt. */
 struct event_attempt {
     const char *what; /* "delivered", "deferred", "returned", "held" */

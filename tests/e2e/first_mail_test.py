@@ -221,6 +221,19 @@ def redirect_copy_headers():
             assert head.count(b"X-Two:") == 1 and b"=?" in head, head
             equal(relay.send("route")[0], 250)
             side.wait()
+            assert any("event=redirected to=old@partner.example rule=move" in line for line in relay.log), relay.log
+
+
+@test
+def ends_stand_in_the_log():
+    """who is dropped or refused while others are not stands in the log, with the rule"""
+    rules = ('rule "away" when recipient is "gone@partner.example" then drop\n'
+             'rule "never" when recipient is "no@partner.example" then reject "not here"')
+    with Sink() as sink, Relay(rules, sink) as relay:
+        equal(relay.send(to=("gone@partner.example", "no@partner.example", "b@partner.example"))[0], 250)
+        sink.wait(2)  # the message, and the report on who was refused
+        for text in ('event=dropped to=gone@partner.example rule=away', 'event=rejected to=no@partner.example rule=never'):
+            assert any(text in line for line in relay.log), text
 
 
 @test
