@@ -160,6 +160,15 @@ static bool is_stored(const struct verdict_recipient *r, bool added_only)
            r->disposition == DISPOSITION_QUARANTINE;
 }
 
+/* Whatever the client declared: 8-bit content goes only where it is taken (RFC 6152 section 3). */
+static bool has_eight_bits(struct str content, const struct verdict *v)
+{
+    bool ascii = str_is_ascii(content);
+    for (size_t i = 0; i < v->copy_count; i++)
+        for (size_t k = 0; k < v->copies[i].pieces.n; k++) ascii = ascii && str_is_ascii(v->copies[i].pieces.v[k].insert);
+    return !ascii;
+}
+
 /* messages[0] with the recipients that stay, if there are any. */
 static void build_message(struct intake *in, const struct verdict *v, bool added_only)
 {
@@ -188,7 +197,7 @@ static void build_message(struct intake *in, const struct verdict *v, bool added
         .size = body_size(in->body),
         .content = body_view(in->body),
         .spool = body_spool(in->body),
-        .eight_bit = env->eight_bit,
+        .eight_bit = env->eight_bit || has_eight_bits(body_view(in->body), v),
         .binary = env->binary,
         .smtputf8 = env->smtputf8,
         .envid = env->envid,

@@ -147,9 +147,9 @@ void session_arrive(struct session *s, struct str peer)
 
 void session_speaks_for(struct session *s, const struct smtp_server_xclient *x)
 {
-    uint8_t bytes[IP_SIZE];
     struct clients *table = s->relay->receive->clients;
-    if (x->ip.n && ip_parse(x->ip, bytes)) {
+    /* A client that the proxy does not know is nobody's: neither trusted nor told from others. */
+    if (x->ip.n || x->unknown) {
         set_ip(s, x->ip);
         clients_leave(table, s->counted);
         s->counted = clients_enter(table, s->client.ip, relay_ms(s->relay));

@@ -66,6 +66,8 @@ static void deadline_of_stage(struct connection *c)
         connection_deadline(c, QUIT_MS);
     else if (connection_is_idle(c))
         connection_deadline(c, DELIVER_IDLE_MS);
+    else if (smtp_client_stage(c->client) == SMTP_STAGE_OVER)
+        connection_deadline(c, 0); /* an order failed: FAILED is told in the next turn */
     else {
         unsigned seconds = smtp_client_timeout(smtp_client_stage(c->client));
         connection_deadline(c, (seconds ? seconds : 300) * (int64_t)1000);
@@ -417,7 +419,7 @@ static void on_result(struct connection *c, const struct smtp_client_event *ev)
     c->ready = true;
     c->served++;
     end_delivery(c, &(struct trouble){.phase = phase_of(ev->stage), .cause = TROUBLE_REPLY, .reply = ev->reply});
-    deliver_took(c->destination);
+    deliver_took(c->destination, c->edition, c->which);
     bool spent = c->message_limit && c->served >= c->message_limit;
     if (spent || c->generation != c->relay->current->number || c->destination->deliver->stopping) {
         connection_quit(c);
@@ -453,7 +455,7 @@ static void on_failed(struct connection *c, const struct smtp_client_event *ev)
     char why[256];
     snprintf(why, sizeof why, "%s: %s", c->label.p, c->why[0] ? c->why : ev->why ? ev->why : "the connection ended");
     struct trouble t = {.phase = phase_of(ev->stage),
-                        .cause = ev->reply.code ? TROUBLE_REPLY : TROUBLE_LOST,
+                        .cause = ev->reply.code >= 400 ? TROUBLE_REPLY : TROUBLE_LOST,
                         .reply = ev->reply,
                         .why = str_of(why)};
     if (ev->may_be_delivered) t.phase = TROUBLE_DOT;
@@ -532,9 +534,13 @@ static void handle(struct connection *c, const struct smtp_client_event *ev)
 static void turn(struct connection *c)
 {
     struct smtp_client_event ev;
-    while (smtp_client_next(c->client, &ev)) handle(c, &ev);
+    enum smtp_client_stage before = smtp_client_stage(c->client);
+    bool moved = false;
+    for (; smtp_client_next(c->client, &ev); moved = true) handle(c, &ev);
+    moved |= smtp_client_output(c->client)->n || smtp_client_stage(c->client) != before;
     flush(c);
-    if (c->stream) deadline_of_stage(c);
+    /* Half a reply is no progress: the time is for the whole command (RFC 5321 section 4.5.3.2). */
+    if (c->stream && moved) deadline_of_stage(c);
     deliver_pump(c->destination);
     relay_settle(c->relay);
 }
@@ -562,6 +568,7 @@ static void on_drained(void *owner)
     struct connection *c = owner;
     if (!c->sending) return;
     pump_body(c);
+    deadline_of_stage(c);
     turn(c);
 }
 

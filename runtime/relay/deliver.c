@@ -16,6 +16,7 @@ struct deliver *deliver_create(struct relay *r)
     struct deliver *d = mem_alloc(sizeof *d);
     d->relay = r;
     d->suspensions = suspensions_create(r);
+    d->hops_most = DELIVER_HOPS_KEPT;
     return d;
 }
 
@@ -49,6 +50,7 @@ void deliver_free(struct deliver **at)
         destination_free(to);
     }
     map_free(&d->by_name);
+    d->relay->net->timer_clear(d->relay->net->self, &d->sweep);
     suspensions_free(&d->suspensions);
     free(d);
 }
@@ -129,9 +131,11 @@ static bool is_forgettable(const struct destination *to)
     return !to->first && !to->connections && !to->parked.n && relay_ms(to->deliver->relay) >= to->down_until_ms;
 }
 
-/* There is a next hop for every domain of the world: those that nothing waits for go. */
-static void forget_some(struct deliver *d)
+/* There is a next hop for every domain of the world: those that nothing waits for go, in a turn of their own. */
+static void forget_some(void *owner)
 {
+    struct deliver *d = owner;
+    d->sweeping = false;
     map_free(&d->by_name);
     for (struct destination **at = &d->destinations; *at;) {
         struct destination *to = *at;
@@ -143,6 +147,17 @@ static void forget_some(struct deliver *d)
         map_put(&d->by_name, to->key, to);
         at = &to->next;
     }
+    d->hops_most = d->by_name.n < DELIVER_HOPS_KEPT / 2 ? DELIVER_HOPS_KEPT : 2 * d->by_name.n;
+}
+
+static void ask_for_sweep(struct deliver *d)
+{
+    const struct net_port *net = d->relay->net;
+    if (d->sweeping) return;
+    d->sweeping = true;
+    d->sweep.fired = forget_some;
+    d->sweep.owner = d;
+    net->timer_set(net->self, &d->sweep, 0);
 }
 
 static struct destination *destination_create(struct deliver *d, struct str key, size_t name)
@@ -176,7 +191,7 @@ static struct destination *destination_of(struct deliver *d, const struct connec
     add_hop(c, address, &key);
     struct destination *to = map_get(&d->by_name, buf_str(&key));
     if (!to) {
-        if (d->by_name.n >= DELIVER_HOPS_KEPT) forget_some(d);
+        if (d->by_name.n >= d->hops_most) ask_for_sweep(d);
         to = destination_create(d, buf_str(&key), c->name.n);
     }
     buf_free(&key);
@@ -346,6 +361,7 @@ void deliver_due(struct deliver *deliver, struct queued_recipient *rcpt)
     struct delivery *d = gather(deliver, rcpt, c, to);
     if (is_down(to)) {
         fail(d, &to->down);
+        unpark(to);
         return;
     }
     line_push(to, d);
@@ -412,7 +428,8 @@ static bool knows_hosts(struct destination *to, const struct connector_settings 
     if (!to->hosts) to->hosts = to->hop.n ? hosts_of_domain(r, to->hop) : hosts_of_connector(r, how);
     if (!hosts_are_known(to->hosts, on_hosts_known, to)) return false;
     const struct trouble *t = hosts_trouble(to->hosts);
-    if (t) line_fails(to, t);
+    /* What DNS cannot say now is no reason to stop what stands. */
+    if (t && !(to->open && t->cause == TROUBLE_LOST)) line_fails(to, t);
     return !t;
 }
 
@@ -437,7 +454,6 @@ void deliver_pump(struct destination *to)
             continue;
         }
         struct connection *c = idle_for(to, d, how);
-        if (!c && !knows_hosts(to, how)) break;
         if (!c && to->open >= to->window) {
             /* All places are taken; an idle one that this mail may not use makes way. */
             for (c = to->connections; c; c = connection_next(c)) {
@@ -447,6 +463,7 @@ void deliver_pump(struct destination *to)
             }
             break;
         }
+        if (!c && !knows_hosts(to, how)) break;
         line_pop(to);
         if (!deliver_still_holds(d) || refused_beforehand(d, how)) continue;
         if (c)
@@ -504,11 +521,11 @@ bool deliver_next_host(struct destination *to, struct delivery *d, uint64_t edit
 {
     bool current = to->hosts && hosts_edition(to->hosts) == edition;
     if (current) hosts_failed(to->hosts, which);
-    deliver_turned_away(to);
     if (current && hosts_pick(to->hosts, d && d->edition == edition ? d->lacking : 0) != HOSTS_NONE) {
         if (d) deliver_put_back(d);
         return d != NULL;
     }
+    deliver_turned_away(to);
     if (to->open > 1) return false;
     if (current) hosts_forgive(to->hosts);
     line_fails(to, t);
@@ -526,8 +543,9 @@ bool deliver_other_tls(struct destination *to, struct delivery *d, uint64_t edit
     return true;
 }
 
-void deliver_took(struct destination *to)
+void deliver_took(struct destination *to, uint64_t edition, int which)
 {
+    if (to->hosts && hosts_edition(to->hosts) == edition) hosts_worked(to->hosts, which);
     if (to->window >= DELIVER_PER_HOP || ++to->taken < to->window) return;
     to->taken = 0;
     to->window++;

@@ -77,6 +77,9 @@ struct deliver {
     struct relay *relay;
     struct destination *destinations;
     struct map by_name; /* of them, by connector and domain */
+    size_t hops_most;   /* more of them, and those that nothing waits for go */
+    struct net_timer sweep;
+    bool sweeping;
     size_t waiting;   /* deliveries in lines */
     struct suspensions *suspensions;
     size_t under_way; /* deliveries made and not yet settled */
@@ -141,7 +144,8 @@ bool deliver_other_tls(struct destination *to, struct delivery *d, uint64_t edit
 /* Keeps the first `most` recipients, fewer where they are of more than `domains` domains (0: any number); the others are
  * put at the head of the line as another delivery. */
 void deliver_split(struct delivery *d, size_t most, size_t domains);
-void deliver_took(struct destination *to);   /* a message, or a refusal of it: the session works */
+/* A message, or a refusal of it: the session with that host works. */
+void deliver_took(struct destination *to, uint64_t edition, int which);
 void deliver_turned_away(struct destination *to); /* 421, or a connection that was refused while others stand */
 
 #endif

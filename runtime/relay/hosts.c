@@ -183,6 +183,11 @@ static size_t without_loops(const struct hosts *h, size_t n)
     return n;
 }
 
+static void refuse_loop(struct hosts *h)
+{
+    refuse(h, STATUS(5, 4, 6), "has this relay as its best mail exchanger: the mail would loop");
+}
+
 static void take_exchanges(struct hosts *h, const struct net_dns_answer *a)
 {
     h->exchanges = ARENA_ARRAY(h->arena, struct exchange, a->n);
@@ -199,7 +204,7 @@ static void take_exchanges(struct hosts *h, const struct net_dns_answer *a)
     if (n == 0)
         refuse(h, STATUS(5, 1, 10), "takes no mail (null MX)"); /* RFC 7505 section 3 */
     else if (h->exchange_count == 0)
-        refuse(h, STATUS(5, 4, 6), "has this relay as its best mail exchanger: the mail would loop");
+        refuse_loop(h);
     else
         next_exchange(h);
 }
@@ -213,8 +218,11 @@ static void on_mx(void *owner, const struct net_dns_answer *a)
     case NET_DNS_NO_DATA:
         h->exchanges = ARENA_ARRAY(h->arena, struct exchange, 1);
         h->exchanges[0] = (struct exchange){.name = arena_str(h->arena, h->domain), .secure = a->secure};
-        h->exchange_count = 1;
-        next_exchange(h);
+        h->exchange_count = without_loops(h, 1);
+        if (h->exchange_count)
+            next_exchange(h);
+        else
+            refuse_loop(h);
         return;
     case NET_DNS_NO_DOMAIN: refuse(h, STATUS(5, 1, 2), "does not exist"); return;
     case NET_DNS_FAILED:

@@ -244,12 +244,14 @@ static void no_longer_busy(struct queue *q, struct queued_recipient *rcpt)
     unpin(q, m);
 }
 
+static void set_timer(struct queue *q, int64_t now);
+
 void queue_again(struct queue *q, struct queued_recipient *rcpt, int64_t next_try)
 {
     rcpt->next_try = next_try;
     due_push(&q->due, queue_entry(q, rcpt));
     no_longer_busy(q, rcpt);
-    queue_pump(q);
+    set_timer(q, relay_now(q->relay)); /* in a turn of its own: whoever puts it back is in the middle of its line */
 }
 
 void queue_gone(struct queue *q, struct queued_recipient *rcpt)

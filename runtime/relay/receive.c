@@ -13,6 +13,8 @@
 
 enum {
     ROOM_PATIENCE_MS = 30000,        /* how long DATA waits for memory before it is 452 */
+    OUTPUT_MOST = 64 * 1024,         /* bytes of replies that a client leaves unread before we read no more of its */
+    PROGRESS_BYTES = 16 * 1024,      /* of content that is swallowed: so many are progress */
     HANDSHAKE_MS = 60000,            /* for TLS, or a PROXY header: whoever needs longer is not coming */
     RATE_GRACE_MS = 60000,           /* before content is held to the listener's least rate */
     RECIPIENT_BYTES_MAX = 128 * 1024, /* so that the envelope, and the verdict on it, fit one datagram */
@@ -125,7 +127,7 @@ static void begin_content(struct session *s)
     struct err e = {0};
     in->phase = INTAKE_CONTENT;
     s->content_ms = relay_ms(r);
-    s->content_bytes = 0;
+    s->content_bytes = s->seen_bytes = 0;
     in->body = body_create(r, str_of(in->queue_id), in->declared);
     struct buf field = {0};
     int64_t now = relay_now(r);
@@ -159,7 +161,6 @@ static void on_data(struct session *s)
 static void on_content(struct session *s, struct str bytes)
 {
     struct err e = {0};
-    s->content_bytes += bytes.n;
     if (relay_memory_is_full(s->relay, bytes.n)) {
         smtp_server_discard(s->server, &busy_memory);
         return;
@@ -391,7 +392,7 @@ static void flush(struct session *s)
 {
     struct buf *out = smtp_server_output(s->server);
     if (!out->n || !s->stream) return;
-    s->relay->net->stream_write(s->relay->net->self, s->stream, buf_str(out));
+    s->choked = s->relay->net->stream_write(s->relay->net->self, s->stream, buf_str(out)) > OUTPUT_MOST;
     out->n = 0;
 }
 
@@ -408,7 +409,7 @@ void session_run(struct session *s)
     /* Half a command is no progress: a byte now and then does not keep a session. */
     if (moved || smtp_server_output(s->server)->n) s->active_ms = relay_ms(s->relay);
     flush(s);
-    bool read = !smtp_server_waits(s->server) && !s->closing;
+    bool read = !smtp_server_waits(s->server) && !s->closing && !s->choked;
     if (read != s->reading) net->stream_read(net->self, s->stream, read);
     s->reading = read;
     if (s->closing) {
@@ -440,7 +441,8 @@ static void session_stop(struct session *s, const struct reply *r)
 static bool is_too_slow(const struct session *s)
 {
     int64_t lasted = relay_ms(s->relay) - s->content_ms;
-    return smtp_server_is_in_data(s->server) && lasted > RATE_GRACE_MS &&
+    bool kept = s->intake && s->intake->phase == INTAKE_CONTENT;
+    return kept && smtp_server_is_in_data(s->server) && lasted > RATE_GRACE_MS &&
            s->content_bytes < (uint64_t)(lasted / 1000) * s->listener->settings->least_rate;
 }
 
@@ -484,11 +486,23 @@ static void on_received(void *owner, struct str bytes)
         session_read_proxy(s, bytes);
         return;
     }
+    if (smtp_server_is_in_data(s->server)) {
+        s->content_bytes += bytes.n;
+        bool much = s->content_bytes - s->seen_bytes >= PROGRESS_BYTES;
+        if (much) s->active_ms = relay_ms(s->relay);
+        if (much) s->seen_bytes = s->content_bytes;
+    }
     smtp_server_feed(s->server, bytes);
     session_run(s);
 }
 
-static void on_drained(void *owner) { (void)owner; }
+static void on_drained(void *owner)
+{
+    struct session *s = owner;
+    if (!s->choked || !s->stream) return;
+    s->choked = false;
+    session_run(s);
+}
 static void on_connected(void *owner) { (void)owner; }
 
 static void on_tls_ready(void *owner, const struct net_tls_facts *facts)

@@ -28,7 +28,9 @@ struct session {
     struct buf helo, user, before_greeting;
     char ip[IP_TEXT_MAX];
     struct net_tls_facts tls;
+    uint64_t seen_bytes; /* of content, when the dialogue last counted as moved */
     bool esmtp, running, reading, closing, wants_room;
+    bool choked; /* the client reads no replies: nothing more is read from it */
 };
 
 struct receive {

@@ -34,7 +34,12 @@ static struct trouble_answer decide_reply(const struct trouble *t)
         retry.status = STATUS(4, 5, 0);
         return retry;
     }
-    if (r->code < 300) return (struct trouble_answer){.fate = FATE_DONE, .status = status_of(r, 2)};
+    if (r->code < 300) {
+        /* Only what answers the content says that the message was taken; at any other moment 2yz is a peer out of step. */
+        if (t->phase == TROUBLE_DOT) return (struct trouble_answer){.fate = FATE_DONE, .status = status_of(r, 2)};
+        retry.status = STATUS(4, 5, 0);
+        return retry;
+    }
     if (r->code < 500) {
         /* 421: the service is going away, whatever was being said. */
         if (r->code == 421) retry.host = true;

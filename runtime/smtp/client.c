@@ -423,7 +423,7 @@ static bool on_mail(struct smtp_client *c, const struct reply *r, struct smtp_cl
     if (c->reset_sent) {
         c->reset_sent = false;
         if (r->code >= 300)
-            fail(c, "the server refused RSET", r);
+            fail(c, "the server refused RSET", NULL); /* that says nothing about the mail that follows */
         else
             write_next(c);
         return false;

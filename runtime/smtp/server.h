@@ -90,7 +90,8 @@ struct smtp_server_rcpt {
 };
 
 struct smtp_server_xclient {
-    struct str ip;             /* ADDR, without "IPV6:"; empty: not told */
+    struct str ip;             /* ADDR, an IP address without "IPV6:"; empty: not told, or: */
+    bool unknown;              /* the proxy says that it does not know it */
     struct str helo, login;    /* decoded; empty: not told */
 };
 

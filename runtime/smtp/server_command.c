@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/ip.h"
 #include "mail/address.h"
 #include "mail/xtext.h"
 #include "smtp/params.h"
@@ -243,8 +244,12 @@ static bool xclient_attribute(struct smtp_server *s, struct str word, struct smt
     struct str value = str_from(buf_str(&s->xclient), from);
     for (size_t i = 0; i < value.n; i++)
         if ((unsigned char)value.p[i] <= ' ' || value.p[i] == 0x7f) return false;
-    if (!to || str_eq_nocase(value, STR("[UNAVAILABLE]")) || str_eq_nocase(value, STR("[TEMPUNAVAIL]"))) return true;
+    bool unknown = str_eq_nocase(value, STR("[UNAVAILABLE]")) || str_eq_nocase(value, STR("[TEMPUNAVAIL]"));
+    uint8_t ip[IP_SIZE];
+    if (to == &x->ip) x->unknown = unknown;
+    if (!to || unknown) return true;
     if (to == &x->ip && str_starts_nocase(value, STR("IPV6:"))) value = str_from(value, 5);
+    if (to == &x->ip && !ip_parse(value, ip)) return false;
     *to = value;
     return true;
 }

@@ -51,10 +51,9 @@ static void port_read(void *self, struct net_stream *s, bool on)
 
 static size_t port_write(void *self, struct net_stream *s, struct str bytes)
 {
-    (void)self;
     INVARIANT(!s->closing);
     buf_add(&s->out, bytes);
-    return 0;
+    return ((struct memory *)self)->writes_stick && s->dialled ? s->out.n : 0;
 }
 
 static void port_tls_client(void *self, struct net_stream *s, const struct net_tls_client *how)

@@ -69,6 +69,7 @@ struct memory {
     const struct memory_dns *dns;
     unsigned dns_asked;
     bool dns_silent; /* no question is answered while set */
+    bool writes_stick; /* what is written to a dialled stream stays with us, and is told as waiting */
     bool store_fails;      /* every write and every look at a user is answered not-ok while set */
     bool store_waits;      /* nothing is answered while set */
     unsigned writes, user_queries;

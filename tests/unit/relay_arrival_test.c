@@ -254,11 +254,54 @@ static void a_proxy_speaks_for_its_client(void **state)
     rig_teardown(&g);
 }
 
+/* Replies that nobody reads do not pile up: past a bound nothing more is read from that client. */
+static void who_reads_no_replies(void **state)
+{
+    (void)state;
+    struct rig g;
+    rig_setup(&g);
+    rig_start(&g);
+    struct net_stream *s = rig_session(&g, "10.0.0.1");
+    g.memory->writes_stick = true;
+    memory_say(g.memory, s, "MAIL FROM:<a@b.example>\r\nRCPT TO:<ok@corp.example>\r\n");
+    memory_run(g.memory);
+    size_t before = 0, rounds = 0;
+    do {
+        struct buf flood = {0};
+        before = memory_heard(s).n;
+        for (int i = 0; i < 500; i++) buf_add(&flood, STR("RCPT TO:<%@corp.example>\r\n"));
+        buf_add_byte(&flood, '\0');
+        memory_say(g.memory, s, flood.p);
+        memory_run(g.memory);
+        buf_free(&flood);
+    } while (memory_heard(s).n > before && ++rounds < 100);
+    assert_in_range(memory_heard(s).n, 1000, 256 * 1024);
+    assert_in_range(rounds, 0, 20);
+    rig_teardown(&g);
+}
+
+static void a_client_that_the_proxy_does_not_know(void **state)
+{
+    (void)state;
+    struct rig g;
+    rig_setup(&g);
+    g.listener.xclient_from = (struct address_ranges){&g.trusted, 1}; /* the proxy itself may relay */
+    rig_start(&g);
+    struct net_stream *s = rig_session(&g, "10.0.0.1");
+    tell(&g, s, "XCLIENT ADDR=nonsense\r\n", "501 ");
+    tell(&g, s, "XCLIENT ADDR=[UNAVAILABLE]\r\n", "220 ");
+    tell(&g, s, "EHLO x\r\n", "250-");
+    tell(&g, s, "MAIL FROM:<a@b.example>\r\n", "250 ");
+    tell(&g, s, "RCPT TO:<c@partner.example>\r\n", "550 5.7.1 ");
+    rig_teardown(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(proxy_headers),       cmocka_unit_test(clients_are_counted),
         cmocka_unit_test(limits_per_client),   cmocka_unit_test(slow_clients),
+        cmocka_unit_test(who_reads_no_replies), cmocka_unit_test(a_client_that_the_proxy_does_not_know),
         cmocka_unit_test(behind_a_balancer),   cmocka_unit_test(a_proxy_speaks_for_its_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

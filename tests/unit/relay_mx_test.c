@@ -75,6 +75,48 @@ static void a_greeting_that_refuses_is_passed_over_too(void **state)
     }
 }
 
+/* A peer that is out of step, as an NNTP server's 200: nothing of it says that mail was taken. */
+static void a_good_code_at_the_wrong_moment_delivers_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *greeting, *data_reply;
+    } rows[] = {{"200 news server ready", NULL}, {"250 hello", NULL}, {"220 x\r\n220 y", NULL}, {NULL, "250 ok"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct rig g;
+        begin(&g);
+        for (int k = 0; k < 2; k++) {
+            g.memory->servers[k].greeting = rows[i].greeting;
+            g.memory->servers[k].data_reply = rows[i].data_reply;
+        }
+        send(&g, "b@partner.example");
+        send(&g, "c@partner.example"); /* shares the failure, not a success */
+        assert_int_equal(memory_stored(g.memory), 2);
+        assert_false(rig_log_has(&g, "event=delivered"));
+        rig_teardown(&g);
+    }
+}
+
+/* 8-bit content goes only where it is taken, whatever the client declared (RFC 6152). */
+static void eight_bits_that_nobody_declared(void **state)
+{
+    (void)state;
+    for (int takes = 0; takes < 2; takes++) {
+        struct rig g;
+        begin(&g);
+        g.memory->servers[0].no_8bit = g.memory->servers[1].no_8bit = !takes;
+        struct net_stream *s = rig_session(&g, "10.0.0.1");
+        rig_send(&g, s, "a@corp.example", "b@partner.example", "Subject: x\r\n\r\ngr\xc3\xbc\xc3\x9f""e\r\n");
+        memory_run(g.memory);
+        const struct memory_mail *m = &g.memory->servers[0].mail[0];
+        if (takes)
+            assert_true(str_find(buf_str(&m->from), STR("BODY=8BITMIME")) != STR_NPOS);
+        else
+            assert_true(str_find(buf_str(&m->data), STR("Status: 5.6.3")) != STR_NPOS); /* the report */
+        rig_teardown(&g);
+    }
+}
+
 static void when_all_fail_it_waits_and_comes_back(void **state)
 {
     (void)state;
@@ -240,6 +282,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_second_host_takes_over),
         cmocka_unit_test(a_greeting_that_refuses_is_passed_over_too),
+        cmocka_unit_test(a_good_code_at_the_wrong_moment_delivers_nothing),
+        cmocka_unit_test(eight_bits_that_nobody_declared),
         cmocka_unit_test(when_all_fail_it_waits_and_comes_back),
         cmocka_unit_test(tls_is_looked_for_at_every_host),
         cmocka_unit_test(without_tls_anywhere_it_waits),

@@ -311,6 +311,13 @@ static const struct dialogue {
      "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nBDAT 4 LAST\r\nxxx",
      "READY 257 by mx\nRCPT 0 250\nFAILED message content 0\n",
      false},
+    {"RSET refused says nothing about the next mail",
+     {.transactions = 2, .recipients = 1, .content = ""},
+     {"220 x\r\n", "250-mx\r\n250 PIPELINING\r\n", "451 4.7.1 later\r\n503 no\r\n503 no\r\n", "554 too many errors\r\n"},
+     "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\nRSET\r\nMAIL FROM:<a@b.example>\r\n"
+     "RCPT TO:<one@d.example>\r\nDATA\r\n",
+     "READY 1 by mx\nRESULT MAIL FROM 451 4.7.1 4.7.1 later\nFAILED MAIL FROM 0\n",
+     false},
     {"codes that do not agree", {.transactions = 1}, {"220-a\r\n221 b\r\n"}, "", "FAILED greeting 0\n", false},
     {"no code", {.transactions = 1}, {"hello\r\n"}, "", "FAILED greeting 0\n", false},
     {"bare LF", {.transactions = 1}, {"220 x\n"}, "", "FAILED greeting 0\n", false},
