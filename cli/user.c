@@ -107,7 +107,10 @@ static bool type_in(int terminal, const char *prompt, struct buf *out, struct er
     sigemptyset(&blocked);
     for (size_t i = 0; i < SIGNALS; i++) sigaddset(&blocked, signals[i]);
     sigprocmask(SIG_BLOCK, &blocked, &mask);
-    for (size_t i = 0; i < SIGNALS; i++) sigaction(signals[i], &ours, &before[i]);
+    for (size_t i = 0; i < SIGNALS; i++) {
+        sigaction(signals[i], NULL, &before[i]);
+        if (before[i].sa_handler != SIG_IGN) sigaction(signals[i], &ours, NULL); /* ignored it stays, as under nohup */
+    }
     ssize_t n = read_quietly(terminal, prompt, &mask, line, sizeof line);
     bool good = n >= 0 || err_os(e, EX_IOERR, "reading the terminal");
     sigprocmask(SIG_SETMASK, &mask, NULL);

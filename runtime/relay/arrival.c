@@ -12,7 +12,7 @@ static void set_ip(struct session *s, struct str ip)
     bool mapped = str_starts_nocase(ip, STR("::ffff:")) && str_find_byte(ip, '.') != STR_NPOS;
     if (mapped) ip = str_from(ip, 7);
     size_t n = ip.n < sizeof s->ip - 1 ? ip.n : sizeof s->ip - 1;
-    memcpy(s->ip, ip.p, n);
+    if (n) memcpy(s->ip, ip.p, n);
     s->ip[n] = '\0';
     s->client.ip = (struct str){s->ip, n};
 }

@@ -245,6 +245,7 @@ def type_in(relay, answers):
     """`sluice user add typist` on a terminal: (exit status, all that the terminal showed); its echo is back."""
     pid, terminal = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # in the background a shell has it ignored, and that is inherited
         os.execv(SLUICE, ["sluice", "user", "add", "typist", "--socket", str(relay.control)])
     shown = b""
     with contextlib.suppress(OSError):  # Linux says EIO when the other end is gone
