@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "relay/dsn.h"
 #include "relay/events.h"
 #include "relay/tls_policy.h"
 
@@ -241,40 +240,11 @@ static void tls_failed(struct connection *c, const char *detail)
 /* --- the message ---------------------------------------------------------------------------------------------------
  */
 
-static const struct stored_copy *copy_of(const struct delivery *d)
-{
-    return d->message->forms && d->copy < d->message->forms->n ? &d->message->forms->v[d->copy] : NULL;
-}
-
-/* Whether this delivery is internationalised mail (RFC 6531): by its addresses, or by a header that its client declared.
- * One that was declared so and is plain ASCII can go anywhere. */
-static bool needs_utf8(const struct delivery *d)
-{
-    if (!str_is_ascii(d->message->reverse_path)) return true;
-    for (size_t i = 0; i < d->n; i++)
-        if (!str_is_ascii(d->recipients[i]->address)) return true;
-    return d->message->smtputf8 && !str_is_ascii(dsn_header_section(body_view(d->message->body)));
-}
-
-/* What this server cannot carry, it will not carry tomorrow: 5.x.x, without asking it. */
 static bool unable(struct connection *c)
 {
-    static const struct reply seven_bits = {
-        554, {5, 6, 3}, STR_INIT("the message has 8-bit content and the next host takes 7 bits only")};
-    static const struct reply no_binary = {
-        554, {5, 6, 3}, STR_INIT("the message has binary content, which the next host does not take")};
-    static const struct reply no_utf8 = {
-        553, {5, 6, 7}, STR_INIT("the message needs SMTPUTF8, which the next host does not offer")};
-    static const struct reply too_large = {552, {5, 3, 4}, STR_INIT("the message is larger than the next host takes")};
-    enum { binary_needs = SMTP_EXT_CHUNKING | SMTP_EXT_BINARYMIME };
-    const struct queued_message *m = c->delivery->message;
-    const struct reply *reply = NULL;
-    if (m->eight_bit && !(c->extensions & SMTP_EXT_8BITMIME)) reply = &seven_bits;
-    if (m->binary && (c->extensions & binary_needs) != binary_needs) reply = &no_binary;
-    if (!(c->extensions & SMTP_EXT_SMTPUTF8) && needs_utf8(c->delivery)) reply = &no_utf8;
-    if (c->size_limit && copy_of(c->delivery)->length > c->size_limit) reply = &too_large;
-    if (!reply) return false;
-    end_delivery(c, &(struct trouble){.phase = TROUBLE_MAIL, .cause = TROUBLE_UNABLE, .reply = *reply});
+    struct reply reply;
+    if (!connection_cannot_carry(c, &reply)) return false;
+    end_delivery(c, &(struct trouble){.phase = TROUBLE_MAIL, .cause = TROUBLE_UNABLE, .reply = reply});
     return true;
 }
 
@@ -283,7 +253,7 @@ static bool unable(struct connection *c)
 static void release(struct connection *c)
 {
     struct delivery *d = c->delivery;
-    const struct stored_copy *copy = copy_of(d);
+    const struct stored_copy *copy = delivery_copy(d);
     struct obligation demand = tls_policy_demand(d->need, c->connector_tls);
     struct tls_situation s = situation(c, c->tls ? TLS_DONE : TLS_IN_CLEAR);
     INVARIANT(tls_policy(&s).step == TLS_GO);
@@ -307,7 +277,7 @@ static void release(struct connection *c)
                                     .size = copy->length,
                                     .eight_bit = d->message->eight_bit,
                                     .binary = d->message->binary,
-                                    .smtputf8 = (c->extensions & SMTP_EXT_SMTPUTF8) && needs_utf8(d),
+                                    .smtputf8 = (c->extensions & SMTP_EXT_SMTPUTF8) && delivery_needs_utf8(d),
                                     .requiretls = d->need.onward,
                                     .tls_demanded = obligation_demands_tls(demand),
                                     .ret = d->message->ret,
@@ -355,7 +325,7 @@ static void decide(struct connection *c)
         if (c->delivery->waiting) return; /* content_ready comes back here */
         if (!deliver_still_holds(c->delivery)) {
             c->delivery = NULL;
-        } else if (!copy_of(c->delivery)) {
+        } else if (!delivery_copy(c->delivery)) {
             end_delivery(c, &no_form);
         } else if (!unable(c)) {
             release(c);
@@ -512,7 +482,7 @@ static void handle(struct connection *c, const struct smtp_client_event *ev)
         break;
     }
     case SMTP_CLIENT_BODY:
-        c->cursor = (struct pieces_cursor){.pieces = &copy_of(c->delivery)->pieces};
+        c->cursor = (struct pieces_cursor){.pieces = &delivery_copy(c->delivery)->pieces};
         c->run = STR_NONE;
         c->sending = true;
         flush(c);

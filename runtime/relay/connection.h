@@ -1,5 +1,5 @@
-/* relay/connection: one SMTP connection outwards, as connection.c (what happens on it) and connect.c (which one a mail gets)
- * share it.  Private to the two; everybody else sees deliver.h. */
+/* relay/connection: one SMTP connection outwards, as connection.c (what happens on it), connect.c (which one a mail gets)
+ * and carry.c (what it can carry) share it.  Private to the three; everybody else sees deliver.h. */
 #ifndef SLUICE_RELAY_CONNECTION_H
 #define SLUICE_RELAY_CONNECTION_H
 
@@ -42,5 +42,11 @@ struct connection {
 extern const struct net_stream_events connection_events;
 /* Moves the deadline; the timer itself is only touched when it would come too late or not at all. */
 void connection_deadline(struct connection *c, int64_t ms);
+
+/* carry.c */
+const struct stored_copy *delivery_copy(const struct delivery *d); /* the form to send; NULL: not stored, or not read yet */
+bool delivery_needs_utf8(const struct delivery *d);
+/* True: never by this host; *why says what it lacks, with a 5.x.x code. */
+bool connection_cannot_carry(const struct connection *c, struct reply *why);
 
 #endif

@@ -84,39 +84,6 @@ static struct intake *release_intake(struct session *s)
     return in;
 }
 
-/* --- room in memory ------------------------------------------------------------------------------------------------
- */
-
-static void room_leave(struct session *s)
-{
-    struct receive *rc = s->relay->receive;
-    if (!s->wants_room) return;
-    s->wants_room = false;
-    struct session *before = NULL;
-    for (struct session *at = rc->room_first; at; before = at, at = at->room_next) {
-        if (at != s) continue;
-        if (before)
-            before->room_next = s->room_next;
-        else
-            rc->room_first = s->room_next;
-        if (rc->room_last == s) rc->room_last = before;
-        break;
-    }
-    s->room_next = NULL;
-}
-
-static void room_wait(struct session *s)
-{
-    struct receive *rc = s->relay->receive;
-    s->wants_room = true;
-    s->room_next = NULL;
-    if (rc->room_last)
-        rc->room_last->room_next = s;
-    else
-        rc->room_first = s;
-    rc->room_last = s;
-}
-
 /* --- content -------------------------------------------------------------------------------------------------------
  */
 
@@ -152,7 +119,7 @@ static void on_data(struct session *s)
     if (relay_memory_is_full(s->relay, 0)) {
         smtp_server_answer(s->server, &busy_memory);
     } else if (!relay_memory_has_room(s->relay)) {
-        room_wait(s); /* answered by receive_memory_came_back, or 452 by the timer */
+        session_wait_for_room(s); /* answered by receive_memory_came_back, or 452 by the timer */
     } else {
         begin_content(s);
     }
@@ -177,7 +144,7 @@ void receive_memory_came_back(struct receive *rc)
     rc->giving_room = true;
     while (rc->room_first && relay_memory_has_room(rc->relay)) {
         struct session *s = rc->room_first;
-        room_leave(s);
+        session_leave_room(s);
         begin_content(s);
         if (!s->running) session_run(s);
     }
@@ -315,7 +282,7 @@ static void on_message(struct session *s)
 
 static void on_abort(struct session *s)
 {
-    room_leave(s);
+    session_leave_room(s);
     struct intake *in = release_intake(s);
     if (!in) return;
     if (in->phase == INTAKE_JUDGING || in->phase == INTAKE_WRITING) {
@@ -338,7 +305,7 @@ static void session_free(struct session *s)
         rc->first = s->next;
     if (s->next) s->next->before = s->before;
     rc->sessions--;
-    room_leave(s);
+    session_leave_room(s);
     session_forget_auth(s);
     r->net->timer_clear(r->net->self, &s->timer);
     clients_leave(rc->clients, s->counted);
@@ -462,7 +429,7 @@ static void timer_fired(void *owner)
     int64_t since = relay_ms(s->relay) - s->active_ms, patience = patience_ms(s);
     if (!s->stream) return;
     if (s->wants_room && since >= ROOM_PATIENCE_MS) {
-        room_leave(s);
+        session_leave_room(s);
         smtp_server_answer(s->server, &busy_memory);
         session_run(s);
         since = 0;
@@ -595,7 +562,7 @@ void receive_stop(struct receive *rc)
     for (struct session *s = rc->first, *next; s; s = next) {
         next = s->next;
         if (!s->stream || (s->intake && s->intake->phase >= INTAKE_JUDGING)) continue;
-        room_leave(s);
+        session_leave_room(s);
         session_stop(s, &shutting_down);
     }
 }

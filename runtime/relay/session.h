@@ -62,6 +62,10 @@ void session_authenticated(struct session *s, const struct smtp_server_auth *aut
 void session_not_authenticated(struct session *s, const struct smtp_server_auth *auth);
 void session_forget_auth(struct session *s); /* it ends: what the store still answers is for nobody */
 
+/* room.c: the line for memory. */
+void session_wait_for_room(struct session *s);
+void session_leave_room(struct session *s); /* harmless for one that is not in it */
+
 /* receive.c: whatever was fed or answered: events, replies, and whether to read on. */
 void session_run(struct session *s);
 
