@@ -53,6 +53,9 @@ LIBRARY := $(B)/libsluice.a
 CLI_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(wildcard cli/*.c))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard tests/unit/*_test.c))
 E2E_TESTS := $(wildcard tests/e2e/*_test.py)
+# Kill, fill, flip, jump, reload: a slice of seconds among the tests, the long form under torture.
+RIGS := $(wildcard tests/rigs/*_rig.py)
+RIG_PROGRAMS := $(B)/bench/queue_fill_bench
 # A second opinion: a program of C and a script that compares what it says with what something else says.
 ORACLES := $(patsubst tests/oracle/%.c,$(B)/oracle/%,$(wildcard tests/oracle/*.c))
 ORACLE_TESTS := $(wildcard tests/oracle/*_test.py)
@@ -123,7 +126,7 @@ $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(FUZZ_LDFLAGS_$(VARIANT)) $^ $(LDLIBS) -o $@
 
-unit-tests: $(UNIT_TESTS) $(ORACLES)
+unit-tests: $(UNIT_TESTS) $(ORACLES) $(RIG_PROGRAMS)
 
 # Other programs that read mail, for tests/oracle/views_test.py, which asks for this target itself.
 oracle-readers: build/oracles/gmime_reader
@@ -154,7 +157,7 @@ test: ## every test, and the unit tests again under ASan and UBSan
 	@$(MAKE) -s run-tests
 
 run-tests:
-	@tests/run.py $(B) tests/layers.py tests/docs.py $(UNIT_TESTS) $(UNIT_TESTS:$(B)/%=build/asan/%) $(ORACLE_TESTS) $(E2E_TESTS)
+	@tests/run.py $(B) tests/layers.py tests/docs.py $(UNIT_TESTS) $(UNIT_TESTS:$(B)/%=build/asan/%) $(ORACLE_TESTS) $(E2E_TESTS) $(RIGS)
 
 asan: ## every test, end to end ones too, under ASan and UBSan
 	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
@@ -183,6 +186,13 @@ torture: ## long proofs, MINUTES in all: the second evaluator and the index on a
 	@timeout $$(( $(MINUTES) * 20 )) env SLUICE_INDEX_PAIRS=1000000 SLUICE_INDEX_SEED=1000000 $(B)/test/vm_index_test
 	@env SLUICE_PROOF_ROUNDS=20 $(B)/test/compiler_proof_test
 	@SLUICE_BUILD=$(CURDIR)/$(B) SLUICE_DEAD_MESSAGES=50000 /usr/bin/python3 tests/e2e/queue_test.py
+	@$(MAKE) -s torture-rigs
+
+.PHONY: torture-rigs
+torture-rigs: ## the relay under kill -9 (1,000 times)
+	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
+	@$(MAKE) -s -j2 all $(RIG_PROGRAMS)
+	@env SLUICE_BUILD=$(CURDIR)/$(B) SLUICE_SEED=$(SEED) SLUICE_KILLS=1000 /usr/bin/python3 tests/rigs/kill_rig.py
 
 mutants: ## the verifier's checks taken away one by one: does a test notice?
 	@$(DEPS) $(DEB_PACKAGES)

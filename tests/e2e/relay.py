@@ -214,7 +214,7 @@ class Relay:
         self.config.write_text(CONFIG.format(state=self.folder / "state", control=self.control, relay=relay, port=self.port,
                                              listener=listener, connectors=lines, retry=retry))
         self.write_rules(rules)
-        self.process, self.log = None, []
+        self.process, self.log, self.ready = None, [], False
 
     def write_rules(self, text):
         (self.folder / "rules.sluice").write_text(text)
@@ -235,20 +235,25 @@ class Relay:
     def start(self):
         self.process = subprocess.Popen([*self.wrapper, str(SLUICED), "-c", str(self.config)], cwd=self.folder,
                                         stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        ready, before = threading.Event(), len(self.log)
+        told, self.ready = threading.Event(), False
 
         def read(stream):
             for line in stream:
                 text = line.decode(errors="replace").rstrip()
-                self.log.append(text)
+                self.hear(text)
                 if "sluiced: ready" in text:
-                    ready.set()
-            ready.set()
+                    self.ready = True
+                    told.set()
+            told.set()
 
         threading.Thread(target=read, args=(self.process.stderr,), daemon=True).start()
-        if not ready.wait(PATIENCE) or not any("sluiced: ready" in line for line in self.log[before:]):
+        if not told.wait(PATIENCE) or not self.ready:
             self.stop()
             raise AssertionError("sluiced did not become ready:\n" + "\n".join(self.log))
+
+    def hear(self, text):
+        """One line of what it says on its standard error."""
+        self.log.append(text)
 
     def stop(self, sig=signal.SIGTERM):
         if self.process and self.process.poll() is None:
