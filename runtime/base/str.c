@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+enum { BLOCK = 32 }; /* bytes looked at without a branch: compilers make vector instructions of it */
+
 struct str str_of(const char *z) { return z ? (struct str){z, strlen(z)} : STR_NONE; }
 
 bool str_eq(struct str a, struct str b) { return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0); }
@@ -39,6 +41,17 @@ size_t str_find(struct str s, struct str needle)
     if (s.n < needle.n) return STR_NPOS;
     const char *hit = memmem(s.p, s.n, needle.p, needle.n);
     return hit ? (size_t)(hit - s.p) : STR_NPOS;
+}
+
+size_t str_find_by(struct str s, struct str needle, size_t rare)
+{
+    for (size_t at = rare; s.n >= needle.n && at <= s.n - (needle.n - rare); at++) {
+        const char *hit = memchr(s.p + at, needle.p[rare], s.n - (needle.n - rare) + 1 - at);
+        if (!hit) break;
+        at = (size_t)(hit - s.p);
+        if (memcmp(hit - rare, needle.p, needle.n) == 0) return at - rare;
+    }
+    return STR_NPOS;
 }
 
 size_t str_find_byte(struct str s, char c)
@@ -110,9 +123,10 @@ bool str_to_i64(struct str s, int64_t *out)
 size_t str_ascii_prefix(struct str s)
 {
     size_t i = 0;
-    for (uint64_t eight; s.n - i >= sizeof eight; i += sizeof eight) {
-        memcpy(&eight, s.p + i, sizeof eight);
-        if (eight & 0x8080808080808080u) break;
+    for (; s.n - i >= BLOCK; i += BLOCK) {
+        unsigned char all = 0;
+        for (size_t k = 0; k < BLOCK; k++) all |= (unsigned char)s.p[i + k];
+        if (all >= 0x80) break;
     }
     while (i < s.n && (unsigned char)s.p[i] < 0x80) i++;
     return i;

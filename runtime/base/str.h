@@ -34,6 +34,8 @@ bool str_starts(struct str s, struct str prefix);
 bool str_starts_nocase(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
 size_t str_find(struct str s, struct str needle); /* offset, or STR_NPOS; the empty needle is at 0 */
+/* The same, by way of needle.p[rare], a byte that text seldom has: memchr is many times as fast as memmem. */
+size_t str_find_by(struct str s, struct str needle, size_t rare);
 size_t str_find_byte(struct str s, char c);
 size_t str_rfind_byte(struct str s, char c);
 struct str str_slice(struct str s, size_t from, size_t to); /* clamped to the view */

@@ -13,7 +13,7 @@
 #include "mail/envelope.h"
 #include "mail/verdict.h"
 
-enum { PROTOCOL_INLINE_MAX = 64 * 1024, PROTOCOL_DATAGRAM_MAX = 192 * 1024 };
+enum { PROTOCOL_INLINE_MAX = 128 * 1024, PROTOCOL_DATAGRAM_MAX = 192 * 1024 };
 
 struct judge_request {
     uint64_t id;              /* the relay's; comes back in the answer */

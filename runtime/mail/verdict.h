@@ -39,7 +39,7 @@ struct verdict_recipient {
 struct verdict_copy {
     struct pieces pieces;
     uint64_t length;            /* of the result */
-    uint8_t sha256[32];         /* of the result */
+    uint8_t sha256[32];         /* of the result; zeros when that is the content itself */
 };
 
 /* Which columns of the hit table a rule's work on this message raises; each at most once per message. */

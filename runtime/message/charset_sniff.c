@@ -68,8 +68,8 @@ static bool is_utf7_ascii(struct str s)
 
 static struct str by_utf7(struct str s)
 {
-    for (const char *p = s.p, *end = s.p + s.n; (p = memmem(p, (size_t)(end - p), "+A", 2)); p += 2)
-        if (is_utf7_ascii((struct str){p + 1, (size_t)(end - p) - 1})) return STR("utf-7");
+    for (size_t at; (at = str_find_by(s, STR("+A"), 0)) != STR_NPOS; s = str_from(s, at + 2))
+        if (is_utf7_ascii(str_from(s, at + 1))) return STR("utf-7");
     return STR("");
 }
 

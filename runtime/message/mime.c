@@ -247,9 +247,9 @@ static struct delimiter delimiter_find(const struct parser *p, size_t from, size
             found.to = header_line_end(p->bytes, at);
             if (delimiter_at(p, str_slice(p->bytes, at, found.to), &found)) return found;
         }
-        const char *hit = memmem(p->bytes.p + at, end - at, "\n--", 3);
-        if (!hit) break;
-        at = (size_t)(hit - p->bytes.p) + 1;
+        size_t hit = str_find_by(str_slice(p->bytes, at, end), STR("\n--"), 1);
+        if (hit == STR_NPOS) break;
+        at += hit + 1;
     }
     return none;
 }

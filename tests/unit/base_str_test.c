@@ -28,6 +28,40 @@ static void views(void **state)
     assert_false(str_eq_nocase(STR("\xc3\x84"), STR("\xc3\xa4")));
 }
 
+/* Beside the plain search, for every needle of a text of few letters, by each of its bytes. */
+static void found_by_a_rare_byte(void **state)
+{
+    (void)state;
+    static const char text[] = "\n-a\n--b---\n--\n-";
+    for (size_t from = 0; from < sizeof text; from++) {
+        for (size_t n = 1; n <= 3; n++) {
+            char needle[3];
+            for (size_t kind = 0; kind < 27; kind++) {
+                size_t code = kind;
+                for (size_t i = 0; i < n; i++, code /= 3) needle[i] = "\n-a"[code % 3];
+                struct str s = {text + from, sizeof text - 1 - from}, what = {needle, n};
+                for (size_t rare = 0; rare < n; rare++) assert_int_equal(str_find_by(s, what, rare), str_find(s, what));
+            }
+        }
+    }
+}
+
+/* One byte that is none, at each place of texts about the blocks that are looked at at once. */
+static void ascii_up_to_a_place(void **state)
+{
+    (void)state;
+    char text[131];
+    for (size_t n = 0; n <= sizeof text; n++) {
+        memset(text, 'a', sizeof text);
+        assert_int_equal(str_ascii_prefix((struct str){text, n}), n);
+        for (size_t at = 0; at < n; at++) {
+            text[at] = (char)0x80;
+            assert_int_equal(str_ascii_prefix((struct str){text, n}), at);
+            text[at] = 'a';
+        }
+    }
+}
+
 static void numbers(void **state)
 {
     (void)state;
@@ -154,6 +188,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(views),
+        cmocka_unit_test(found_by_a_rare_byte),
+        cmocka_unit_test(ascii_up_to_a_place),
         cmocka_unit_test(numbers),
         cmocka_unit_test(utf8_as_rfc_3629_has_it),
         cmocka_unit_test(maps_keep_the_order_of_insertion),

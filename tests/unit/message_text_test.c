@@ -332,9 +332,28 @@ static void limits_of_mime(void **state)
     assert_int_equal(message_body(cut)->text.unreadable, UNREADABLE_LIMIT);
 }
 
+/* Each byte at each place of texts about the blocks that are looked at at once. */
+static void controls_up_to_a_place(void **state)
+{
+    (void)state;
+    char text[67];
+    for (size_t n = 0; n <= sizeof text; n++) {
+        memset(text, 'a', sizeof text);
+        for (size_t at = 0; at < n; at++) {
+            for (int c = 0; c < 256; c++) {
+                bool control = (c < 0x20 && (c < 9 || c > 13)) || c == 0x7f;
+                text[at] = (char)c;
+                assert_int_equal(decode_controls_prefix((struct str){text, n}), control ? at : n);
+            }
+            text[at] = 'a';
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(controls_up_to_a_place),
         cmocka_unit_test_setup_teardown(every_charset_opens, begin, end),
         cmocka_unit_test_setup_teardown(every_charset_gives_utf8, begin, end),
         cmocka_unit_test_setup_teardown(utf8_is_made_valid, begin, end),

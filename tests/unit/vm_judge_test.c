@@ -33,9 +33,8 @@ static void the_first_rule_anyone_writes(void **state)
     assert_int_equal(fate(&j, B), DISPOSITION_DELIVER);
     assert_int_equal(j.verdict->copy_count, 1);
     check_str(judged_copy(&j, B), j.content.p);
-    uint8_t sum[DIGEST_SIZE];
-    digest_sha256(j.content, sum);
-    assert_memory_equal(sum, j.verdict->copies[0].sha256, DIGEST_SIZE);
+    static const uint8_t no_hash[DIGEST_SIZE];
+    assert_memory_equal(no_hash, j.verdict->copies[0].sha256, DIGEST_SIZE); /* it is the content itself */
     assert_int_equal(j.verdict->hit_count, 1);
     assert_int_equal(j.verdict->hits[0].what, HIT_APPLIED);
     judged_free(&j);
