@@ -90,7 +90,7 @@ $(GEN)/grammar/lexer.yy.c: grammar/lexer.l $(GEN)/grammar/grammar.tab.h
 	@mkdir -p $(@D)
 	flex --header-file=$(GEN)/grammar/lexer.yy.h -o $@ $<
 $(GEN)/grammar/lexer.yy.h: $(GEN)/grammar/lexer.yy.c ;
-$(patsubst %.c,$(B)/obj/%.o,$(wildcard grammar/*.c)) $(B)/obj/gen/grammar/lexer.yy.o: | $(if $(GRAMMAR_GEN),$(GEN)/grammar/grammar.tab.h $(GEN)/grammar/lexer.yy.h)
+$(patsubst %.c,$(B)/obj/%.o,$(wildcard grammar/*.c tests/*/*.c)) $(B)/obj/gen/grammar/lexer.yy.o: | $(if $(GRAMMAR_GEN),$(GEN)/grammar/grammar.tab.h $(GEN)/grammar/lexer.yy.h)
 
 # The rule files that come with Sluice, as texts of the program itself: compiler/library.
 $(GEN)/stdlib/library.def: $(wildcard stdlib/library/*.sluice)
