@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "grammar/parse.h"
+#include "tests/support/near_miss.h"
 #include "tests/support/read_file.h"
 #include "tests/support/rules.h"
 
@@ -105,6 +106,11 @@ static void every_code_has_an_example_and_a_near_miss(void **state)
         if (!file_tells(shown, code, &others)) fail_msg("%s does not tell %s", shown, name);
         const char *near = arena_printf(arena, FOLDER "/e%s_near.sluice", name + 1).p;
         if (file_tells(near, code, &others) || others) fail_msg("%s is refused", near);
+        if (!near_miss_is_near(read_file(arena, shown), read_file(arena, near))) fail_msg("%s is not near", near);
+        /* To the caret: the golden that every_golden_agrees holds it to. */
+        struct str golden = read_golden(arena_printf(arena, FOLDER "/e%s.diag", name + 1));
+        if (str_find(golden, str_of(name)) == STR_NPOS || str_find(golden, STR("^")) == STR_NPOS)
+            fail_msg("%s has no golden with a caret", shown);
     }
 }
 
