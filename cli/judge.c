@@ -5,6 +5,7 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include "base/civil.h"
 #include "base/ip.h"
 #include "base/sort.h"
 #include "builder/build.h"
@@ -74,12 +75,31 @@ static bool take_client(const struct judge_options *o, const struct settings *s,
     return true;
 }
 
+/* When it is: now, but for what was told, in this machine's timezone as the relay takes its own. */
+static bool take_clock(const struct judge_options *o, struct tm *local, int *status)
+{
+    const time_t now = time(NULL);
+    struct civil c = {.year = 2000, .month = 1, .day = 1};
+    struct str date = str_of(o->date ? o->date : ""), clock = str_of(o->time ? o->time : ""), rest;
+    localtime_r(&now, local);
+    local->tm_isdst = -1;
+    if (str_cut(date, 'T', &date, &rest) && !o->time) clock = rest;
+    if (o->date && !(civil_read_date(date, &c) && civil_is_valid(&c)))
+        *status = usage("judge", "`--date %s` is no date such as 2026-09-01 or 2026-09-01T18:00", o->date);
+    else if (clock.n && !(civil_read_clock(clock, &c) && civil_is_valid(&c)))
+        *status = usage("judge", "`%.*s` is no time of day such as 18:00", STR_ARG(clock));
+    if (*status != EX_OK) return false;
+    if (o->date) local->tm_year = c.year - 1900, local->tm_mon = c.month - 1, local->tm_mday = c.day;
+    if (clock.n) local->tm_hour = c.hour, local->tm_min = c.minute, local->tm_sec = 0;
+    return true;
+}
+
 bool judge_request_make(const struct judge_run *r, struct arena *a, uint64_t size, struct judge_request *out, int *status)
 {
     struct tm local;
-    time_t now = time(NULL);
-    localtime_r(&now, &local);
     *status = EX_OK;
+    if (!take_clock(r->o, &local, status)) return false;
+    const time_t now = mktime(&local); /* settles the zone's offset of that day */
     *out = (struct judge_request){
         .id = 1, .queue_id = STR("judge"), .now = now, .utc_offset = (int32_t)local.tm_gmtoff, .size = size};
     if (r->o->from && !take_address(r->o->from, ADDRESS_UTF8 | ADDRESS_NULL, &out->envelope.reverse_path)) {
@@ -188,7 +208,7 @@ int judge_main(int argc, char **argv)
         {"from", &o.from, NULL, NULL},         {"to", NULL, NULL, &o.to},     {"client", &o.client, NULL, NULL},
         {"helo", &o.helo, NULL, NULL},         {"user", &o.user, NULL, NULL}, {"tls", &o.tls, NULL, NULL},
         {"listener", &o.listener, NULL, NULL}, {"json", NULL, &o.json, NULL}, {"list", NULL, NULL, &o.lists},
-        {"coverage", &o.coverage, NULL, NULL},
+        {"coverage", &o.coverage, NULL, NULL}, {"date", &o.date, NULL, NULL}, {"time", &o.time, NULL, NULL},
     };
     argc = options_parse(command_find("judge"), argc, argv, options, sizeof options / sizeof *options);
     int status = check_call(argc, &o);
@@ -199,7 +219,7 @@ int judge_main(int argc, char **argv)
     struct settings s = {0};
     struct err e = {0};
     /* A file of rules need not declare a whole relay.  What it declares counts; without `internal` nobody is inside. */
-    struct judge_run r = {settings_declared(a, p, &s, &e) ? judge_create(p, &s, &e) : NULL, p, &s, &o};
+    struct judge_run r = {settings_declared(a, p, argv[1], &s, &e) ? judge_create(p, &s, &e) : NULL, p, &s, &o};
     if (!r.judge || !take_lists(&r, a, &e)) status = fail(&e);
     else status = o.coverage ? judge_coverage(&r) : judge_one(&r, argv[2]);
     judge_free(&r.judge);

@@ -12,11 +12,12 @@
 #include "cli/judge_run.h"
 #include "mail/address.h"
 
-enum { FOLDER_DEPTH_MAX = 16, PROGRESS_FROM = 20, PROGRESS_MS = 200, RECIPIENTS_MAX = 1000 };
+enum { FOLDER_DEPTH_MAX = 16, PROGRESS_FROM = 20, PROGRESS_MS = 200, RECIPIENTS_MAX = 1000, NAMED_MAX = 10 };
 
 /* What a rule was for one message; the first that is so counts. */
 struct tally {
     uint32_t applied, undecided, no, not_asked;
+    const char *files[NAMED_MAX]; /* the first that left it undecided */
 };
 
 struct coverage {
@@ -121,7 +122,7 @@ static void complete(const struct judge_options *o, struct arena *a, struct str 
 
 /* --- judging ---------------------------------------------------------------------------------------------------------- */
 
-static void count_rules(struct coverage *c, const struct trace *t)
+static void count_rules(struct coverage *c, const struct trace *t, const char *path)
 {
     uint32_t n = c->run->p->rules_count;
     char *was = mem_alloc(n + 1);
@@ -135,6 +136,7 @@ static void count_rules(struct coverage *c, const struct trace *t)
         }
     }
     for (uint32_t r = 0; r < n; r++) {
+        if (was[r] == 2 && c->rules[r].undecided < NAMED_MAX) c->rules[r].files[c->rules[r].undecided] = path;
         c->rules[r].applied += was[r] == 3;
         c->rules[r].undecided += was[r] == 2;
         c->rules[r].no += was[r] == 1;
@@ -161,7 +163,7 @@ static void judge_file(struct coverage *c, const char *path, struct arena *a, in
         judge_message(c->run->judge, a, &r, buf_str(&content), &answer, &trace);
         if (answer.kind == JUDGE_VERDICT) c->answers[answer.verdict.answer]++;
         else c->failed++;
-        count_rules(c, &trace);
+        count_rules(c, &trace, path);
         c->micros += trace.micros;
         if (trace.micros >= c->slowest) {
             c->slowest = trace.micros;
@@ -199,6 +201,9 @@ static void print_json(const struct coverage *c, struct buf *out)
         js_put_num(o, "undecided", c->rules[i].undecided);
         js_put_num(o, "no", c->rules[i].no);
         js_put_num(o, "not_asked", c->rules[i].not_asked);
+        struct js *files = js_array();
+        for (uint32_t k = 0; k < c->rules[i].undecided && k < NAMED_MAX; k++) js_add_str(files, str_of(c->rules[i].files[k]));
+        js_put(o, "undecided_files", files);
         js_print(o, out);
         js_free(&o);
         buf_add_byte(out, '\n');
@@ -225,6 +230,24 @@ static const char *remark(const struct tally *r)
     return r->no ? ": never applied" : ": never asked";
 }
 
+static void print_rule(const struct program *p, const struct rule *rule, struct buf *out)
+{
+    if (rule->named) buf_add(out, rule->identity);
+    else buf_printf(out, "%.*s:%u", STR_ARG(p->sources[rule->origin.source].name), rule->origin.line);
+}
+
+/* Which messages left the rule undecided: `sluice judge` with one of them says why. */
+static void print_undecided(const struct coverage *c, uint32_t rule, struct buf *out)
+{
+    const struct tally *r = &c->rules[rule];
+    if (!r->undecided) return;
+    buf_add(out, STR("undecided: "));
+    print_rule(c->run->p, &c->run->p->rules[rule], out);
+    buf_add_byte(out, '\n');
+    for (uint32_t k = 0; k < r->undecided && k < NAMED_MAX; k++) buf_printf(out, "  %s\n", r->files[k]);
+    if (r->undecided > NAMED_MAX) buf_printf(out, "  and %u more\n", r->undecided - NAMED_MAX);
+}
+
 static void print_text(const struct coverage *c, bool colour, struct buf *out)
 {
     const struct program *p = c->run->p;
@@ -237,10 +260,10 @@ static void print_text(const struct coverage *c, bool colour, struct buf *out)
         bool dim = colour && !r->applied;
         never += !r->applied;
         buf_printf(out, "%s%8u %9u %9u %9u  ", dim ? "\033[33m" : "", r->applied, r->undecided, r->no, r->not_asked);
-        if (rule->named) buf_add(out, rule->identity);
-        else buf_printf(out, "%.*s:%u", STR_ARG(p->sources[rule->origin.source].name), rule->origin.line);
+        print_rule(p, rule, out);
         buf_printf(out, "%s%s\n", remark(r), dim ? "\033[0m" : "");
     }
+    for (uint32_t i = 0; i < p->rules_count; i++) print_undecided(c, i, out);
     buf_printf(out, "%u of %u rule%s never applied\n", never, p->rules_count, p->rules_count == 1 ? "" : "s");
     buf_printf(out, "%zu message%s: %u accepted, %u rejected, %u deferred", messages, messages == 1 ? "" : "s",
                c->answers[VERDICT_ACCEPT], c->answers[VERDICT_REJECT], c->answers[VERDICT_DEFER]);

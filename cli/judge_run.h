@@ -8,7 +8,7 @@
 enum { JUDGE_MAIL_MAX = 256 * 1024 * 1024 };
 
 struct judge_options {
-    const char *from, *client, *helo, *user, *tls, *listener, *coverage;
+    const char *from, *client, *helo, *user, *tls, *listener, *coverage, *date, *time;
     struct strings to, lists;
     bool json;
 };

@@ -12,7 +12,8 @@ static const struct command commands[] = {
     {"test", test_main, "FILE [--json]", "run the tests in rule files, and tell which rules they saw"},
     {"judge", judge_main,
      "RULES MAIL --from A --to B [--to C]… [--client IP] [--helo NAME] [--user NAME] [--tls VERSION] [--listener NAME]\n"
-     "                    [--list NAME=FILE]… [--json]  |  RULES --coverage FOLDER [--from A] [--to B]… [--json] …",
+     "                    [--list NAME=FILE]… [--date DATE] [--time TIME] [--json]\n"
+     "                    |  RULES --coverage FOLDER [--from A] [--to B]… [--json] …",
      "what the rules would do with a message, and why; no relay needed"},
     {"explain", explain_main, "CODE|WORD", "what a diagnostic or a word of the language means"},
     {"fields", fields_main, "[--json]", "what conditions can ask about"},
@@ -37,7 +38,7 @@ static const struct command commands[] = {
     {"user", user_main,
      "[list]  |  add|password NAME [--password-stdin]  |  remove|disable|enable NAME   [--json] [--socket PATH]",
      "who may authenticate and then send anywhere"},
-    {"rules", rules_main, "[--json] [--socket PATH]", "the rules that have worked, with their counters"},
+    {"rules", rules_main, "[--json] [--socket PATH]", "every rule in its order: mode, how often it worked, when last"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -120,15 +120,6 @@ static bool check_meaning(struct compiler *c, uint32_t id, const struct bound *b
     }
 }
 
-/* Paths are recorded from the configuration's directory, so that nobody needs to know where they were said. */
-static void join_paths(struct compiler *c, const struct declaration_row *row, struct bound *b)
-{
-    for (size_t i = 0; i < row->param_count; i++) {
-        if (!b[i].value || row->params[i].type != TYPE_TEXT || strcmp(row->params[i].words, "path") != 0) continue;
-        b[i].constant.text = load_join(c, c->units.v[0]->directory, b[i].constant.text);
-    }
-}
-
 static bool take_name(struct compiler *c, const struct declaration_row *row, const struct ast_item *item,
                       const struct ast_argument **rest, struct str *name)
 {
@@ -154,6 +145,25 @@ static bool take_name(struct compiler *c, const struct declaration_row *row, con
     return false;
 }
 
+/* Of a declaration, when they stand on one line. */
+static struct str arguments_as_written(struct compiler *c, const struct ast_item *item)
+{
+    const struct ast_argument *first = item->arguments, *last = first;
+    if (!first) return STR_NONE;
+    while (last->next) last = last->next;
+    struct str s = str_slice(c->d->sources->list.v[first->span.source]->text, first->span.from, last->span.to);
+    return str_find_byte(s, '\n') == STR_NPOS ? s : STR_NONE;
+}
+
+/* Whether some setting is given in both. */
+static bool say_the_same(const struct ast_item *x, const struct ast_item *y)
+{
+    for (const struct ast_argument *a = x->arguments; a; a = a->next)
+        for (const struct ast_argument *b = y->arguments; b; b = b->next)
+            if (a->kind == ARGUMENT_NAME && b->kind == ARGUMENT_NAME && str_eq(a->name, b->name)) return true;
+    return false;
+}
+
 void declarations_check_item(struct compiler *c, const struct ast_item *item)
 {
     uint32_t id = words_find_declaration(item->name);
@@ -168,6 +178,9 @@ void declarations_check_item(struct compiler *c, const struct ast_item *item)
         if (other) {
             struct diag *d = diag_add(c->d, DIAG_E201, item->name_span, "`%s` is declared twice", row->name);
             diag_note(c->d, d, other->name_span, "it is here already");
+            struct str first = arguments_as_written(c, other), more = arguments_as_written(c, item);
+            if (first.n && more.n && first.n + more.n <= 100 && !say_the_same(other, item))
+                diag_fix(c->d, d, "one says it all:", "%s %.*s %.*s", row->name, STR_ARG(first), STR_ARG(more));
             return;
         }
     }
@@ -175,7 +188,6 @@ void declarations_check_item(struct compiler *c, const struct ast_item *item)
     struct bound bound[DECLARATION_PARAMS_MAX];
     if (!arguments_bind(c, &rows, item->name_span, rest, bound) || !check_meaning(c, id, bound, item->name_span))
         return;
-    join_paths(c, row, bound);
     out.name = pool_text(&c->pool, name);
     out.origin = load_origin(c, item->span);
     arguments_record(c, bound, row->param_count, &out.first_argument, &out.argument_count);

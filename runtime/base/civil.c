@@ -90,3 +90,36 @@ size_t civil_print_micros(int64_t utc_micros, char out[CIVIL_RFC3339_MAX])
     snprintf(fraction, sizeof fraction, ".%06u", (unsigned)(utc_micros - seconds * 1000000) % 1000000u);
     return print(&c, fraction, 0, out);
 }
+
+/* "0000-00-00" says where digits stand and which signs are between them. */
+static bool has_form(struct str s, const char *form)
+{
+    if (s.n != str_of(form).n) return false;
+    for (size_t i = 0; i < s.n; i++)
+        if (form[i] == '0' ? !ascii_is_digit(s.p[i]) : s.p[i] != form[i]) return false;
+    return true;
+}
+
+static int digits(struct str s, size_t from, size_t to)
+{
+    int n = 0;
+    for (size_t i = from; i < to; i++) n = n * 10 + (s.p[i] - '0');
+    return n;
+}
+
+bool civil_read_date(struct str s, struct civil *out)
+{
+    if (!has_form(s, "0000-00-00")) return false;
+    out->year = digits(s, 0, 4);
+    out->month = (uint8_t)digits(s, 5, 7);
+    out->day = (uint8_t)digits(s, 8, 10);
+    return true;
+}
+
+bool civil_read_clock(struct str s, struct civil *out)
+{
+    if (!has_form(s, "00:00")) return false;
+    out->hour = (uint8_t)digits(s, 0, 2);
+    out->minute = (uint8_t)digits(s, 3, 5);
+    return true;
+}

@@ -45,7 +45,7 @@ enum {
     LIMIT_CONTROL_REQUEST = 64 * 1024, /* one JSON line on the control socket */
     LIMIT_JSON_DEPTH = 32,
     LIMIT_LOG_BUFFER = 1024 * 1024,
-    LIMIT_SETTINGS_BLOCK = 4 * 1024 * 1024
+    LIMIT_SETTINGS_BLOCK = 64 * 1024 * 1024 /* it names every rule */
 };
 
 #endif

@@ -95,7 +95,7 @@ bool build_check(const char *path, struct buf *diagnostics)
     struct program *p = load_either(path, diagnostics);
     bool served = p && program_is_served(p, &stdlib_rows, &e);
     if (p && !served) buf_printf(diagnostics, "%s\n", e.text);
-    bool ok = served && settings_from_program(a, p, &settings, &e);
+    bool ok = served && settings_from_program(a, p, path, &settings, &e);
     struct judge *j = ok ? judge_create(p, &settings, &e) : NULL;
     ok = j != NULL;
     if (served && !ok) buf_printf(diagnostics, "%s: %s\n", path, e.text);

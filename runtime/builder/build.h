@@ -22,16 +22,18 @@ struct program *build_decode(struct str bytes, struct err *e);
 
 /* The relay's settings from a program's declarations, the defaults of stdlib/declarations.def applied.  Views live in `a`
  * and in the program.  False with *e (EX_CONFIG) when a declaration cannot be used; settings_declared is content with
- * what there is, which may be nothing, and settings_from_program demands a relay and a listener. */
-bool settings_declared(struct arena *a, const struct program *p, struct settings *out, struct err *e);
-bool settings_from_program(struct arena *a, const struct program *p, struct settings *out, struct err *e);
+ * what there is, which may be nothing, and settings_from_program demands a relay and a listener.  `config` is the file the
+ * program came from, source or compiled: relative paths begin at its directory; NULL: at the current one. */
+bool settings_declared(struct arena *a, const struct program *p, const char *config, struct settings *out, struct err *e);
+bool settings_from_program(struct arena *a, const struct program *p, const char *config, struct settings *out,
+                           struct err *e);
 
 /* What a start would make of the configuration: true when nothing stands in its way; *diagnostics holds what there is to
  * say, warnings too. */
 bool build_check(const char *path, struct buf *diagnostics);
 
 /* The state directory that a configuration with errors still names, for starting the last accepted program: empty when
- * it does not.  Joined with the configuration's directory, as the compiler does. */
+ * it does not.  Joined with the configuration's directory. */
 struct str build_salvage_state(struct arena *a, const char *path);
 
 #endif

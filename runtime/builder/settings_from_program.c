@@ -27,6 +27,7 @@ struct reading {
     const struct declaration *d; /* NULL: not declared, only defaults */
     uint32_t id;
     struct err *e;
+    struct str directory; /* where relative paths begin: of the configuration; empty: the current one */
 };
 
 static const struct constant *given(const struct reading *r, uint8_t setting)
@@ -42,6 +43,14 @@ static struct str text_of(const struct reading *r, uint8_t setting)
 {
     const struct constant *c = given(r, setting);
     return c ? c->text : str_of(defaults[r->id][setting]);
+}
+
+/* A relative path begins where the configuration stands, source or compiled. */
+static struct str path_of(const struct reading *r, uint8_t setting)
+{
+    struct str path = text_of(r, setting);
+    if (!path.n || path.p[0] == '/' || !r->directory.n) return path;
+    return arena_printf(r->a, "%.*s%.*s", STR_ARG(r->directory), STR_ARG(path));
 }
 
 /* "256 MB", "5 days", "25": the few units that defaults are written in. */
@@ -143,7 +152,7 @@ static void read_relay(const struct reading *r, struct settings *out)
 {
     static const char *const sandbox[] = {"on", "off"}, *const partial[] = {"", "whole", "dsn", "drop"},
                       *const log[] = {"text", "json"};
-    struct str state = text_of(r, SETTING_RELAY_STATE), control = text_of(r, SETTING_RELAY_CONTROL);
+    struct str state = path_of(r, SETTING_RELAY_STATE), control = path_of(r, SETTING_RELAY_CONTROL);
     out->hostname = text_of(r, SETTING_RELAY_HOSTNAME);
     out->state = state.n ? state : STR(DEFAULT_STATE);
     out->control = control.n ? control : STR(DEFAULT_CONTROL);
@@ -156,7 +165,7 @@ static void read_relay(const struct reading *r, struct settings *out)
     out->message_size = message_size_of(r);
     out->judges = small_number_of(r, SETTING_RELAY_JUDGES);
     out->resolver = text_of(r, SETTING_RELAY_RESOLVER);
-    out->trust_anchor = text_of(r, SETTING_RELAY_TRUST_ANCHOR);
+    out->trust_anchor = path_of(r, SETTING_RELAY_TRUST_ANCHOR);
     out->log_json = word_of(r, SETTING_RELAY_LOG_FORMAT, log, 2, 0) == 1;
     out->partial_reject = word_of(r, SETTING_RELAY_PARTIAL_REJECT, partial, 4, 0);
 }
@@ -170,8 +179,8 @@ static bool read_listener(const struct reading *r, struct listener_settings *out
                                        [LISTENER_AUTH_OFFERED] = "offered",
                                        [LISTENER_AUTH_REQUIRED] = "required"};
     out->name = r->d->name;
-    out->certificate = text_of(r, SETTING_LISTENER_CERTIFICATE);
-    out->key = text_of(r, SETTING_LISTENER_KEY);
+    out->certificate = path_of(r, SETTING_LISTENER_CERTIFICATE);
+    out->key = path_of(r, SETTING_LISTENER_KEY);
     out->relay_for = ranges_of(r, SETTING_LISTENER_RELAY_FOR);
     out->domains = domains_of(r, SETTING_LISTENER_DOMAINS);
     out->tls = word_of(r, SETTING_LISTENER_TLS, tls, 3, LISTENER_TLS_OFFERED);
@@ -198,7 +207,7 @@ static bool read_connector(const struct reading *r, struct connector_settings *o
     out->name = r->d->name;
     out->host = text_of(r, SETTING_CONNECTOR_HOST);
     out->tls_name = text_of(r, SETTING_CONNECTOR_NAME);
-    out->trust = text_of(r, SETTING_CONNECTOR_TRUST);
+    out->trust = path_of(r, SETTING_CONNECTOR_TRUST);
     out->domains = domains_of(r, SETTING_CONNECTOR_DOMAINS);
     out->tls = word_of(r, SETTING_CONNECTOR_TLS, tls, CONNECTOR_TLS_VERIFIED + 1, UINT8_MAX);
     out->port = (uint16_t)port;
@@ -250,30 +259,52 @@ static void read_live_lists(struct arena *a, const struct program *p, struct set
     }
 }
 
-bool settings_declared(struct arena *a, const struct program *p, struct settings *out, struct err *e)
+static void read_rules(struct arena *a, const struct program *p, struct settings *out)
 {
+    static const char *const modes[] = {[MODE_ENFORCE] = "enforce",
+                                        [MODE_AUDIT] = "audit",
+                                        [MODE_AUDIT_AND_NOTIFY] = "audit_and_notify",
+                                        [MODE_OFF] = "off"};
+    out->files = ARENA_ARRAY(a, struct str, p->sources_count + 1u);
+    out->rules = ARENA_ARRAY(a, struct rule_settings, p->rules_count + 1u);
+    for (uint32_t i = 0; i < p->sources_count; i++) out->files[out->file_count++] = p->sources[i].name;
+    for (uint32_t i = 0; i < p->rules_count; i++) {
+        const struct rule *r = &p->rules[i];
+        out->rules[out->rule_count++] =
+            (struct rule_settings){r->identity, str_of(modes[r->mode]), r->origin.source, r->origin.line};
+    }
+}
+
+bool settings_declared(struct arena *a, const struct program *p, const char *config, struct settings *out, struct err *e)
+{
+    struct str whole = config ? str_of(config) : STR_NONE;
+    size_t slash = str_rfind_byte(whole, '/');
+    struct str directory = slash == STR_NPOS ? STR_NONE : str_slice(whole, 0, slash + 1);
     memset(out, 0, sizeof *out);
     out->listeners = ARENA_ARRAY(a, struct listener_settings, p->declarations_count + 1u);
     out->connectors = ARENA_ARRAY(a, struct connector_settings, p->declarations_count + 1u);
-    read_retry(&(struct reading){a, p, NULL, DECLARATION_RETRY, e}, out);
+    read_retry(&(struct reading){a, p, NULL, DECLARATION_RETRY, e, directory}, out);
     for (uint32_t i = 0; i < p->declarations_count; i++) {
-        struct reading r = {a, p, &p->declarations[i], p->declarations[i].declaration, e};
+        struct reading r = {a, p, &p->declarations[i], p->declarations[i].declaration, e, directory};
         if (!read_declaration(&r, out)) return false;
     }
     read_live_lists(a, p, out);
+    read_rules(a, p, out);
     for (uint32_t i = 0, n = 0; i < p->declarations_count; i++) {
         if (p->declarations[i].declaration != DECLARATION_CONNECTOR) continue;
-        read_own_retry(&(struct reading){a, p, &p->declarations[i], DECLARATION_CONNECTOR, e}, out, &out->connectors[n++]);
+        struct reading r = {a, p, &p->declarations[i], DECLARATION_CONNECTOR, e, directory};
+        read_own_retry(&r, out, &out->connectors[n++]);
     }
     return true;
 }
 
-bool settings_from_program(struct arena *a, const struct program *p, struct settings *out, struct err *e)
+bool settings_from_program(struct arena *a, const struct program *p, const char *config, struct settings *out,
+                           struct err *e)
 {
     bool relay = false;
     for (uint32_t i = 0; i < p->declarations_count; i++) relay |= p->declarations[i].declaration == DECLARATION_RELAY;
     if (!relay) return err_set(e, EX_CONFIG, "the configuration declares no relay: relay hostname \"…\"");
-    if (!settings_declared(a, p, out, e)) return false;
+    if (!settings_declared(a, p, config, out, e)) return false;
     if (!out->listener_count)
         return err_set(e, EX_CONFIG, "the configuration declares no listener: listener \"inbound\" address \"…\"");
     return true;

@@ -91,7 +91,7 @@ static bool build(struct making *m)
     m->jailed = jail_install(JAIL_TEMPLATE_BUILD, &m->jail_err);
     if (!load_program(m, &e)) return m->warnings.n ? refuse(m, buf_str(&m->warnings)) : refuse_err(m, &e);
     if (!program_is_served(m->program, &stdlib_rows, &e)) return refuse(m, arena_printf(m->arena, "%s\n", e.text));
-    if (!settings_from_program(m->arena, m->program, &m->settings, &e)) return refuse_err(m, &e);
+    if (!settings_from_program(m->arena, m->program, m->o->config, &m->settings, &e)) return refuse_err(m, &e);
     if (m->settings.sandbox && !m->jailed) return refuse_err(m, &m->jail_err);
     settings_encode(&m->settings, &bytes);
     m->settings_fd = link_memfd("settings", buf_str(&bytes), &e);

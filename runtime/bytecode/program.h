@@ -164,7 +164,8 @@ enum given_kind {
     GIVEN_VALUES,         /* field_ref `index` says the constants of list `list`; an address is a TEXT, as written */
     GIVEN_ABSENT,         /* it says nothing; of a yes/no field: no */
     GIVEN_YES,
-    GIVEN_ELEMENTS        /* the live list `index` holds the constants of list `list` */
+    GIVEN_ELEMENTS,       /* the live list `index` holds the constants of list `list` */
+    GIVEN_UNSAID          /* the test leaves open what the field says (the clock): who asks is undecided, unavailable */
 };
 struct given {
     uint8_t kind;         /* enum given_kind */

@@ -38,7 +38,7 @@ static bool values_hold(const struct program *p, uint32_t list, enum value_type 
 
 static bool given_holds(const struct program *p, const struct vocabulary_rows *rows, const struct given *g)
 {
-    if (g->kind > GIVEN_ELEMENTS) return false;
+    if (g->kind > GIVEN_UNSAID) return false;
     if (g->kind == GIVEN_ELEMENTS) {
         if (g->index >= p->lists_count || !p->lists[g->index].table.n) return false;
         return values_hold(p, g->list, p->lists[g->index].type);

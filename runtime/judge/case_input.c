@@ -187,6 +187,12 @@ static void take_other(struct case_input *in, const struct program *p, const str
 {
     const struct field_ref *ref = &p->field_refs[g->index];
     const struct field_row *row = &stdlib_rows.fields[ref->field];
+    if (g->kind == GIVEN_UNSAID) {
+        add_value(in, ref->field, ref->text, NULL, 0);
+        in->values[in->given.n - 1].values.trouble = ANSWER_UNAVAILABLE;
+        in->values[in->given.n - 1].values.why = STR("the test does not say when it is");
+        return;
+    }
     if (g->kind != GIVEN_VALUES) {
         bool said = row->type == TYPE_YESNO && !row->many; /* always answers: yes or no */
         if (g->kind == GIVEN_ABSENT && row->text == FIELD_TEXT_MARK) return; /* no rule has set it yet */

@@ -32,13 +32,23 @@ static struct str text_of(const struct program *p, const struct item *x, uint8_t
     return a && a->operand == OPERAND_CONSTANT ? p->constants[a->index].text : STR_NONE;
 }
 
+static bool same_address(struct str a, struct str b)
+{
+    struct buf x = {0}, y = {0};
+    bool same = address_canonical(a, &x) && address_canonical(b, &y) && str_eq(buf_str(&x), buf_str(&y));
+    buf_free(&x);
+    buf_free(&y);
+    return same;
+}
+
 static bool same_value(const struct program *p, const struct argument *a, const struct argument *b)
 {
     if (a->param != b->param || a->operand != b->operand) return false;
     if (a->index == b->index) return true;
     if (a->operand != OPERAND_CONSTANT) return false;
     const struct constant *x = &p->constants[a->index], *y = &p->constants[b->index];
-    return x->type == y->type && x->number == y->number && str_eq(x->text, y->text);
+    if (x->type != y->type || x->number != y->number) return false;
+    return x->type == TYPE_ADDRESS ? same_address(x->text, y->text) : str_eq(x->text, y->text);
 }
 
 /* Every argument of `want` is among those of `has`. */
@@ -294,6 +304,50 @@ static void note_rules(const struct trace *t, uint8_t *rules)
     }
 }
 
+/* --- the clock ---------------------------------------------------------------------------------------------------------- */
+
+static bool is_unsaid(const struct program *p, const struct program_case *c, uint32_t field)
+{
+    for (uint32_t i = 0; i < c->given_count; i++) {
+        const struct given *g = &p->givens[c->first_given + i];
+        if (g->kind == GIVEN_UNSAID && p->field_refs[g->index].field == field) return true;
+    }
+    return false;
+}
+
+/* The field of the clock that this rule needed and the test does not say; NO_INDEX: none. */
+static uint32_t clock_wanted(const struct running *r, const struct trace_rule *tr)
+{
+    if (tr->state != TRACE_RAN || tr->second || str_find_byte(tr->answers, 'E') == STR_NPOS) return NO_INDEX;
+    for (size_t i = tr->first_test; i < tr->test_end; i++) {
+        const struct test *t = &r->p->tests[r->trace->tests.v[i].test];
+        const uint32_t refs[] = {t->field, t->operand == OPERAND_FIELD ? t->a : t->field};
+        if (str_find_byte(r->trace->tests.v[i].answers, 'E') == STR_NPOS) continue;
+        for (size_t k = 0; k < 2; k++) {
+            uint32_t field = r->p->field_refs[refs[k]].field;
+            if (is_unsaid(r->p, r->row, field)) return field;
+        }
+    }
+    return NO_INDEX;
+}
+
+/* The outcome would depend on when it is: then the test must say it.  Of audit rules nothing depends. */
+static void find_open_clock(struct running *r)
+{
+    for (size_t i = 0; i < r->trace->rules.n && !r->out->why.n; i++) {
+        const struct trace_rule *tr = &r->trace->rules.v[i];
+        const struct rule *rule = &r->p->rules[tr->rule];
+        uint32_t field = clock_wanted(r, tr);
+        if (field == NO_INDEX || (rule->mode != MODE_ENFORCE && !r->row->enforce)) continue;
+        struct str name = str_of(stdlib_rows.fields[field].name);
+        const char *example = str_eq(name, STR("time")) ? "time 18:00" : str_eq(name, STR("date")) ? "date 2026-09-01"
+                                                                                                  : "weekday monday";
+        r->out->passed = false;
+        r->out->why = arena_printf(r->arena, "the rule `%.*s` asks for the %s here, so the test must say it: given %s",
+                                   STR_ARG(rule->identity), str_eq(name, STR("time")) ? "time of day" : name.p, example);
+    }
+}
+
 static size_t strangers_most(const struct program *p, const struct program_case *c)
 {
     size_t n = 0;
@@ -321,6 +375,7 @@ void case_run(struct judge *j, uint32_t index, struct arena *a, struct case_resu
         for (uint32_t i = 0; i < trace.recipients.n; i++) compare_recipient(&r, i);
         find_strangers(&r);
         note_rules(&trace, out->rules);
+        find_open_clock(&r);
     } else {
         out->passed = false;
         out->why = answer.why;

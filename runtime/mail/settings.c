@@ -9,7 +9,7 @@
 #include "mail/live_list.h"
 
 /* The block begins with these; another layout gets another number, and is refused by a process of another build. */
-static const struct str magic = {"sluice-settings-5", 17};
+static const struct str magic = {"sluice-settings-6", 17};
 
 /* A path or name: what goes to the system as a C string may hold no NUL. */
 static void io_name(struct wire_io *io, struct str *s)
@@ -81,7 +81,16 @@ static void io_live_list(struct wire_io *io, struct live_list_settings *l)
     io_demand(io, l->name.n && l->table.n);
 }
 
-enum { LISTENER_LEAST = 4 * 15 + 4, CONNECTOR_LEAST = 4 * 5 + 3 + 4 * 4, LIVE_LEAST = 4 * 2 + 1 }; /* bytes of an empty one */
+static void io_rule(struct wire_io *io, struct rule_settings *r)
+{
+    io_str(io, &r->name);
+    io_name(io, &r->mode);
+    io_u32(io, &r->file);
+    io_u32(io, &r->line);
+}
+
+/* Bytes of an empty one. */
+enum { LISTENER_LEAST = 4 * 15 + 4, CONNECTOR_LEAST = 4 * 5 + 3 + 4 * 4, LIVE_LEAST = 4 * 2 + 1, RULE_LEAST = 4 * 4 };
 
 static void io_settings(struct wire_io *io, struct settings *s)
 {
@@ -108,6 +117,9 @@ static void io_settings(struct wire_io *io, struct settings *s)
     IO_TABLE(io, s->connectors, s->connector_count, CONNECTOR_LEAST, io_connector);
     IO_TABLE(io, s->live_lists, s->live_list_count, LIVE_LEAST, io_live_list);
     io_demand(io, s->live_list_count <= LIVE_LISTS_MAX);
+    IO_TABLE(io, s->files, s->file_count, 4, io_name);
+    IO_TABLE(io, s->rules, s->rule_count, RULE_LEAST, io_rule);
+    for (size_t i = 0; i < s->rule_count && io_goes_on(io); i++) io_demand(io, s->rules[i].file < s->file_count);
 }
 
 void settings_encode(const struct settings *s, struct buf *out)

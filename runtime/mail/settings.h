@@ -60,6 +60,13 @@ struct live_list_settings {
     uint8_t type;                     /* enum live_type */
 };
 
+/* One rule of the set, for those who list them: nothing is judged by it here. */
+struct rule_settings {
+    struct str name;                  /* its name, or the hash of its text: what its counters go by */
+    struct str mode;                  /* enforce, audit, audit_and_notify, off */
+    uint32_t file, line;              /* where it stands: of `files` */
+};
+
 struct settings {
     struct str hostname;
     struct str state, control;        /* paths */
@@ -81,6 +88,10 @@ struct settings {
     size_t connector_count;
     struct live_list_settings *live_lists;
     size_t live_list_count;
+    struct str *files;                /* of the rule set */
+    size_t file_count;
+    struct rule_settings *rules;      /* in the order they run */
+    size_t rule_count;
 };
 
 void settings_encode(const struct settings *s, struct buf *out);

@@ -11,7 +11,7 @@
 #include "relay/receive.h"
 #include "relay/suspend.h"
 
-enum { CLIENTS_MAX = 64, COUNTED_MAX = 100000, LISTING_MAX = 64 * 1024 * 1024, RULE_COLUMNS = 5 };
+enum { CLIENTS_MAX = 64, COUNTED_MAX = 100000, LISTING_MAX = 64 * 1024 * 1024 };
 
 struct control {
     struct relay *relay;
@@ -129,24 +129,6 @@ struct str control_text(const struct client *c, const char *key)
     js_get_str(c->request, key, &s);
     return s;
 }
-
-/* --- rules ---------------------------------------------------------------------------------------------------------
- */
-
-static void rule_row(void *owner, struct str rule, const uint64_t counts[5], int64_t last)
-{
-    static const char *const columns[RULE_COLUMNS] = {"applied", "rejected", "deferred", "undecided", "audit"};
-    struct js *o = js_object();
-    js_put_str(o, "rule", rule);
-    for (size_t i = 0; i < RULE_COLUMNS; i++) js_put_num(o, columns[i], (int64_t)counts[i]);
-    if (last)
-        js_put_num(o, "last_hit", last);
-    else
-        js_put_null(o, "last_hit");
-    control_row(owner, o);
-}
-
-static void op_rules(struct client *c) { control_query(c, (struct store_query){.kind = QUERY_RULES, .rule = rule_row}); }
 
 /* --- reload --------------------------------------------------------------------------------------------------------
  */
@@ -312,7 +294,7 @@ static void op_status(struct client *c)
 
 static const struct op ops[] = {
     {"status", false, op_status},
-    {"rules", false, op_rules},
+    {"rules", false, control_rules},
     {"reload", true, op_reload},
     {"list", false, op_lists},
     {"list show", false, op_list_show},

@@ -32,6 +32,7 @@ struct client {
     bool counted;
     struct transfer *transfer; /* what is being exported or imported: relay/control_transfer */
     struct store_backup backup;
+    struct rule_listing *rules; /* while the store counts: relay/control_rules */
 };
 
 /* One row; prints and frees the object.  To a client that is gone, or reads too slowly, it vanishes. */
@@ -57,6 +58,7 @@ void control_export(struct client *c);
 void control_import(struct client *c); /* begin, recipient, copy, content, end, by the request's op */
 void control_user_list(struct client *c);
 void control_user_change(struct client *c); /* add password remove disable enable, by the request's op */
+void control_rules(struct client *c);
 void control_backup(struct client *c);
 void control_backup_drop(struct client *c);
 

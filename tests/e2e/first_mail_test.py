@@ -2,6 +2,7 @@
 """Mail through a running relay: what the rules decide is what happens on the wire."""
 import json
 import pathlib
+import re
 import tempfile
 
 from relay import Certificates, Proxy, Relay, Sink, equal, main, test, wait_until
@@ -169,6 +170,27 @@ def replies():
                           and relay.rules(), "the counters")
         equal((hits["no"]["rejected"], hits["later"]["deferred"], hits["gone"]["applied"]), (1, 1, 1))
         equal(sink.messages, [])
+
+
+@test
+def rules_listed():
+    """sluice rules: every rule in the order they run, with mode, place, counters and last hit; after a reload the old one is gone"""
+    rules = ('rule "zeta" when subject contains "x" then log "x"\nrule "alpha" mode audit when always then drop\n'
+             'rule "first" priority 1 when subject contains "never" then drop\nrule "off" mode off when always then drop\n')
+    with Sink() as sink, Relay(rules, sink) as relay:
+        rows = list(relay.rules().values())
+        equal([(row["rule"], row["mode"], row["applied"], row["last_hit"]) for row in rows],
+              [("first", "enforce", 0, None), ("zeta", "enforce", 0, None), ("alpha", "audit", 0, None), ("off", "off", 0, None)])
+        equal(relay.send("x")[0], 250)
+        wait_until(lambda: relay.rules()["alpha"]["audit"] == 1, "the counters")
+        assert relay.rules()["zeta"]["last_hit"] > 1_700_000_000
+        text = relay.sluice("rules").stdout.splitlines()
+        assert text[0].split()[-2:] == ["mode", "rule"] and re.search(r"  zeta  \(.*/rules\.sluice:\d+\)$", text[2]), text
+        assert "never" in text[1] and " audit " in text[3] and " off " in text[4], text
+        relay.write_rules('rule "new" when always then log "x"\n')
+        relay.sluice("reload")
+        equal([(row["rule"], row["mode"]) for row in relay.rules().values()],
+              [("new", "enforce"), ("alpha", "gone"), ("zeta", "gone")])
 
 
 @test

@@ -98,7 +98,7 @@ static void rule_set_open(struct rule_set *s, struct str text)
         js_put_str(o, "error", buf_str(&b));
         buf_free(&b);
     } else if (!program_verify_err(s->program, vocabulary.rows, &e) ||
-               !settings_declared(s->arena, s->program, &s->settings, &e) ||
+               !settings_declared(s->arena, s->program, NULL, &s->settings, &e) ||
                !(s->judge = judge_create_with(s->program, &s->settings, &vocabulary, &e))) {
         js_put_cstr(o, "error", e.text);
     } else {

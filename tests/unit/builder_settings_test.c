@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "builder/build.h"
+#include "tests/support/compiled.h"
 #include "tests/support/store_driver.h"
 
 static struct arena *arena;
@@ -41,7 +42,7 @@ static bool settings_of(const char *text, struct settings *out, struct err *e)
     if (!program) fail_msg("%.*s", STR_ARG(buf_str(&diagnostics)));
     struct settings first;
     struct buf block = {0};
-    bool ok = settings_from_program(arena, program, &first, e);
+    bool ok = settings_from_program(arena, program, path.p, &first, e);
     if (ok) {
         settings_encode(&first, &block);
         ok = settings_decode(arena, buf_str(&block), out, e);
@@ -115,6 +116,42 @@ static void everything_said(void **unused)
     assert_ptr_equal(settings_route(&s, STR("else.example")), &s.connectors[0]);
 }
 
+/* Wherever it was compiled: paths begin where the program stands that is loaded, rules are told in the order they run. */
+static void a_program_that_was_compiled_elsewhere(void **unused)
+{
+    const struct str source = STR("relay hostname \"r\" state \"run/state\" control \"/tmp/c.sock\"\n"
+                                  "listener \"a\" address \"127.0.0.1:25\" certificate \"c.pem\" key \"k.pem\"\n"
+                                  "connector \"default\" host \"h\" trust \"ca.pem\"\n"
+                                  "rule \"second\" when encrypted then log \"x\"\n"
+                                  "rule \"first\" priority 1 mode audit when encrypted then log \"y\"\n");
+    struct compiled c;
+    struct err e = {0};
+    struct settings first, s;
+    struct buf block = {0};
+    (void)unused;
+    struct program *p = compiled_program(&c, source);
+    arena = arena_create();
+    assert_true(settings_from_program(arena, p, "/etc/sluice/policy.sluicec", &first, &e));
+    settings_encode(&first, &block);
+    assert_true(settings_decode(arena, buf_str(&block), &s, &e));
+    assert_str(s.state, "/etc/sluice/run/state");
+    assert_str(s.control, "/tmp/c.sock");
+    assert_str(s.listeners[0].certificate, "/etc/sluice/c.pem");
+    assert_str(s.listeners[0].key, "/etc/sluice/k.pem");
+    assert_str(s.connectors[0].trust, "/etc/sluice/ca.pem");
+    assert_int_equal(s.rule_count, 2);
+    assert_str(s.rules[0].name, "first");
+    assert_str(s.rules[0].mode, "audit");
+    assert_int_equal(s.rules[0].line, 5);
+    assert_str(s.files[s.rules[0].file], "policy.sluice");
+    assert_str(s.rules[1].name, "second");
+    assert_str(s.rules[1].mode, "enforce");
+    assert_true(settings_from_program(arena, p, "policy.sluicec", &s, &e));
+    assert_str(s.state, "run/state");
+    buf_free(&block);
+    compiled_close(&c);
+}
+
 static void defaults(void **unused)
 {
     struct settings s;
@@ -168,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(everything_said, tear_down),
+        cmocka_unit_test_teardown(a_program_that_was_compiled_elsewhere, tear_down),
         cmocka_unit_test_teardown(defaults, tear_down),
         cmocka_unit_test_teardown(what_must_be_there, tear_down),
         cmocka_unit_test_teardown(a_broken_configuration_still_names_its_state, tear_down),

@@ -437,7 +437,7 @@ static void cases_in_their_tables(void **state)
 {
     (void)state;
     const int64_t years = (int64_t)10000 * 366 * 86400;
-    DEFECT(givens, p->givens[0].kind = GIVEN_ELEMENTS + 1; p->givens[0].list = NO_INDEX);
+    DEFECT(givens, p->givens[0].kind = GIVEN_UNSAID + 1; p->givens[0].list = NO_INDEX);
     DEFECT(givens, p->givens[0].kind = GIVEN_ABSENT);
     DEFECT(givens, p->givens[0].kind = GIVEN_YES; p->givens[0].list = NO_INDEX);
     DEFECT(givens, p->givens[0].index = field_refs_past_the_end(p, p->givens[0].index));

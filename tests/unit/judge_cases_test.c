@@ -29,7 +29,7 @@ static void hold_files(const struct compiler_memory_file *files, size_t n, const
     program_encode(c.program, &file);
     struct program *p = program_decode(buf_str(&file), &stdlib_rows, &e);
     if (!p || !program_verify_err(p, &stdlib_rows, &e)) fail_msg("%s", e.text);
-    assert_true(settings_declared(a, p, &settings, &e));
+    assert_true(settings_declared(a, p, NULL, &settings, &e));
     struct judge *j = judge_create(p, &settings, &e);
     assert_non_null(j);
     assert_int_equal(p->cases_count, strlen(letters));
@@ -191,6 +191,35 @@ static void outcomes(void **state)
          "yn");
 }
 
+/* A rule that is no for another reason does not ask when it is; one whose answer hangs on it makes the test fail. */
+static void the_clock(void **state)
+{
+    (void)state;
+    hold("rule \"late\" when time is after 18:00 and sender.domain is \"a.example\" then hold\n"
+         "rule \"x\" when subject is \"x\" then require_tls\n"
+         GIVEN("subject \"x\"") "require_tls\n"
+         GIVEN("subject \"x\", sender \"b@a.example\"") "require_tls, hold\n"
+         GIVEN("subject \"x\", sender \"b@a.example\"") "defer\n"
+         GIVEN("subject \"x\", sender \"b@a.example\", time 19:00") "require_tls, hold\n"
+         GIVEN("subject \"x\", sender \"b@a.example\", date 2026-09-01") "require_tls\n", "ynnyn");
+    hold("rule \"w\" when weekday is monday then hold\n" GIVEN("weekday monday") "hold\n"
+         GIVEN("weekday sunday") "nothing\n" GIVEN("date 2026-08-31") "hold\n"
+         GIVEN("date 2026-08-31, weekday monday") "hold\n" GIVEN("time 12:00") "hold\n", "yyyyn");
+    hold("rule \"d\" on_error skip when date is 2026-12-24 or subject is \"x\" then hold\n" GIVEN("subject \"x\"") "hold\n"
+         GIVEN("subject \"y\"") "nothing\n" GIVEN("subject \"y\", date 2026-12-24") "hold\n", "yny");
+    hold("rule \"trial\" mode audit when time is after 18:00 then drop\n" GIVEN("subject \"x\"") "nothing\n"
+         GIVEN("mode enforce") "nothing\n", "yn");
+}
+
+static void addresses_are_compared_as_addresses(void **state)
+{
+    (void)state;
+    hold("when always then copy to \"boss@corp.example\"\n" GIVEN("subject \"x\"") "copy to \"Boss@Corp.example\"\n"
+         GIVEN("subject \"x\"") "copy to \"boss@b\u00fc.example\"\n", "yn");
+    hold("when always then redirect to \"a@b\xc3\xbc" "cher.example\"\n"
+         GIVEN("subject \"x\"") "redirect to \"A@xn--bcher-kva.example\"\n", "y");
+}
+
 static void a_report(void **state)
 {
     (void)state;
@@ -220,7 +249,8 @@ int main(void)
         cmocka_unit_test(facts_of_the_envelope), cmocka_unit_test(facts_of_the_header_see_edits),
         cmocka_unit_test(facts_in_place_of_getters), cmocka_unit_test(lists_are_empty_unless_given),
         cmocka_unit_test(messages), cmocka_unit_test(whose_rules_take_part), cmocka_unit_test(modes_and_windows),
-        cmocka_unit_test(outcomes), cmocka_unit_test(a_report),
+        cmocka_unit_test(outcomes), cmocka_unit_test(the_clock),
+        cmocka_unit_test(addresses_are_compared_as_addresses), cmocka_unit_test(a_report),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
