@@ -13,13 +13,19 @@ int check_main(int argc, char **argv)
     bool json = strcmp(format, "json") == 0;
     if (!json && strcmp(format, "text") != 0) return usage("check", "`--format` is text or json");
 
-    struct counts total = {0, 0};
+    struct counts total = {0, 0, false};
     int worst = EX_OK;
     for (int i = 1; i < argc; i++) {
-        struct counts counts = {0, 0};
+        struct counts counts = {0, 0, false};
         int status = EX_OK;
         struct program *p = rule_set_load(argv[i], json ? DIAGNOSTICS_JSON : DIAGNOSTICS_TEXT, werror, stdout, &counts, &status);
         program_free(&p);
+        if (counts.unknown_names && !json) {
+            struct buf note = {0};
+            importers_note(argv[i], &note);
+            put(&note, stdout);
+            buf_free(&note);
+        }
         total.errors += counts.errors;
         total.warnings += counts.warnings;
         if (status != EX_OK) worst = status;

@@ -82,12 +82,15 @@ enum diagnostics_form { DIAGNOSTICS_TEXT, DIAGNOSTICS_JSON };
  * the exit status (65 for errors in it, 66 when it cannot be read).  `counts` may be NULL. */
 struct counts {
     size_t errors, warnings;
+    bool unknown_names; /* a list, definition or field that nobody knows */
 };
 struct program *rule_set_load(const char *path, enum diagnostics_form form, bool werror, FILE *to, struct counts *counts,
                               int *status);
 /* The tree of a source and of all it imports, one line of JSON each (grammar/tree); nothing when there are errors, which
  * go to stderr.  Answers the exit status. */
 int rule_set_trees(const char *path, struct buf *out);
+/* Appends a line for each rule file beside this one, or one folder above, that imports it. */
+void importers_note(const char *path, struct buf *out);
 /* A whole file, bounded; NULL with *e. */
 bool read_file(const char *path, size_t most, struct buf *out, struct err *e);
 

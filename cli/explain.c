@@ -78,6 +78,30 @@ static bool explain_setting(struct str word, struct buf *out)
     return out->n > before;
 }
 
+static bool explain_keyword(struct str word, struct buf *out)
+{
+    static const struct {
+        const char *word, *doc, *example;
+    } rows[] = {
+#define KEYWORD(token, spelling, doc, example) {spelling, doc, example},
+#include "grammar/keywords.def"
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (!str_eq_nocase(word, str_of(rows[i].word))) continue;
+        buf_printf(out, "%s: a keyword\n    %s\n    e.g. %s\n", rows[i].word, rows[i].doc, rows[i].example);
+        return true;
+    }
+    return false;
+}
+
+/* A word of another language, and how it is said here. */
+static bool explain_tried(struct str word, struct buf *out)
+{
+    struct str right = suggest_tried(word);
+    if (right.n) buf_printf(out, "%.*s: no word of this language; it is said `%.*s`\n", STR_ARG(word), STR_ARG(right));
+    return right.n != 0;
+}
+
 static bool explain_detector(struct str word, struct buf *out)
 {
     struct program *p = library_detectors();
@@ -97,6 +121,8 @@ static struct str nearest(struct str word)
     for (size_t i = 0; i < words_rows.field_count; i++) VEC_PUSH(&known, str_of(words_rows.fields[i].name));
     for (size_t i = 0; i < words_rows.action_count; i++) VEC_PUSH(&known, str_of(words_rows.actions[i].name));
     for (size_t i = 0; i < OPTION_COUNT; i++) VEC_PUSH(&known, str_of(words_options[i].name));
+#define KEYWORD(token, spelling, doc, example) VEC_PUSH(&known, STR(spelling));
+#include "grammar/keywords.def"
     struct str near = suggest_nearest(word, known.v, known.n);
     VEC_FREE(&known);
     return near;
@@ -105,12 +131,14 @@ static struct str nearest(struct str word)
 int explain_main(int argc, char **argv)
 {
     static bool (*const ways[])(struct str, struct buf *) = {explain_code,   explain_field,   explain_action,
-                                                             explain_option, explain_setting, explain_detector};
+                                                             explain_option, explain_setting, explain_detector,
+                                                             explain_keyword};
     argc = options_parse(command_find("explain"), argc, argv, NULL, 0);
     if (argc != 2) return usage("explain", "which code or word? For example E201, or recipient.scope");
     struct buf out = {0};
     bool known = false;
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) known |= ways[i](str_of(argv[1]), &out);
+    if (!known) known = explain_tried(str_of(argv[1]), &out);
     put(&out, stdout);
     buf_free(&out);
     if (known) return EX_OK;

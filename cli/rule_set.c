@@ -35,7 +35,10 @@ static struct program *compile(const struct compile_input *in, enum diagnostics_
     if (form == DIAGNOSTICS_JSON) diags_print_json(&d, &out);
     else diags_print_text(&d, &out, use_colour(to));
     put(&out, to);
-    if (counts) *counts = (struct counts){d.errors, d.warnings};
+    if (counts) {
+        *counts = (struct counts){d.errors, d.warnings, false};
+        for (size_t i = 0; i < d.list.n; i++) counts->unknown_names |= d.list.v[i]->code == DIAG_E200;
+    }
     *status = p ? EX_OK : EX_DATAERR;
     buf_free(&out);
     VEC_FREE(&sources.list);

@@ -84,7 +84,11 @@ static void tell_unknown(struct compiler *c, const struct ast_action *a)
     struct str names[ROWS];
     for (size_t i = 0; i < ROWS; i++) names[i] = str_of(words_rows.actions[i].name);
     struct diag *d = diag_add(c->d, DIAG_E205, a->name_span, "there is no action `%.*s`", STR_ARG(a->name));
-    names_help(c, d, a->name, names, ROWS);
+    struct str joined = STR_NONE; /* `require tls` */
+    if (a->arguments && a->arguments->kind == ARGUMENT_NAME)
+        joined = arena_printf(c->a, "%.*s_%.*s", STR_ARG(a->name), STR_ARG(a->arguments->name));
+    if (words_find_action(joined) == WORDS_NONE) names_help(c, d, a->name, names, ROWS);
+    else diag_fix(c->d, d, "with `_` between its parts:", "%.*s", STR_ARG(joined));
 }
 
 static void warn_final(struct compiler *c, const struct ast_action *a, uint32_t id, const struct rule_options *o,

@@ -387,6 +387,19 @@ static bool takes_names(const struct argument_rows *rows, size_t i)
     return p->type == TYPE_WORD || p->type == TYPE_NAME || (p->type == TYPE_ADDRESS && strcmp(p->words, "field") == 0);
 }
 
+/* `quarantine "looks bad"`: a text for which there is a place with a name. */
+static void tell_too_many(struct compiler *c, const struct argument_rows *rows, const struct ast_argument *a,
+                          const struct bound *out)
+{
+    struct diag *d = diag_add(c->d, DIAG_E220, a->span, "%s takes no further argument", rows->what);
+    for (size_t i = 0; i < rows->n && a->kind == ARGUMENT_LITERAL && a->literal->kind == LITERAL_TEXT; i++) {
+        const struct param_row *p = &rows->params[i];
+        if (p->type == TYPE_TEXT && !p->positional && !out[i].value && a->literal->text.n <= 80 &&
+            !form_fault(p->words, a->literal->text))
+            diag_fix(c->d, d, "did you mean:", "%s \"%.*s\"", p->name, STR_ARG(a->literal->text));
+    }
+}
+
 static bool place_unnamed(struct compiler *c, const struct argument_rows *rows, const struct ast_argument *a,
                           struct bound *out)
 {
@@ -411,7 +424,7 @@ static bool place_unnamed(struct compiler *c, const struct argument_rows *rows, 
         return tell_unknown(c, rows, a);
     }
     if (i == rows->n) {
-        diag_add(c->d, DIAG_E220, a->span, "%s takes no further argument", rows->what);
+        tell_too_many(c, rows, a, out);
         return false;
     }
     if (a->kind == ARGUMENT_LITERAL && a->literal->kind == LITERAL_NUMBER && rows->params[i].type == TYPE_TEXT) {

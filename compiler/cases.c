@@ -1,5 +1,6 @@
 #include "compiler/internal.h"
 
+#include "base/civil.h"
 #include "base/ip.h"
 #include "mail/address.h"
 
@@ -72,7 +73,7 @@ static bool field_value(struct case_use *u, const struct field_row *row, const s
     if (row->type == TYPE_TEXT) {
         if (a->literal->kind != LITERAL_TEXT) return value_literal(u->c, a->literal, TYPE_TEXT, of, out);
         *out = (struct constant){.type = TYPE_TEXT, .text = a->literal->text};
-        return true;
+        return value_can_occur(u->c, (uint32_t)(row - words_rows.fields), out->text, a->span, NULL);
     }
     if (!value_literal(u->c, a->literal, row->type, of, out)) return false;
     if (row->type == TYPE_NETWORK && ip_compare(out->low, out->high) != 0)
@@ -424,8 +425,11 @@ static bool in_scope(const struct case_use *u, uint32_t source)
     return false;
 }
 
-/* Which of `time` and `date` the rule reads; weekday is of the date. */
-static void clocks_read(struct compiler *c, const struct rule *r, bool *time, bool *date)
+/* The fields of the clock. */
+static const struct str clock_fields[] = {{"time", 4}, {"date", 4}, {"weekday", 7}};
+enum { CLOCK_TIME, CLOCK_DATE, CLOCK_WEEKDAY, CLOCK_FIELDS };
+
+static void clocks_read(struct compiler *c, const struct rule *r, bool reads[CLOCK_FIELDS])
 {
     for (uint32_t pc = r->first; pc < r->end; pc++) {
         if (instruction_op(c->pool.code.v[pc]) != OP_TEST) continue;
@@ -433,32 +437,40 @@ static void clocks_read(struct compiler *c, const struct rule *r, bool *time, bo
         uint32_t refs[2] = {t->field, t->operand == OPERAND_FIELD ? t->a : t->field};
         for (size_t i = 0; i < 2; i++) {
             struct str name = str_of(words_rows.fields[c->pool.field_refs.v[refs[i]].field].name);
-            *time |= str_eq(name, STR("time"));
-            *date |= str_eq(name, STR("date")) || str_eq(name, STR("weekday"));
+            for (size_t k = 0; k < CLOCK_FIELDS; k++) reads[k] |= str_eq(name, clock_fields[k]);
         }
     }
 }
 
-/* What the clock says must not depend on when the test is run. */
-static bool clock_is_given(struct case_use *u)
+static const struct ast_fact *given_weekday(const struct case_use *u) { return map_get(&u->given, STR("weekday ")); }
+
+/* What the clock says must not depend on when the test is run: what a rule reads and the test does not say is unsaid. */
+static void leave_clock_open(struct case_use *u)
 {
     struct compiler *c = u->c;
-    if (u->has_date && u->has_time) return true;
+    bool reads[CLOCK_FIELDS] = {false};
+    bool said[CLOCK_FIELDS] = {u->has_time, u->has_date, u->has_date || given_weekday(u)};
     for (size_t i = 0; i < c->pool.rules.n; i++) {
         const struct rule *r = &c->pool.rules.v[i];
-        bool time = false, date = false;
-        if (!in_scope(u, r->origin.source)) continue;
-        clocks_read(c, r, &time, &date);
-        bool needs_time = time && !u->has_time, needs_date = date && !u->has_date;
-        if (!needs_time && !needs_date) continue;
-        struct diag *d = diag_add(c->d, DIAG_E230, u->item->text->span,
-                                  "a rule reads the %s (`%.*s`), so this test must say when it is",
-                                  needs_date ? "date" : "time of day", STR_ARG(r->identity));
-        diag_fix(c->d, d, "for example:", needs_date ? needs_time ? "given date 2026-09-01T18:00" : "given date 2026-09-01"
-                                                     : "given time 18:00");
-        return false;
+        if (in_scope(u, r->origin.source)) clocks_read(c, r, reads);
     }
-    return true;
+    for (size_t i = 0; i < CLOCK_FIELDS; i++) {
+        struct word_field word;
+        if (!reads[i] || said[i] || !words_find_field(clock_fields[i], &word)) continue;
+        add_given(u, GIVEN_UNSAID, pool_field(&c->pool, word.field, STR_NONE, PART_WHOLE), NO_INDEX);
+    }
+}
+
+static bool weekday_is_of_date(struct case_use *u)
+{
+    static const struct str days[] = {{"sunday", 6},   {"monday", 6}, {"tuesday", 7}, {"wednesday", 9},
+                                      {"thursday", 8}, {"friday", 6}, {"saturday", 8}};
+    const struct ast_fact *f = given_weekday(u);
+    if (!u->has_date || !f || !f->details || f->details->kind != ARGUMENT_NAME) return true;
+    const struct civil day = civil_of(u->date.number, 0);
+    if (str_eq(f->details->name, days[day.weekday])) return true;
+    diag_add(u->c->d, DIAG_E230, f->span, "the date given is a %.*s", STR_ARG(days[day.weekday]));
+    return false;
 }
 
 /* --- the whole ----------------------------------------------------------------------------------------------------- */
@@ -477,13 +489,14 @@ static bool check_case(struct compiler *c, const struct item_ref *ref)
     u.row.name = pool_text(&c->pool, name);
     u.row.first_given = (uint32_t)c->pool.givens.n;
     for (const struct ast_fact *f = ref->item->facts; f; f = f->next) ok = check_fact(&u, f) && ok;
-    u.row.given_count = (uint32_t)c->pool.givens.n - u.row.first_given;
     u.row.first_expectation = (uint32_t)c->pool.expectations.n;
     for (struct ast_action *a = ref->item->expect; a; a = a->next) ok = check_expectation(&u, a) && ok;
     u.row.expectation_count = (uint32_t)c->pool.expectations.n - u.row.first_expectation;
     settle_clock(&u);
     take_scope(&u);
-    ok = ok && clock_is_given(&u);
+    leave_clock_open(&u);
+    u.row.given_count = (uint32_t)c->pool.givens.n - u.row.first_given;
+    ok = weekday_is_of_date(&u) && ok;
     map_free(&u.given);
     if (ok) VEC_PUSH(&c->pool.cases, u.row);
     return ok;

@@ -207,6 +207,8 @@ bool value_literal(struct compiler *c, const struct ast_literal *l, enum value_t
 bool value_needle(struct compiler *c, const struct ast_literal *l, bool whole, struct constant *out);
 /* NULL, or why nothing can be searched for by this text. */
 const char *value_needle_fault(struct str text, bool whole);
+/* Whether a value of the field can have this text in it (FIELD_NEVER_HAS); false when told, with the list as a note. */
+bool value_can_occur(struct compiler *c, uint32_t field, struct str text, struct span at, const struct span *list);
 bool value_is_same(const struct constant *a, const struct constant *b); /* of one type; texts without their case */
 bool value_pattern(struct compiler *c, const struct ast_literal *l, struct pattern_source *out);
 

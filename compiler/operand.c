@@ -160,6 +160,7 @@ static bool text_constant(struct compiler *c, const struct field_use *f, enum re
                           struct constant *out)
 {
     if (!value_needle(c, l, r == REL_EQUAL || r == REL_LIKE, out)) return false;
+    if (!value_can_occur(c, f->word.field, out->text, l->span, NULL)) return false;
     text_form(c, f, out);
     bool starred = r == REL_EQUAL && out->text.n > 1 && (out->text.p[0] == '*' || out->text.p[out->text.n - 1] == '*');
     if (starred) {
@@ -179,6 +180,14 @@ static bool text_constant(struct compiler *c, const struct field_use *f, enum re
 }
 
 /* --- sets --- */
+
+static bool elements_can_occur(struct compiler *c, const struct field_use *f, const struct name *n, struct span at)
+{
+    bool ok = true;
+    for (size_t i = 0; i < n->element_count && ok && n->type == TYPE_TEXT; i++)
+        ok = value_can_occur(c, f->word.field, n->elements[i].text, at, &n->at);
+    return ok;
+}
 
 static bool add_value(struct compiler *c, const struct field_use *f, enum relation r, enum value_type type,
                       const struct ast_value *v, struct gather_set *set)
@@ -204,6 +213,7 @@ static bool add_value(struct compiler *c, const struct field_use *f, enum relati
     if (n->type != type) return wrong_list_type(c, f, n, type, v->span);
     if (!lists_are_written(c, n, v->span, r == REL_EQUAL ? "… is in" : NULL)) return false;
     if (r == REL_LIKE && !like_list_is_short(c, n->elements, n->element_count, v->span)) return false;
+    if (!elements_can_occur(c, f, n, v->span)) return false;
     for (size_t i = 0; i < n->element_count; i++) {
         k = n->elements[i];
         text_form(c, f, &k);
@@ -235,6 +245,7 @@ static bool set_operand(struct compiler *c, const struct field_use *f, enum rela
         }
         if (!lists_are_written(c, n, only->span, NULL)) return false;
         if (r == REL_LIKE && !like_list_is_short(c, n->elements, n->element_count, only->span)) return false;
+        if (!elements_can_occur(c, f, n, only->span)) return false;
         if (type != TYPE_TEXT || f->word.type != TYPE_DOMAIN) {
             t->operand = OPERAND_LIST;
             t->a = n->index;

@@ -143,6 +143,31 @@ bool value_needle(struct compiler *c, const struct ast_literal *l, bool whole, s
     return true;
 }
 
+static bool holds_sign(struct str text, struct str sign)
+{
+    for (size_t i = 0; i + sign.n <= text.n; i++)
+        if (str_starts_nocase(str_from(text, i), sign)) return true;
+    return false;
+}
+
+bool value_can_occur(struct compiler *c, uint32_t field, struct str text, struct span at, const struct span *list)
+{
+    const struct word_never_has *never = words_never_has(field);
+    if (!never || !holds_sign(text, never->sign)) return true;
+    struct diag *d = diag_add(c->d, DIAG_E203, at, "`%s` is never `%.*s`: %s", words_rows.fields[field].name,
+                              STR_ARG(text), never->why);
+    if (list) diag_note(c->d, d, *list, "the list is here");
+    struct str rest = str_starts(text, STR("*")) ? str_from(text, 1) : text;
+    bool leads = str_starts_nocase(rest, never->sign);
+    if (leads) rest = str_from(rest, never->sign.n);
+    if (leads && rest.n && !holds_sign(rest, never->sign))
+        diag_fix(c->d, d, "", "\"%.*s\"", STR_ARG(rest));
+    else if (*never->instead)
+        diag_fix(c->d, d, "of the whole name:", "%s \"%.*s%.*s\"", never->instead,
+                 STR_ARG(leads ? STR_NONE : never->sign), STR_ARG(text));
+    return false;
+}
+
 bool value_is_same(const struct constant *a, const struct constant *b)
 {
     return a->number == b->number && a->date_only == b->date_only && a->date_zoned == b->date_zoned &&

@@ -45,6 +45,16 @@ static const uint32_t content_fields[] = {
 #undef FIELD
 };
 
+static const struct never_has {
+    uint32_t field;
+    struct word_never_has row;
+} never_has[] = {
+#define FIELD(id, name, type, of, text, many, editable, words, doc, example)
+#define FIELD_NEVER_HAS(id, sign, why, instead) {ROW_FIELD_##id, {{sign, sizeof sign - 1}, why, instead}},
+#include "stdlib/fields.def"
+#undef FIELD
+};
+
 static const struct {
     uint32_t declaration, setting;
     const char *value;
@@ -169,6 +179,14 @@ bool words_reads_content(uint32_t field)
         if (content_fields[i] == field) return true;
     }
     return false;
+}
+
+const struct word_never_has *words_never_has(uint32_t field)
+{
+    for (size_t i = 0; i < sizeof never_has / sizeof *never_has; i++) {
+        if (never_has[i].field == field) return &never_has[i].row;
+    }
+    return NULL;
 }
 
 const char *words_setting_default(uint32_t declaration, uint32_t setting)

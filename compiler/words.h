@@ -64,6 +64,12 @@ bool words_have_parts(const struct word_field *field);
 const char *words_covered(uint32_t field, struct str word, size_t *at);
 /* Whether reading the field can fail for good (READS_CONTENT). */
 bool words_reads_content(uint32_t field);
+/* What no value of the field has in it (FIELD_NEVER_HAS), or NULL. */
+struct word_never_has {
+    struct str sign;
+    const char *why, *instead;
+};
+const struct word_never_has *words_never_has(uint32_t field);
 /* The value of a setting that a configuration leaves out, as written in stdlib/declarations.def; "" none. */
 const char *words_setting_default(uint32_t declaration, uint32_t setting);
 

@@ -21,7 +21,7 @@ struct keyword {
     int token;
 };
 static const struct keyword keywords[] = {
-#define KEYWORD(token, spelling) {{spelling, sizeof spelling - 1}, SL_##token},
+#define KEYWORD(token, spelling, doc, example) {{spelling, sizeof spelling - 1}, SL_##token},
 #include "grammar/keywords.def"
 };
 enum { KEYWORDS = sizeof keywords / sizeof *keywords, KEYWORD_LENGTH_MAX = 8 };
@@ -43,7 +43,7 @@ int keyword_find(struct str word)
 const char *keyword_spelling(int token)
 {
     static const char *const spellings[] = {
-#define KEYWORD(token, spelling) [SL_##token - SL_RULE] = spelling,
+#define KEYWORD(token, spelling, doc, example) [SL_##token - SL_RULE] = spelling,
 #include "grammar/keywords.def"
     };
     bool listed = token >= SL_RULE && (size_t)(token - SL_RULE) < sizeof spellings / sizeof *spellings;

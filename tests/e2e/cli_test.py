@@ -43,6 +43,47 @@ def check_statuses():
 
 
 @test
+def check_an_imported_file():
+    """check of a file that another imports: the names it lacks are told, and who has them"""
+    folder = pathlib.Path(FOLDER.name) / "imports"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub" / "part.sluice").write_text("when recipient.domain is in partners then require_tls\n")
+    (folder / "whole.sluice").write_text('import "sub/part.sluice"\nlist partners of domain = "a.example"\n')
+    (folder / "other.sluice").write_text('list partners of domain = "a.example"\nwhen sender.domain is in partners then log "x"\n')
+    note = "note: {0}whole.sluice imports this file and may hold the names it does not know: sluice check {0}whole.sluice\n"
+    for name, where, prefix in (("sub/part.sluice", folder, ""), ("part.sluice", folder / "sub", "../"),
+                                (str(folder / "sub/part.sluice"), "/", f"{folder}/")):
+        got = sluice("check", name, cwd=where)
+        equal(got.returncode, 65)
+        assert "there is no list `partners`" in got.stdout and note.format(prefix) in got.stdout, got.stdout
+        assert "other.sluice" not in got.stdout, got.stdout
+    equal(sluice("check", folder / "whole.sluice").returncode, 0)
+    rows = sluice("check", "--format", "json", folder / "sub/part.sluice").stdout.splitlines()
+    equal([json.loads(row)["code"] for row in rows], ["E200"])
+
+
+@test
+def judge_at_a_time():
+    """judge --date and --time: the clock that rules see, in the machine's zone"""
+    rules = write("clock.sluice", 'rule "night" when time is between 22:00 and 06:00 then log "x"\n'
+                                  'rule "tuesday" when weekday is tuesday then log "x"\n'
+                                  'rule "day" when date is 2026-09-01 then log "x"\n'
+                                  'rule "expired" expires 2026-09-01 when always then log "x"\n')
+
+    def applied(*arguments, zone="UTC"):
+        done = sluice("judge", rules, EXAMPLES / "mail" / "secret.eml", "--from", "a@corp.example", "--to", "b@x.example", "--json",
+                      *arguments, env={**os.environ, "TZ": zone})
+        equal(done.returncode, 0, done.stderr)
+        return {row["rule"] for row in json.loads(done.stdout)["rules"] if row.get("answer") == "yes"}
+    equal(applied("--date", "2026-09-01T23:30"), {"night", "tuesday", "day"})
+    equal(applied("--date", "2026-09-01", "--time", "05:59", zone="America/New_York"), {"night", "tuesday", "day"})
+    equal(applied("--date", "2026-08-31", "--time", "12:00"), {"expired"})
+    equal(applied("--date", "2026-08-31T12:00", "--time", "23:00"), {"night", "expired"})
+    for bad in (["--date", "2026-02-30"], ["--date", "yesterday"], ["--time", "25:00"], ["--date", "2026-09-01T9"], ["--time", "9"]):
+        equal(sluice("judge", rules, EXAMPLES / "mail" / "secret.eml", "--from", "", "--to", "b@x.example", *bad).returncode, 64)
+
+
+@test
 def check_json():
     """check --format json: one record a line, with code, place and fix"""
     rows = [json.loads(line) for line in sluice("check", "--format", "json", write(
@@ -68,6 +109,11 @@ def words():
         assert word in said.stdout and "e.g." in said.stdout, said.stdout
     for word in ("mode", "on_unreadable", "connector", "relay_for", "from.name"):
         equal(sluice("explain", word).returncode, 0)
+    for keyword, said in {"when": "condition of a rule", "WHERE": "one and the same", "contains": "anywhere"}.items():
+        got = sluice("explain", keyword)
+        equal(got.returncode, 0)
+        assert said in got.stdout and "e.g." in got.stdout, got.stdout
+    assert "it is said `when`" in sluice("explain", "if").stdout
     wrong = sluice("explain", "recipiant")
     equal(wrong.returncode, 65)
     assert "`recipient`" in wrong.stderr, wrong.stderr

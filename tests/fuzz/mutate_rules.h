@@ -15,7 +15,7 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
 
 static const char *const mutate_keywords[] = {
-#define KEYWORD(token, spelling) spelling,
+#define KEYWORD(token, spelling, doc, example) spelling,
 #include "grammar/keywords.def"
 };
 static const char *const mutate_literals[] = {

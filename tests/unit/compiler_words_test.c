@@ -13,7 +13,7 @@
 /* --- collisions --- */
 
 static const char *const keywords[] = {
-#define KEYWORD(token, spelling) spelling,
+#define KEYWORD(token, spelling, doc, example) spelling,
 #define TRIED(word, right)
 #include "grammar/keywords.def"
 #undef KEYWORD
@@ -203,12 +203,40 @@ static void the_hash_sees_every_change(void **state)
     assert_memory_not_equal(before, after, sizeof before);
 }
 
+/* What `sluice explain` shows of a keyword holds it, and stands in a file as it is or as a condition. */
+static void keywords_are_explained(void **state)
+{
+    static const struct {
+        const char *word, *doc, *example;
+    } rows[] = {
+#define KEYWORD(token, spelling, doc, example) {spelling, doc, example},
+#include "grammar/keywords.def"
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        bool good = str_find(str_of(rows[i].example), str_of(rows[i].word)) != STR_NPOS && str_ends(str_of(rows[i].doc), STR("."));
+        bool compiles = false;
+        for (size_t k = 0; k < 2 && !compiles; k++) {
+            struct compiled c;
+            struct buf text = {0};
+            if (k) buf_printf(&text, "when %s then log \"x\"\n", rows[i].example);
+            else buf_printf(&text, "%s\n", rows[i].example);
+            compiled_open(&c, buf_str(&text));
+            compiles = c.program != NULL;
+            compiled_close(&c);
+            buf_free(&text);
+        }
+        if (!good || !compiles) fail_msg("`%s`: `%s`", rows[i].word, rows[i].example);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_word_means_two_things),         cmocka_unit_test(option_words_follow_their_enums),
         cmocka_unit_test(defaults_are_what_the_table_says), cmocka_unit_test(words_cover),
         cmocka_unit_test(every_example_compiles),           cmocka_unit_test(the_hash_sees_every_change),
+        cmocka_unit_test(keywords_are_explained),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -227,7 +227,7 @@ static void every_keyword_is_found_and_no_tried_word_is_one(void **state)
     (void)state;
     size_t previous = 0;
     static const char *const keywords[] = {
-#define KEYWORD(token, spelling) spelling,
+#define KEYWORD(token, spelling, doc, example) spelling,
 #include "grammar/keywords.def"
     };
     for (size_t i = 0; i < sizeof keywords / sizeof *keywords; previous = i++) {
