@@ -26,6 +26,13 @@ static bool tell(struct compiler *c, const struct bound *b, const char *what)
     return false;
 }
 
+static bool is_one_line(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f) return false;
+    return true;
+}
+
 static bool check_listener(struct compiler *c, const struct bound *b, struct span at)
 {
     static const uint8_t counts[] = {SETTING_LISTENER_SESSIONS,        SETTING_LISTENER_CLIENT_SESSIONS,
@@ -51,6 +58,23 @@ static bool check_listener(struct compiler *c, const struct bound *b, struct spa
     return false;
 }
 
+/* A password goes to one who is named beforehand and proves it. */
+static bool check_login(struct compiler *c, const struct bound *b)
+{
+    const struct bound *user = &b[SETTING_CONNECTOR_USER], *file = &b[SETTING_CONNECTOR_PASSWORD_FILE],
+                       *tls = &b[SETTING_CONNECTOR_TLS];
+    if (!user->value && file->value) return tell(c, file, "whose password is it? `password_file` needs its `user`");
+    if (!user->value) return true;
+    if (!user->constant.text.n || user->constant.text.n > 255 || !is_one_line(user->constant.text))
+        return tell(c, user, "a user's name has 1 to 255 bytes, and no control characters");
+    if (!file->value) return tell(c, user, "the password of `user` is read from a file: `password_file` is missing");
+    if (!b[SETTING_CONNECTOR_HOST].value)
+        return tell(c, user, "a password is for a `host` that is named, not for whoever takes a domain's mail");
+    if (tls->value && !str_eq(tls->constant.text, STR("verified")))
+        return tell(c, tls, "a password leaves over verified TLS only: say `tls verified`, or nothing");
+    return true;
+}
+
 static bool check_connector(struct compiler *c, const struct bound *b)
 {
     const struct bound *port = &b[SETTING_CONNECTOR_PORT], *tls = &b[SETTING_CONNECTOR_TLS];
@@ -61,7 +85,7 @@ static bool check_connector(struct compiler *c, const struct bound *b)
     if (b[SETTING_CONNECTOR_NAME].value && tls->value && str_eq(tls->constant.text, STR("none"))) {
         return tell(c, &b[SETTING_CONNECTOR_NAME], "`name` is held against a certificate, which `tls none` never sees");
     }
-    return true;
+    return check_login(c, b);
 }
 
 /* Defaults of stdlib/declarations.def take part: 1 minute, 1 hour, 5 days. */
@@ -131,8 +155,7 @@ static bool take_name(struct compiler *c, const struct declaration_row *row, con
     }
     *name = first->literal->text;
     *rest = first->next;
-    for (size_t i = 0; i < name->n; i++) {
-        if ((unsigned char)name->p[i] >= 0x20 && name->p[i] != 0x7f) continue;
+    if (!is_one_line(*name)) {
         diag_add(c->d, DIAG_E219, first->span, "a name holds no control characters");
         return false;
     }

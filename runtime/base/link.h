@@ -12,9 +12,10 @@
 
 enum link_kind {
     LINK_HELLO,       /* build id (bytes) */
-    /* supervisor -> relay: one generation is BEGIN, LISTENER…, TEMPLATE, COMMIT; nothing changes before COMMIT */
+    /* supervisor -> relay: one generation is BEGIN, LISTENER…, PASSWORD…, TEMPLATE, COMMIT; nothing changes before COMMIT */
     LINK_BEGIN,       /* generation, flags; fd: memfd with the encoded settings */
     LINK_LISTENER,    /* generation, name; fds: listening socket, certificate memfd or -1, key memfd or -1 */
+    LINK_PASSWORD,    /* generation, name of a connector with a user; fd: memfd with its password */
     LINK_TEMPLATE,    /* generation; fd: the channel to the template */
     LINK_COMMIT,      /* generation, flags: how many rules it has, text: what to tell whoever asked ("") */
     LINK_REFUSED,     /* generation, text: the diagnostics; the running set stays */

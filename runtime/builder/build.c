@@ -87,7 +87,8 @@ static struct program *load_either(const char *path, struct buf *diagnostics)
     return p;
 }
 
-bool build_check(const char *path, struct buf *diagnostics)
+bool build_check(const char *path, bool (*also)(const struct settings *s, struct buf *diagnostics),
+                 struct buf *diagnostics)
 {
     struct err e = {0};
     struct settings settings;
@@ -99,7 +100,7 @@ bool build_check(const char *path, struct buf *diagnostics)
     struct judge *j = ok ? judge_create(p, &settings, &e) : NULL;
     ok = j != NULL;
     if (served && !ok) buf_printf(diagnostics, "%s: %s\n", path, e.text);
-    ok = ok && cases_hold(j, diagnostics);
+    ok = ok && cases_hold(j, diagnostics) && also(&settings, diagnostics);
     judge_free(&j);
     program_free(&p);
     arena_free(&a);

@@ -29,8 +29,9 @@ bool settings_from_program(struct arena *a, const struct program *p, const char 
                            struct err *e);
 
 /* What a start would make of the configuration: true when nothing stands in its way; *diagnostics holds what there is to
- * say, warnings too. */
-bool build_check(const char *path, struct buf *diagnostics);
+ * say, warnings too.  `also` looks at what only a start reads: the files that the settings name. */
+bool build_check(const char *path, bool (*also)(const struct settings *s, struct buf *diagnostics),
+                 struct buf *diagnostics);
 
 /* The state directory that a configuration with errors still names, for starting the last accepted program: empty when
  * it does not.  Joined with the configuration's directory. */

@@ -210,9 +210,17 @@ static bool read_connector(const struct reading *r, struct connector_settings *o
     out->trust = path_of(r, SETTING_CONNECTOR_TRUST);
     out->domains = domains_of(r, SETTING_CONNECTOR_DOMAINS);
     out->tls = word_of(r, SETTING_CONNECTOR_TLS, tls, CONNECTOR_TLS_VERIFIED + 1, UINT8_MAX);
+    out->user = text_of(r, SETTING_CONNECTOR_USER);
+    out->password_file = path_of(r, SETTING_CONNECTOR_PASSWORD_FILE);
+    if (out->user.n && !given(r, SETTING_CONNECTOR_TLS)) out->tls = CONNECTOR_TLS_VERIFIED;
     out->port = (uint16_t)port;
     if (port < 1 || port > 65535 || out->tls == UINT8_MAX)
         return err_set(r->e, EX_CONFIG, "connector \"%.*s\": port or tls are not usable", STR_ARG(r->d->name));
+    bool sound = !out->user.n == !out->password_file.n &&
+                 (!out->user.n || (out->host.n && out->tls == CONNECTOR_TLS_VERIFIED));
+    if (!sound) /* the compiler says it better; a compiled program may say anything */
+        return err_set(r->e, EX_CONFIG, "connector \"%.*s\": user needs password_file, host and verified TLS",
+                       STR_ARG(r->d->name));
     return true;
 }
 

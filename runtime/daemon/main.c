@@ -5,6 +5,7 @@
 
 #include "builder/build.h"
 #include "daemon/roles.h"
+#include "daemon/secrets.h"
 #include "daemon/supervisor.h"
 
 #ifdef SLUICE_SANITIZED
@@ -17,7 +18,7 @@ static const char usage_text[] =
     "usage: sluiced -c FILE [--last-good] [--check]\n"
     "\n"
     "  -c, --config FILE  the configuration: a rule file, or one compiled by `sluice build`\n"
-    "      --check        compile it, say what is wrong with it, and end\n"
+    "      --check        compile it, read the files it names, say what is wrong, and end\n"
     "      --last-good    start the last accepted program when the configuration has errors\n"
     "      --version\n"
     "      --help\n"
@@ -72,7 +73,7 @@ static bool parse(int argc, char **argv, struct arguments *out, int *status)
 static int check(const char *config)
 {
     struct buf diagnostics = {0};
-    bool ok = build_check(config, &diagnostics);
+    bool ok = build_check(config, secrets_check, &diagnostics);
     fwrite(diagnostics.p, 1, diagnostics.n, stderr);
     buf_free(&diagnostics);
     return ok ? EX_OK : EX_CONFIG;

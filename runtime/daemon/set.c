@@ -13,6 +13,7 @@
 #include "builder/build.h"
 #include "daemon/children.h"
 #include "daemon/roles.h"
+#include "daemon/secrets.h"
 #include "daemon/sockets.h"
 
 static void drop(int *fd)
@@ -41,6 +42,7 @@ void set_free(struct set **at)
         drop(&s->bindings[i].certificate);
         drop(&s->bindings[i].key);
     }
+    for (size_t i = 0; s->passwords && i < s->settings.connector_count; i++) drop(&s->passwords[i]);
     drop(&s->channel);
     drop(&s->relay_end);
     drop(&s->program);
@@ -149,14 +151,47 @@ static bool read_keys(struct set *s, const struct listener_settings *l, const st
         return true;
     }
     snprintf(what, sizeof what, "listener \"%.*s\"", (int)(l->name.n > 100 ? 100 : l->name.n), l->name.p);
-    out->certificate = file_to_memfd(arena_cstr(s->arena, l->certificate), what, &why);
-    out->key = out->certificate < 0 ? -1 : file_to_memfd(arena_cstr(s->arena, l->key), what, &why);
+    out->certificate = secret_pem(arena_cstr(s->arena, l->certificate), what, &why);
+    out->key = out->certificate < 0 ? -1 : secret_pem(arena_cstr(s->arena, l->key), what, &why);
     if (out->key >= 0) return true;
     drop(&out->certificate);
     if (!had || had->key < 0) return err_set(e, why.sysexit, "%s", why.text);
     out->certificate = share(had->certificate);
     out->key = share(had->key);
     buf_printf(&s->text, "%s; the certificate in use stays\n", why.text);
+    return true;
+}
+
+static int password_before(const struct set *old, const struct connector_settings *k)
+{
+    for (size_t i = 0; old && i < old->settings.connector_count; i++) {
+        const struct connector_settings *was = &old->settings.connectors[i];
+        if (str_eq(was->name, k->name) && str_eq(was->user, k->user)) return old->passwords[i];
+    }
+    return -1;
+}
+
+/* As with certificates: a file that cannot be read leaves the password in use, and is told; without any the set is refused. */
+static bool read_passwords(struct set *s, const struct set *old, struct err *e)
+{
+    size_t n = s->settings.connector_count;
+    s->passwords = ARENA_ARRAY(s->arena, int, n ? n : 1);
+    for (size_t i = 0; i < n; i++) s->passwords[i] = -1;
+    for (size_t i = 0; i < n; i++) {
+        const struct connector_settings *k = &s->settings.connectors[i];
+        struct err why = {0};
+        int had = password_before(old, k);
+        if (!k->user.n) continue;
+        if (s->source == SET_PROGRAM && had >= 0) { /* what was in force, once more */
+            s->passwords[i] = share(had);
+            continue;
+        }
+        s->passwords[i] = secret_password(k, &why);
+        if (s->passwords[i] >= 0) continue;
+        if (had < 0) return err_set(e, why.sysexit, "%s", why.text);
+        s->passwords[i] = share(had);
+        buf_printf(&s->text, "%s; the password in use stays\n", why.text);
+    }
     return true;
 }
 
@@ -172,7 +207,7 @@ bool set_bind(struct set *s, const struct set *old, struct err *e)
         if (s->bindings[i].socket < 0) return had ? err_os(e, EX_OSERR, "sharing a listening socket") : false;
         if (!read_keys(s, l, find_name(old, l->name), &s->bindings[i], e)) return false;
     }
-    return true;
+    return read_passwords(s, old, e);
 }
 
 bool set_send(struct set *s, int relay, struct err *e)
@@ -185,6 +220,12 @@ bool set_send(struct set *s, int relay, struct err *e)
         m.kind = LINK_LISTENER;
         m.name = s->settings.listeners[i].name;
         ok = link_send(relay, &m, (int[]){b->socket, b->certificate, b->key}, b->key >= 0 ? 3 : 1, e);
+    }
+    for (size_t i = 0; ok && i < s->settings.connector_count; i++) {
+        if (s->passwords[i] < 0) continue;
+        m.kind = LINK_PASSWORD;
+        m.name = s->settings.connectors[i].name;
+        ok = link_send(relay, &m, &s->passwords[i], 1, e);
     }
     m.name = STR("");
     m.kind = LINK_TEMPLATE;

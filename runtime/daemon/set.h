@@ -29,6 +29,7 @@ struct set {
     struct arena *arena;
     struct settings settings;
     struct binding *bindings; /* settings.listener_count */
+    int *passwords;           /* memfds, settings.connector_count; -1: it has no user */
     struct buf text;      /* the template's warnings */
     uint32_t rules;       /* how many it has */
 };
@@ -39,7 +40,7 @@ void set_free(struct set **s); /* its template reads end of file and ends */
 
 /* Takes what LINK_BEGIN brought: the descriptors become the set's. */
 bool set_take(struct set *s, struct str text, int fds[4], struct err *e);
-/* Sockets and keys; what `old` (may be NULL) has already is shared with it. */
+/* Sockets, keys and passwords; what `old` (may be NULL) has already is shared with it. */
 bool set_bind(struct set *s, const struct set *old, struct err *e);
 /* The relay could not use the certificate or key of the listener `name`: it keeps those of `before`, and so does this. */
 void set_keep_keys(struct set *s, const struct set *before, struct str name);

@@ -15,12 +15,10 @@
 #include <unistd.h>
 
 #include "base/ip.h"
-#include "base/link_io.h"
 #include "builder/build.h"
-#include "daemon/sockets.h"
 #include "store/directory.h"
 
-enum { BACKLOG = 1024, PEM_MAX = 1024 * 1024 };
+enum { BACKLOG = 1024 };
 
 static socklen_t socket_address(const struct listener_settings *l, struct sockaddr_storage *out)
 {
@@ -117,20 +115,6 @@ int socket_control(const char *path, const char *user, struct err *e)
     if (ok && give(path, user, e)) return fd;
     if (fd >= 0) close(fd);
     return -1;
-}
-
-int file_to_memfd(const char *path, const char *what, struct err *e)
-{
-    struct buf bytes = {0};
-    struct err why = {0};
-    int fd = -1;
-    if (!build_read_file(path, PEM_MAX, &bytes, &why))
-        err_set(e, why.sysexit, "%s: %s", what, why.text);
-    else
-        fd = link_memfd("pem", buf_str(&bytes), e);
-    if (bytes.cap) explicit_bzero(bytes.p, bytes.cap);
-    buf_free(&bytes);
-    return fd;
 }
 
 static bool write_out(int directory, const char *name, struct str bytes, struct err *e)

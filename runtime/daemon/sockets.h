@@ -1,4 +1,4 @@
-/* daemon/sockets: the supervisor's sockets and files: listeners, the control socket, keys, the last accepted program.
+/* daemon/sockets: the supervisor's sockets and files: listeners, the control socket, the last accepted program.
  * Private to this room.  Everything it opens is close-on-exec and the caller's. */
 #ifndef SLUICE_DAEMON_SOCKETS_H
 #define SLUICE_DAEMON_SOCKETS_H
@@ -11,9 +11,6 @@ int socket_listen(const struct listener_settings *l, struct err *e);
 /* The control socket (0660, of `user` when root), its directory made when missing.  A stale one is replaced; one that
  * answers is another relay's: EX_UNAVAILABLE. */
 int socket_control(const char *path, const char *user, struct err *e);
-
-/* A memfd with the contents of a PEM file; -1 with *e. */
-int file_to_memfd(const char *path, const char *what, struct err *e);
 
 /* The state directory, made when missing, of `user` when root. */
 bool file_make_state(const char *path, const char *user, struct err *e);

@@ -9,7 +9,7 @@
 #include "mail/live_list.h"
 
 /* The block begins with these; another layout gets another number, and is refused by a process of another build. */
-static const struct str magic = {"sluice-settings-6", 17};
+static const struct str magic = {"sluice-settings-7", 17};
 
 /* A path or name: what goes to the system as a C string may hold no NUL. */
 static void io_name(struct wire_io *io, struct str *s)
@@ -67,6 +67,10 @@ static void io_connector(struct wire_io *io, struct connector_settings *k)
     io_name(io, &k->tls_name);
     io_name(io, &k->trust);
     io_domains(io, &k->domains);
+    io_name(io, &k->user);
+    io_name(io, &k->password_file);
+    io_demand(io, !k->user.n == !k->password_file.n);
+    io_demand(io, !k->user.n || (k->host.n && k->tls == CONNECTOR_TLS_VERIFIED)); /* where passwords may go */
     io_u32(io, &k->retry_first);
     io_u32(io, &k->retry_most);
     io_u32(io, &k->retry_until);
@@ -90,7 +94,7 @@ static void io_rule(struct wire_io *io, struct rule_settings *r)
 }
 
 /* Bytes of an empty one. */
-enum { LISTENER_LEAST = 4 * 15 + 4, CONNECTOR_LEAST = 4 * 5 + 3 + 4 * 4, LIVE_LEAST = 4 * 2 + 1, RULE_LEAST = 4 * 4 };
+enum { LISTENER_LEAST = 4 * 15 + 4, CONNECTOR_LEAST = 4 * 7 + 3 + 4 * 4, LIVE_LEAST = 4 * 2 + 1, RULE_LEAST = 4 * 4 };
 
 static void io_settings(struct wire_io *io, struct settings *s)
 {

@@ -59,6 +59,7 @@ struct connection *connection_open(struct destination *to, struct delivery *firs
     c->relay = r;
     c->port = how->port;
     c->connector_tls = how->tls;
+    c->login = how->user.n != 0;
     c->demand = tls_policy_demand(first->need, how->tls);
     c->tls_spent = first->tls_spent;
     c->generation = r->current->number;

@@ -12,9 +12,6 @@
 
 enum { WRITE_HIGH = 256 * 1024, BODY_STEP = 64 * 1024, QUIT_MS = 10000 };
 
-static void decide(struct connection *c);
-static void turn(struct connection *c);
-
 struct connection *connection_next(const struct connection *c) { return c->next; }
 bool connection_is_idle(const struct connection *c) { return c->ready && !c->delivery && !c->over && c->stream; }
 
@@ -54,7 +51,7 @@ static void timer_fired(void *owner)
     snprintf(c->why, sizeof c->why, "%s", "timed out");
     if (!c->over) {
         smtp_client_lost(c->client, "timed out");
-        turn(c);
+        connection_turn(c);
     }
     if (c->stream) c->relay->net->stream_abort(c->relay->net->self, c->stream);
 }
@@ -87,6 +84,7 @@ static void unlink_and_free(struct connection *c)
     to->open--;
     to->deliver->connections--;
     c->relay->net->timer_clear(c->relay->net->self, &c->timer);
+    c->relay->net->timer_clear(c->relay->net->self, &c->work);
     smtp_client_free(&c->client);
     free(c->text);
     free(c);
@@ -145,7 +143,7 @@ static void end_delivery(struct connection *c, const struct trouble *t)
     settle(c);
 }
 
-static void put_back(struct connection *c, bool tls_spent)
+void connection_put_back(struct connection *c, bool tls_spent)
 {
     struct delivery *d = detach(c);
     if (!d) return;
@@ -231,7 +229,7 @@ static void tls_failed(struct connection *c, const char *detail)
     if (decision.step == TLS_PLAIN) {
         events_note(c->relay, EVENT_WARNING, "TLS with %s failed (%s); mail that does not demand it goes without",
                     c->label.p, detail);
-        put_back(c, true);
+        connection_put_back(c, true);
     } else if (!try_elsewhere(c)) {
         wait_for_policy(c, &decision, detail);
     }
@@ -259,6 +257,7 @@ static void release(struct connection *c)
     INVARIANT(tls_policy(&s).step == TLS_GO);
     INVARIANT(c->tls || !obligation_demands_tls(demand));
     INVARIANT(obligation_covers(c->demand, demand));
+    INVARIANT(!c->login || (c->authenticated && c->verified));
 
     size_t most = c->recipient_limit && c->recipient_limit < DELIVER_PER_TRANSACTION ? c->recipient_limit
                                                                                       : DELIVER_PER_TRANSACTION;
@@ -291,7 +290,7 @@ static void content_ready(void *owner, const struct err *failure)
     struct connection *c = owner;
     c->delivery->waiting = false;
     if (!failure) {
-        if (c->ready) decide(c);
+        if (c->ready) connection_decide(c);
     } else {
         bool damaged = failure->sysexit == EX_DATAERR || failure->sysexit == EX_NOINPUT;
         end_delivery(c, &(struct trouble){.phase = TROUBLE_CONTENT,
@@ -299,7 +298,7 @@ static void content_ready(void *owner, const struct err *failure)
                                           .why = str_of(failure->text)});
         if (c->ready) connection_quit(c);
     }
-    turn(c);
+    connection_turn(c);
 }
 
 /* A row that names a form which was not stored: damage, and no reason to follow a pointer to nowhere. */
@@ -307,7 +306,7 @@ static const struct trouble no_form = {
     .phase = TROUBLE_CONTENT, .cause = TROUBLE_DAMAGED, .why = STR_INIT("the delivered form is missing")};
 
 /* In order IDLE with a delivery at hand: what may happen now? */
-static void decide(struct connection *c)
+void connection_decide(struct connection *c)
 {
     while (c->delivery && c->ready && !c->over) {
         struct tls_situation s = situation(c, c->tls ? TLS_DONE : TLS_IN_CLEAR);
@@ -320,6 +319,10 @@ static void decide(struct connection *c)
         if (decision.step != TLS_GO) {
             if (!try_elsewhere(c)) wait_for_policy(c, &decision, "");
             connection_quit(c);
+            return;
+        }
+        if (connection_login_is_due(c)) {
+            connection_login(c);
             return;
         }
         if (c->delivery->waiting) return; /* content_ready comes back here */
@@ -343,7 +346,7 @@ void connection_give(struct connection *c, struct delivery *d)
     d->wait = (struct content_wait){.ready = content_ready, .owner = c};
     d->waiting = !queue_content(c->relay->queue, d->message, &d->wait);
     if (!c->ready) return;
-    decide(c);
+    connection_decide(c);
     flush(c);
     deadline_of_stage(c);
 }
@@ -377,7 +380,8 @@ static uint8_t phase_of(enum smtp_client_stage stage)
 {
     static const uint8_t phases[] = {
         [SMTP_STAGE_GREETING] = TROUBLE_GREETING, [SMTP_STAGE_EHLO] = TROUBLE_EHLO, [SMTP_STAGE_STARTTLS] = TROUBLE_TLS,
-        [SMTP_STAGE_TLS] = TROUBLE_TLS,           [SMTP_STAGE_IDLE] = TROUBLE_EHLO, [SMTP_STAGE_MAIL] = TROUBLE_MAIL,
+        [SMTP_STAGE_TLS] = TROUBLE_TLS,           [SMTP_STAGE_AUTH] = TROUBLE_AUTH, [SMTP_STAGE_IDLE] = TROUBLE_EHLO,
+        [SMTP_STAGE_MAIL] = TROUBLE_MAIL,
         [SMTP_STAGE_RCPT] = TROUBLE_RCPT,         [SMTP_STAGE_DATA] = TROUBLE_DATA, [SMTP_STAGE_BODY] = TROUBLE_DATA,
         [SMTP_STAGE_DOT] = TROUBLE_DOT,           [SMTP_STAGE_QUIT] = TROUBLE_EHLO, [SMTP_STAGE_OVER] = TROUBLE_EHLO,
     };
@@ -400,7 +404,7 @@ static void on_result(struct connection *c, const struct smtp_client_event *ev)
 }
 
 /* No session came about: another host may do. */
-static void host_failed(struct connection *c, const struct trouble *t)
+void connection_host_failed(struct connection *c, const struct trouble *t)
 {
     struct delivery *d = detach(c);
     if (deliver_next_host(c->destination, d, c->edition, c->which, t)) return;
@@ -415,7 +419,7 @@ static void on_failed(struct connection *c, const struct smtp_client_event *ev)
     bool untouched = ev->stage == SMTP_STAGE_MAIL || ev->stage == SMTP_STAGE_IDLE;
     if (c->delivery && c->served && untouched && (ev->reply.code == 0 || ev->reply.code == 421)) {
         /* A pooled connection that the peer had given up in the meantime: that says nothing about this mail. */
-        put_back(c, false);
+        connection_put_back(c, false);
         return;
     }
     if (ev->stage == SMTP_STAGE_STARTTLS || ev->stage == SMTP_STAGE_TLS) {
@@ -429,10 +433,10 @@ static void on_failed(struct connection *c, const struct smtp_client_event *ev)
                         .reply = ev->reply,
                         .why = str_of(why)};
     if (ev->may_be_delivered) t.phase = TROUBLE_DOT;
-    bool host = ev->stage == SMTP_STAGE_GREETING || ev->stage == SMTP_STAGE_EHLO;
+    bool host = ev->stage == SMTP_STAGE_GREETING || ev->stage == SMTP_STAGE_EHLO || ev->stage == SMTP_STAGE_AUTH;
     if (ev->reply.code == 421) deliver_turned_away(c->destination);
     if (host && !c->served)
-        host_failed(c, &t);
+        connection_host_failed(c, &t);
     else
         end_delivery(c, &t);
 }
@@ -449,7 +453,7 @@ static void handle(struct connection *c, const struct smtp_client_event *ev)
         c->domain_limit = ev->ready.domain_limit;
         INVARIANT(ev->ready.tls == c->tls);
         c->ready = true;
-        decide(c);
+        connection_decide(c);
         break;
     case SMTP_CLIENT_STARTTLS: {
         bool verify = obligation_covers(c->demand, (struct obligation){.peer = TLS_PEER_VERIFIED});
@@ -473,6 +477,9 @@ static void handle(struct connection *c, const struct smtp_client_event *ev)
         connection_quit(c);
         break;
     }
+    case SMTP_CLIENT_AUTH_WORK:
+    case SMTP_CLIENT_AUTHENTICATED:
+    case SMTP_CLIENT_AUTH_REFUSED: connection_login_event(c, ev); break;
     case SMTP_CLIENT_RECIPIENT: {
         if (ev->reply.code >= 200 && ev->reply.code < 300) break; /* the message's own reply decides */
         name_remote(c);
@@ -501,7 +508,7 @@ static void handle(struct connection *c, const struct smtp_client_event *ev)
 }
 
 /* Whatever happened to the engine: its events, its output, the clock, the line. */
-static void turn(struct connection *c)
+void connection_turn(struct connection *c)
 {
     struct smtp_client_event ev;
     enum smtp_client_stage before = smtp_client_stage(c->client);
@@ -530,7 +537,7 @@ static void on_received(void *owner, struct str bytes)
     struct connection *c = owner;
     if (c->over && smtp_client_stage(c->client) == SMTP_STAGE_OVER) return;
     smtp_client_feed(c->client, bytes);
-    turn(c);
+    connection_turn(c);
 }
 
 static void on_drained(void *owner)
@@ -539,7 +546,7 @@ static void on_drained(void *owner)
     if (!c->sending) return;
     pump_body(c);
     deadline_of_stage(c);
-    turn(c);
+    connection_turn(c);
 }
 
 static void on_tls_ready(void *owner, const struct net_tls_facts *facts)
@@ -551,7 +558,7 @@ static void on_tls_ready(void *owner, const struct net_tls_facts *facts)
     snprintf(c->had, sizeof c->had, "%.*s %.*s%s", STR_ARG(facts->version), STR_ARG(facts->cipher),
              facts->peer_verified ? " verified" : "");
     smtp_client_secured(c->client);
-    turn(c);
+    connection_turn(c);
 }
 
 static void on_closed(void *owner, enum net_close_reason reason, const char *why)
@@ -568,7 +575,7 @@ static void on_closed(void *owner, enum net_close_reason reason, const char *why
         snprintf(text, sizeof text, "%s: %s", c->label.p, c->why[0] ? c->why : "cannot be reached");
         struct trouble t = {.phase = TROUBLE_CONNECT, .cause = TROUBLE_LOST, .why = str_of(text)};
         c->over = true;
-        host_failed(c, &t);
+        connection_host_failed(c, &t);
     } else if (!c->over) {
         smtp_client_lost(c->client, "the connection ended");
         struct smtp_client_event ev;

@@ -1,5 +1,6 @@
-/* relay/connection: one SMTP connection outwards, as connection.c (what happens on it), connect.c (which one a mail gets)
- * and carry.c (what it can carry) share it.  Private to the three; everybody else sees deliver.h. */
+/* relay/connection: one SMTP connection outwards, as connection.c (what happens on it), connect.c (which one a mail
+ * gets), login.c (who we are there) and carry.c (what it can carry) share it.  Private to the four; everybody else sees
+ * deliver.h. */
 #ifndef SLUICE_RELAY_CONNECTION_H
 #define SLUICE_RELAY_CONNECTION_H
 
@@ -23,6 +24,7 @@ struct connection {
     char *text;
     uint16_t port;
     bool tls, verified, is_1_3, tls_spent;
+    bool login, authenticated; /* the connector has a user; and the host knows it */
     bool ready; /* the engine waits for an order */
     bool over;  /* no order will follow: only closing is left */
     bool shut;  /* the stream was told to close: nothing more is written */
@@ -37,11 +39,23 @@ struct connection {
     struct pieces_cursor cursor;   /* while the content goes out */
     struct str run;
     bool sending;
+    struct net_timer work; /* hashing for AUTH */
 };
 
 extern const struct net_stream_events connection_events;
 /* Moves the deadline; the timer itself is only touched when it would come too late or not at all. */
 void connection_deadline(struct connection *c, int64_t ms);
+
+/* connection.c, for login.c */
+void connection_turn(struct connection *c);   /* the engine was told something */
+void connection_decide(struct connection *c); /* the engine waits for an order: what may happen now? */
+void connection_put_back(struct connection *c, bool tls_spent); /* its delivery, as if it had not been tried */
+void connection_host_failed(struct connection *c, const struct trouble *t); /* no session came about: another host may do */
+
+/* login.c */
+bool connection_login_is_due(const struct connection *c);
+void connection_login(struct connection *c);
+void connection_login_event(struct connection *c, const struct smtp_client_event *ev);
 
 /* carry.c */
 const struct stored_copy *delivery_copy(const struct delivery *d); /* the form to send; NULL: not stored, or not read yet */

@@ -1,6 +1,7 @@
 #include "relay/generation.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void generation_unlisten(struct generation *g)
 {
@@ -21,6 +22,11 @@ static void destroy(struct generation *g)
     generation_unlisten(g);
     for (size_t i = 0; g->listeners && i < g->settings.listener_count; i++)
         if (g->listeners[i].tls) net->tls_server_release(net->self, g->listeners[i].tls);
+    for (size_t i = 0; g->passwords && i < g->settings.connector_count; i++) {
+        struct buf *b = &g->passwords[i];
+        if (b->p) explicit_bzero(b->p, b->cap);
+        buf_free(b);
+    }
     judges_free(&g->judges);
     for (struct generation **at = &g->relay->generations; *at; at = &(*at)->next) {
         if (*at != g) continue;
@@ -48,7 +54,15 @@ struct generation *generation_create(struct relay *r, uint64_t number, uint32_t 
     g->listeners = ARENA_ARRAY(g->arena, struct listener, g->settings.listener_count);
     for (size_t i = 0; i < g->settings.listener_count; i++)
         g->listeners[i] = (struct listener){.generation = g, .settings = &g->settings.listeners[i], .fd = -1};
+    g->passwords = ARENA_ARRAY(g->arena, struct buf, g->settings.connector_count);
+    memset(g->passwords, 0, g->settings.connector_count * sizeof *g->passwords);
     return g;
+}
+
+struct str generation_password(const struct generation *g, const struct connector_settings *k)
+{
+    INVARIANT(k >= g->settings.connectors && k < g->settings.connectors + g->settings.connector_count);
+    return buf_str(&g->passwords[k - g->settings.connectors]);
 }
 
 struct generation *generation_ref(struct generation *g)

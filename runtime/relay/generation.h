@@ -29,6 +29,7 @@ struct generation {
     struct arena *arena; /* settings live here */
     struct settings settings;
     struct listener *listeners; /* settings.listener_count of them, same order */
+    struct buf *passwords;      /* settings.connector_count of them, same order; empty: no user.  Wiped at the end */
     struct judges *judges;
     struct net_timer reaper; /* the last reference may go from inside a judge's answer: the rest goes a turn later */
 };
@@ -39,6 +40,7 @@ struct generation *generation_ref(struct generation *g);
 void generation_unref(struct generation **g); /* the last one closes everything still open, in the next turn */
 void generation_free_all(struct relay *r);    /* for the relay's own end, when nothing refers to them any more */
 
+struct str generation_password(const struct generation *g, const struct connector_settings *k); /* k: one of its own */
 struct listener *generation_listener(struct generation *g, struct str name); /* NULL: no such */
 void generation_unlisten(struct generation *g);
 

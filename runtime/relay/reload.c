@@ -13,7 +13,7 @@
 #include "relay/queue.h"
 #include "relay/receive.h"
 
-enum { KEY_MAX = 1024 * 1024 };
+enum { KEY_MAX = 1024 * 1024, PASSWORD_MAX = 4096 };
 
 struct reload {
     struct relay *relay;
@@ -140,6 +140,22 @@ static void listener(struct reload *rl, const struct link_message *m, int fds[4]
     if (fds[1] >= 0 && fds[2] >= 0) l->tls = make_tls(rl, fds, &l->tls_problem);
 }
 
+static void password(struct reload *rl, const struct link_message *m, int *fd)
+{
+    struct relay *r = rl->relay;
+    struct generation *g = rl->making;
+    if (!g) return;
+    const struct connector_settings *k = settings_connector(&g->settings, m->name);
+    struct buf *out = k ? &g->passwords[k - g->settings.connectors] : NULL;
+    if (!k || !k->user.n || out->n || *fd < 0) {
+        err_set(&rl->failure, EX_SOFTWARE, "the supervisor's password for %.*s does not fit the settings", STR_ARG(m->name));
+        return;
+    }
+    int mine = *fd;
+    *fd = -1;
+    r->content->fetch(r->content->self, mine, PASSWORD_MAX, out, &rl->failure);
+}
+
 /* What only a restart can change (DESIGN section 7). */
 static bool needs_restart(const struct settings *old, const struct settings *new, struct err *e)
 {
@@ -180,6 +196,11 @@ static bool is_whole(struct reload *rl, uint64_t number)
         if (!has_its_tls(rl->relay->current, l))
             return err_set(&rl->failure, EX_CONFIG, "listener \"%.*s\": certificate: %.*s", STR_ARG(l->settings->name),
                            STR_ARG(l->tls_problem));
+    }
+    for (size_t i = 0; i < rl->making->settings.connector_count; i++) {
+        const struct connector_settings *k = &rl->making->settings.connectors[i];
+        if (k->user.n && !generation_password(rl->making, k).n)
+            return err_set(&rl->failure, EX_SOFTWARE, "connector %.*s has no password", STR_ARG(k->name));
     }
     if (rl->relay->current) return !needs_restart(&rl->relay->current->settings, &rl->making->settings, &rl->failure);
     return true;
@@ -313,6 +334,7 @@ static void said(struct reload *rl, const struct link_message *m, int fds[4])
         break;
     case LINK_BEGIN: begin(rl, m, &fds[0]); break;
     case LINK_LISTENER: listener(rl, m, fds); break;
+    case LINK_PASSWORD: password(rl, m, &fds[0]); break;
     case LINK_TEMPLATE:
         if (rl->making && rl->template <0) {
             rl->template = fds[0];

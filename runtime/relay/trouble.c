@@ -7,10 +7,11 @@
 enum { NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
 
 /* What is said when the connection itself failed in a phase: RFC 3463 section 3.5 (X.4.1 no answer, X.4.2 bad
- * connection), X.7.5 for the handshake, X.3.0 for our own fault. */
+ * connection), X.7.5 for the handshake, X.7.0 where we could not say who we are, X.3.0 for our own fault. */
 static const struct status lost_status[TROUBLE_PHASE_COUNT] = {
     [TROUBLE_ROUTE] = {4, 4, 4},   [TROUBLE_CONNECT] = {4, 4, 1}, [TROUBLE_GREETING] = {4, 4, 2},
-    [TROUBLE_EHLO] = {4, 4, 2},    [TROUBLE_TLS] = {4, 7, 5},     [TROUBLE_MAIL] = {4, 4, 2},
+    [TROUBLE_EHLO] = {4, 4, 2},    [TROUBLE_TLS] = {4, 7, 5},     [TROUBLE_AUTH] = {4, 7, 0},
+    [TROUBLE_MAIL] = {4, 4, 2},
     [TROUBLE_RCPT] = {4, 4, 2},    [TROUBLE_DATA] = {4, 4, 2},    [TROUBLE_DOT] = {4, 4, 2},
     [TROUBLE_CONTENT] = {4, 3, 0},
 };
@@ -28,7 +29,7 @@ static struct status status_of(const struct reply *r, uint8_t class)
 static struct trouble_answer decide_reply(const struct trouble *t)
 {
     const struct reply *r = &t->reply;
-    bool host = t->phase <= TROUBLE_TLS;
+    bool host = t->phase <= TROUBLE_AUTH;
     struct trouble_answer retry = {.fate = FATE_RETRY, .host = host, .status = status_of(r, 4)};
     if (r->code < 200 || r->code > 599 || (r->code >= 300 && r->code < 400)) {
         retry.status = STATUS(4, 5, 0);
@@ -45,12 +46,12 @@ static struct trouble_answer decide_reply(const struct trouble *t)
         if (r->code == 421) retry.host = true;
         return retry;
     }
-    /* A host that greets or hears EHLO with 5yz refuses us today; its mail is not undeliverable for that. */
+    /* A host that greets, or hears EHLO or AUTH, with 5yz refuses us today; its mail is not undeliverable for that. */
     if (host) return retry;
     /* "552 too many recipients" is 452 (RFC 5321 section 4.5.3.1.10); a full mailbox says so by X.2.2 and stays 552. */
     if (t->phase == TROUBLE_RCPT && r->code == 552 && r->status.subject != 2) return retry;
-    /* 530 5.7.0 to MAIL: the peer demands TLS (RFC 3207 section 4) or AUTH; configuration may change that. */
-    if (t->phase == TROUBLE_MAIL && r->code == 530) return retry;
+    /* The peer demands TLS (RFC 3207 section 4) or AUTH, or another AUTH (RFC 4954 section 6): configuration may change that. */
+    if (r->code == 530 || r->code == 534 || r->code == 535 || r->code == 538) return retry;
     return (struct trouble_answer){.fate = FATE_RETURN, .status = status_of(r, 5)};
 }
 

@@ -14,6 +14,7 @@ enum trouble_phase {
     TROUBLE_GREETING,
     TROUBLE_EHLO,
     TROUBLE_TLS,
+    TROUBLE_AUTH,
     TROUBLE_MAIL,
     TROUBLE_RCPT,
     TROUBLE_DATA,    /* the command */

@@ -9,6 +9,8 @@
  *     on received: smtp_client_feed(c, bytes); while (smtp_client_next(c, &ev)) handle(&ev); then write the output
  *     on READY:    tls_policy decides: smtp_client_starttls, smtp_client_send, or smtp_client_quit
  *     on STARTTLS: write the output, start TLS on the stream; when it stands smtp_client_secured; READY comes again
+ *     to log in:   smtp_client_auth instead; on AUTH_WORK smtp_client_auth_work, a portion a loop turn, until it is true; on
+ *                  AUTHENTICATED smtp_client_send
  *     on BODY:     smtp_client_body(c, &run, &piece) … smtp_client_body_end(c)
  *     on RESULT:   smtp_client_send again (or ahead of it: smtp_client_may_send_ahead), or smtp_client_quit, or leave it idle
  * Every order may be given from inside the handling of an event. */
@@ -29,7 +31,8 @@ enum { /* what the server's EHLO offered */
     SMTP_EXT_SMTPUTF8 = 128,
     SMTP_EXT_CHUNKING = 256,
     SMTP_EXT_BINARYMIME = 512,
-    SMTP_EXT_LIMITS = 1024
+    SMTP_EXT_LIMITS = 1024,
+    SMTP_EXT_AUTH = 2048 /* with a mechanism that we speak */
 };
 
 struct smtp_client_options {
@@ -40,6 +43,9 @@ enum smtp_client_event_kind {
     SMTP_CLIENT_READY,            /* greeted, in clear or in TLS: `ready`.  Waits for an order */
     SMTP_CLIENT_STARTTLS,         /* 220 read and nothing behind it: start TLS now */
     SMTP_CLIENT_STARTTLS_REFUSED, /* `reply`; the session goes on in clear and waits for an order */
+    SMTP_CLIENT_AUTH_WORK,        /* there is hashing to do: smtp_client_auth_work */
+    SMTP_CLIENT_AUTHENTICATED,    /* waits for an order */
+    SMTP_CLIENT_AUTH_REFUSED,     /* `reply`: the session goes on unauthenticated and waits for an order */
     SMTP_CLIENT_RECIPIENT,        /* `recipient` was answered with `reply`; one for each, in order, unless MAIL was refused */
     SMTP_CLIENT_BODY,             /* at least one recipient accepted, and 354 or BDAT: supply the content */
     SMTP_CLIENT_RESULT,           /* the transaction is over: `stage` and `reply`; ready for another */
@@ -55,6 +61,7 @@ enum smtp_client_stage {
     SMTP_STAGE_EHLO,
     SMTP_STAGE_STARTTLS,
     SMTP_STAGE_TLS,      /* waiting for smtp_client_secured */
+    SMTP_STAGE_AUTH,
     SMTP_STAGE_IDLE,     /* waiting for the caller's order */
     SMTP_STAGE_MAIL,
     SMTP_STAGE_RCPT,
@@ -122,6 +129,16 @@ void smtp_client_send(struct smtp_client *c, const struct smtp_client_transactio
  * with the last bytes of this one's content (RFC 2920 section 3.1), which saves a round trip and a packet each way.  The
  * RESULT of this one comes first, then the next one's events; FAILED before that RESULT ends both. */
 bool smtp_client_may_send_ahead(const struct smtp_client *c);
+/* By the strongest mechanism that is offered: SCRAM-SHA-256, PLAIN, LOGIN; another one only where the server says that it does
+ * not have that one after all (504).  All is copied, and wiped when it is over; the output that holds the password is the
+ * caller's to wipe.  INVARIANT: inside TLS, whose peer the caller has verified (RFC 4954 section 4), and offered. */
+struct smtp_client_login {
+    struct str user, password;
+    struct str chance;       /* unpredictable bytes, SCRAM_NONCE_SIZE of them */
+    bool verified;           /* INVARIANT: the engine's own lock on where passwords go */
+};
+void smtp_client_auth(struct smtp_client *c, const struct smtp_client_login *l);
+bool smtp_client_auth_work(struct smtp_client *c); /* one portion, about a millisecond; true: done, write the output */
 void smtp_client_quit(struct smtp_client *c);
 void smtp_client_secured(struct smtp_client *c);  /* stage TLS: the handshake is over and good; EHLO goes out again */
 

@@ -1,5 +1,5 @@
 /* A server that says anything at all: the engine never delivers without a 2xx to a dot, never writes MAIL before it was
- * told to, and never writes the content in clear when TLS is demanded.  First byte: how the caller behaves. */
+ * told to, and never writes the content in clear when TLS is demanded, never AUTH in clear.  First byte: how the caller behaves. */
 #include "smtp/client.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -8,7 +8,7 @@ struct caller {
     struct smtp_client *client;
     uint8_t ways;
     int left; /* transactions */
-    bool ordered, tls, body, over;
+    bool ordered, tls, asked, in, body, over;
 };
 
 static void order(struct caller *c, uint32_t extensions)
@@ -17,6 +17,9 @@ static void order(struct caller *c, uint32_t extensions)
                                           {.forward_path = STR("two@d.example"), .notify = 14}};
     if (!c->tls && (c->ways & 1) && (extensions & SMTP_EXT_STARTTLS)) {
         smtp_client_starttls(c->client);
+    } else if (c->tls && !c->asked && (c->ways & 4) && (extensions & SMTP_EXT_AUTH)) {
+        c->asked = true;
+        smtp_client_auth(c->client, &(struct smtp_client_login){STR("user"), STR("secret"), STR("chance"), true});
     } else if (c->left-- > 0 && (c->tls || !(c->ways & 2))) {
         c->ordered = true;
         smtp_client_send(c->client,
@@ -37,6 +40,7 @@ static void check_output(struct caller *c)
     struct buf *out = smtp_client_output(c->client);
     INVARIANT(c->ordered || str_find(buf_str(out), STR("MAIL FROM")) == STR_NPOS);
     INVARIANT(!(c->ways & 2) || c->tls || str_find(buf_str(out), STR("@")) == STR_NPOS);
+    INVARIANT(c->asked || str_find(buf_str(out), STR("AUTH ")) == STR_NPOS);
     out->n = 0;
 }
 
@@ -59,6 +63,16 @@ static void handle(struct caller *c, const struct smtp_client_event *ev)
         check_output(c);
         c->tls = true;
         smtp_client_secured(c->client);
+        break;
+    case SMTP_CLIENT_AUTH_WORK:
+        INVARIANT(c->asked && !c->in);
+        while (!smtp_client_auth_work(c->client)) continue;
+        break;
+    case SMTP_CLIENT_AUTHENTICATED:
+    case SMTP_CLIENT_AUTH_REFUSED:
+        INVARIANT(c->asked && !c->in && c->tls);
+        c->in = ev->kind == SMTP_CLIENT_AUTHENTICATED;
+        order(c, extensions & ~(uint32_t)SMTP_EXT_STARTTLS);
         break;
     case SMTP_CLIENT_RECIPIENT: INVARIANT(ev->recipient < 2 && ev->reply.code >= 200); break;
     case SMTP_CLIENT_BODY:

@@ -13,9 +13,10 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")/../.." && pwd)
 peers=$here/build/peers
 declare -A package=([postfix]=postfix [exim]=exim4-daemon-light [opensmtpd]=opensmtpd [knot]=knot
+    [login]="postfix sasl2-bin libsasl2-modules libsasl2-modules-db"
     [rules]="postfix-pcre dovecot-sieve rspamd")
 order=(postfix exim opensmtpd) # those that check() talks SMTP to
-others=(knot)
+others=(knot login)
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -98,6 +99,7 @@ users_opensmtpd() {
 }
 
 users_knot() { :; }
+users_login() { users_postfix; } # Postfix with Cyrus SASL
 # Postfix's tables, Pigeonhole and rspamd together: they do not conflict.
 users_rules() {
     users_postfix

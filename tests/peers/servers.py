@@ -78,15 +78,15 @@ EXIM = """\
 primary_hostname = exim.test
 local_interfaces = 127.0.0.1
 daemon_smtp_ports = {port}
-tls_advertise_hosts =
-log_file_path = /var/log/exim4/%slog
+tls_advertise_hosts = {advertise}
+{more}log_file_path = /var/log/exim4/%slog
 spool_directory = /var/spool/exim4
 host_lookup =
 rfc1413_query_timeout = 0s
 keep_environment =
-acl_smtp_rcpt = accept
+acl_smtp_rcpt = {rcpt}
 acl_smtp_data = accept
-begin routers
+{acl}begin routers
 onward:
   driver = manualroute
   route_list = * 127.0.0.1::{next}
@@ -95,31 +95,75 @@ onward:
 begin transports
 smtp:
   driver = smtp
-"""
+{end}"""
 
 
 @contextlib.contextmanager
-def exim(relay_to=None, quiet=True):
+def exim(relay_to=None, quiet=True, advertise="", more="", rcpt="accept", acl="", end=""):
     port = free_port()
     config = pathlib.Path("/etc/exim4/sluice-test.conf")
     config.parent.mkdir(exist_ok=True)
-    config.write_text(EXIM.format(port=port, next=relay_to or 9))
+    config.write_text(EXIM.format(port=port, next=relay_to or 9, advertise=advertise, more=more, rcpt=rcpt, acl=acl, end=end))
     out = subprocess.DEVNULL if quiet else None
     with running(["/usr/sbin/exim4", "-C", str(config), "-bdf", "-q1s"], port, stdout=out, stderr=out) as server:
         yield server
 
 
 @contextlib.contextmanager
-def opensmtpd(relay_to=None, quiet=True):
+def opensmtpd(relay_to=None, quiet=True, head="", listen="", match="from any"):
     port = free_port()
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as config:
-        config.write(f"listen on 127.0.0.1 port {port} hostname opensmtpd.test\n"
+        config.write(f"{head}listen on 127.0.0.1 port {port} hostname opensmtpd.test {listen}\n"
                      f'action "onward" relay host smtp://127.0.0.1:{relay_to or 9}\n'
-                     'match from any for any action "onward"\n')
+                     f'match {match} for any action "onward"\n')
         config.flush()
         out = subprocess.DEVNULL if quiet else None
         with running(["/usr/sbin/smtpd", "-d", "-f", config.name], port, stdout=out, stderr=out) as server:
             yield server
 
+
+# --- with AUTH: each takes mail from `user` only, inside TLS ----------------------------------------------------------------
+def postfix_login(relay_to, certificate, user, password):
+    name, realm = user.split("@")
+    subprocess.run(["saslpasswd2", "-p", "-c", "-u", realm, name], input=password.encode(), check=True)
+    os.chmod("/etc/sasldb2", 0o644)
+    pathlib.Path("/etc/postfix/sasl").mkdir(exist_ok=True)
+    pathlib.Path("/etc/postfix/sasl/smtpd.conf").write_text(
+        "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nmech_list: SCRAM-SHA-256 PLAIN LOGIN\n")
+    return postfix(relay_to, extra=[
+        "smtpd_sasl_auth_enable = yes", f"smtpd_sasl_local_domain = {realm}", "smtpd_tls_auth_only = yes",
+        "smtpd_tls_security_level = may", f"smtpd_tls_cert_file = {certificate[0]}", f"smtpd_tls_key_file = {certificate[1]}",
+        "cyrus_sasl_config_path = /etc/postfix/sasl",
+        "smtpd_relay_restrictions = permit_sasl_authenticated, reject", "smtpd_tls_session_cache_database ="])
+
+
+EXIM_LOGIN = """\
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_prompts = :
+  server_condition = ${{if and{{{{eq{{$auth2}}{{{user}}}}}{{eq{{$auth3}}{{{password}}}}}}}}}
+  server_set_id = $auth2
+  server_advertise_condition = ${{if def:tls_in_cipher}}
+"""
+
+
+def exim_login(relay_to, certificate, user, password):
+    return exim(relay_to, more=f"tls_certificate = {certificate[0]}\ntls_privatekey = {certificate[1]}\n"
+                f"tls_require_ciphers = NORMAL\n", advertise="*", rcpt="acl_user",
+                acl="begin acl\nacl_user:\n  accept authenticated = *\n  deny\n",
+                end=EXIM_LOGIN.format(user=user, password=password))
+
+
+def opensmtpd_login(relay_to, certificate, user, password):
+    hashed = subprocess.run(["openssl", "passwd", "-6", "-stdin"], check=True, capture_output=True, text=True,
+                            input=password).stdout.strip()
+    os.chmod(certificate[1], 0o600)
+    return opensmtpd(relay_to, head=f'pki "smart" cert "{certificate[0]}"\npki "smart" key "{certificate[1]}"\n'
+                     f'table creds {{ "{user}" = "{hashed}" }}\n', listen='tls-require pki "smart" auth <creds>', match="auth from any")
+
+
+SUBMISSION = {"login": postfix_login, "exim": exim_login, "opensmtpd": opensmtpd_login}
 
 START = {"postfix": postfix, "exim": exim, "opensmtpd": opensmtpd}

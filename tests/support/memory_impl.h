@@ -24,6 +24,7 @@ struct net_stream {
     struct buf in, out; /* as the relay sees it */
     bool dialled, connecting, reading, tls_wanted, tls_verify, tls_floor_1_3, tls;
     bool closing, aborted, hung_up, closed;
+    bool logged_in, turned_away;
     bool in_data; /* the server's state */
     size_t mails;
 };

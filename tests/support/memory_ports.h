@@ -36,6 +36,9 @@ struct memory_server {
     bool refuses; /* connections */
     unsigned recipients_most; /* LIMITS RCPTMAX; 0: none told */
     bool starttls, starttls_breaks, certificate_good, tls_1_2, requiretls, no_8bit;
+    const char *auth; /* mechanisms, offered inside TLS; NULL: none.  Only PLAIN is spoken */
+    const char *auth_reply; /* to PLAIN; NULL: good.  Without AUTH, MAIL is then refused by 530 */
+    struct buf logins; /* what came behind AUTH PLAIN, a line each */
     const char *greeting, *mail_reply, *rcpt_reply, *data_reply, *dot_reply; /* NULL: a good one; dot: "" is none */
     const char *rcpt_refused; /* recipients that contain this get rcpt_reply; NULL: all */
     bool drops_idle;          /* hangs up when the next MAIL comes on a used connection */

@@ -19,6 +19,7 @@ static void ehlo(struct net_stream *s)
     if (!v->no_8bit) buf_printf(&s->in, "250-8BITMIME\r\n");
     if (v->starttls && !s->tls) buf_printf(&s->in, "250-STARTTLS\r\n");
     if (v->requiretls && s->tls) buf_printf(&s->in, "250-REQUIRETLS\r\n");
+    if (v->auth && s->tls) buf_printf(&s->in, "250-AUTH %s\r\n", v->auth);
     if (v->recipients_most) buf_printf(&s->in, "250-LIMITS RCPTMAX=%u\r\n", v->recipients_most);
     buf_printf(&s->in, "250 ENHANCEDSTATUSCODES\r\n");
 }
@@ -31,6 +32,11 @@ static void mail(struct net_stream *s, struct str line)
         s->in.n = 0;
         return;
     }
+    if (v->auth && !s->logged_in) {
+        reply(s, "530 5.7.0 authentication required");
+        s->turned_away = true;
+        return;
+    }
     s->mails++;
     INVARIANT(v->mail_count < sizeof v->mail / sizeof *v->mail);
     struct memory_mail *m = &v->mail[v->mail_count++];
@@ -41,6 +47,10 @@ static void mail(struct net_stream *s, struct str line)
 
 static void rcpt(struct net_stream *s, struct str line)
 {
+    if (s->turned_away) {
+        reply(s, "503 5.5.1 who are you");
+        return;
+    }
     struct memory_server *v = s->server;
     bool refused = v->rcpt_reply && (!v->rcpt_refused || str_find(line, str_of(v->rcpt_refused)) != STR_NPOS);
     if (!refused) {
@@ -57,12 +67,19 @@ static void command(struct net_stream *s, struct str line)
         ehlo(s);
     else if (str_starts_nocase(line, STR("STARTTLS")))
         reply(s, v->starttls ? "220 go ahead" : "502 no");
-    else if (str_starts_nocase(line, STR("MAIL FROM:")))
+    else if (str_starts(line, STR("AUTH PLAIN "))) {
+        buf_add(&v->logins, str_from(line, 11));
+        buf_add_byte(&v->logins, '\n');
+        s->logged_in = !v->auth_reply;
+        reply(s, v->auth_reply ? v->auth_reply : "235 2.7.0 welcome");
+    } else if (str_starts_nocase(line, STR("MAIL FROM:")))
         mail(s, line);
     else if (str_starts_nocase(line, STR("RCPT TO:")))
         rcpt(s, line);
     else if (str_starts_nocase(line, STR("DATA"))) {
-        if (v->data_reply)
+        if (s->turned_away)
+            reply(s, "503 5.5.1 who are you");
+        else if (v->data_reply)
             reply(s, v->data_reply);
         else if (!current(s)->to.n)
             reply(s, "554 5.5.1 no valid recipients");

@@ -551,6 +551,7 @@ void memory_free(struct memory **at)
             buf_free(&m->servers[i].mail[k].data);
         }
         buf_free(&m->servers[i].clear);
+        buf_free(&m->servers[i].logins);
     }
     VEC_FREE(&im->requests);
     VEC_FREE(&im->fds);

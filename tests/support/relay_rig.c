@@ -71,6 +71,9 @@ void rig_generation(struct rig *g, const char *certificate)
         fds[2] = memory_file(m, STR("key"));
     }
     memory_link(m, &(struct link_message){.kind = LINK_LISTENER, .generation = n, .name = STR("inbound")}, fds);
+    if (g->password)
+        memory_link(m, &(struct link_message){.kind = LINK_PASSWORD, .generation = n, .name = g->connectors[0].name},
+                    (int[4]){memory_file(m, str_of(g->password)), -1, -1, -1});
     memory_link(m, &(struct link_message){.kind = LINK_TEMPLATE, .generation = n},
                 (int[4]){memory_template(m), -1, -1, -1});
     memory_link(m, &(struct link_message){.kind = LINK_COMMIT, .generation = n}, (int[4]){-1, -1, -1, -1});

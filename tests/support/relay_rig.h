@@ -14,6 +14,7 @@ struct rig {
     struct settings settings; /* for the next generation; change and call rig_generation */
     struct listener_settings listener;
     struct connector_settings connectors[2]; /* "default" to servers[0], "side" to servers[1] for side.example */
+    const char *password;                    /* of connectors[0], where it has a user; NULL: the supervisor sends none */
     struct address_range trusted;            /* 10.0.0.0/8 */
     struct str our_domain, side_domain;
     uint64_t generation;

@@ -84,9 +84,9 @@ static void settings_come_back_or_are_refused(void **state)
         {STR("mx"), STR("::"), 25, STR("/c.pem"), STR("/k.pem"), {relay_for, 2}, {ours, 2},
          LISTENER_TLS_REQUIRED, LISTENER_AUTH_OFFERED, {relay_for, 1}, {relay_for, 2}, 5000, 50, 60, 100, 1000, 300, 500}};
     struct connector_settings connectors[] = {
-        {STR("wild"), STR("a.example"), 25, CONNECTOR_TLS_VERIFIED, STR("a"), STR(""), {theirs, 1}, 1, 2, 3, 4},
-        {STR("exact"), STR("b.example"), 26, CONNECTOR_TLS_NONE, STR(""), STR(""), {exact, 1}, 60, 3600, 432000, 0},
-        {STR("default"), STR("c.example"), 25, CONNECTOR_TLS_OPPORTUNISTIC, STR(""), STR(""), {NULL, 0}, 5, 6, 7, 8},
+        {STR("wild"), STR("a.example"), 25, CONNECTOR_TLS_VERIFIED, STR("a"), STR(""), {theirs, 1}, STR("u"), STR("/p"), 1, 2, 3, 4},
+        {STR("exact"), STR("b.example"), 26, CONNECTOR_TLS_NONE, STR(""), STR(""), {exact, 1}, STR(""), STR(""), 60, 3600, 432000, 0},
+        {STR("default"), STR("c.example"), 25, CONNECTOR_TLS_OPPORTUNISTIC, STR(""), STR(""), {NULL, 0}, STR(""), STR(""), 5, 6, 7, 8},
     };
     struct str files[] = {STR("a.sluice"), STR("b.sluice")};
     struct rule_settings rules[] = {{STR("secrets"), STR("audit"), 1, 9}};

@@ -105,6 +105,9 @@ static void run(struct caller *c)
             else
                 order(c);
             break;
+        case SMTP_CLIENT_AUTH_WORK:
+        case SMTP_CLIENT_AUTHENTICATED:
+        case SMTP_CLIENT_AUTH_REFUSED: fail_msg("AUTH, which nobody ordered"); break; /* smtp_login_test.c */
         case SMTP_CLIENT_RECIPIENT: buf_printf(b, "RCPT %zu %u\n", ev.recipient, ev.reply.code); break;
         case SMTP_CLIENT_BODY:
             take_output(c);
