@@ -74,6 +74,7 @@ static void everything_said(void **unused)
                      "listener \"a\" address \"127.0.0.1:2525\" relay_for nets domains ours\n"
                      "listener \"b\" address \"[::1]:26\" certificate \"c.pem\" key \"k.pem\" auth required\n"
                      "connector \"default\" host \"mx.example\" port 2526 tls verified name \"name.example\"\n"
+                     "connector \"s\" host \"s.example\" user \"me\" password_file \"s.password\"\n"
                      "connector \"c\" host \"192.0.2.1\" tls none domains ours\n"
                      "retry first 2 seconds longest 3 minutes until 4 hours\n",
                      &s, &e))
@@ -107,12 +108,16 @@ static void everything_said(void **unused)
     assert_int_equal(s.listeners[0].auth, LISTENER_AUTH_OFF);
     assert_int_equal(s.listeners[1].auth, LISTENER_AUTH_REQUIRED);
     assert_int_equal(s.listeners[1].relay_for.n, 0); /* nobody, not everybody */
-    assert_int_equal(s.connector_count, 2);
+    assert_int_equal(s.connector_count, 3);
+    assert_int_equal(s.connectors[1].tls, CONNECTOR_TLS_VERIFIED); /* a password goes nowhere else */
+    assert_str(s.connectors[1].user, "me");
+    assert_str(s.connectors[1].password_file, "s.password");
     assert_int_equal(s.connectors[0].tls, CONNECTOR_TLS_VERIFIED);
     assert_str(s.connectors[0].tls_name, "name.example");
-    assert_int_equal(s.connectors[1].port, 25);
-    assert_int_equal(s.connectors[1].tls, CONNECTOR_TLS_NONE);
-    assert_ptr_equal(settings_route(&s, STR("corp.example")), &s.connectors[1]);
+    assert_int_equal(s.connectors[2].port, 25);
+    assert_int_equal(s.connectors[2].tls, CONNECTOR_TLS_NONE);
+    assert_int_equal(s.connectors[2].user.n, 0);
+    assert_ptr_equal(settings_route(&s, STR("corp.example")), &s.connectors[2]);
     assert_ptr_equal(settings_route(&s, STR("else.example")), &s.connectors[0]);
 }
 
