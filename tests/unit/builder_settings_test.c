@@ -74,7 +74,7 @@ static void everything_said(void **unused)
                      "listener \"a\" address \"127.0.0.1:2525\" relay_for nets domains ours\n"
                      "listener \"b\" address \"[::1]:26\" certificate \"c.pem\" key \"k.pem\" auth required\n"
                      "connector \"default\" host \"mx.example\" port 2526 tls verified name \"name.example\"\n"
-                     "connector \"s\" host \"s.example\" user \"me\" password_file \"s.password\"\n"
+                     "connector \"s\" host \"s.example\" user \"me\" password_file \"/s.password\"\n"
                      "connector \"c\" host \"192.0.2.1\" tls none domains ours\n"
                      "retry first 2 seconds longest 3 minutes until 4 hours\n",
                      &s, &e))
@@ -111,7 +111,7 @@ static void everything_said(void **unused)
     assert_int_equal(s.connector_count, 3);
     assert_int_equal(s.connectors[1].tls, CONNECTOR_TLS_VERIFIED); /* a password goes nowhere else */
     assert_str(s.connectors[1].user, "me");
-    assert_str(s.connectors[1].password_file, "s.password");
+    assert_str(s.connectors[1].password_file, "/s.password");
     assert_int_equal(s.connectors[0].tls, CONNECTOR_TLS_VERIFIED);
     assert_str(s.connectors[0].tls_name, "name.example");
     assert_int_equal(s.connectors[2].port, 25);
