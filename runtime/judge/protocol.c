@@ -43,8 +43,10 @@ static void io_envelope(struct wire_io *io, struct envelope *env)
     io_demand(io, env->ret == 0 || env->ret == 'H' || env->ret == 'F');
 }
 
-static void io_request(struct wire_io *io, struct judge_request *r)
+/* All but the bytes of content that travels inside, which are the datagram's last. */
+static void io_request_head(struct wire_io *io, struct judge_request *r)
 {
+    uint32_t inside = (uint32_t)r->content.n;
     io_tag(io, PROTOCOL_REQUEST);
     io_u64(io, &r->id);
     io_str(io, &r->queue_id);
@@ -55,21 +57,23 @@ static void io_request(struct wire_io *io, struct judge_request *r)
     io_u64(io, &r->size);
     io_bool(io, &r->content_inline);
     if (!r->content_inline) return;
-    io_str(io, &r->content);
-    io_demand(io, r->content.n == r->size && r->content.n <= PROTOCOL_INLINE_MAX);
+    io_u32(io, &inside);
+    io_demand(io, inside == r->size && inside <= PROTOCOL_INLINE_MAX);
 }
 
-void protocol_encode_request(const struct judge_request *r, struct buf *out)
+struct str protocol_encode_request(const struct judge_request *r, struct buf *out)
 {
     struct judge_request same = *r; /* writing stores nothing: base/wire.h */
-    io_request(&(struct wire_io){.out = out}, &same);
+    io_request_head(&(struct wire_io){.out = out}, &same);
+    return r->content_inline ? r->content : STR("");
 }
 
 bool protocol_decode_request(struct arena *a, struct str datagram, struct judge_request *out, struct err *e)
 {
     struct wire w = wire_of(datagram);
     *out = (struct judge_request){0};
-    io_request(&(struct wire_io){.in = &w, .arena = a}, out);
+    io_request_head(&(struct wire_io){.in = &w, .arena = a}, out);
+    if (out->content_inline) out->content = wire_bytes(&w, (size_t)out->size);
     return wire_done(&w) || malformed(e, "a request");
 }
 

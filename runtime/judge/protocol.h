@@ -48,7 +48,8 @@ struct judge_answer {
 
 /* Encoding appends to *out.  Decoding points into `datagram` for bytes and takes tables from the arena; false with *e
  * (EX_DATAERR) for anything but a well-formed datagram with nothing after it. */
-void protocol_encode_request(const struct judge_request *r, struct buf *out);
+/* … and a request's datagram ends with the bytes that are answered, which are not copied: inline content, or nothing. */
+struct str protocol_encode_request(const struct judge_request *r, struct buf *out);
 void protocol_encode_list(const struct judge_list *l, struct buf *out);
 bool protocol_is_list(struct str datagram); /* else it must be a request */
 bool protocol_decode_list(struct str datagram, struct judge_list *out, struct err *e);

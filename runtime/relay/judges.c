@@ -403,10 +403,10 @@ static bool send_to(struct judges *js, struct judge *j, struct judge_job *job)
     }
     js->out.n = 0;
     job->request.id = ++js->next_id;
-    protocol_encode_request(&job->request, &js->out);
-    struct str part = buf_str(&js->out);
+    struct str content = protocol_encode_request(&job->request, &js->out);
+    const struct str parts[] = {buf_str(&js->out), content};
     INVARIANT(job->request.content_inline == (job->fd < 0));
-    if (!js->relay->net->channel_send(js->relay->net->self, j->channel, &part, 1, &job->fd, job->fd >= 0 ? 1 : 0)) {
+    if (!js->relay->net->channel_send(js->relay->net->self, j->channel, parts, 2, &job->fd, job->fd >= 0 ? 1 : 0)) {
         j->full = true;
         return false;
     }

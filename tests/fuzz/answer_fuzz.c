@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (protocol_decode_answer(a, datagram, &answer, &e)) walk(a, &answer);
     if (protocol_decode_request(a, datagram, &request, &e)) {
         struct buf out = {0};
-        protocol_encode_request(&request, &out);
+        buf_add(&out, protocol_encode_request(&request, &out));
         if (!str_eq(buf_str(&out), datagram)) abort(); /* a request has one form only */
         buf_free(&out);
     }

@@ -114,7 +114,7 @@ static void judge(int channel, const char *subject, struct arena *a, struct judg
     r.envelope.envid = STR("");
     struct buf out = {0};
     struct err e = {0};
-    protocol_encode_request(&r, &out);
+    buf_add(&out, protocol_encode_request(&r, &out));
     assert_int_equal(send(channel, out.p, out.n, MSG_NOSIGNAL), out.n);
     buf_reserve(&datagram, PROTOCOL_DATAGRAM_MAX);
     ssize_t n = recv(channel, datagram.p, PROTOCOL_DATAGRAM_MAX, 0);

@@ -88,9 +88,9 @@ static void requests_arrive(void **state)
     struct arena *a = arena_create();
     struct buf first = {0}, second = {0};
     struct judge_request r = request(), back;
-    protocol_encode_request(&r, &first);
+    buf_add(&first, protocol_encode_request(&r, &first));
     assert_true(protocol_decode_request(a, buf_str(&first), &back, NULL));
-    protocol_encode_request(&back, &second);
+    buf_add(&second, protocol_encode_request(&back, &second));
     assert_int_equal(first.n, second.n);
     assert_memory_equal(first.p, second.p, first.n);
     check_str(back.content, "A: b\r\n\r\nx");
@@ -101,7 +101,7 @@ static void requests_arrive(void **state)
     assert_int_equal(back.envelope.ret, 'H');
     r.content_inline = false;
     first.n = 0;
-    protocol_encode_request(&r, &first);
+    buf_add(&first, protocol_encode_request(&r, &first));
     assert_true(protocol_decode_request(a, buf_str(&first), &back, NULL));
     assert_null(back.content.p);
     assert_int_equal(back.size, 9);
@@ -153,7 +153,7 @@ static void damaged(bool requests)
     struct judge_request r = request();
     struct judge_answer w = answer(a);
     if (requests)
-        protocol_encode_request(&r, &good);
+        buf_add(&good, protocol_encode_request(&r, &good));
     else
         protocol_encode_answer(&w, &good);
     char *p = mem_alloc(good.n);

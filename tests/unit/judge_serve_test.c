@@ -67,7 +67,7 @@ static struct judge_answer ask(struct rig *r, struct judge_request *q, int fd)
     struct buf out = {0};
     q->envelope.recipients = &to;
     q->envelope.recipient_count = 1;
-    protocol_encode_request(q, &out);
+    buf_add(&out, protocol_encode_request(q, &out));
     struct iovec part = {out.p, out.n};
     struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1};
     if (fd >= 0) {
