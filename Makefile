@@ -64,7 +64,7 @@ BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*_benc
 SUPPORT_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/support/*.c))
 
 .DEFAULT_GOAL := all
-.PHONY: reference help all deps peers demo test asan torture torture-edits mutants fuzz fuzz-coverage fuzz-seeds fuzzers \
+.PHONY: bench-relay-ready bench-relay-table reference help all deps peers demo test asan torture torture-edits mutants fuzz fuzz-coverage fuzz-seeds fuzzers \
     bench-relay bench-rules bench-compile bench-queue bench-store bench-message fmt clean install unit-tests run-tests run-fuzz \
     oracle-readers
 .SECONDARY:
@@ -225,12 +225,25 @@ MESSAGES ?= 5000
 SIZE ?= 4096
 SESSIONS ?= 20
 RULES ?= 100
-bench-relay: ## messages per second and CPU beside Postfix, PAIRS alternating pairs (needs root)
+PEER ?= postfix
+# Haraka comes from npm and needs no namespace of its own.
+BENCH_RELAY = SLUICE_BUILD=$(CURDIR)/$(B) tests/peers/peers.sh run $(if $(filter haraka,$(1)),postfix,$(1)) \
+    $(CURDIR)/tests/bench/relay_bench.py --pairs $(PAIRS) --rules $(RULES) --peer $(1)
+bench-relay-ready:
 	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
 	@tests/peers/peers.sh fetch
 	@$(MAKE) -s all
-	@SLUICE_BUILD=$(CURDIR)/$(B) tests/peers/peers.sh run postfix $(CURDIR)/tests/bench/relay_bench.py --pairs $(PAIRS) \
-	    --messages $(MESSAGES) --size $(SIZE) --sessions $(SESSIONS) --rules $(RULES)
+bench-relay: bench-relay-ready ## messages per second and CPU beside PEER, PAIRS alternating pairs (needs root)
+	@$(call BENCH_RELAY,$(PEER)) --messages $(MESSAGES) --size $(SIZE) --sessions $(SESSIONS) $(if $(TLS),--tls) $(if $(NEW),--new)
+bench-relay-table: bench-relay-ready ## every row: sizes, sessions, TLS out, and beside the other relays (needs root; 20 minutes)
+	@$(call BENCH_RELAY,postfix) --messages 2500
+	@$(call BENCH_RELAY,postfix) --messages 2500 --new
+	@$(call BENCH_RELAY,postfix) --messages 800 --size 102400
+	@$(call BENCH_RELAY,postfix) --messages 800 --sessions 1
+	@$(call BENCH_RELAY,postfix) --messages 2500 --sessions 100
+	@$(call BENCH_RELAY,postfix) --messages 1500 --tls
+	@$(call BENCH_RELAY,postfix) --messages 5000 --tls --plain-too
+	@for peer in exim opensmtpd haraka; do $(call BENCH_RELAY,$$peer) --messages 1500 || exit 1; done
 
 QUEUED ?= 1000000
 bench-queue: ## start, memory and draining with QUEUED messages in the queue (root: with a cold cache too; 9 GB of disk)

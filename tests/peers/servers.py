@@ -7,6 +7,7 @@ import contextlib
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -122,6 +123,37 @@ def opensmtpd(relay_to=None, quiet=True, head="", listen="", match="from any"):
             yield server
 
 
+HARAKA = pathlib.Path(__file__).resolve().parent.parent.parent / "build/peers/haraka"
+# Takes all mail, and sends it on to one host; its queue is a folder of files.
+HARAKA_PLUGIN = """\
+exports.hook_lookup_rdns = function (next) { next(OK, 'localhost'); };
+exports.hook_rcpt = function (next, connection) { connection.relaying = true; next(OK); };
+exports.hook_get_mx = function (next) { next(OK, { priority: 0, exchange: '127.0.0.1', port: %d }); };
+"""
+
+
+@contextlib.contextmanager
+def haraka(relay_to=None, quiet=True):
+    """From npm, installed once; a process for each processor."""
+    if not (HARAKA / "node_modules/Haraka").exists():
+        HARAKA.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["npm", "install", "--silent", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(HARAKA),
+                        "Haraka@3.3.4"], check=True)
+    port, out = free_port(), subprocess.DEVNULL if quiet else None
+    with tempfile.TemporaryDirectory(dir=HARAKA) as place:
+        for name, text in {"config/smtp.ini": f"listen=127.0.0.1:{port}\nnodes={os.cpu_count()}\n", "config/plugins": "onward\n",
+                           "config/loglevel": "ERROR\n", "config/outbound.ini": "enable_tls=false\nlocal_mx_ok=true\n",
+                           "config/me": "haraka.test\n", "plugins/onward.js": HARAKA_PLUGIN % (relay_to or 9)}.items():
+            path = pathlib.Path(place, name)
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        pathlib.Path(place, "queue").mkdir()
+        shutil.copy(HARAKA / "node_modules/Haraka/config/connection.ini", pathlib.Path(place, "config"))
+        command = ["node", str(HARAKA / "node_modules/Haraka/bin/haraka"), "-c", place]
+        with running(command, port, stdout=out, stderr=out) as server:
+            yield server
+
+
 # --- with AUTH: each takes mail from `user` only, inside TLS ----------------------------------------------------------------
 def postfix_login(relay_to, certificate, user, password):
     name, realm = user.split("@")
@@ -166,4 +198,4 @@ def opensmtpd_login(relay_to, certificate, user, password):
 
 SUBMISSION = {"login": postfix_login, "exim": exim_login, "opensmtpd": opensmtpd_login}
 
-START = {"postfix": postfix, "exim": exim, "opensmtpd": opensmtpd}
+START = {"postfix": postfix, "exim": exim, "opensmtpd": opensmtpd, "haraka": haraka}
