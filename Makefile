@@ -11,7 +11,7 @@ PACKAGES := libpcre2-8 openssl sqlite3 libuv jansson libidn2 libseccomp
 HYPERSCAN := $(shell pkg-config --exists libhs 2>/dev/null && echo libhs)
 PACKAGES += $(HYPERSCAN)
 DEB_PACKAGES := build-essential pkg-config flex bison libpcre2-dev libssl-dev libsqlite3-dev libuv1-dev libjansson-dev \
-    libutf8proc-dev libidn2-dev libseccomp-dev libunbound-dev libcmocka-dev libmagic-dev
+    libutf8proc-dev libidn2-dev libseccomp-dev libunbound-dev libcmocka-dev libmagic-dev libicu-dev
 ifneq ($(filter x86_64 i686,$(shell uname -m)),)
 DEB_PACKAGES += libhyperscan-dev
 endif
@@ -98,6 +98,13 @@ $(GEN)/stdlib/library.def: $(wildcard stdlib/library/*.sluice)
 	@for f in $^; do printf 'LIBRARY("std/%s",\n' "$$(basename $$f .sluice)"; \
 	    sed -e 's/[\\"?]/\\&/g' -e 's/^/"/' -e 's/$$/\\n"/' $$f; echo ')'; done >$@
 $(B)/obj/compiler/library.o: $(GEN)/stdlib/library.def
+
+# What characters look like, from Unicode's table as ICU carries it: runtime/mail/confusables.
+$(GEN)/mail/confusables.def: tools/confusables.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE -O1 $(WARN) $< $$(pkg-config --cflags --libs icu-i18n icu-uc) -o $(@D)/confusables
+	@$(@D)/confusables >$@.new && mv $@.new $@
+$(B)/obj/runtime/mail/confusables.o: $(GEN)/mail/confusables.def
 
 $(LIBRARY): $(filter-out $(MAIN_OBJECT),$(LIB_OBJECTS))
 	@rm -f $@

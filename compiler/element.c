@@ -77,8 +77,8 @@ static bool same_part(const struct compiler *c, const struct test *a, const stru
 static bool same_predicate(const struct compiler *c, const struct test *a, const struct test *b)
 {
     return same_part(c, a, b) && a->relation == b->relation && a->operand == b->operand && a->a == b->a &&
-           a->b == b->b && a->word == b->word && a->all == b->all && a->counted == b->counted && a->least == b->least &&
-           a->most == b->most;
+           a->b == b->b && a->word == b->word && a->alike == b->alike && a->all == b->all && a->counted == b->counted &&
+           a->least == b->least && a->most == b->most;
 }
 
 /* --- numbers ------------------------------------------------------------------------------------------------------ */
@@ -386,6 +386,7 @@ static bool text_among(struct compiler *c, const struct test *of, const struct c
 {
     struct constants k = constants_of(c, t);
     struct str p = needle_of(c, of, point);
+    if (of->alike || (t->alike && !wholly)) return !wholly; /* it may be another text; it may look like one */
     if (!is_plain(t) || !k.n || k.n > SET_MAX || !p.n) return !wholly;
     for (size_t i = 0; i < k.n; i++) {
         struct str needle = needle_of(c, t, &k.v[i]);
@@ -412,6 +413,7 @@ static bool needle_brings(const struct test *ta, struct str a, const struct test
 static bool needles_bring(struct compiler *c, const struct test *ta, const struct test *tb)
 {
     struct constants a = constants_of(c, ta), b = constants_of(c, tb);
+    if (ta->alike) return false; /* the text may hold what only looks like a */
     if (!is_plain(ta) || !is_plain(tb) || !same_part(c, ta, tb) || !a.n || !b.n || a.n * b.n > SET_MAX * SET_MAX)
         return false;
     for (size_t i = 0; i < a.n; i++) {
@@ -428,6 +430,7 @@ static bool affixes_exclude(struct compiler *c, const struct test *ta, const str
 {
     struct constants a = constants_of(c, ta), b = constants_of(c, tb);
     bool starts = ta->relation == REL_STARTS;
+    if (ta->alike || tb->alike) return false;
     if (ta->relation != tb->relation || (!starts && ta->relation != REL_ENDS) || !same_part(c, ta, tb)) return false;
     if (!a.n || !b.n || a.n * b.n > SET_MAX * SET_MAX) return false;
     for (size_t i = 0; i < a.n; i++) {

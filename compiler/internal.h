@@ -88,6 +88,7 @@ struct ir {
     bool content;               /* some test reads content (READS_CONTENT) */
     bool recipients;            /* some test is of each recipient for itself */
     bool linted, doubted;       /* lint.c has looked at it (a definition is shared), and told something */
+    struct ir *alike;           /* lookalikes.c: the same with look-alikes folded; NULL: not asked for yet */
     uint32_t normal[2];         /* normal.c: of its denial, of itself; 0: not asked for yet */
 };
 
@@ -113,6 +114,7 @@ struct name {
 /* Options of a rule as they stand: from the table, `defaults`, the rule itself. */
 struct rule_options {
     struct rule values; /* only the members that options set */
+    bool alike;         /* confusables fold */
     struct span at[OPTION_COUNT];
     bool set[OPTION_COUNT];
 };
@@ -226,6 +228,8 @@ struct where_scope {
 };
 struct ir *ir_new(struct compiler *c, enum ir_kind kind, struct ir *left, struct ir *right);
 /* NULL when told. */
+/* --- lookalikes.c: the same condition with look-alikes folded; itself when it compares no text that readers see --- */
+struct ir *look_alikes(struct compiler *c, struct ir *x);
 struct ir *check_condition(struct compiler *c, const struct ast_condition *cond, const struct where_scope *where);
 
 /* A field of a condition, looked up and checked for its text. */

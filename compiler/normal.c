@@ -45,8 +45,8 @@ static uint32_t normal_test(struct compiler *c, const struct ir *x, bool holds)
     key_begin(&c->normals, NORMAL_TEST, holds);
     key_add(&c->normals, t->field);
     key_add(&c->normals, (uint64_t)quantifier << 32 | (uint64_t)t->relation << 16 | (uint64_t)t->operand << 8 |
-                             (uint64_t)negated << 3 | (uint64_t)t->word << 2 | (uint64_t)t->all << 1 |
-                             (uint64_t)t->counted);
+                             (uint64_t)t->alike << 4 | (uint64_t)negated << 3 | (uint64_t)t->word << 2 |
+                             (uint64_t)t->all << 1 | (uint64_t)t->counted);
     key_add(&c->normals, (uint64_t)t->least);
     key_add(&c->normals, (uint64_t)t->most);
     key_add(&c->normals, (uint64_t)t->a << 32 | t->b);

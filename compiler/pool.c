@@ -146,8 +146,8 @@ uint32_t pool_test(struct pool *pool, const struct test *t)
     key_begin(pool, 't');
     key_number(pool, t->field);
     key_number(pool, (uint64_t)t->quantifier << 32 | (uint64_t)t->relation << 16 | (uint64_t)t->operand << 8 |
-                         (uint64_t)t->negated << 3 | (uint64_t)t->word << 2 | (uint64_t)t->all << 1 |
-                         (uint64_t)t->counted);
+                         (uint64_t)t->alike << 4 | (uint64_t)t->negated << 3 | (uint64_t)t->word << 2 |
+                         (uint64_t)t->all << 1 | (uint64_t)t->counted);
     key_number(pool, (uint64_t)t->least);
     key_number(pool, (uint64_t)t->most);
     key_number(pool, (uint64_t)t->a << 32 | t->b);

@@ -55,6 +55,7 @@ static bool set_option(struct compiler *c, struct rule_options *o, enum option_i
     case OPTION_MODE: r->mode = word_index(words_options[id].words, k->text); break;
     case OPTION_ON_ERROR: r->on_error = word_index(words_options[id].words, k->text); break;
     case OPTION_ON_UNREADABLE: r->on_unreadable = word_index(words_options[id].words, k->text); break;
+    case OPTION_CONFUSABLES: o->alike = word_index(words_options[id].words, k->text) == 1; break;
     case OPTION_EFFECTIVE:
         r->has_effective = true;
         r->effective = *k;
@@ -157,16 +158,24 @@ static bool take_identity(struct compiler *c, const struct ast_item *item, struc
 
 /* --- one rule --- */
 
-/* when and not unless and not unless … */
-static void whole_condition(struct compiler *c, const struct ast_rule *rule, struct checked_rule *out)
+static struct ir *part_of_condition(struct compiler *c, const struct ast_condition *written, bool alike, bool *changed)
 {
+    struct ir *x = check_condition(c, written, NULL), *folded = x && alike ? look_alikes(c, x) : x;
+    *changed |= folded != x;
+    return folded;
+}
+
+/* when and not unless and not unless …  Answers whether some test folds look-alikes. */
+static bool whole_condition(struct compiler *c, const struct ast_rule *rule, bool alike, struct checked_rule *out)
+{
+    bool changed = false;
     size_t n = 0;
     for (const struct ast_condition *u = rule->unless; u; u = u->next) n++;
     out->unless = n ? ARENA_ARRAY(c->a, struct ir *, n) : NULL;
-    struct ir *x = out->when = check_condition(c, rule->when, NULL);
+    struct ir *x = out->when = part_of_condition(c, rule->when, alike, &changed);
     bool ok = x != NULL;
     for (const struct ast_condition *u = rule->unless; u; u = u->next) {
-        struct ir *exception = out->unless[out->unless_count++] = check_condition(c, u, NULL);
+        struct ir *exception = out->unless[out->unless_count++] = part_of_condition(c, u, alike, &changed);
         if (!exception) ok = false;
         if (!ok) continue;
         struct ir *denied = ir_new(c, IR_NOT, exception, NULL);
@@ -175,6 +184,7 @@ static void whole_condition(struct compiler *c, const struct ast_rule *rule, str
         x->at = rule->when->span;
     }
     out->condition = ok ? x : NULL;
+    return changed;
 }
 
 static bool within_limits(struct compiler *c, const struct ir *x, uint32_t actions, struct span at)
@@ -195,7 +205,13 @@ static bool check_rule(struct compiler *c, const struct ast_item *item, const st
     struct rule_options o = *defaults;
     bool ok = take_options(c, "a rule", rule_heading(item), rule->options, &o);
     out->item = item;
-    whole_condition(c, rule, out);
+    bool alike = whole_condition(c, rule, o.alike, out);
+    struct span said = o.at[OPTION_CONFUSABLES];
+    if (o.alike && !alike && out->condition && said.from != defaults->at[OPTION_CONFUSABLES].from)
+        diag_add(
+            c->d, DIAG_W303, said,
+            "`confusables` changes nothing here: it is about texts that `is`, `is like`, `contains`, `starts with` "
+            "and `ends with` compare, not about patterns, detectors, live lists, addresses and domains");
     ok = actions_check(c, rule, &o, out->condition, &out->first_action, &out->action_count) && out->condition && ok;
     out->rule = o.values;
     for (int i = 0; i < OPTION_COUNT; i++) out->options_set |= (uint32_t)o.set[i] << i;

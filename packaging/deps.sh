@@ -4,7 +4,7 @@
 set -eu
 
 if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>&1; then
-    if [ -n "${SLUICE_DEPS_CHECKED:-}" ] || pkg-config --exists libpcre2-8 openssl sqlite3 libuv jansson libidn2 libseccomp 2>/dev/null; then
+    if [ -n "${SLUICE_DEPS_CHECKED:-}" ] || pkg-config --exists libpcre2-8 openssl sqlite3 libuv jansson libidn2 libseccomp icu-i18n 2>/dev/null; then
         exit 0
     fi
     echo "This is not a Debian system: install what these Debian packages hold, then run make again:" >&2

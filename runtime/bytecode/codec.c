@@ -80,6 +80,7 @@ static void io_tests(struct wire_io *io, struct test *t)
     io_u8(io, &t->relation);
     io_bool(io, &t->negated);
     io_bool(io, &t->word);
+    io_bool(io, &t->alike);
     io_bool(io, &t->all);
     io_bool(io, &t->counted);
     io_i64(io, &t->least);

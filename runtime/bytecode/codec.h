@@ -12,7 +12,7 @@
 #include "base/vec.h"
 #include "bytecode/program.h"
 
-enum { PROGRAM_FORMAT_VERSION = 3, PROGRAM_FILE_MAX = 256 * 1024 * 1024 };
+enum { PROGRAM_FORMAT_VERSION = 4, PROGRAM_FILE_MAX = 256 * 1024 * 1024 };
 
 void program_encode(const struct program *p, struct buf *out); /* appends */
 /* A program of its own memory (nothing points into `file`), or NULL with *e: EX_DATAERR for a damaged or foreign file,

@@ -177,6 +177,7 @@ void disasm_test(const struct program *p, const struct vocabulary_rows *rows, ui
         buf_add(out, STR(" any of"));
     }
     if (t->word) buf_add(out, STR(" word"));
+    if (t->alike) buf_add(out, STR(" looking like"));
     if (t->operand != OPERAND_NONE) buf_add_byte(out, ' ');
     add_operand(p, rows, t, out);
 }

@@ -106,6 +106,7 @@ struct test {
     uint8_t relation;     /* enum relation */
     bool negated;
     bool word;            /* contains word */
+    bool alike;           /* look-alikes count as the same too (option `confusables fold`) */
     bool all;             /* all of the list, patterns */
     bool counted;         /* least/most occurrences (contains) or members (at least N of) */
     int64_t least, most;  /* most -1: open */

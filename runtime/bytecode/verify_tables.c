@@ -305,14 +305,26 @@ bool verify_test_words(const struct program *p, const struct vocabulary_rows *ro
     return true;
 }
 
+/* Tests that read a text, by what is written in the program or in another field. */
+static bool can_look_alike(const struct program *p, const struct vocabulary_rows *rows, const struct test *t)
+{
+    const struct field_row *row = row_of(p, rows, t->field);
+    uint8_t part = row ? p->field_refs[t->field].part : 0;
+    if (!row || !vocabulary_is_seen(row, part)) return false;
+    if (t->relation == REL_EQUAL && vocabulary_part_type(row, part) != TYPE_TEXT) return false;
+    bool text = t->relation == REL_EQUAL || t->relation == REL_LIKE || t->relation == REL_CONTAINS ||
+                t->relation == REL_STARTS || t->relation == REL_ENDS;
+    return text && (t->operand == OPERAND_CONSTANT || t->operand == OPERAND_LIST || t->operand == OPERAND_FIELD);
+}
+
 bool verify_test_counts(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)
 {
-    (void)rows;
     for (uint32_t i = 0; i < p->tests_count; i++) {
         const struct test *t = &p->tests[i];
         bool good =
             !t->counted || (t->relation == REL_CONTAINS && t->least >= 1 && (t->most == -1 || t->most >= t->least));
         if (t->word) good = good && t->relation == REL_CONTAINS;
+        if (t->alike) good = good && can_look_alike(p, rows, t);
         if (t->all) good = good && !t->counted && (t->operand == OPERAND_LIST || t->operand == OPERAND_PATTERNS);
         if (!good) return fail(f, "tests", i);
     }

@@ -26,6 +26,11 @@ enum value_type vocabulary_part_type(const struct field_row *row, uint8_t part)
     }
 }
 
+bool vocabulary_is_seen(const struct field_row *row, uint8_t part)
+{
+    return row->type == TYPE_TEXT || (row->type == TYPE_ADDRESS && (part == PART_WHOLE || part == PART_NAME));
+}
+
 bool vocabulary_is_detector(const struct declaration_row *row) { return strcmp(row->name, "detector") == 0; }
 
 void vocabulary_range(const char *words, int64_t *least, int64_t *most)

@@ -89,6 +89,10 @@ struct vocabulary_rows {
 /* The type of a part of a field: the row's own for PART_WHOLE.  stdlib/parts.def says the same. */
 enum value_type vocabulary_part_type(const struct field_row *row, uint8_t part);
 
+/* Whether a text of that part stands as a reader sees it, so that look-alikes of it can be meant: texts, display names,
+ * an address with its name; never what programs compare (local parts, domains). */
+bool vocabulary_is_seen(const struct field_row *row, uint8_t part);
+
 /* Whether its declarations are what `contains NAME` finds, and no part of the configuration. */
 bool vocabulary_is_detector(const struct declaration_row *row);
 /* "least most" of a TYPE_NUMBER parameter; without: from 0. */

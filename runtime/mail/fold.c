@@ -5,33 +5,44 @@
 
 #include <utf8proc.h>
 
+#include "mail/confusables.h"
+
 enum {
     MARKS_MAX = 32,     /* code points that may join one segment behind its base: UAX #15 section 13 allows 30 marks */
     EXPANSION_MAX = 32, /* one code point decomposes to at most 18 (U+FDFA) */
     SEGMENT_MAX = (MARKS_MAX + 2) * EXPANSION_MAX,
-    FOLDED_MAX = SEGMENT_MAX * 4 /* full case folding makes at most three of one */
+    FOLDED_MAX = SEGMENT_MAX * CONFUSABLE_MAX /* full case folding makes at most three of one */
 };
 
 #define REPLACEMENT 0xfffdu
 
-/* What the three foldings differ in. */
+/* What the foldings differ in. */
 struct manner {
     utf8proc_option_t decompose;
     utf8proc_option_t fold; /* 0: simple lower case instead of case folding */
     bool collapse;          /* runs of white space to one blank */
+    bool alike;             /* characters become what they look like */
 };
 
 static const struct manner manner_text = {
     UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_IGNORE | UTF8PROC_STABLE,
     UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_IGNORE | UTF8PROC_STABLE | UTF8PROC_CASEFOLD,
     true,
+    false,
+};
+static const struct manner manner_alike = {
+    UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_IGNORE | UTF8PROC_STABLE,
+    UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_IGNORE | UTF8PROC_STABLE | UTF8PROC_CASEFOLD,
+    true,
+    true,
 };
 static const struct manner manner_case = {
     UTF8PROC_DECOMPOSE | UTF8PROC_STABLE,
     UTF8PROC_DECOMPOSE | UTF8PROC_STABLE | UTF8PROC_CASEFOLD,
     false,
+    false,
 };
-static const struct manner manner_lower = {UTF8PROC_DECOMPOSE | UTF8PROC_STABLE, 0, false};
+static const struct manner manner_lower = {UTF8PROC_DECOMPOSE | UTF8PROC_STABLE, 0, false, false};
 
 /* A segment is a base and what may compose with it or be reordered behind it: normalising segments one by one is
  * normalising the whole.  It holds decomposed code points, not yet ordered. */
@@ -39,7 +50,7 @@ struct folder {
     const struct manner *manner;
     struct buf *out;
     size_t out_from;
-    struct fold_map *map; /* of manner_text only; may be NULL */
+    struct fold_map *map; /* of texts only; may be NULL */
     bool blank;  /* the output ends with a blank, or is to have none at its start */
     bool broken; /* the next byte does not continue the map's last point */
     size_t source; /* where the segment began */
@@ -89,6 +100,13 @@ static bool is_safe_starter(utf8proc_int32_t c)
     const utf8proc_property_t *p = utf8proc_get_property(c);
     return p->combining_class == 0 && p->category != UTF8PROC_CATEGORY_MN && p->category != UTF8PROC_CATEGORY_MC &&
            p->category != UTF8PROC_CATEGORY_ME;
+}
+
+/* A sign that looks like a mark (the anusvara like a dot above) is one. */
+static bool begins_segment(const struct folder *f, utf8proc_int32_t c)
+{
+    const struct confusable *alike = f->manner->alike ? confusable_find((uint32_t)c) : NULL;
+    return is_safe_starter(c) && (!alike || is_safe_starter(alike->to[0]));
 }
 
 /* Canonical ordering (Unicode section 3.11, D109): marks between starters by combining class, stable. */
@@ -145,6 +163,12 @@ static void segment_flush(struct folder *f)
             folded[n++] = utf8proc_tolower(f->segment[i]);
             continue;
         }
+        const struct confusable *alike = f->manner->alike ? confusable_find((uint32_t)f->segment[i]) : NULL;
+        if (alike) {
+            memcpy(folded + n, alike->to, alike->n * sizeof *folded);
+            n += alike->n;
+            continue;
+        }
         utf8proc_ssize_t got = utf8proc_decompose_char(f->segment[i], folded + n, (utf8proc_ssize_t)(FOLDED_MAX - n),
                                                        f->manner->fold, &bound);
         INVARIANT(got >= 0 && (size_t)got <= FOLDED_MAX - n);
@@ -169,7 +193,7 @@ static void segment_add(struct folder *f, uint32_t c, size_t source)
         utf8proc_decompose_char((utf8proc_int32_t)c, parts, EXPANSION_MAX, f->manner->decompose, &bound);
     INVARIANT(n >= 0 && n <= EXPANSION_MAX);
     if (n == 0) return; /* Default_Ignorable: what it stood between composes */
-    bool safe = is_safe_starter(parts[0]);
+    bool safe = begins_segment(f, parts[0]);
     if (safe || f->marks == MARKS_MAX) segment_flush(f);
     if (f->n == 0) f->source = source;
     f->marks += !safe;
@@ -216,8 +240,39 @@ static void ascii_emit_plainly(struct folder *f, struct str s)
     f->out->n = (size_t)(out - f->out->p);
 }
 
+/* What looks like something else, and all else as ever. */
+static void ascii_emit_alike(struct folder *f, struct str s, size_t from, size_t to)
+{
+    buf_reserve(f->out, (to - from) * CONFUSABLE_ASCII_MAX);
+    f->broken = true;
+    for (size_t i = from; i < to; i++) {
+        char c = ascii_lower(s.p[i]);
+        const struct confusable_ascii *alike = &confusables_ascii[(unsigned char)s.p[i]];
+        bool white = c == ' ' || (c >= 9 && c <= 13);
+        if (white && f->blank) {
+            f->broken = true;
+            continue;
+        }
+        f->blank = white;
+        if (f->map && (f->broken || alike->n > 1)) point_add(f, i, alike->n < 2);
+        f->broken = alike->n > 1;
+        char *out = f->out->p + f->out->n;
+        if (alike->n) {
+            memcpy(out, alike->to, CONFUSABLE_ASCII_MAX);
+            f->out->n += alike->n;
+        } else {
+            *out = white ? ' ' : c;
+            f->out->n++;
+        }
+    }
+}
+
 static void ascii_emit(struct folder *f, struct str s, size_t from, size_t to)
 {
+    if (f->manner->alike) {
+        ascii_emit_alike(f, s, from, to);
+        return;
+    }
     buf_reserve(f->out, to - from);
     if (!f->manner->collapse) {
         for (size_t i = from; i < to; i++) f->out->p[f->out->n++] = ascii_lower(s.p[i]);
@@ -254,13 +309,22 @@ static uint32_t simple_fold(uint32_t c)
     return 0;
 }
 
+/* The same in the manner at hand: what is composed may hold what looks like something else. */
+static uint32_t simply(const struct folder *f, uint32_t c)
+{
+    uint32_t folded = simple_fold(c);
+    if (!folded || !f->manner->alike) return folded;
+    bool whole = (c >= 0x4e00 && c <= 0x9fff) || (c >= 0x410 && c <= 0x44f && (c | 0x20) != 0x439 /* short i */);
+    return whole && !confusable_find(c) ? folded : 0;
+}
+
 /* Does what stands at `at` leave alone what stands before it? */
-static bool is_apart(struct str s, size_t at)
+static bool is_apart(const struct folder *f, struct str s, size_t at)
 {
     uint32_t c;
     if (at == s.n || (unsigned char)s.p[at] < 0x80) return true;
     fold_decode(s.p + at, s.n - at, &c);
-    return simple_fold(c) != 0;
+    return simply(f, c) != 0;
 }
 
 static void run(struct folder *f, struct str s)
@@ -269,7 +333,7 @@ static void run(struct folder *f, struct str s)
         size_t end = i;
         if ((unsigned char)s.p[i] < 0x80) end += str_ascii_prefix((struct str){s.p + i, s.n - i});
         /* The last ASCII character before others may be the base of marks. */
-        if (end > i && !is_apart(s, end)) end--;
+        if (end > i && !is_apart(f, s, end)) end--;
         if (end > i) {
             segment_flush(f);
             ascii_emit(f, s, i, end);
@@ -278,7 +342,7 @@ static void run(struct folder *f, struct str s)
         }
         uint32_t c, folded;
         size_t n = fold_decode(s.p + i, s.n - i, &c);
-        if ((folded = simple_fold(c)) != 0 && is_apart(s, i + n)) {
+        if ((folded = simply(f, c)) != 0 && is_apart(f, s, i + n)) {
             segment_flush(f);
             point_add(f, i, false);
             fold_encode(f->out, folded);
@@ -294,7 +358,7 @@ static void run(struct folder *f, struct str s)
 void fold_text(struct str s, unsigned flags, struct buf *out, struct fold_map *map)
 {
     struct folder f;
-    f.manner = &manner_text;
+    f.manner = flags & FOLD_ALIKE ? &manner_alike : &manner_text;
     f.out = out;
     f.out_from = out->n;
     f.map = map;

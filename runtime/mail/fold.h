@@ -1,15 +1,19 @@
 /* mail/fold: what people would call the same text (LANGUAGE section 3); the only user of utf8proc.
  *
  * Folding: NFKC, full case folding, NFKC; Default_Ignorable code points removed; runs of white space (of any script,
- * line ends too) to one blank.  Accents and look-alikes of other scripts stay different.  Input is UTF-8; bytes that
- * are not become U+FFFD.  Time and memory are linear for any input: a run of more than 32 combining marks is composed
- * in stretches of 32 (as Unicode's stream-safe text, UAX #15 section 13).  ASCII runs bypass the tables. */
+ * line ends too) to one blank.  Accents stay different, and look-alikes of other scripts unless FOLD_ALIKE is asked
+ * for: then every character becomes what it looks like (mail/confusables).  Input is UTF-8; bytes that are not become
+ * U+FFFD.  Time and memory are linear for any input: a run of more than 32 combining marks is composed in stretches of
+ * 32 (as Unicode's stream-safe text, UAX #15 section 13).  ASCII runs bypass the tables. */
 #ifndef SLUICE_MAIL_FOLD_H
 #define SLUICE_MAIL_FOLD_H
 
 #include "base/vec.h"
 
-enum { FOLD_TRIM = 1 }; /* no blank at either end: for `is` and `like` */
+enum {
+    FOLD_TRIM = 1, /* no blank at either end: for `is` and `like` */
+    FOLD_ALIKE = 2 /* look-alikes are the same */
+};
 
 /* From folded offsets back to the source, for explanations. */
 struct fold_point {

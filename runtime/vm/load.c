@@ -21,7 +21,7 @@ static enum value_type part_type(enum value_type row_type, uint8_t part)
     }
 }
 
-uint32_t ready_readings(enum value_type row_type, uint8_t part, uint8_t out[TEST_READINGS_MAX])
+static uint32_t plain_readings(enum value_type row_type, uint8_t part, uint8_t out[TEST_READINGS_MAX])
 {
     if (row_type == TYPE_DOMAIN) {
         out[0] = READING_DOMAIN;
@@ -41,6 +41,14 @@ uint32_t ready_readings(enum value_type row_type, uint8_t part, uint8_t out[TEST
         out[1] = READING_ADDRESS;
         return 2;
     }
+}
+
+uint32_t ready_readings(const struct ready_ref *ref, bool alike, uint8_t out[TEST_READINGS_MAX])
+{
+    uint32_t n = plain_readings(ref->row->type, ref->part, out);
+    if (alike && vocabulary_is_seen(ref->row, ref->part))
+        out[n++] = out[0] == READING_NAME ? READING_NAME_ALIKE : READING_ALIKE;
+    return n;
 }
 
 static bool load_refs(struct vm_program *r, struct err *e)
@@ -92,7 +100,7 @@ static struct str fold_needle(struct arena *a, struct str written, uint8_t readi
     case READING_LOCAL:
     case READING_ADDRESS: fold_case_nfc(written, &b); break;
     case READING_DOMAIN: fold_lower_nfc(written, &b); break;
-    default: fold_text(written, trim ? FOLD_TRIM : 0, &b, NULL);
+    default: fold_text(written, (trim ? FOLD_TRIM : 0) | (reading_is_alike(reading) ? FOLD_ALIKE : 0), &b, NULL);
     }
     struct str out = arena_str(a, buf_str(&b));
     buf_free(&b);
@@ -125,8 +133,11 @@ static void load_set(struct ready_test *t)
     if (t->test->relation != REL_EQUAL || t->constant_count < HASH_FROM) return;
     if (type != TYPE_TEXT && type != TYPE_ADDRESS && type != TYPE_DOMAIN && type != TYPE_WORD) return;
     static const char in;
-    for (uint32_t i = 0; i < t->constant_count; i++)
-        map_put(&t->set, type == TYPE_TEXT ? t->needles[0][i] : t->constants[i].text, (void *)(uintptr_t)&in);
+    for (uint32_t i = 0; i < t->constant_count; i++) {
+        if (type != TYPE_TEXT) map_put(&t->set, t->constants[i].text, (void *)(uintptr_t)&in);
+        for (uint32_t k = 0; type == TYPE_TEXT && k < t->reading_count; k++)
+            map_put(&t->set, t->needles[k][i], (void *)(uintptr_t)&in);
+    }
     t->hashed = true;
 }
 
@@ -181,7 +192,7 @@ static bool load_test(struct vm_program *r, uint32_t index, struct err *e)
     t->test = &p->tests[index];
     t->left = &r->refs[t->test->field];
     t->live = t->long_list = NO_INDEX;
-    t->reading_count = ready_readings(t->left->row->type, t->left->part, t->readings);
+    t->reading_count = ready_readings(t->left, t->test->alike, t->readings);
     switch (t->test->operand) {
     case OPERAND_CONSTANT:
         t->constants = &p->constants[t->test->a];

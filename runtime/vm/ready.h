@@ -25,7 +25,7 @@ struct ready_slot {
     bool by_recipient, by_edits;
 };
 
-enum { TEST_READINGS_MAX = 2 };
+enum { TEST_READINGS_MAX = 3 };
 
 /* A declared detector: vm/detect. */
 struct ready_detector {
@@ -89,7 +89,12 @@ struct vm_program {
     uint32_t live_count;
 };
 
-/* Which readings the text relations of a field's part look at; answers how many. */
-uint32_t ready_readings(enum value_type row_type, uint8_t part, uint8_t out[TEST_READINGS_MAX]);
+/* Which readings the text relations of a field's part look at; answers how many.  `alike`: the one in which look-alikes
+ * are the same is the last of them, where the part is seen by readers. */
+uint32_t ready_readings(const struct ready_ref *ref, bool alike, uint8_t out[TEST_READINGS_MAX]);
+static inline bool reading_is_alike(uint8_t reading)
+{
+    return reading == READING_ALIKE || reading == READING_NAME_ALIKE;
+}
 
 #endif

@@ -16,8 +16,10 @@
 static struct str raw_reading(const struct view *v, enum reading r)
 {
     switch (r) {
-    case READING_TEXT: return v->text;
-    case READING_NAME: return v->name;
+    case READING_TEXT:
+    case READING_ALIKE: return v->text;
+    case READING_NAME:
+    case READING_NAME_ALIKE: return v->name;
     case READING_LOCAL: return v->address.local;
     case READING_DOMAIN: return v->address.unicode_domain;
     default: return STR_NONE; /* made by view_reading */
@@ -34,7 +36,7 @@ struct str view_reading(struct judgement *j, struct view *v, enum reading r)
             a->domain.n ? arena_printf(j->arena, "%.*s@%.*s", STR_ARG(a->local), STR_ARG(a->unicode_domain)) : a->local;
     } else {
         struct buf b = {0};
-        fold_text(raw_reading(v, r), 0, &b, NULL);
+        fold_text(raw_reading(v, r), reading_is_alike(r) ? FOLD_ALIKE : 0, &b, NULL);
         v->read[r] = arena_str(j->arena, buf_str(&b));
         buf_free(&b);
     }
@@ -142,6 +144,14 @@ static bool needles_match(struct judgement *j, const struct ready_test *t, struc
 
 static bool in_set(const struct map *set, struct str key) { return key.n && map_has(set, key); }
 
+/* What look-alikes become looks like nothing else, so one set serves both readings. */
+static bool in_set_of_texts(struct judgement *j, const struct ready_test *t, struct view *v)
+{
+    for (uint32_t k = 0; k < t->reading_count; k++)
+        if (in_set(&t->set, trimmed(view_reading(j, v, t->readings[k])))) return true;
+    return false;
+}
+
 /* "*.b.example" for every name above the domain, with `prefix` before it ("@" for addresses). */
 static bool in_set_above(struct judgement *j, const struct map *set, const char *prefix, struct str domain)
 {
@@ -156,7 +166,7 @@ static bool equal_hashed(struct judgement *j, const struct ready_test *t, struct
 {
     const struct canonical_address *a = &v->address;
     switch (t->left->type) {
-    case TYPE_TEXT: return in_set(&t->set, trimmed(view_reading(j, v, t->readings[0])));
+    case TYPE_TEXT: return in_set_of_texts(j, t, v);
     case TYPE_WORD: return in_set(&t->set, v->text);
     case TYPE_DOMAIN: return in_set(&t->set, a->domain) || in_set_above(j, &t->set, "", a->domain);
     default:
@@ -242,8 +252,10 @@ static bool views_relate(struct judgement *j, const struct ready_test *t, struct
     if (t->test->relation != REL_EQUAL || type == TYPE_TEXT) {
         if (type == TYPE_TEXT || type == TYPE_ADDRESS || type == TYPE_DOMAIN) {
             uint8_t readings[TEST_READINGS_MAX];
-            ready_readings(t->right->row->type, t->right->part, readings);
-            return text_relation(t->test, view_reading(j, l, t->readings[0]), view_reading(j, r, readings[0]), where);
+            uint32_t last = ready_readings(t->right, t->test->alike, readings) - 1;
+            return text_relation(t->test, view_reading(j, l, t->readings[0]), view_reading(j, r, readings[0]), where) ||
+                   (t->test->alike && text_relation(t->test, view_reading(j, l, t->readings[t->reading_count - 1]),
+                                                    view_reading(j, r, readings[last]), where));
         }
         struct constant c = {.type = t->right->type, .number = r->number, .date_zoned = true};
         return number_relation(j, t, l->number, &c);

@@ -23,11 +23,13 @@ struct canonical_address {
 
 /* What of a view a text test looks at, and how it is folded. */
 enum reading {
-    READING_TEXT,    /* the text: fold_text */
-    READING_NAME,    /* the display name: fold_text */
-    READING_LOCAL,   /* local part: NFC and case folding */
-    READING_ADDRESS, /* local@domain, domain in U-labels: NFC and case folding */
-    READING_DOMAIN,  /* lower-case U-labels */
+    READING_TEXT,       /* the text: fold_text */
+    READING_NAME,       /* the display name: fold_text */
+    READING_ALIKE,      /* the text, as it looks: FOLD_ALIKE */
+    READING_NAME_ALIKE, /* the display name, as it looks */
+    READING_LOCAL,      /* local part: NFC and case folding */
+    READING_ADDRESS,    /* local@domain, domain in U-labels: NFC and case folding */
+    READING_DOMAIN,     /* lower-case U-labels */
     READING_COUNT
 };
 

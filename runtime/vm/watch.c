@@ -117,7 +117,10 @@ static bool add_keys(struct items *x, const struct ready_test *t)
     for (uint32_t i = 0; i < t->constant_count; i++) {
         struct str text = t->constants[i].text;
         switch (t->left->type) {
-        case TYPE_TEXT: add(x, WATCH_KEY, t->readings[0], str_trim(t->needles[0][i]), COST_KEY); break;
+        case TYPE_TEXT:
+            for (uint32_t k = 0; k < t->reading_count; k++)
+                add(x, WATCH_KEY, t->readings[k], str_trim(t->needles[k][i]), COST_KEY);
+            break;
         case TYPE_ADDRESS: add(x, WATCH_KEY, KEY_ADDRESS, text, COST_KEY); break;
         case TYPE_DOMAIN: add(x, WATCH_KEY, KEY_DOMAIN, text, COST_KEY); break;
         case TYPE_WORD: add(x, WATCH_KEY, KEY_WORD, text, COST_WORD); break;

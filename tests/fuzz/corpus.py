@@ -28,7 +28,7 @@ FILES = {
     "proxy": ["runtime/smtp/proxy.c"],
     "answer": ["runtime/judge/protocol.c"],
     "edits": ["runtime/message/edits.c"],
-    "fold": ["runtime/mail/fold.c"],
+    "fold": ["runtime/mail/fold.c", "runtime/mail/confusables.c"],
     "html": ["runtime/message/html.c"],
     "message": ["runtime/message/*.c", "-runtime/message/edits.c"],
     "smtp_client": ["runtime/smtp/client*.c", "runtime/smtp/reply.c"],

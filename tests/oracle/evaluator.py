@@ -226,9 +226,9 @@ class Context:
 
     def test(self, field, verb, who, inside):
         if not inside:
-            return self.program.test(field, verb).answer(self, who)
+            return self.program.test(field, verb, alike=self.alike).answer(self, who)
         name, element, recipient = inside
-        t = self.program.test(field, verb, name)
+        t = self.program.test(field, verb, name, self.alike)
         if isinstance(element, int):                # of a field whose parts are fields of their own: the same element there
             values = self.values(t.field, who)
             there = [e for x in values.lists for e in x]
@@ -250,6 +250,7 @@ class Context:
         return over_lists(c["quantifier"], values, lambda e: self.condition(c["inner"], who, (c["name"], e, None)))
 
     def whole(self, rule, who):
+        self.alike = rule.options["confusables"] == "fold"
         x = self.condition(rule.when, who)
         for c in rule.unless:
             x = both(x, negate(self.condition(c, who)))

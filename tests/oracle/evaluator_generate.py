@@ -16,7 +16,8 @@ WORDS = ["secret", "Secret", "SECRET", "se\u00adcret", "se\u200bcret", "\uff33\u
          "\u6771\u4eac", "\u6771\u4eac\u90fd", "\u30c6\u30b9\u30c8", "\uff83\uff7d\uff84", "\u041f\u043b\u0430\u043d", "\u043f\u043b\u0430\u043d",
          "\u03a3\u03af\u03c3\u03c5\u03c6\u03bf\u03c2", "\u03c3\u03af\u03c3\u03c5\u03c6\u03bf\u03c3", "\ufb01le", "file", "\u0130stanbul", "istanbul", "\u2460",
          "1", "12", "card 4111", "x-ray", "\u0e01\u0e32\u0e23", "\u1ec7", "e\u0323\u0302", "e\u0302\u0323", "k\u2126", "k\u03c9", "\u212aelvin", "kelvin",
-         "a\u034f\u0301", "\u00e1", "\u1fb3", "\u03b1\u03b9", "\u0390", "\u1f00\u0345\u0301", "\uac00", "\u1100\u1161", "\u00bd", "[x]", "re", "a.b", "50%"]
+         "a\u034f\u0301", "\u00e1", "\u1fb3", "\u03b1\u03b9", "\u0390", "\u1f00\u0345\u0301", "\uac00", "\u1100\u1161", "\u00bd", "[x]", "re", "a.b", "50%",
+         "\u0455\u0435\u0441r\u0435t", "\u0405\u0415\u0421R\u0415\u0422", "rnodern", "Modern", "PaypaI", "paypa1", "INV0ICE", "invoice", "il|", "\u03bd\u039d n"]
 BLANKS = [" ", "  ", "\t", "\u00a0", "\u3000", " "]
 DOMAINS = ["corp.example", "eu.corp.example", "partner.example", "mail.partner.example", "other.example", "b\u00fccher.example",
            "xn--bcher-kva.example", "stra\u00dfe.example", "strasse.example", "CORP.example"]
@@ -413,6 +414,7 @@ class Generator:
         for name, values, weight in (
                 ("priority", [str(n) for n in (1, 50, 100, 200)], 0.3), ("mode", ["audit", "audit_and_notify", "off", "enforce"], 0.2),
                 ("on_error", ["defer", "skip", "apply"], 0.5), ("on_unreadable", ["protect", "hold", "apply", "skip"], 0.5),
+                ("confusables", ["fold", "fold", "keep"], 0.4),
                 ("effective", ["2026-09-20", "2026-09-21T14:00Z", "2026-09-22"], 0.06),
                 ("expires", ["2026-09-21", "2026-09-22T02:00", "2026-09-24"], 0.06)):
             if name == "expires" and " effective " in out:
@@ -519,7 +521,7 @@ connector "other" host "o.example" port 2525
             text += f"define d{i} as {self.condition(rnd, 1, tuple(defines))}\n"
             defines.append(f"d{i}")
         if rnd.random() < 0.15:
-            text += "defaults" + (self.options(rnd, ("priority", "on_error", "on_unreadable")) or " priority 60") + "\n"
+            text += "defaults" + (self.options(rnd, ("priority", "on_error", "on_unreadable", "confusables")) or " priority 60") + "\n"
         for number in range(rnd.randint(1, 5)):
             text += self.rule(rnd, number, defines)
         return text

@@ -19,6 +19,7 @@ import time
 sys.dont_write_bytecode = True
 from evaluator import Context
 from evaluator_generate import HEADERS, WORDS, Generator, exotic, make_message
+from evaluator_looks import disguised
 from evaluator_tests import Program
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -138,7 +139,8 @@ class Run:
 
     def make(self, number):
         rnd = random.Random(f"{self.seed}/{number}")
-        self.generator.words = words = WORDS + [exotic(rnd) for _ in range(rnd.choice([0, 10]))]
+        self.generator.words = words = WORDS + [exotic(rnd) for _ in range(rnd.choice([0, 10]))] + \
+            [disguised(rnd, rnd.choice(WORDS)) for _ in range(rnd.choice([0, 10]))]
         self.generator.plain = plain = rnd.random() < 0.5
         return self.generator.rule_set(rnd), [make_message(rnd, words, plain) for _ in range(MESSAGES)]
 

@@ -3,6 +3,7 @@ import functools
 import ipaddress
 import re
 
+from evaluator_looks import look
 from evaluator_words import (E, F, T, TROUBLE, U, Address, a_labels, address_matches, both, count, domain_matches, either, fold,
                              fold_case, like, lower, negate, places, u_labels, views)
 
@@ -38,6 +39,18 @@ class Field:
         if self.part == "address":
             return [(a.shown, a.shown)]
         return [(fold(a.text), a.text), (a.shown, a.shown)]
+
+    @property
+    def is_seen(self):
+        """By readers, so that it can look like something; not what only programs compare."""
+        return self.row["type"] == "text" or (self.row["type"] == "address" and self.part in (None, "name"))
+
+    def looks(self, view):
+        """The texts as they look."""
+        if not self.is_seen:
+            return []
+        a = view.get("address")
+        return [look(view["text"] if self.row["type"] == "text" else a.name if self.part else a.text)]
 
     def needle(self, text, reading, trim):
         if self.row["type"] != "address" or self.part == "name" or (self.part is None and reading == 0):
@@ -76,8 +89,8 @@ NOTHING = Values([[]])
 class Test:
     """One field and a verb, inside `where` or not."""
 
-    def __init__(self, program, field, quantifier, verb):
-        self.program, self.field, self.quantifier, self.verb = program, field, quantifier, verb
+    def __init__(self, program, field, quantifier, verb, alike):
+        self.program, self.field, self.quantifier, self.verb, self.alike = program, field, quantifier, verb, alike
         self.negated = bool(verb) and verb["negated"]
         self.kind = verb["kind"] if verb else "bare"
         self.right = self.live = None
@@ -146,11 +159,15 @@ class Test:
 
     def says_text(self, view, partial):
         trim = self.kind in ("is", "is any of", "is in", "is like")
-        texts = [text for text, _ in self.field.readings(view)]
+        plain = len(self.field.readings(view))
+        texts = [text for text, _ in self.field.readings(view)] + (self.field.looks(view) if self.alike else [])
         hits = 0
+
+        def needle_of(written, i, trimmed):
+            return look(written, trimmed) if i >= plain else self.field.needle(written, i, trimmed)
         if "least" in self.verb and not self.verb.get("set"):
             needle = self.values[0]["value"]
-            n = max(count(text, self.field.needle(needle, i, False), self.verb.get("word", False))
+            n = max(count(text, needle_of(needle, i, False), self.verb.get("word", False))
                     for i, text in enumerate(texts))
             most = self.verb.get("most")
             if most is not None and n > most:
@@ -159,7 +176,7 @@ class Test:
                 return U
             return T if n >= self.verb["least"] else F
         for v in self.values:
-            hits += any(self.relate(text, self.field.needle(v["value"], i, trim)) for i, text in enumerate(texts))
+            hits += any(self.relate(text, needle_of(v["value"], i, trim)) for i, text in enumerate(texts))
         want = {"all": len(self.values), "at least": self.verb.get("least")}.get(self.verb.get("many"), 1)
         return T if hits >= want else U if partial else F
 
@@ -221,8 +238,10 @@ class Test:
 
     def says_view(self, view, other):
         if self.field.type == "text":
-            a, b = self.field.readings(view)[0][0], self.right.readings(other)[0][0]
-            hit = b != "" and a.strip(" ") == b.strip(" ") and bool(b.strip(" "))
+            pairs = [(self.field.readings(view)[0][0], self.right.readings(other)[0][0])]
+            if self.alike and self.field.is_seen:
+                pairs.append((self.field.looks(view)[0], (self.right.looks(other) or [pairs[0][1]])[0]))
+            hit = any(a.strip(" ") == b.strip(" ") != "" for a, b in pairs)
             if not hit and self.right.is_partial(other, False):
                 return U
             return T if hit else F
@@ -300,7 +319,7 @@ def in_network(text, network):
 # --- programs --------------------------------------------------------------------------------------------------------
 
 OPTIONS = {"priority": 100, "mode": "enforce", "effective": None, "expires": None, "on_error": "defer",
-           "on_unreadable": "protect"}
+           "on_unreadable": "protect", "confusables": "keep"}
 
 
 def read_options(arguments, into):
@@ -345,13 +364,13 @@ class Program:
             out += self.elements(v["name"]) if v["kind"] == "field" else [v]
         return out
 
-    def test(self, field, verb, inside=None):
-        key = (id(field), id(verb), inside)
+    def test(self, field, verb, inside=None, alike=False):
+        key = (id(field), id(verb), inside, alike)
         if key not in self.compiled:
             name = field["name"]
             if inside and name != inside and not name.startswith(inside + "."):
                 name = f"{inside}.{name}"
-            self.compiled[key] = Test(self, Field(self.rows, name, field.get("text")), field.get("quantifier"), verb)
+            self.compiled[key] = Test(self, Field(self.rows, name, field.get("text")), field.get("quantifier"), verb, alike)
         return self.compiled[key]
 
     def setting(self, arguments, name):

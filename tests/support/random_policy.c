@@ -1,5 +1,7 @@
 #include "tests/support/random_policy.h"
 
+#include <string.h>
+
 #include "mail/fold.h"
 
 #define PICK(d, table) ((table)[dice_roll((d), sizeof(table) / sizeof *(table))])
@@ -35,11 +37,15 @@ static uint32_t random_code_point(struct dice *d)
 static void disguise(struct dice *d, const char *word, struct buf *out)
 {
     struct str s = str_of(word);
-    bool upper = one_in(d, 4), wide = one_in(d, 6), specked = one_in(d, 3);
+    static const char drawn[] = "aceopsxy";
+    static const uint32_t alike[] = {0x430, 0x441, 0x435, 0x43e, 0x440, 0x455, 0x445, 0x443}; /* Cyrillic */
+    bool upper = one_in(d, 4), wide = one_in(d, 6), specked = one_in(d, 3), foreign = one_in(d, 6);
     for (size_t i = 0; i < s.n;) {
         uint32_t c;
         i += fold_decode(s.p + i, s.n - i, &c);
         if (upper && c >= 'a' && c <= 'z' && one_in(d, 2)) c -= 32;
+        const char *like = foreign && c && c < 0x80 && one_in(d, 2) ? strchr(drawn, (int)c) : NULL;
+        if (like) c = alike[like - drawn];
         if (c == 'k' && one_in(d, 4)) c = 0x212a;
         if (c == 's' && one_in(d, 4)) c = 0x17f;
         if (wide && c > 0x20 && c < 0x7f) c += 0xfee0;
@@ -390,6 +396,8 @@ void random_rules(struct dice *d, struct buf *out)
                                           " on_unreadable skip",
                                           " on_error skip",
                                           " priority 50",
+                                          " confusables fold",
+                                          " confusables fold",
                                           " mode off"};
     buf_add(out,
             STR("list doms of domain = \"corp.example\", \"*.partner.example\", \"b.test\"\n"

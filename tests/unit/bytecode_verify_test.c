@@ -360,6 +360,11 @@ static void tests_and_their_operands(void **state)
     DEFECT(test_counts, struct test *t = test_with(p, REL_EQUAL, OPERAND_FIELD); t->all = true);
     DEFECT(test_counts, struct test *t = test_with(p, REL_CONTAINS, OPERAND_LIST); t->counted = true; t->least = 0);
     DEFECT(test_counts, struct test *t = test_with(p, REL_CONTAINS, OPERAND_LIST); t->counted = true; t->least = 2; t->most = 1);
+    DEFECT(test_counts, test_with(p, REL_MATCHES, OPERAND_PATTERNS)->alike = true);
+    DEFECT(test_counts, test_with(p, REL_BETWEEN, OPERAND_RANGE)->alike = true);
+    DEFECT(test_counts, test_with(p, REL_CONTAINS, OPERAND_DETECTOR)->alike = true);
+    DEFECT(test_counts, test_with(p, REL_EQUAL, OPERAND_LIVE)->alike = true);
+    DEFECT(test_counts, test_with(p, REL_EQUAL, OPERAND_LIST)->alike = true); /* of domains */
     DEFECT(code_domains, test_with(p, REL_EQUAL, OPERAND_LIST)->quantifier = Q_ANY);
     DEFECT(code_domains, struct test *t = test_with(p, REL_EQUAL, OPERAND_LIST); t->operand = OPERAND_FIELD;
            t->a = t->field);

@@ -6,6 +6,7 @@
 
 #include <utf8proc.h>
 
+#include "mail/confusables.h"
 #include "mail/fold.h"
 #include "mail/like.h"
 
@@ -42,6 +43,31 @@ static void known_foldings(void **state)
     check_fold("=\xcc\xb8", 0, "\xe2\x89\xa0");
     check_fold("resume r\xc3\xa9sum\xc3\xa9", 0, "resume r\xc3\xa9sum\xc3\xa9"); /* accents stay */
     check_fold("\xd0\xb0", 0, "\xd0\xb0");                                      /* so does Cyrillic a */
+}
+
+/* Unicode's prototypes, whichever of a letter's two forms they are drawn like. */
+static void look_alikes_are_the_same(void **state)
+{
+    (void)state;
+    check_fold("top secret", FOLD_ALIKE, "top secret");
+    check_fold("\xd1\x82\xd0\xbe\xd1\x80 \xd1\x95\xd0\xb5\xd1\x81r\xd0\xb5\xd1\x82", FOLD_ALIKE,
+               "top secret"); /* Cyrillic, small */
+    check_fold("\xd0\xa2\xd0\x9e\xd0\xa0 \xd0\x85\xd0\x95\xd0\xa1R\xd0\x95\xd0\xa2", FOLD_ALIKE,
+               "top secret"); /* and capital */
+    check_fold("\xce\xa4\xce\x9f\xce\xa1 \xce\x9d\xce\x91\xce\x9d\xce\x9f", FOLD_ALIKE,
+               "top nano"); /* Greek capitals */
+    check_fold("PaypaI paypa1 paypal PAYPAL |", FOLD_ALIKE, "paypal paypal paypal paypal l");
+    check_fold("INVOICE inv0ice lNV0lCE", FOLD_ALIKE, "lnvolce lnvolce lnvolce");
+    check_fold("Modern rnodern", FOLD_ALIKE, "rnodern rnodern");
+    check_fold("\xe2\x80\x9c"
+               "a\" \"",
+               FOLD_ALIKE, "''a'' ''");
+    check_fold("caf\xc3\xa9 cafe\xcc\x81 cafe", FOLD_ALIKE, "caf\xc3\xa9 caf\xc3\xa9 cafe"); /* accents stay */
+    check_fold("\xd0\xb5\xcc\x81", FOLD_ALIKE, "\xc3\xa9"); /* on a Cyrillic letter too */
+    check_fold("o\xe0\xa4\x82", FOLD_ALIKE, "\xc8\xaf");    /* an anusvara for a dot above */
+    check_fold(" A\t\n1 ", FOLD_ALIKE | FOLD_TRIM, "a l");
+    check_fold("\xe6\x9d\xb1\xe4\xba\xac \xec\x95\x84", FOLD_ALIKE, "\xe6\x9d\xb1\xe4\xba\xac \xec\x95\x84");
+    check_fold("\xed\x95\x9c", FOLD_ALIKE, "\xed\x95\x98\xe1\x84\x82"); /* a final consonant looks like an initial */
 }
 
 static void others(void **state)
@@ -110,6 +136,69 @@ static void segments_fold_as_the_whole(void **state)
     buf_free(&got);
     buf_free(&wanted);
     buf_free(&again);
+}
+
+/* NFKD without ignorables, each character as it looks or in folded case, composition: of the whole at once. */
+static void reference_alike(struct str s, struct buf *out)
+{
+    utf8proc_uint8_t *first = NULL;
+    utf8proc_option_t common = UTF8PROC_COMPAT | UTF8PROC_IGNORE | UTF8PROC_STABLE | UTF8PROC_DECOMPOSE;
+    utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)s.p, (utf8proc_ssize_t)s.n, &first, common);
+    struct buf alike = {0};
+    assert_true(n >= 0);
+    for (size_t i = 0; i < (size_t)n;) {
+        uint32_t c;
+        utf8proc_int32_t folded[8];
+        int bound = 0;
+        i += fold_decode((const char *)first + i, (size_t)n - i, &c);
+        const struct confusable *like = confusable_find(c);
+        for (uint32_t k = 0; like && k < like->n; k++) fold_encode(&alike, (uint32_t)like->to[k]);
+        utf8proc_ssize_t m =
+            like ? 0 : utf8proc_decompose_char((utf8proc_int32_t)c, folded, 8, common | UTF8PROC_CASEFOLD, &bound);
+        for (utf8proc_ssize_t k = 0; k < m; k++) fold_encode(&alike, (uint32_t)folded[k]);
+    }
+    reference(buf_str(&alike), out);
+    buf_free(&alike);
+    free(first);
+}
+
+static void look_alikes_fold_as_the_whole(void **state)
+{
+    (void)state;
+    static const uint32_t some[] = {'I',    'm',     '0',    '|',    '"',    '%',    'a',    ' ',   0x301, 0x307,
+                                    0x323,  0x902,   0x981,  0xe4d,  0x17cb, 0x391,  0x3bd,  0x39d, 0x3b2, 0x430,
+                                    0x422,  0x442,   0x406,  0x44b,  0x42b,  0xe33,  0x5d5,  0x627, 0x660, 0x6f0,
+                                    0x2028, 0x1d7d8, 0x1f6c, 0x4e36, 0x30ce, 0xa731, 0x2e9f, 0xdf,  0xad};
+    struct dice d = {45};
+    struct buf text = {0}, got = {0}, wanted = {0}, again = {0}, mapped = {0};
+    struct fold_map map = {0};
+    for (int round = 0; round < 60000; round++) {
+        text.n = got.n = wanted.n = again.n = mapped.n = 0;
+        for (size_t n = dice_roll(&d, 20); n > 0; n--)
+            fold_encode(&text, dice_roll(&d, 3)   ? some[dice_roll(&d, sizeof some / sizeof *some)]
+                               : dice_roll(&d, 2) ? interesting(&d)
+                                                  : 0xa0 + (uint32_t)dice_roll(&d, 0x500));
+        fold_text(buf_str(&text), FOLD_ALIKE, &got, NULL);
+        reference_alike(buf_str(&text), &wanted);
+        check_str_at(buf_str(&got), buf_str(&wanted), __FILE__, __LINE__);
+        fold_text(buf_str(&got), FOLD_ALIKE, &again, NULL);
+        check_str_at(buf_str(&again), buf_str(&got), __FILE__, __LINE__);
+        fold_text(buf_str(&text), FOLD_ALIKE, &mapped, &map);
+        check_str_at(buf_str(&mapped), buf_str(&got), __FILE__, __LINE__);
+        size_t last = 0;
+        for (size_t i = 0; i < mapped.n; i++) {
+            size_t from, to;
+            fold_map_range(&map, i, i + 1, &from, &to);
+            assert_true(from >= last && from <= to && to <= text.n);
+            last = from;
+        }
+    }
+    fold_map_free(&map);
+    buf_free(&text);
+    buf_free(&got);
+    buf_free(&wanted);
+    buf_free(&again);
+    buf_free(&mapped);
 }
 
 /* Eight bytes at a time, one at a time with a map, and the plain meaning. */
@@ -309,7 +398,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_foldings),
         cmocka_unit_test(others),
+        cmocka_unit_test(look_alikes_are_the_same),
         cmocka_unit_test(segments_fold_as_the_whole),
+        cmocka_unit_test(look_alikes_fold_as_the_whole),
         cmocka_unit_test(ascii_folds_the_same_every_way),
         cmocka_unit_test(any_bytes_fold_to_utf8),
         cmocka_unit_test(the_way_back),
