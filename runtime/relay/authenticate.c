@@ -1,7 +1,11 @@
 /* AUTH: the store knows the users; this asks it, and tells smtp/server.
  *
  * Whoever asks learns no names: a user who does not exist, or is disabled, costs the same and is answered the same as a
- * wrong password.  Names are compared in NFC and case-folded; that form is who the client is from then on. */
+ * wrong password.  Names are compared in NFC and case-folded; that form is who the client is from then on.
+ *
+ * A password costs the store 10 ms of hashing, so those who guess could keep everybody else waiting.  Passwords stand in
+ * line here, and next is one of the client that had the fewest hashed in this minute: who comes with one goes before who
+ * comes with hundreds. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,8 +13,16 @@
 #include "relay/events.h"
 #include "relay/session.h"
 
-/* One question to the store.  It outlives a session that dies meanwhile. */
+enum {
+    HASHING_MOST = 2, /* passwords with the store: one is hashed, the next is at hand */
+    WAITING_MOST = 64 /* of one client in line: 0.6 s */
+};
+
+/* One question to the store.  Once asked it outlives a session that dies meanwhile. */
 struct auth_check {
+    struct auth_check *next; /* in line */
+    struct relay *relay;
+    bool asked;
     struct session *session; /* NULL: it is gone */
     struct store_query query;
     struct buf name, password;
@@ -27,13 +39,16 @@ static void check_free(struct auth_check *c)
     free(c);
 }
 
-/* Part of a made-up secret: the same for the same name, as long as the process lives. */
+/* Part of a made-up secret: the same for the same name, as long as the queue lives. */
 static void made_up(const struct session *s, const char *what, struct str name, uint8_t out[DIGEST_SIZE])
 {
-    const struct receive *rc = s->relay->receive;
+    struct store_port *store = s->relay->store;
+    uint8_t key[STORE_SECRET_SIZE];
     struct buf text = {0};
+    store->secret(store->self, key);
     buf_printf(&text, "%s %.*s", what, STR_ARG(name));
-    digest_hmac((struct str){(const char *)rc->secret_key, sizeof rc->secret_key}, buf_str(&text), out);
+    digest_hmac((struct str){(const char *)key, sizeof key}, buf_str(&text), out);
+    explicit_bzero(key, sizeof key);
     buf_free(&text);
 }
 
@@ -80,10 +95,16 @@ static void answer(struct auth_check *c, bool ok, const struct err *e)
     }
 }
 
+static void hash_next(struct relay *r);
+
 static void on_done(void *owner, bool ok, const struct err *e)
 {
     struct auth_check *c = owner;
     struct session *s = c->session;
+    if (c->query.password.p) {
+        c->relay->receive->hashing--;
+        hash_next(c->relay);
+    }
     if (s) {
         s->auth_check = NULL;
         answer(c, ok, e);
@@ -92,12 +113,73 @@ static void on_done(void *owner, bool ok, const struct err *e)
     if (s && !s->running) session_run(s);
 }
 
+/* --- the line for hashing ----------------------------------------------------------------------------------------- */
+
+static void unlink_check(struct receive *rc, struct auth_check *before, struct auth_check *c)
+{
+    *(before ? &before->next : &rc->hash_first) = c->next;
+    if (rc->hash_last == c) rc->hash_last = before;
+    c->next = NULL;
+}
+
+static void ask_store(struct auth_check *c)
+{
+    struct store_port *store = c->relay->store;
+    c->asked = true;
+    store->query(store->self, &c->query);
+}
+
+/* The first of the client that was served least. */
+static void hash_next(struct relay *r)
+{
+    struct receive *rc = r->receive;
+    while (rc->hash_first && rc->hashing < HASHING_MOST && !r->stopped) {
+        struct auth_check *best = NULL, *before_best = NULL, *before = NULL;
+        uint32_t least = UINT32_MAX;
+        for (struct auth_check *c = rc->hash_first; c; before = c, c = c->next) {
+            uint32_t had = client_counted(c->session->counted, CLIENT_PASSWORDS, relay_ms(r));
+            if (best && had >= least) continue;
+            best = c;
+            before_best = before;
+            least = had;
+        }
+        unlink_check(rc, before_best, best);
+        client_count(best->session->counted, CLIENT_PASSWORDS, 0, relay_ms(r));
+        rc->hashing++;
+        ask_store(best);
+    }
+}
+
+static bool is_in_line_too_often(const struct session *s)
+{
+    size_t n = 0;
+    for (const struct auth_check *c = s->relay->receive->hash_first; c && s->counted; c = c->next)
+        n += c->session->counted == s->counted;
+    return n >= WAITING_MOST;
+}
+
+static void stand_in_line(struct auth_check *c)
+{
+    static const struct reply busy = {454, {4, 7, 0}, STR_INIT("Too many authentications from your address at once")};
+    struct session *s = c->session;
+    struct receive *rc = s->relay->receive;
+    if (is_in_line_too_often(s)) {
+        s->auth_check = NULL;
+        check_free(c);
+        smtp_server_answer(s->server, &busy);
+        return;
+    }
+    *(rc->hash_last ? &rc->hash_last->next : &rc->hash_first) = c;
+    rc->hash_last = c;
+    hash_next(s->relay);
+}
+
 void session_authenticate(struct session *s, const struct smtp_server_auth *auth)
 {
-    struct store_port *store = s->relay->store;
     INVARIANT(!s->auth_check);
     struct auth_check *c = s->auth_check = mem_alloc(sizeof *c);
     c->session = s;
+    c->relay = s->relay;
     fold_case_nfc(auth->user, &c->name);
     buf_add(&c->password, auth->password);
     c->query = (struct store_query){.kind = QUERY_USER,
@@ -106,13 +188,23 @@ void session_authenticate(struct session *s, const struct smtp_server_auth *auth
                                     .user = on_user,
                                     .done = on_done,
                                     .owner = c};
-    store->query(store->self, &c->query);
+    if (auth->password.p)
+        stand_in_line(c);
+    else
+        ask_store(c);
 }
 
 void session_forget_auth(struct session *s)
 {
-    if (s->auth_check) s->auth_check->session = NULL;
+    struct receive *rc = s->relay->receive;
+    struct auth_check *c = s->auth_check, *before = NULL;
     s->auth_check = NULL;
+    if (!c) return;
+    c->session = NULL;
+    if (c->asked) return;
+    for (struct auth_check *other = rc->hash_first; other != c; other = other->next) before = other;
+    unlink_check(rc, before, c);
+    check_free(c);
 }
 
 static void note(struct session *s, const char *event, const struct smtp_server_auth *auth, struct str user)

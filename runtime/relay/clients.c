@@ -101,3 +101,8 @@ bool client_count(struct client *who, enum client_count what, uint32_t most, int
     who->counts[what]++;
     return true;
 }
+
+uint32_t client_counted(const struct client *who, enum client_count what, int64_t now)
+{
+    return who && now - who->window < CLIENTS_WINDOW_MS ? who->counts[what] : 0;
+}

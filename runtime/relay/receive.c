@@ -550,7 +550,6 @@ struct receive *receive_create(struct relay *r)
     struct receive *rc = mem_alloc(sizeof *rc);
     rc->relay = r;
     rc->clients = clients_create();
-    r->net->random(r->net->self, rc->secret_key, sizeof rc->secret_key);
     return rc;
 }
 

@@ -41,7 +41,8 @@ struct receive {
     struct session *room_first, *room_last;
     struct intake *unused;
     unsigned unused_count;
-    uint8_t secret_key[DIGEST_SIZE]; /* of the secrets that are made up: authenticate.c */
+    struct auth_check *hash_first, *hash_last; /* passwords that wait to be hashed: authenticate.c's */
+    unsigned hashing;                          /* of those the store has */
     bool giving_room; /* receive_memory_came_back is on the stack */
 };
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 
@@ -55,6 +56,28 @@ static bool check(struct writer *w, const char *path, struct err *e)
     return strcmp(answer, "ok") == 0 || err_set(e, EX_DATAERR, "%s is damaged: %s", path, answer);
 }
 
+static bool read_secret(struct writer *w)
+{
+    sqlite3_stmt *s = database_statement(&w->db, SQL_GET_SECRET);
+    bool good = sqlite3_step(s) == SQLITE_ROW && sqlite3_column_bytes(s, 0) == STORE_SECRET_SIZE;
+    if (good) memcpy(w->secret, sqlite3_column_blob(s, 0), STORE_SECRET_SIZE);
+    sqlite3_reset(s);
+    return good;
+}
+
+/* The first start makes it; one that is damaged is made anew: nothing but made-up answers hangs on it. */
+static bool have_secret(struct writer *w, struct err *e)
+{
+    uint8_t fresh[STORE_SECRET_SIZE];
+    if (read_secret(w)) return true;
+    if (getrandom(fresh, sizeof fresh, 0) != (ssize_t)sizeof fresh) return err_os(e, EX_OSERR, "making a secret");
+    sqlite3_stmt *s = database_statement(&w->db, SQL_SET_SECRET);
+    sqlite3_bind_blob(s, 1, fresh, sizeof fresh, SQLITE_TRANSIENT);
+    if (database_run(&w->db, s) == TROUBLE_NONE && read_secret(w)) return true;
+    if (e) *e = w->db.last;
+    return false;
+}
+
 static bool spool_known(void *context, struct str queue_id)
 {
     struct writer *w = context;
@@ -94,7 +117,7 @@ bool writer_open(struct writer *w, const char *state_dir, int state_fd, uint32_t
         return err_set(e, EX_CANTCREAT, "%s: too long", state_dir);
     if (!database_open_writer(&w->db, path, max_pages, e)) return false;
     sqlite3_wal_hook(w->db.handle, count_frames, w);
-    if (!check(w, path, e) || !make_reserve(w, path, e)) goto undo;
+    if (!check(w, path, e) || !have_secret(w, e) || !make_reserve(w, path, e)) goto undo;
     if (!number_of(w, SQL_LAST_MESSAGE, &last, e) || !number_of(w, SQL_COUNT_MESSAGES, &w->queued, e) ||
         !number_of(w, SQL_LAST_AUDIT, &w->last_audit, e) || !spool_sweep(state_fd, spool_known, w, e))
         goto undo;

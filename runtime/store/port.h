@@ -179,7 +179,7 @@ struct store_query {
         QUERY_SUSPENSIONS,    /* `suspension` */
         QUERY_LISTS,          /* `list` */
         QUERY_USER,           /* `user`: the one of that name, unless there is none; with a password: whether it is theirs,
-                               * hashed on the store's thread, and at the same cost when there is no such user */
+                               * hashed on a thread of its own, and at the same cost when there is no such user */
         QUERY_USERS           /* `user`: all, by name */
     } kind;
     struct str queue_id;      /* MESSAGE, AUDIT */
@@ -272,6 +272,8 @@ struct content_port {
     int (*share)(void *self, struct str bytes, struct err *e);
 };
 
+enum { STORE_SECRET_SIZE = 32 };
+
 struct store_space {
     uint64_t free_bytes;
     uint64_t queued_messages;
@@ -289,6 +291,8 @@ struct store_port {
     void (*backup_drop)(void *self, struct str name);
     /* Whom the check in the background tells of damage: once for each message, on the loop. */
     void (*watch)(void *self, void (*damaged)(void *owner, struct str queue_id, const struct err *e), void *owner);
+    /* This store's own, made by chance with it and the same ever after: for what is made up and must not change. */
+    void (*secret)(void *self, uint8_t out[STORE_SECRET_SIZE]);
     struct store_space (*space)(void *self); /* cheap: refreshed by the store at most once a second */
 };
 

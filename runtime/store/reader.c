@@ -502,15 +502,11 @@ static bool read_users(struct reader *r, struct page *p, sqlite3_stmt *s, struct
     return sound && (result == SQLITE_DONE || failed(r, result, e));
 }
 
-/* Nobody's secret is hashed where there is no such user: the time tells no names. */
 static bool read_user(struct reader *r, struct page *p, const struct store_query *q, struct err *e)
 {
-    static const struct scram_secret nobody = {.iterations = SCRAM_ITERATIONS};
     sqlite3_stmt *s = database_statement(&r->db, SQL_READ_USER);
     bind_text(s, 1, q->user_name);
-    if (!read_users(r, p, s, e)) return false;
-    if (q->password.p) p->password_is = scram_password_is(p->user_count ? &p->users->secret : &nobody, q->password);
-    return true;
+    return read_users(r, p, s, e);
 }
 
 static bool read_page(struct reader *r, struct page *p, struct store_query *q, int64_t *after)

@@ -38,7 +38,7 @@ struct page {
     size_t suspension_count;
     struct stored_user *users;
     size_t user_count;
-    bool password_is; /* of the one user */
+    bool password_is; /* of the one user: store/hasher's */
     uint64_t states[RECIPIENT_STATE_COUNT];
     bool last, ok; /* last: the query is answered with this page; ok is its answer */
     struct err err;

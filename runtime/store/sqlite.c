@@ -20,6 +20,7 @@
 #include "store/backup.h"
 #include "store/content.h"
 #include "store/directory.h"
+#include "store/hasher.h"
 #include "store/reader.h"
 #include "store/spool.h"
 #include "store/writer.h"
@@ -43,10 +44,11 @@ struct ask {
     struct store_query *query;
 };
 
-/* Everything below `lock` is shared between the loop's thread and the two of the store. */
+/* Everything below `lock` is shared between the loop's thread and those of the store. */
 struct store {
     struct writer writer; /* writer thread */
     struct reader reader; /* reader thread */
+    struct hasher *hasher; /* with a thread of its own */
     struct content *content;
     int state_fd, lock_fd, event_fd;
     pthread_t writer_thread, reader_thread;
@@ -249,17 +251,35 @@ static void *write_batches(void *context)
 /* --- the reader thread
  * ------------------------------------------------------------------------------------------------- */
 
+/* Called and left with the lock held. */
+static void hand_over(struct store *s, struct page *p)
+{
+    *s->page_end = p;
+    s->page_end = &p->next;
+    s->pages_unread++;
+    wake_loop(s);
+}
+
+static void on_hashed(void *owner, struct page *p)
+{
+    struct store *s = owner;
+    pthread_mutex_lock(&s->lock);
+    hand_over(s, p);
+    pthread_mutex_unlock(&s->lock);
+}
+
 static void answer_query(struct store *s, struct store_query *q)
 {
     int64_t after = 0;
     for (bool last = false; !last;) {
         struct page *p = reader_page(&s->reader, q, &after);
         last = p->last;
+        if (p->ok && q->kind == QUERY_USER && q->password.p) {
+            hasher_submit(s->hasher, p);
+            continue;
+        }
         pthread_mutex_lock(&s->lock);
-        *s->page_end = p;
-        s->page_end = &p->next;
-        s->pages_unread++;
-        wake_loop(s);
+        hand_over(s, p);
         while (s->pages_unread >= PAGES_UNREAD_MAX) pthread_cond_wait(&s->page_taken, &s->lock);
         pthread_mutex_unlock(&s->lock);
     }
@@ -403,6 +423,12 @@ static void port_query(void *self, struct store_query *q)
     pthread_mutex_unlock(&s->lock);
 }
 
+static void port_secret(void *self, uint8_t out[STORE_SECRET_SIZE])
+{
+    struct store *s = self;
+    memcpy(out, s->writer.secret, STORE_SECRET_SIZE);
+}
+
 static struct store_space port_space(void *self)
 {
     struct store *s = self;
@@ -431,6 +457,7 @@ struct store_port store_port_of(struct store *s)
                                .backup = port_backup,
                                .backup_drop = port_backup_drop,
                                .watch = port_watch,
+                               .secret = port_secret,
                                .space = port_space};
 }
 
@@ -595,6 +622,7 @@ static void start_threads(struct store *s)
     s->queued = (uint64_t)s->writer.queued;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
+    s->hasher = hasher_create(on_hashed, s);
     INVARIANT(pthread_create(&s->writer_thread, NULL, write_batches, s) == 0);
     INVARIANT(pthread_create(&s->reader_thread, NULL, read_pages, s) == 0);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -641,6 +669,7 @@ void store_close(struct store **store)
     pthread_mutex_unlock(&s->lock);
     pthread_join(s->writer_thread, NULL);
     pthread_join(s->reader_thread, NULL);
+    hasher_free(&s->hasher);
     database_close(&s->reader.db);
     writer_close(&s->writer, !s->failed);
     s->damaged = NULL; /* nobody is left to hear of it */

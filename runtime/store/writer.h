@@ -35,6 +35,7 @@ struct writer {
     struct database db;
     int state_fd;
     uint64_t spool_threshold;
+    uint8_t secret[STORE_SECRET_SIZE];
     int64_t next_message;
     int64_t last_audit, audit_since_prune;
     int64_t queued, queued_committed;  /* messages */

@@ -26,6 +26,12 @@ static void port_watch(void *self, void (*damaged)(void *owner, struct str queue
     m->impl->damaged_owner = owner;
 }
 
+static void port_secret(void *self, uint8_t out[STORE_SECRET_SIZE])
+{
+    (void)self;
+    memset(out, 7, STORE_SECRET_SIZE);
+}
+
 static struct store_space port_space(void *self)
 {
     struct memory *m = self;
@@ -472,7 +478,7 @@ int memory_socket(struct memory *m, const char *name)
 void memory_store_init(struct memory *m)
 {
     m->store = (struct store_port){
-        .self = m, .write = port_write, .query = port_query, .change = port_change, .watch = port_watch, .space = port_space};
+        .self = m, .write = port_write, .query = port_query, .change = port_change, .watch = port_watch, .space = port_space, .secret = port_secret};
     m->content = (struct content_port){.self = m,
                                        .create = content_create,
                                        .append = content_append,

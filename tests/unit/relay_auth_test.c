@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/base64.h"
+#include "base/log.h"
 #include "mail/scram.h"
 #include "tests/support/check.h"
 #include "tests/support/relay_rig.h"
@@ -198,6 +199,69 @@ static void nobody_learns_who_exists(void **state)
     assert_string_equal(strstr(x, ",i="), ",i=20000");
     challenge(&g, "AUTH SCRAM-SHA-256 biwsbj15LHI9YWJj\r\n", again); /* y */
     assert_string_not_equal(again, x);
+    rig_restart(&g); /* a salt that changed then would tell who is made up */
+    rig_generation(&g, "certificate");
+    challenge(&g, "AUTH SCRAM-SHA-256 biwsbj14LHI9YWJj\r\n", again);
+    assert_string_equal(again, x);
+    rig_teardown(&g);
+}
+
+/* Whoever guesses keeps nobody waiting but himself: 2 passwords are with the store, 64 of one client stand in line, and who
+ * comes with one goes before them. */
+static void guessing_starves_nobody(void **state)
+{
+    (void)state;
+    enum { GUESSERS = 80, WITH_THE_STORE = 2, IN_LINE = 64 };
+    struct rig g;
+    struct net_stream *guessers[GUESSERS];
+    begin(&g, LISTENER_AUTH_OFFERED);
+    change(&g, "add", "u", "right");
+    for (size_t i = 0; i < GUESSERS; i++) guessers[i] = secure(&g);
+    struct net_stream *good = rig_session(&g, "192.0.2.99");
+    memory_say(g.memory, good, "STARTTLS\r\n");
+    memory_run(g.memory);
+    tell(&g, good, "NOOP\r\n", "250 2.0.0 Ok\r\n");
+    memory_say(g.memory, good, "EHLO client.example\r\n");
+    memory_run(g.memory);
+
+    g.memory->store_waits = true;
+    for (size_t i = 0; i < GUESSERS; i++)
+        tell(&g, guessers[i], WRONG,
+             i < WITH_THE_STORE + IN_LINE ? "" : "454 4.7.0 Too many authentications from your address at once\r\n");
+    tell(&g, good, RIGHT, "");
+    unsigned before = g.memory->user_queries;
+    memory_hang_up(g.memory, guessers[5]); /* one leaves the line */
+    g.memory->store_waits = false;
+    memory_run(g.memory);
+    check_str(memory_heard(good), GOOD);
+    check_str(memory_heard(guessers[4]), BAD);
+    assert_int_equal(g.memory->user_queries, before + WITH_THE_STORE + IN_LINE - 1 + 1);
+    struct str log = log_buffered(g.log), rest;
+    size_t at = str_find(log, STR("event=authenticated client=192.0.2.99")), failed = 0;
+    assert_true(at != STR_NPOS);
+    for (rest = str_slice(log, 0, at); str_find(rest, STR("event=auth-failed")) != STR_NPOS; failed++)
+        rest = str_from(rest, str_find(rest, STR("event=auth-failed")) + 1);
+    assert_int_equal(failed, WITH_THE_STORE);
+    rig_teardown(&g);
+}
+
+/* The relay ends while passwords stand in line. */
+static void the_line_ends_with_the_relay(void **state)
+{
+    (void)state;
+    struct rig g;
+    begin(&g, LISTENER_AUTH_OFFERED);
+    struct net_stream *s[5];
+    for (int i = 0; i < 5; i++) s[i] = secure(&g);
+    g.memory->store_waits = true;
+    for (int i = 0; i < 5; i++) tell(&g, s[i], WRONG, "");
+    unsigned asked = g.memory->user_queries;
+    relay_stop(g.relay);
+    memory_run(g.memory);
+    for (int i = 0; i < 5; i++) check_str(memory_heard(s[i]), "421 4.3.2 Service shutting down\r\n");
+    g.memory->store_waits = false;
+    memory_run(g.memory);
+    assert_int_equal(g.memory->user_queries, asked + 2); /* those that the store had already */
     rig_teardown(&g);
 }
 
@@ -237,6 +301,7 @@ int main(void)
         cmocka_unit_test(who_may_send),    cmocka_unit_test(required),
         cmocka_unit_test(the_store_takes_its_time), cmocka_unit_test(somebody_leaves),
         cmocka_unit_test(nobody_learns_who_exists), cmocka_unit_test(control_requests),
+        cmocka_unit_test(guessing_starves_nobody), cmocka_unit_test(the_line_ends_with_the_relay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

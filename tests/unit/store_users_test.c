@@ -159,10 +159,57 @@ static void older_form(void **unused)
 {
     (void)unused;
     driver_close(&driver);
-    run_sql("DROP TABLE users; PRAGMA user_version=4");
+    run_sql("DROP TABLE users; DROP TABLE secrets; PRAGMA user_version=4");
     begin();
     assert_int_equal(change(CHANGE_USER_ADD, "anna", "one", 1), 0);
     assert_true(is_password("anna", "one"));
+}
+
+/* What is made up of it must outlive a restart, and no two stores share it. */
+static void the_secret_stays(void **unused)
+{
+    (void)unused;
+    uint8_t first[STORE_SECRET_SIZE], again[STORE_SECRET_SIZE];
+    static const uint8_t nothing[STORE_SECRET_SIZE];
+    driver.port.secret(driver.port.self, first);
+    assert_memory_not_equal(first, nothing, sizeof first);
+    driver_close(&driver);
+    begin();
+    driver.port.secret(driver.port.self, again);
+    assert_memory_equal(first, again, sizeof first);
+    driver_close(&driver);
+    run_sql("UPDATE secrets SET value=x'00'");
+    begin();
+    driver.port.secret(driver.port.self, again);
+    assert_memory_not_equal(first, again, sizeof first);
+    assert_memory_not_equal(again, nothing, sizeof first);
+    driver_close(&driver);
+    run_sql("DROP TABLE secrets; PRAGMA user_version=5");
+    begin();
+    driver.port.secret(driver.port.self, first);
+    assert_memory_not_equal(first, again, sizeof first);
+}
+
+/* The queue is read while passwords are hashed: fifty of them are half a second of work, one page is not. */
+static void reading_does_not_wait_for_passwords(void **unused)
+{
+    (void)unused;
+    enum { PASSWORDS = 50 };
+    static struct seen checks[PASSWORDS];
+    static struct store_query queries[PASSWORDS];
+    assert_int_equal(change(CHANGE_USER_ADD, "anna", "one", 1), 0);
+    for (size_t i = 0; i < PASSWORDS; i++) {
+        checks[i] = (struct seen){0};
+        queries[i] = (struct store_query){
+            .kind = QUERY_USER, .user_name = STR("anna"), .password = STR("wrong"), .user = on_user};
+        driver_query(&driver, &queries[i], &checks[i].answer);
+    }
+    assert_int_equal(ask(QUERY_USERS, "", NULL).n, 1);
+    size_t hashed = 0;
+    for (size_t i = 0; i < PASSWORDS; i++) hashed += checks[i].answer.answered;
+    assert_in_range(hashed, 0, PASSWORDS / 2);
+    driver_run(&driver);
+    for (size_t i = 0; i < PASSWORDS; i++) assert_true(checks[i].answer.ok && checks[i].n == 1 && !checks[i].password_is);
 }
 
 static int64_t cpu_us(void)
@@ -195,6 +242,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(by_hand, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(older_form, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_secret_stays, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(reading_does_not_wait_for_passwords, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nobody_costs_the_same, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
