@@ -11,7 +11,9 @@
 #include "base/base64.h"
 #include "base/digest.h"
 #include "mail/address.h"
+#include "mail/orcpt.h"
 #include "mail/queue_id.h"
+#include "mail/xtext.h"
 #include "relay/body.h"
 #include "relay/control_core.h"
 #include "relay/events.h"
@@ -274,7 +276,7 @@ static bool import_head(struct transfer *t, const struct js *o)
               take_text(t, o, "helo", &m->helo) && take_number(o, "size", INT64_MAX, &size) &&
               take_hash(o, m->sha256) && js_get_bool(o, "eight_bit", &m->eight_bit) &&
               js_get_bool(o, "binary", &m->binary) && js_get_bool(o, "smtputf8", &m->smtputf8) &&
-              js_get_bool(o, "report", &m->relay_made) && take_text(t, o, "envid", &m->envid) &&
+              js_get_bool(o, "report", &m->relay_made) && take_text(t, o, "envid", &m->envid) && xtext_is_valid(m->envid) &&
               take_number(o, "ret", 'H', &ret) && (!ret || ret == 'F' || ret == 'H') &&
               take_number(o, "generation", INT64_MAX, &generation) &&
               take_number(o, "copies", IMPORT_COPIES_MAX, &t->wanted_copies) &&
@@ -336,7 +338,7 @@ static bool import_recipient(struct transfer *t, const struct js *o)
               take_number(o, "attempts", UINT32_MAX, &attempts) && take_number(o, "next_try", INT64_MAX, &r.next_try) &&
               take_number(o, "expires", INT64_MAX, &r.expires) && take_number(o, "waited", INT64_MAX, &r.waited) &&
               js_get_bool(o, "delay_told", &r.noticed) && take_number(o, "notify", 15, &notify) &&
-              take_text(t, o, "orcpt", &r.orcpt);
+              take_text(t, o, "orcpt", &r.orcpt) && (r.orcpt.n == 0 || orcpt_is_valid(r.orcpt, true));
     if (!ok) return false;
     r.state = (uint8_t)state;
     r.copy = (uint32_t)copy;

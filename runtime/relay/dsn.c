@@ -1,6 +1,7 @@
 #include "relay/dsn.h"
 
 #include "base/err.h"
+#include "mail/orcpt.h"
 #include "mail/xtext.h"
 #include "relay/letter.h"
 
@@ -99,6 +100,18 @@ static void words_for_people(const struct dsn *d, struct buf *out)
                d->whole ? "The message is attached." : "The header of the message is attached; its text is not.");
 }
 
+/* An address beyond ASCII has a type of its own, and a form in ASCII (RFC 6533 section 4). */
+static void final_recipient(struct buf *out, struct buf *scratch, struct str address)
+{
+    struct buf named = {0};
+    orcpt_of(address, &named);
+    if (!str_starts(buf_str(&named), STR("utf-8;")))
+        typed_field(out, scratch, "Final-Recipient", "rfc822", address);
+    else
+        typed_field(out, scratch, "Final-Recipient", "utf-8", str_from(buf_str(&named), 6));
+    buf_free(&named);
+}
+
 static void words_for_programs(const struct dsn *d, struct buf *out, struct buf *scratch)
 {
     part(d, out, "Content-Type: message/delivery-status\r\n");
@@ -112,15 +125,9 @@ static void words_for_programs(const struct dsn *d, struct buf *out, struct buf 
         char status[STATUS_TEXT_MAX];
         size_t n = status_print(r->status, status);
         buf_add(out, STR("\r\n"));
-        struct str type, xtext;
-        struct buf original = {0};
-        if (r->orcpt.n && str_cut(r->orcpt, ';', &type, &xtext) && xtext_decode(xtext, &original)) {
-            scratch->n = 0;
-            buf_printf(scratch, "%.*s;%.*s", STR_ARG(type), STR_ARG(buf_str(&original)));
-            letter_field(out, "Original-Recipient", buf_str(scratch));
-        }
-        buf_free(&original);
-        typed_field(out, scratch, "Final-Recipient", "rfc822", r->address);
+        scratch->n = 0;
+        if (r->orcpt.n && orcpt_report(r->orcpt, scratch)) letter_field(out, "Original-Recipient", buf_str(scratch));
+        final_recipient(out, scratch, r->address);
         letter_field(out, "Action", str_of(kinds[r->kind].action));
         letter_field(out, "Status", (struct str){status, n});
         if (r->remote.n) typed_field(out, scratch, "Remote-MTA", "dns", r->remote);

@@ -15,7 +15,7 @@ enum { DSN_WHOLE_MOST = 1024 * 1024 };
 struct dsn_recipient {
     uint8_t kind; /* enum report_kind of relay/trouble */
     struct str address;
-    struct str orcpt;      /* RFC 3461 "type;xtext"; empty: not given */
+    struct str orcpt;      /* as mail/orcpt has it; empty: not given */
     struct status status;  /* 5.x.x, 4.x.x, 2.x.x */
     int64_t until;         /* delayed: UTC seconds, when it will be given up */
     struct str diagnostic; /* one line: the peer's reply, or our own reason */

@@ -95,7 +95,7 @@ struct smtp_client_event {
 struct smtp_client_recipient {
     struct str forward_path;   /* without <> */
     uint8_t notify;            /* RFC 3461, as in smtp/server.h; sent only to a server that offers DSN */
-    struct str orcpt;          /* "type;xtext"; likewise */
+    struct str orcpt;          /* as mail/orcpt has it; likewise */
 };
 
 /* One message to one server.  Copied into the engine's output at once: nothing here need outlive the call. */

@@ -1,6 +1,7 @@
 /* One transaction and the next: its commands, pipelined where the server can, what their replies mean, and the content. */
 #include <string.h>
 
+#include "mail/orcpt.h"
 #include "smtp/client_core.h"
 #include "smtp/scan.h"
 
@@ -54,7 +55,7 @@ static void write_notify(struct buf *o, uint8_t notify)
     }
 }
 
-static void write_rcpt(struct smtp_client *c, struct buf *o, const struct smtp_client_recipient *r)
+static void write_rcpt(struct smtp_client *c, struct buf *o, const struct smtp_client_recipient *r, bool utf8)
 {
     buf_add(o, STR("RCPT TO:<"));
     buf_add(o, r->forward_path);
@@ -63,7 +64,10 @@ static void write_rcpt(struct smtp_client *c, struct buf *o, const struct smtp_c
         write_notify(o, r->notify);
         if (r->orcpt.n) {
             buf_add(o, STR(" ORCPT="));
-            buf_add(o, r->orcpt);
+            if (utf8)
+                buf_add(o, r->orcpt);
+            else
+                orcpt_ascii(r->orcpt, o);
         }
     }
     buf_add(o, STR("\r\n"));
@@ -119,7 +123,7 @@ void smtp_client_send(struct smtp_client *c, const struct smtp_client_transactio
     c->reset_sent = c->reset_due && !ahead; /* the dot clears the server's buffers */
     if (c->reset_sent) buf_add(o, STR("RSET\r\n"));
     write_mail(c, o, t);
-    for (size_t i = 0; i < t->recipient_count; i++) write_rcpt(c, o, &t->recipients[i]);
+    for (size_t i = 0; i < t->recipient_count; i++) write_rcpt(c, o, &t->recipients[i], t->smtputf8);
     if (!(c->extensions & SMTP_EXT_CHUNKING)) buf_add(o, STR("DATA\r\n"));
     if (ahead) {
         c->ahead = t->recipient_count;

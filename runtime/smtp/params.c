@@ -1,5 +1,6 @@
 #include "smtp/params.h"
 
+#include "mail/orcpt.h"
 #include "mail/xtext.h"
 
 enum {
@@ -104,11 +105,7 @@ static enum verdict_of_value read_notify(struct str value, struct target *t)
 static enum verdict_of_value read_orcpt(struct str value, struct target *t)
 {
     if (!t->offer->dsn) return VALUE_NOT_OFFERED;
-    struct str type, address;
-    if (value.n > ORCPT_MAX || !str_cut(value, ';', &type, &address)) return VALUE_BAD;
-    if (type.n == 0 || address.n == 0 || !xtext_is_valid(address)) return VALUE_BAD;
-    for (size_t i = 0; i < type.n; i++)
-        if (!ascii_is_alpha(type.p[i]) && !ascii_is_digit(type.p[i]) && type.p[i] != '-') return VALUE_BAD;
+    if (value.n > ORCPT_MAX || !orcpt_is_valid(value, t->offer->utf8)) return VALUE_BAD;
     t->rcpt->orcpt = value;
     return VALUE_GOOD;
 }
@@ -136,15 +133,18 @@ static bool refuse(struct reply *out, uint16_t code, struct status status, struc
     return false;
 }
 
-/* esmtp-keyword and esmtp-value of RFC 5321 section 4.1.2. */
+/* esmtp-keyword and esmtp-value of RFC 5321 section 4.1.2; RFC 6531 section 3.3 adds UTF-8, which the readers of most values
+ * refuse. */
 static bool is_well_formed(struct str keyword, struct str value)
 {
     if (keyword.n == 0 || keyword.p[0] == '-') return false;
     for (size_t i = 0; i < keyword.n; i++)
         if (!ascii_is_alpha(keyword.p[i]) && !ascii_is_digit(keyword.p[i]) && keyword.p[i] != '-') return false;
     if (value.p && value.n == 0) return false;
-    for (size_t i = 0; i < value.n; i++)
-        if (value.p[i] <= ' ' || value.p[i] == '=' || value.p[i] >= 0x7f) return false;
+    for (size_t i = 0; i < value.n; i++) {
+        unsigned char c = (unsigned char)value.p[i];
+        if (c <= ' ' || c == '=' || c == 0x7f) return false;
+    }
     return true;
 }
 

@@ -1,4 +1,4 @@
-/* smtp/params: the parameters behind MAIL FROM:<…> and RCPT TO:<…> (RFC 5321 section 4.1.2; RFC 1870, 6152, 3030, 3461, 4954, 6531, 8689).
+/* smtp/params: the parameters behind MAIL FROM:<…> and RCPT TO:<…> (RFC 5321 section 4.1.2; RFC 1870, 6152, 3030, 3461, 4954, 6531, 6533, 8689).
  *
  * Private to smtp/.  Owns syntax and repetition; what is offered is said by the caller.  Results are views of the line. */
 #ifndef SLUICE_SMTP_PARAMS_H
@@ -8,6 +8,7 @@
 
 struct smtp_params_offer {
     bool dsn, requiretls, smtputf8, binarymime, auth, tls;
+    bool utf8; /* of this transaction, as MAIL asked */
 };
 
 /* Reads all of `text` (what follows the path, maybe empty).  False with *refusal filled: 501 5.5.4 for bad syntax or a

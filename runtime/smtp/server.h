@@ -86,7 +86,7 @@ struct smtp_server_mail {
 struct smtp_server_rcpt {
     struct str forward_path;   /* without <>, source route dropped; "postmaster" may stand without a domain */
     uint8_t notify;            /* NOTIFY: bits 1 NEVER, 2 SUCCESS, 4 FAILURE, 8 DELAY; 0 not given */
-    struct str orcpt;          /* ORCPT, "type;xtext" as written; empty: not given */
+    struct str orcpt;          /* ORCPT as written, "type;xtext" or with utf-8 (mail/orcpt); empty: not given */
 };
 
 struct smtp_server_xclient {

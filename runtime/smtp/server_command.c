@@ -106,7 +106,8 @@ static struct smtp_params_offer offered(const struct smtp_server *s)
                                       .smtputf8 = s->options.smtputf8,
                                       .binarymime = s->options.binarymime,
                                       .auth = s->options.auth,
-                                      .tls = s->tls};
+                                      .tls = s->tls,
+                                      .utf8 = s->smtputf8};
 }
 
 /* RFC 6531 section 3.5: 550 for MAIL, 553 for RCPT. */

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
-#include "mail/xtext.h"
+#include "mail/orcpt.h"
 #include "store/writer.h"
 
 static sqlite3_stmt *of_recipient(struct writer *w, enum statement id, int64_t recipient)
@@ -39,8 +39,7 @@ static enum trouble_kind name_of(struct writer *w, int64_t recipient, struct buf
 static enum trouble_kind redirect(struct writer *w, struct store_change *c, int64_t recipient, struct str old)
 {
     struct buf orcpt = {0};
-    buf_add(&orcpt, STR("rfc822;"));
-    xtext_encode(old, &orcpt);
+    orcpt_of(old, &orcpt);
     sqlite3_stmt *s = of_recipient(w, SQL_REDIRECT, recipient);
     bind_text(s, 2, c->text);
     bind_text(s, 3, buf_str(&orcpt));

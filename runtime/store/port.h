@@ -41,7 +41,7 @@ struct stored_recipient {
     int64_t waited;           /* seconds it was really waited, by a clock that does not jump: relay/schedule */
     bool noticed;             /* its sender was told of the delay */
     uint8_t notify;           /* RFC 3461 NOTIFY: bits 1 NEVER, 2 SUCCESS, 4 FAILURE, 8 DELAY; 0 not given */
-    struct str orcpt;         /* RFC 3461, still xtext */
+    struct str orcpt;         /* RFC 3461, as the client wrote it: mail/orcpt */
 };
 
 struct stored_copy {

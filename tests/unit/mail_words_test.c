@@ -10,6 +10,7 @@
 #include "mail/settings.h"
 #include "mail/status.h"
 #include "mail/verdict.h"
+#include "mail/orcpt.h"
 #include "mail/xtext.h"
 
 enum { OBLIGATIONS = 4 * 3 * 2 };
@@ -137,6 +138,75 @@ static void settings_come_back_or_are_refused(void **state)
     arena_free(&a);
 }
 
+static void orcpt(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value;
+        bool ascii, utf8; /* valid without SMTPUTF8, with it */
+        const char *in_ascii, *reported;
+    } values[] = {
+        {"rfc822;B+2Bx@d.example", true, true, "rfc822;B+2Bx@d.example", "rfc822;B+x@d.example"},
+        {"x-400;a", true, true, "x-400;a", "x-400;a"},
+        {"utf-8;b@d.example", true, true, "utf-8;b@d.example", "utf-8;b@d.example"},
+        {"utf-8;\\x{E4}\\x{20}b@d.example", true, true, "utf-8;\\x{E4}\\x{20}b@d.example",
+         "utf-8;\\x{E4}\\x{20}b@d.example"},
+        {"UTF-8;\xc3\xa4@d.example", false, true, "UTF-8;\\x{E4}@d.example", "UTF-8;\\x{E4}@d.example"},
+        {"utf-8;\xe6\x97\xa5\xf0\x9f\x98\x80@\xc3\xbc.example", false, true, "utf-8;\\x{65E5}\\x{1F600}@\\x{FC}.example",
+         "utf-8;\\x{65E5}\\x{1F600}@\\x{FC}.example"},
+        {"rfc822;\xc3\xa4@d.example", false, false, NULL, NULL},
+        {"utf-8;\xc3@d.example", false, false, NULL, NULL},
+        {"utf-8;a+2Bb@d.example", false, false, NULL, NULL}, /* no xtext here: RFC 6533 section 3 */
+        {"utf-8;\\x{A}b", false, false, NULL, NULL},
+        {"utf-8;\\x{0D}b", false, false, NULL, NULL},
+        {"utf-8;\\x{00}b", false, false, NULL, NULL},
+        {"utf-8;\\x{7F}b", false, false, NULL, NULL},
+        {"utf-8;\\x{41}b", false, false, NULL, NULL},
+        {"utf-8;\\x{D800}b", false, false, NULL, NULL},
+        {"utf-8;\\x{110000}b", false, false, NULL, NULL},
+        {"utf-8;\\x{e4}b", false, false, NULL, NULL},
+        {"utf-8;\\x{00E4}b", false, false, NULL, NULL},
+        {"utf-8;\\x{E4", false, false, NULL, NULL},
+        {"utf-8;\\y", false, false, NULL, NULL},
+        {"utf-8;", false, false, NULL, NULL},
+        {";a", false, false, NULL, NULL},
+        {"a", false, false, NULL, NULL},
+        {"a b;c", false, false, NULL, NULL},
+        {"rfc822;a+0Ab", false, false, NULL, NULL},
+    };
+    struct buf b = {0};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        struct str value = str_of(values[i].value);
+        assert_int_equal(orcpt_is_valid(value, false), values[i].ascii);
+        assert_int_equal(orcpt_is_valid(value, true), values[i].utf8);
+        b.n = 0;
+        assert_int_equal(orcpt_report(value, &b), values[i].utf8);
+        if (values[i].utf8) check_buf(&b, values[i].reported);
+        b.n = 0;
+        if (values[i].utf8) orcpt_ascii(value, &b);
+        if (values[i].utf8) check_buf(&b, values[i].in_ascii);
+    }
+    static const char *const addresses[][2] = {{"a+b@d.example", "rfc822;a+2Bb@d.example"},
+                                               {"\xc3\xa4+\"\\\\ \"@d.example", "utf-8;\\x{E4}\\x{2B}\"\\x{5C}\\x{5C}\\x{20}\"@d.example"}};
+    for (size_t i = 0; i < 2; i++) {
+        b.n = 0;
+        orcpt_of(str_of(addresses[i][0]), &b);
+        check_buf(&b, addresses[i][1]);
+        assert_true(orcpt_is_valid(buf_str(&b), false));
+    }
+    /* Every byte, alone and behind another: what is taken is one word, and its forms in ASCII are ASCII and taken again. */
+    for (unsigned i = 0; i < 65536; i++) {
+        const char text[] = {'u', 't', 'f', '-', '8', ';', (char)(i >> 8), (char)i};
+        struct str value = {text, sizeof text};
+        if (!orcpt_is_valid(value, true)) continue;
+        for (size_t k = 6; k < 8; k++) assert_true((unsigned char)text[k] > ' ' && text[k] != 0x7f && text[k] != '=');
+        b.n = 0;
+        orcpt_ascii(value, &b);
+        assert_true(str_is_ascii(buf_str(&b)) && orcpt_is_valid(buf_str(&b), false));
+    }
+    buf_free(&b);
+}
+
 static void xtext(void **state)
 {
     (void)state;
@@ -240,7 +310,7 @@ int main(void)
         cmocka_unit_test(obligations_only_rise),
         cmocka_unit_test(status_codes),
         cmocka_unit_test(settings_come_back_or_are_refused),
-        cmocka_unit_test(xtext),
+        cmocka_unit_test(xtext), cmocka_unit_test(orcpt),
         cmocka_unit_test(queue_ids_sort_by_age),
         cmocka_unit_test(dates),
     };

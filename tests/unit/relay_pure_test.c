@@ -144,6 +144,10 @@ static void dsn(void **state)
         {.address = STR("c@partner.example"),
          .status = {5, 7, 10},
          .diagnostic = STR("4.7.4 TLS required but not offered by x")},
+        {.address = STR("\xc3\xb6@d.example"),
+         .orcpt = STR("utf-8;\xc3\xa4@d.example"),
+         .status = {5, 6, 7},
+         .diagnostic = STR("5.6.7 no SMTPUTF8")},
     };
     struct dsn d = {.hostname = STR("relay.corp.example"),
                     .queue_id = STR("0DSN"),
@@ -155,7 +159,7 @@ static void dsn(void **state)
                     .now = 1795474800,
                     .utc_offset = 3600,
                     .recipients = recipients,
-                    .recipient_count = 2};
+                    .recipient_count = 3};
     struct buf out = {0};
     dsn_build(&d, &out);
     struct str s = buf_str(&out);
@@ -170,6 +174,7 @@ static void dsn(void **state)
         "b@partner.example\r\nAction: failed\r\nStatus: 5.1.1\r\n",
         "Remote-MTA: dns; mx.partner.example:25\r\n",
         "\r\n\r\nFinal-Recipient: rfc822; c@partner.example\r\nAction: failed\r\nStatus: 5.7.10\r\n",
+        "\r\n\r\nOriginal-Recipient: utf-8;\\x{E4}@d.example\r\nFinal-Recipient: utf-8; \\x{F6}@d.example\r\n",
         "Diagnostic-Code: x-sluice; 4.7.4 TLS required but not offered by x\r\n",
         "--=_0DSN\r\nContent-Type: text/rfc822-headers\r\n\r\nSubject: secret plan\r\nX-Long: folded\r\n value\r\n",
         "\r\n--=_0DSN--\r\n",

@@ -18,6 +18,7 @@ struct caller {
     const char *content;
     size_t recipients;
     bool eight_bit, requiretls, dsn, ahead, binary, smtputf8;
+    const char *orcpt; /* of the first recipient */
     size_t announced; /* size, where it is not the content's */
     struct buf events, sent;
     bool over;
@@ -25,7 +26,7 @@ struct caller {
 
 static void send_one(struct caller *c)
 {
-    struct smtp_client_recipient to[3] = {{STR("one@d.example"), 0, STR_NONE},
+    struct smtp_client_recipient to[3] = {{STR("one@d.example"), 0, c->orcpt ? str_of(c->orcpt) : STR_NONE},
                                           {STR("two@d.example"), 4, STR("rfc822;x")},
                                           {STR("three@d.example"), 0, STR_NONE}};
     struct smtp_client_transaction t = {
@@ -271,6 +272,19 @@ static const struct dialogue {
      "EHLO me.example\r\nMAIL FROM:<a@b.example> BODY=8BITMIME SMTPUTF8\r\nRCPT TO:<one@d.example>\r\nRCPT "
      "TO:<two@d.example>\r\nBDAT 5 LAST\r\na\r\n.bQUIT\r\n",
      "READY 389 by mx\nRCPT 0 550\nRCPT 1 250\nRESULT end of data 250 2.0.0 2.0.0 queued\nCLOSED\n",
+     false},
+    {"ORCPT of the type utf-8, to a host with SMTPUTF8",
+     {.transactions = 1, .recipients = 1, .content = "x", .smtputf8 = true, .orcpt = "utf-8;\xc3\xa4@d.example"},
+     {"220 x\r\n", "250-mx\r\n250-SMTPUTF8\r\n250 DSN\r\n", "250 ok\r\n", "550 no\r\n", "221 bye\r\n"},
+     "EHLO me.example\r\nMAIL FROM:<a@b.example> SMTPUTF8\r\nRCPT TO:<one@d.example> "
+     "ORCPT=utf-8;\xc3\xa4@d.example\r\nQUIT\r\n",
+     "READY 160 by mx\nRCPT 0 550\nRESULT RCPT TO 550 0.0.0 no\nCLOSED\n",
+     false},
+    {"ORCPT of the type utf-8, to one without",
+     {.transactions = 1, .recipients = 1, .content = "x", .orcpt = "utf-8;\xc3\xa4@d.example"},
+     {"220 x\r\n", "250-mx\r\n250 DSN\r\n", "250 ok\r\n", "550 no\r\n", "221 bye\r\n"},
+     "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example> ORCPT=utf-8;\\x{E4}@d.example\r\nQUIT\r\n",
+     "READY 32 by mx\nRCPT 0 550\nRESULT RCPT TO 550 0.0.0 no\nCLOSED\n",
      false},
     {"binary by BDAT, one command at a time, and one more after it",
      {.transactions = 2, .recipients = 1, .content = "a\n\rb", .binary = true},

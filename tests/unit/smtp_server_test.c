@@ -146,6 +146,15 @@ static const struct script full_scripts[] = {
      "TO:<\xc3\xb6@b.example>\r\n",
      "220 250 550 501 250 250 252 250 250 553",
      "EHLO c\nMAIL <\xc3\xa4@b.example> utf8\nRCPT <\xc3\xb6@b.example>\nABORT\nMAIL <a@b.example>\n"},
+    {"ORCPT of the type utf-8",
+     "EHLO c\r\nMAIL FROM:<a@b.example> SMTPUTF8 RET=\xc3\xa4\r\nMAIL FROM:<a@b.example> SMTPUTF8 ENVID=\xc3\xa4\r\n"
+     "MAIL FROM:<a@b.example> SMTPUTF8\r\nRCPT TO:<c@d.example> ORCPT=utf-8;\xc3\xb6@d.example\r\nRCPT TO:<c@d.example> "
+     "ORCPT=rfc822;\xc3\xb6@d.example\r\nRCPT TO:<c@d.example> ORCPT=utf-8;\xb6@d.example\r\nRSET\r\nMAIL "
+     "FROM:<a@b.example>\r\nRCPT TO:<c@d.example> ORCPT=utf-8;\\x{F6}@d.example\r\nRCPT TO:<c@d.example> "
+     "ORCPT=utf-8;\xc3\xb6@d.example\r\n",
+     "220 250 501 501 250 250 501 501 250 250 250 553",
+     "EHLO c\nMAIL <a@b.example> utf8\nRCPT <c@d.example> orcpt=utf-8;\xc3\xb6@d.example\nABORT\nMAIL <a@b.example>\nRCPT "
+     "<c@d.example> orcpt=utf-8;\\x{F6}@d.example\n"},
 };
 
 static const struct script_set {
