@@ -477,7 +477,7 @@ static void on_tls_ready(void *owner, const struct net_tls_facts *facts)
     struct session *s = owner;
     s->tls = *facts;
     s->client.tls_version = facts->version;
-    s->client.helo = STR_NONE;
+    s->client.helo = s->client.user = STR_NONE; /* whatever came in clear: RFC 3207 section 4.2 */
     if (!s->server) {
         session_greet(s);
         return;

@@ -301,7 +301,7 @@ void smtp_server_secured(struct smtp_server *s)
     INVARIANT(s->phase == PHASE_TLS);
     s->phase = PHASE_COMMAND;
     s->tls = true;
-    s->greeted = s->esmtp = false;
+    s->greeted = s->esmtp = s->authenticated = false; /* authenticated: by XCLIENT, in clear */
     s->in = STR_NONE;
     s->in_held = false;
     buf_free(&s->held); /* no byte that came in clear survives (RFC 3207 section 4.2) */
