@@ -12,11 +12,14 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 
+enum { UNASKED_MAX = 32 * 1024 }; /* bytes that reading may bring about to be written, before the other side takes them */
+
 struct tls_session {
     SSL *ssl;
     struct str *in;
     struct buf *wire;
     bool client, verify, by_name, broken;
+    size_t unasked;
     struct net_tls_facts facts;
     char problem[256];
 };
@@ -380,9 +383,14 @@ enum tls_progress tls_session_handshake(struct tls_session *t)
 enum tls_progress tls_session_read(struct tls_session *t, char *out, size_t room, size_t *got)
 {
     ERR_clear_error();
+    if (t->wire->n == 0) t->unasked = 0;
+    size_t before = t->wire->n;
     int rc = SSL_read_ex(t->ssl, out, room, got);
+    if (rc != 1) *got = 0;
+    /* Each request for new keys is answered at once: from one who never reads they would fill our memory. */
+    t->unasked += t->wire->n - before;
+    if (t->unasked > UNASKED_MAX) return fail(t, "the other side asks for new keys and reads no answers");
     if (rc == 1) return TLS_DONE;
-    *got = 0;
     switch (SSL_get_error(t->ssl, rc)) {
     case SSL_ERROR_WANT_READ: return TLS_MORE;
     case SSL_ERROR_ZERO_RETURN: return TLS_ENDED;
