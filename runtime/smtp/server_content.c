@@ -5,6 +5,7 @@
 void server_content_discard(struct smtp_server *s, const struct reply *r)
 {
     s->discarding = true;
+    s->discarded = 0;
     s->verdict_text.n = 0;
     buf_add(&s->verdict_text, r->text);
     s->verdict = *r;
@@ -22,7 +23,10 @@ static bool take_run(struct smtp_server *s, const char *from, const char *to, st
     if (s->options.message_size && s->size > s->options.message_size && !s->discarding)
         server_content_discard(
             s, &(struct reply){552, STATUS(5, 3, 4), STR("The message is larger than this server takes")});
-    if (s->discarding) return false;
+    if (s->discarding) {
+        s->discarded += (uint64_t)(to - from);
+        return false;
+    }
     ev->kind = SMTP_SERVER_CONTENT;
     ev->bytes = (struct str){from, (size_t)(to - from)};
     return true;
@@ -173,7 +177,19 @@ void server_content_begin(struct smtp_server *s, const struct reply *r, bool acc
         buf_add(&s->out, STR("354 End data with <CR><LF>.<CR><LF>\r\n"));
 }
 
+/* Content that is refused is read to its end, so that the client hears why; but not for ever. */
+static bool is_discarding_too_much(const struct smtp_server *s)
+{
+    uint64_t left = s->phase == PHASE_CHUNK ? s->chunk_left : 0;
+    return s->discarding && (s->discarded > LIMIT_CONTENT_DISCARD || left > LIMIT_CONTENT_DISCARD);
+}
+
 enum server_step server_content_step(struct smtp_server *s, struct smtp_server_event *ev)
 {
+    if (is_discarding_too_much(s)) {
+        server_say(s, s->verdict.code, s->verdict.status, s->verdict.text);
+        server_end(s, "more refused content than is worth reading");
+        return STEP_AGAIN;
+    }
     return s->phase == PHASE_CONTENT ? step_data(s, ev) : step_chunk(s, ev);
 }

@@ -51,6 +51,7 @@ struct smtp_server {
     uint64_t chunk_left;    /* octets of the chunk still to come */
     bool chunk_last;
     bool discarding;
+    uint64_t discarded;     /* octets, while discarding */
     struct reply verdict;   /* for the content's end while discarding; its text is in verdict_text */
     struct buf verdict_text;
     bool abort_due;

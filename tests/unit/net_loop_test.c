@@ -111,13 +111,14 @@ static void on_closed(void *owner, enum net_close_reason reason, const char *why
 static const struct net_stream_events events = {on_connected, on_received, on_drained, on_tls_ready, on_closed};
 
 static struct end server_end;
+static const struct net_stream_events *server_events = &events;
 
 static void on_accepted(void *owner, struct net_stream *s, struct str peer, uint16_t peer_port)
 {
     struct end *e = owner;
     assert_true(str_eq(peer, STR("127.0.0.1")) && peer_port != 0);
     e->stream = s;
-    port->stream_own(loop, s, &events, e);
+    port->stream_own(loop, s, server_events, e);
     if (!e->pause) port->stream_read(loop, s, true);
 }
 
@@ -560,6 +561,78 @@ static void *leave_tls(void *arg)
     return NULL;
 }
 
+/* A peer that resets the connection in the middle of TLS: the descriptor is closed once.  Once more would hit whoever got its
+ * number meanwhile (Postfix 20260713). */
+static int watched[8];
+
+static void take_numbers(void *owner, enum net_close_reason reason, const char *why)
+{
+    on_closed(owner, reason, why);
+    for (size_t i = 0; i < 8; i++) watched[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void *reset_in_tls(void *arg)
+{
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(*(uint16_t *)arg)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    char bytes[600];
+    struct linger at_once = {.l_onoff = 1};
+    INVARIANT(connect(fd, (struct sockaddr *)&a, sizeof a) == 0);
+    INVARIANT(write(fd, "T", 1) == 1 && read(fd, bytes, 1) == 1);
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = SSL_new(context);
+    SSL_set_fd(ssl, fd);
+    if (((uint16_t *)arg)[1])
+        INVARIANT(SSL_connect(ssl) == 1 && SSL_write(ssl, "in TLS", 6) == 6);
+    else
+        INVARIANT(write(fd, "\x16\x03\x01\x02\x00\x01", 6) == 6); /* a handshake begins */
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(fd);
+    SSL_free(ssl);
+    SSL_CTX_free(context);
+    return NULL;
+}
+
+static void on_second_tick(void *owner)
+{
+    (void)owner;
+    loop_stop(loop);
+}
+
+static void no_descriptor_is_closed_twice(void **state)
+{
+    (void)state;
+    static const struct net_stream_events watching = {on_connected, on_received, on_drained, on_tls_ready, take_numbers};
+    struct net_cert cert;
+    struct err err;
+    net_cert_make(&(struct net_cert_wish){.common_name = "x"}, &cert);
+    for (uint16_t whole = 0; whole < 2; whole++) {
+        void *listener;
+        pthread_t thread;
+        struct net_timer later = {.fired = on_second_tick};
+        server_end.server_context = port->tls_server_context(loop, buf_str(&cert.certificate), buf_str(&cert.key), &err);
+        server_end.stop_when_closed = true;
+        server_end.closed = 0;
+        server_events = &watching;
+        uint16_t numbers[2] = {listen_any(&listener), whole};
+        assert_int_equal(pthread_create(&thread, NULL, reset_in_tls, numbers), 0);
+        run_loop();
+        pthread_join(thread, NULL);
+        assert_int_equal(server_end.closed, 1);
+        port->unlisten(loop, listener);
+        port->tls_server_release(loop, server_end.server_context);
+        port->timer_set(loop, &later, 20); /* whatever is still done about the stream */
+        run_loop();
+        for (size_t i = 0; i < 8; i++) {
+            assert_int_not_equal(fcntl(watched[i], F_GETFD), -1);
+            close(watched[i]);
+        }
+    }
+    server_events = &events;
+    net_cert_free(&cert);
+}
+
 static void nothing_in_clear_follows_tls(void **state)
 {
     (void)state;
@@ -847,6 +920,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_context_needs_a_fitting_key, setup, teardown),
         cmocka_unit_test_setup_teardown(tls_carries_bulk_with_pauses, setup, teardown),
         cmocka_unit_test_setup_teardown(clear_text_behind_starttls_ends_the_stream, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_descriptor_is_closed_twice, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_in_clear_follows_tls, setup, teardown),
         cmocka_unit_test_setup_teardown(an_answer_behind_session_tickets_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(channels_carry_datagrams_and_descriptors, setup, teardown),

@@ -254,6 +254,27 @@ static void a_proxy_speaks_for_its_client(void **state)
     rig_teardown(&g);
 }
 
+/* Whom a proxy named in clear is nobody inside TLS: anybody between the two may have said it (RFC 3207 section 4.2). */
+static void a_login_told_in_clear_ends_with_starttls(void **state)
+{
+    (void)state;
+    struct rig g;
+    rig_setup(&g);
+    g.listener.xclient_from = (struct address_ranges){&g.trusted, 1};
+    rig_start(&g);
+    rig_generation(&g, "certificate");
+    struct net_stream *s = rig_session(&g, "10.0.0.1");
+    tell(&g, s, "XCLIENT ADDR=192.0.2.9 LOGIN=alice\r\n", "220 ");
+    tell(&g, s, "EHLO x\r\n", "250-");
+    tell(&g, s, "MAIL FROM:<a@b.example>\r\n", "250 ");
+    tell(&g, s, "RCPT TO:<c@partner.example>\r\n", "250 ");
+    tell(&g, s, "STARTTLS\r\n", "220 ");
+    tell(&g, s, "EHLO x\r\n", "250-");
+    tell(&g, s, "MAIL FROM:<a@b.example>\r\n", "250 ");
+    tell(&g, s, "RCPT TO:<c@partner.example>\r\n", "550 5.7.1 ");
+    rig_teardown(&g);
+}
+
 /* Replies that nobody reads do not pile up: past a bound nothing more is read from that client. */
 static void who_reads_no_replies(void **state)
 {
@@ -303,6 +324,7 @@ int main(void)
         cmocka_unit_test(limits_per_client),   cmocka_unit_test(slow_clients),
         cmocka_unit_test(who_reads_no_replies), cmocka_unit_test(a_client_that_the_proxy_does_not_know),
         cmocka_unit_test(behind_a_balancer),   cmocka_unit_test(a_proxy_speaks_for_its_client),
+        cmocka_unit_test(a_login_told_in_clear_ends_with_starttls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
