@@ -22,7 +22,8 @@ static size_t escape_length(struct str s)
         if (v < 0) return 0;
         point = point * 16 + (uint32_t)v;
     }
-    if (s.p[3] == '0' || point < 0x20 || point == 0x7f || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) return 0;
+    if (s.p[3] == '0' || point < 0x20 || point == 0x7f || point > 0x10ffff || (point >= 0xd800 && point < 0xe000))
+        return 0;
     return point < 0x80 && is_qchar((unsigned char)point) ? 0 : end + 1;
 }
 

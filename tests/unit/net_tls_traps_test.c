@@ -1,5 +1,5 @@
-/* net/tls and the traps of OpenSSL: calls that succeed and mean less than they seem to.  Each test fails when its trap is
- * fallen into.  One end is ours; the other is OpenSSL by hand, in memory, and does what a peer may do. */
+/* net/tls and the traps of OpenSSL: calls that succeed and mean less than they seem to.  Each test fails when its trap
+ * is fallen into.  One end is ours; the other is OpenSSL by hand, in memory, and does what a peer may do. */
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <string.h>
@@ -161,14 +161,26 @@ static bool is_verified(const struct net_cert_wish *cert, const char *name)
     return good;
 }
 
-/* --- the eight ----------------------------------------------------------------------------------------------------- */
+/* --- the eight -----------------------------------------------------------------------------------------------------
+ */
 
 /* SSL_set1_host("") answers 1 and checks no name: any trusted certificate would do. */
 static void trap_1_an_empty_name_switches_the_check_off(void **state)
 {
     (void)state;
-    static const char *const names[] = {"", ".", "..", ".example", "mx.example.", "mx..example", "-mx.example", "m_x.example", "mx example",
-                                        "*.example", "mx.example:25", "123", "\xc3\xa4.example"};
+    static const char *const names[] = {"",
+                                        ".",
+                                        "..",
+                                        ".example",
+                                        "mx.example.",
+                                        "mx..example",
+                                        "-mx.example",
+                                        "m_x.example",
+                                        "mx example",
+                                        "*.example",
+                                        "mx.example:25",
+                                        "123",
+                                        "\xc3\xa4.example"};
     assert_true(is_verified(&mx, "mx.example") && is_verified(&mx, "MX.Example"));
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (is_verified(&mx, names[i])) fail_msg("\"%s\" was taken for mx.example", names[i]);
@@ -193,8 +205,8 @@ static void trap_2_a_resumed_session_is_not_checked(void **state)
     for (size_t v = 0; v < 2; v++) {
         SSL_CTX *server = server_with(&mx);
         SSL_CTX_set_max_proto_version(server, versions[v]);
-        struct net_tls_client anybody = {.name = STR("mx.example"), .trust = str_of(trust)}, one = verified("mx.example"),
-                              another = verified("other.example");
+        struct net_tls_client anybody = {.name = STR("mx.example"), .trust = str_of(trust)},
+                              one = verified("mx.example"), another = verified("other.example");
         const struct net_tls_client *const ways[] = {&anybody, &one, &anybody, &one, &another};
         for (size_t i = 0; i < 5; i++) {
             struct pair p;
@@ -202,7 +214,8 @@ static void trap_2_a_resumed_session_is_not_checked(void **state)
             size_t n;
             assert_int_equal(connect_to(&p, server, ways[i]), i == 4 ? TLS_FAILED : TLS_DONE);
             assert_int_equal(SSL_session_reused(p.peer.ssl), 0);
-            if (i < 4) assert_int_equal(tls_session_read(p.session, plain, sizeof plain, &n), TLS_MORE); /* the tickets */
+            if (i < 4)
+                assert_int_equal(tls_session_read(p.session, plain, sizeof plain, &n), TLS_MORE); /* the tickets */
             pair_end(&p);
         }
         SSL_CTX_free(server);
@@ -268,7 +281,8 @@ static void trap_4_an_address_is_not_a_name(void **state)
     const struct net_cert_wish by_ip = {.common_name = "x", .alt_names = "IP:192.0.2.1,IP:2001:db8::1"},
                                by_name = {.common_name = "192.0.2.1", .alt_names = "DNS:192.0.2.1"};
     assert_true(is_verified(&by_ip, "192.0.2.1") && is_verified(&by_ip, "2001:db8::1"));
-    assert_false(is_verified(&by_ip, "192.0.2.2") || is_verified(&by_name, "192.0.2.1") || is_verified(&mx, "192.0.2.1"));
+    assert_false(is_verified(&by_ip, "192.0.2.2") || is_verified(&by_name, "192.0.2.1") ||
+                 is_verified(&mx, "192.0.2.1"));
 }
 
 /* Debian sets SECLEVEL 2 and no least version: TLS 1.0 would be spoken with whoever offers a cipher for it. */
@@ -279,7 +293,10 @@ static void trap_5_no_least_version_is_set_by_itself(void **state)
     const struct {
         int version;
         bool spoken, spoken_1_3;
-    } rows[] = {{TLS1_VERSION, false, false}, {TLS1_1_VERSION, false, false}, {TLS1_2_VERSION, true, false}, {TLS1_3_VERSION, true, true}};
+    } rows[] = {{TLS1_VERSION, false, false},
+                {TLS1_1_VERSION, false, false},
+                {TLS1_2_VERSION, true, false},
+                {TLS1_3_VERSION, true, true}};
     for (size_t i = 0; i < 4; i++) {
         struct pair p;
         SSL_CTX *server = server_with(&mx), *client = careless(false);
@@ -299,8 +316,8 @@ static void trap_5_no_least_version_is_set_by_itself(void **state)
     tls_server_context_free(ours);
 }
 
-/* What OpenSSL has read ahead never makes a descriptor readable again: a reader must ask until there is no more, and a ticket
- * in front of an answer must not end the asking. */
+/* What OpenSSL has read ahead never makes a descriptor readable again: a reader must ask until there is no more, and a
+ * ticket in front of an answer must not end the asking. */
 static void trap_6_what_openssl_holds_wakes_nobody(void **state)
 {
     (void)state;
@@ -367,8 +384,8 @@ static void trap_7_an_old_error_is_taken_for_ours(void **state)
     SSL_CTX_free(server);
 }
 
-/* close_notify is an end, not an error and not a pause: what follows is never read, in TLS or in clear; and where there was
- * none, nothing says that the content was whole. */
+/* close_notify is an end, not an error and not a pause: what follows is never read, in TLS or in clear; and where there
+ * was none, nothing says that the content was whole. */
 static void trap_8_the_end_of_tls_is_the_end(void **state)
 {
     (void)state;
@@ -406,22 +423,27 @@ static void trap_8_the_end_of_tls_is_the_end(void **state)
     SSL_CTX_free(client);
 }
 
-/* --- and more ------------------------------------------------------------------------------------------------------ */
+/* --- and more ------------------------------------------------------------------------------------------------------
+ */
 
 /* OpenSSL takes "f*.example" for a wildcard, and the common name for a name where there is no other. */
 static void names_that_openssl_would_take(void **state)
 {
     (void)state;
     const struct net_cert_wish partial = {.common_name = "x", .alt_names = "DNS:m*.example.net"},
-                               whole = {.common_name = "x", .alt_names = "DNS:*.example.net"}, common = {.common_name = "mx.example"},
-                               mail = {.common_name = "mx.example", .alt_names = "email:a@mx.example"}, nameless = {.common_name = NULL};
+                               whole = {.common_name = "x", .alt_names = "DNS:*.example.net"},
+                               common = {.common_name = "mx.example"},
+                               mail = {.common_name = "mx.example", .alt_names = "email:a@mx.example"},
+                               nameless = {.common_name = NULL};
     assert_true(is_verified(&whole, "mx.example.net"));
     assert_false(is_verified(&whole, "a.mx.example.net") || is_verified(&whole, "example.net"));
-    assert_false(is_verified(&partial, "mx.example.net") || is_verified(&common, "mx.example") || is_verified(&mail, "mx.example"));
+    assert_false(is_verified(&partial, "mx.example.net") || is_verified(&common, "mx.example") ||
+                 is_verified(&mail, "mx.example"));
     assert_false(is_verified(&nameless, "mx.example"));
 }
 
-/* OpenSSL answers every request for new keys at once.  Who reads the answers may ask; who does not would fill our memory. */
+/* OpenSSL answers every request for new keys at once.  Who reads the answers may ask; who does not would fill our
+ * memory. */
 static void key_updates_do_not_pile_up(void **state)
 {
     (void)state;

@@ -1,9 +1,9 @@
-/* What others got wrong between 2020 and 2026, one test each: 24 (PF: Postfix's HISTORY by date).  Four of them are about TLS and
- * descriptors and stand elsewhere:
- *     double close at the end of TLS (PF 20260713)              net_loop_test: no_descriptor_is_closed_twice
- *     a session ticket taken by another service (PF 20260805)   net_tls_traps_test: trap_2_and_no_session_of_ours_resumes
- *     close_notify inside BDAT (Exim, CVE-2026-45185)           net_loop_test: nothing_in_clear_follows_tls; e2e/starttls_test
- *     a certificate without a subject (Exim 4.96-deb12u8)       net_tls_traps_test: names_that_openssl_would_take */
+/* What others got wrong between 2020 and 2026, one test each: 24 (PF: Postfix's HISTORY by date).  Four of them are
+ * about TLS and descriptors and stand elsewhere: double close at the end of TLS (PF 20260713) net_loop_test:
+ * no_descriptor_is_closed_twice a session ticket taken by another service (PF 20260805)   net_tls_traps_test:
+ * trap_2_and_no_session_of_ours_resumes close_notify inside BDAT (Exim, CVE-2026-45185)           net_loop_test:
+ * nothing_in_clear_follows_tls; e2e/starttls_test a certificate without a subject (Exim 4.96-deb12u8)
+ * net_tls_traps_test: names_that_openssl_would_take */
 #include <stdio.h>
 #include <string.h>
 
@@ -39,15 +39,17 @@ static void expect(const struct smtp_server_options *o, const char *input, const
     smtp_drive_free(&d);
 }
 
-/* --- the dialogue -------------------------------------------------------------------------------------------------- */
+/* --- the dialogue --------------------------------------------------------------------------------------------------
+ */
 
 /* PF 20260724: an error in BDAT left the recipients, and DATA went on without MAIL. */
 static void an_error_in_bdat_then_data(void **state)
 {
     (void)state;
-    expect(NULL, BEGIN "BDAT 4\r\na\nb\nDATA\r\nRCPT TO:<c@d.example>\r\nBDAT 0 LAST\r\n", "220 250 250 250 554 503 503 503",
-           "EHLO c\nMAIL <a@b.example>\nRCPT <c@d.example>\nDATA\nABORT\n");
-    expect(NULL, BEGIN "BDAT 1001 LAST\r\n", "220 250 250 250", "EHLO c\nMAIL <a@b.example>\nRCPT <c@d.example>\nABORT\n");
+    expect(NULL, BEGIN "BDAT 4\r\na\nb\nDATA\r\nRCPT TO:<c@d.example>\r\nBDAT 0 LAST\r\n",
+           "220 250 250 250 554 503 503 503", "EHLO c\nMAIL <a@b.example>\nRCPT <c@d.example>\nDATA\nABORT\n");
+    expect(NULL, BEGIN "BDAT 1001 LAST\r\n", "220 250 250 250",
+           "EHLO c\nMAIL <a@b.example>\nRCPT <c@d.example>\nABORT\n");
 }
 
 /* PF 20260803: after a message was refused at its end its recipients stayed, so the next one went past all checks. */
@@ -59,7 +61,9 @@ static void a_refusal_at_the_end_of_data_then_rcpt(void **state)
         struct smtp_server *s = smtp_server_create(&(struct smtp_server_options){.hostname = STR("mx.example")});
         struct smtp_server_event ev;
         struct buf in = {0};
-        buf_printf(&in, BEGIN "%sRCPT TO:<evil@d.example>\r\nDATA\r\nBDAT 0 LAST\r\nMAIL FROM:<a@b.example>\r\nDATA\r\n", contents[i]);
+        buf_printf(&in,
+                   BEGIN "%sRCPT TO:<evil@d.example>\r\nDATA\r\nBDAT 0 LAST\r\nMAIL FROM:<a@b.example>\r\nDATA\r\n",
+                   contents[i]);
         smtp_server_feed(s, buf_str(&in));
         unsigned messages = 0;
         while (smtp_server_next(s, &ev)) {
@@ -70,8 +74,9 @@ static void a_refusal_at_the_end_of_data_then_rcpt(void **state)
         }
         assert_int_equal(messages, 1);
         struct str out = buf_str(smtp_server_output(s));
-        assert_true(str_ends(out, STR("550 5.7.1 no\r\n503 5.5.1 Send MAIL first\r\n503 5.5.1 Send MAIL first\r\n503 5.5.1 Send MAIL "
-                                      "first\r\n250 2.1.0 Ok\r\n503 5.5.1 Send RCPT first\r\n")));
+        assert_true(str_ends(
+            out, STR("550 5.7.1 no\r\n503 5.5.1 Send MAIL first\r\n503 5.5.1 Send MAIL first\r\n503 5.5.1 Send MAIL "
+                     "first\r\n250 2.1.0 Ok\r\n503 5.5.1 Send RCPT first\r\n")));
         buf_free(&in);
         smtp_server_free(&s);
     }
@@ -110,8 +115,13 @@ static void discarding_has_an_end(void **state)
 {
     (void)state;
     static char block[64 * 1024];
-    static const char *const begins[] = {"", "EHLO ", BEGIN "BDAT 18446744073709551615 LAST\r\n", "EHLO c\r\nBDAT 67108865 LAST\r\n",
-                                         BEGIN "BDAT 67108865\r\n", BEGIN "DATA\r\n", BEGIN "BDAT 60000000 LAST\r\n"};
+    static const char *const begins[] = {"",
+                                         "EHLO ",
+                                         BEGIN "BDAT 18446744073709551615 LAST\r\n",
+                                         "EHLO c\r\nBDAT 67108865 LAST\r\n",
+                                         BEGIN "BDAT 67108865\r\n",
+                                         BEGIN "DATA\r\n",
+                                         BEGIN "BDAT 60000000 LAST\r\n"};
     const size_t most[] = {4096, 4096, 0, 0, 0, 65 * 1024 * 1024, 0};
     memset(block, 'x', sizeof block);
     for (size_t i = 0; i < sizeof begins / sizeof *begins; i++) {
@@ -126,13 +136,17 @@ static void discarding_has_an_end(void **state)
         }
         assert_int_equal(d.closed, i != 6);
         if (i < 6) assert_in_range(fed, 0, most[i] + 2 * sizeof block);
-        if (i < 6) assert_true(str_starts(str_from(buf_str(&d.replies), d.replies.n - 60), STR("5")) ||
-                               str_find(buf_str(&d.replies), i < 2 ? STR("\r\n500 ") : i == 3 ? STR("\r\n503 ") : STR("\r\n552 ")) != STR_NPOS);
+        if (i < 6)
+            assert_true(str_starts(str_from(buf_str(&d.replies), d.replies.n - 60), STR("5")) ||
+                        str_find(buf_str(&d.replies), i < 2    ? STR("\r\n500 ")
+                                                      : i == 3 ? STR("\r\n503 ")
+                                                               : STR("\r\n552 ")) != STR_NPOS);
         smtp_drive_free(&d);
     }
 }
 
-/* PF 20260602: xtext that stands for NUL.  Exim, CVE-2020-28026 and -28021: a line end in ORCPT or AUTH reached the spool. */
+/* PF 20260602: xtext that stands for NUL.  Exim, CVE-2020-28026 and -28021: a line end in ORCPT or AUTH reached the
+ * spool. */
 static void xtext_that_stands_for_a_line_end_or_nul(void **state)
 {
     (void)state;
@@ -165,7 +179,8 @@ static void no_text_adds_a_line_to_a_report(void **state)
         xtext_encode(s, &envid);
         buf_add(&orcpt, STR("rfc822;"));
         xtext_encode(s, &orcpt);
-        struct dsn_recipient r = {.address = s, .orcpt = buf_str(&orcpt), .status = {5, 0, 0}, .diagnostic = s, .remote = s};
+        struct dsn_recipient r = {
+            .address = s, .orcpt = buf_str(&orcpt), .status = {5, 0, 0}, .diagnostic = s, .remote = s};
         dsn_build(&(struct dsn){.hostname = STR("r.example"),
                                 .queue_id = STR("0D"),
                                 .original_id = STR("0M"),
@@ -190,8 +205,8 @@ static void orcpt_travels_as_it_came(void **state)
 {
     (void)state;
     struct smtp_server_options o = {.hostname = STR("mx.example"), .dsn = true};
-    expect(&o, "EHLO c\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example> ORCPT=rfc822;a+2Bb+3D@d.example\r\n", "220 250 250 250",
-           "EHLO c\nMAIL <a@b.example>\nRCPT <c@d.example> orcpt=rfc822;a+2Bb+3D@d.example\n");
+    expect(&o, "EHLO c\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example> ORCPT=rfc822;a+2Bb+3D@d.example\r\n",
+           "220 250 250 250", "EHLO c\nMAIL <a@b.example>\nRCPT <c@d.example> orcpt=rfc822;a+2Bb+3D@d.example\n");
     struct smtp_client *c = smtp_client_create(&(struct smtp_client_options){STR("me.example")});
     struct smtp_client_event ev;
     struct smtp_client_recipient to = {.forward_path = STR("c@d.example"), .orcpt = STR("rfc822;a+2Bb+3D@d.example")};
@@ -199,7 +214,8 @@ static void orcpt_travels_as_it_came(void **state)
     assert_false(smtp_client_next(c, &ev));
     smtp_client_feed(c, STR("250-x\r\n250-PIPELINING\r\n250 DSN\r\n"));
     assert_true(smtp_client_next(c, &ev));
-    smtp_client_send(c, &(struct smtp_client_transaction){.reverse_path = STR("a@b.example"), .recipients = &to, .recipient_count = 1});
+    smtp_client_send(c, &(struct smtp_client_transaction){
+                            .reverse_path = STR("a@b.example"), .recipients = &to, .recipient_count = 1});
     assert_true(str_find(buf_str(smtp_client_output(c)), STR(" ORCPT=rfc822;a+2Bb+3D@d.example\r\n")) != STR_NPOS);
     smtp_client_free(&c);
 }
@@ -239,7 +255,8 @@ static void no_enhanced_code_is_left_over(void **state)
     smtp_reader_free(&r);
 }
 
-/* --- smuggling ----------------------------------------------------------------------------------------------------- */
+/* --- smuggling -----------------------------------------------------------------------------------------------------
+ */
 
 /* PF 20260816: what a neighbour inside passed on was not looked at. */
 static void a_trusted_neighbour_is_read_as_strictly(void **state)
@@ -255,7 +272,8 @@ static void a_trusted_neighbour_is_read_as_strictly(void **state)
         memory_say(g.memory, s, "MAIL FROM:<a@corp.example>\r\nRCPT TO:<b@partner.example>\r\nDATA\r\n");
         memory_run(g.memory);
         memory_forget(s);
-        memory_say(g.memory, s, "x\r\n.\nMAIL FROM:<evil@corp.example>\r\nRCPT TO:<b@partner.example>\r\nDATA\r\ny\r\n.\r\n");
+        memory_say(g.memory, s,
+                   "x\r\n.\nMAIL FROM:<evil@corp.example>\r\nRCPT TO:<b@partner.example>\r\nDATA\r\ny\r\n.\r\n");
         memory_run(g.memory);
         assert_true(str_starts(memory_heard(s), STR("554 5.6.0 ")) && !memory_is_open(s));
     }
@@ -268,9 +286,10 @@ static void an_added_field_ends_no_content(void **state)
 {
     (void)state;
     struct judged j;
-    judged_run(&j, &(struct judged_case){.rules = "when always then add_header \"X-Seen\" \"%{subject}\", prepend_subject \"%{subject}\"",
-                                         .message = "Subject: =?utf-8?q?a=0D=0A=2E=0D=0AMAIL_FROM=3A=3Cevil=40x=3E=0D=0A?=\r\n"
-                                                    "From: a@b.example\r\n\r\nx\r\n"});
+    judged_run(&j, &(struct judged_case){
+                       .rules = "when always then add_header \"X-Seen\" \"%{subject}\", prepend_subject \"%{subject}\"",
+                       .message = "Subject: =?utf-8?q?a=0D=0A=2E=0D=0AMAIL_FROM=3A=3Cevil=40x=3E=0D=0A?=\r\n"
+                                  "From: a@b.example\r\n\r\nx\r\n"});
     struct str copy = judged_copy(&j, "b@partner.example");
     assert_true(str_find(copy, STR("\n.")) == STR_NPOS && str_find(copy, STR("\nMAIL")) == STR_NPOS);
     for (size_t i = 0; i < copy.n; i++) assert_true(copy.p[i] != '\n' || (i && copy.p[i - 1] == '\r'));
@@ -298,7 +317,8 @@ static void an_added_field_ends_no_content(void **state)
 }
 
 /* PF 20260821: a milter's body that broke off in the middle was taken for the whole. */
-static enum judge_behaviour half(void *owner, const struct judge_request *request, struct arena *a, struct judge_answer *answer)
+static enum judge_behaviour half(void *owner, const struct judge_request *request, struct arena *a,
+                                 struct judge_answer *answer)
 {
     (void)owner;
     struct verdict *v = &answer->verdict;
@@ -321,16 +341,18 @@ static void half_a_body_is_none(void **state)
     g.memory->script = half;
     rig_start(&g);
     struct net_stream *s = rig_session(&g, "10.0.0.1");
-    const char *reply = rig_send(&g, s, "a@corp.example", "b@partner.example", "Subject: x\r\n\r\n1\r\n2\r\n3\r\n4\r\n5\r\n6\r\n7\r\n8\r\n9\r\n10\r\n");
+    const char *reply = rig_send(&g, s, "a@corp.example", "b@partner.example",
+                                 "Subject: x\r\n\r\n1\r\n2\r\n3\r\n4\r\n5\r\n6\r\n7\r\n8\r\n9\r\n10\r\n");
     assert_true(strncmp(reply, "451 ", 4) == 0);
     assert_int_equal(memory_stored(g.memory) + rig_mails(&g, 0), 0);
     rig_teardown(&g);
 }
 
-/* --- bytes of strangers -------------------------------------------------------------------------------------------- */
+/* --- bytes of strangers --------------------------------------------------------------------------------------------
+ */
 
-/* PF 20260524 and 20260531: RDATA of TLSA with 0, 3, 1 to 19 octets was read beyond its end.  TLSA is not asked for yet; every kind
- * that is, with every length, in a block of exactly its size. */
+/* PF 20260524 and 20260531: RDATA of TLSA with 0, 3, 1 to 19 octets was read beyond its end.  TLSA is not asked for
+ * yet; every kind that is, with every length, in a block of exactly its size. */
 static void short_rdata_of_every_kind(void **state)
 {
     (void)state;
@@ -369,7 +391,8 @@ static void short_rdata_of_mx(void **state)
 static void lengths_that_no_number_holds(void **state)
 {
     (void)state;
-    static const unsigned char lengths[][4] = {{0xff, 0xff, 0xff, 0xff}, {0, 0, 0, 0x80}, {0xff, 0xff, 0xff, 0x7f}, {5, 0, 0, 0}};
+    static const unsigned char lengths[][4] = {
+        {0xff, 0xff, 0xff, 0xff}, {0, 0, 0, 0x80}, {0xff, 0xff, 0xff, 0x7f}, {5, 0, 0, 0}};
     for (size_t i = 0; i < 4; i++) {
         char record[8];
         memcpy(record, lengths[i], 4);
@@ -381,7 +404,8 @@ static void lengths_that_no_number_holds(void **state)
         assert_int_equal(wire_count(&w, 1), 0);
         assert_false(wire_done(&w));
     }
-    static const char *const chunks[] = {"4294967296000000000000", "18446744073709551616", "-1", "0x10", "1e3", "+5", ""};
+    static const char *const chunks[] = {
+        "4294967296000000000000", "18446744073709551616", "-1", "0x10", "1e3", "+5", ""};
     for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) {
         char input[200];
         snprintf(input, sizeof input, BEGIN "BDAT %s\r\nNOOP\r\n", chunks[i]);
@@ -393,9 +417,10 @@ static void lengths_that_no_number_holds(void **state)
 static void imports_in_a_circle(void **state)
 {
     (void)state;
-    const struct compiler_memory_file files[] = {{.path = STR("a.sluice"), .text = STR("import \"b.sluice\"\n")},
-                                                 {.path = STR("b.sluice"), .text = STR("import \"c.sluice\"\n")},
-                                                 {.path = STR("c.sluice"), .text = STR("import \"a.sluice\"\nimport \"c.sluice\"\n")}};
+    const struct compiler_memory_file files[] = {
+        {.path = STR("a.sluice"), .text = STR("import \"b.sluice\"\n")},
+        {.path = STR("b.sluice"), .text = STR("import \"c.sluice\"\n")},
+        {.path = STR("c.sluice"), .text = STR("import \"a.sluice\"\nimport \"c.sluice\"\n")}};
     struct compiled c;
     compiled_open_files(&c, files, 3);
     assert_null(c.program);
@@ -413,7 +438,7 @@ static void a_field_of_a_hundred_thousand_lines(void **state)
     buf_add(&m, STR(" needle\r\nX-Late: a\r\n\r\nbody\r\n"));
     buf_add_byte(&m, '\0');
     assert_int_equal(judged_condition("subject contains \"needle\"", m.p, NULL), 'T'); /* it is read to its end … */
-    assert_int_equal(judged_condition("truncated", m.p, NULL), 'T');                   /* … what stands behind it is not */
+    assert_int_equal(judged_condition("truncated", m.p, NULL), 'T'); /* … what stands behind it is not */
     buf_free(&m);
 }
 
@@ -452,7 +477,8 @@ static void garbage_at_the_control_socket(void **state)
         char text[400];
         size_t n = 1 + dice_roll(&dice, sizeof text - 1);
         for (size_t i = 0; i + 1 < n; i++)
-            text[i] = round & 1 ? (char)(1 + dice_roll(&dice, 255)) : "{}[]\",:\\v1op queue\n0-eE."[dice_roll(&dice, 24)];
+            text[i] =
+                round & 1 ? (char)(1 + dice_roll(&dice, 255)) : "{}[]\",:\\v1op queue\n0-eE."[dice_roll(&dice, 24)];
         text[n - 1] = '\0';
         memory_say(g.memory, c, text);
         memory_run(g.memory);
