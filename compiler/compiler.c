@@ -22,6 +22,7 @@ static void check_all(struct compiler *c)
         ast_fold(c->a, c->units.v[i]->ast, names_stand_bare, c, c->d);
         if (c->in->tree) c->in->tree(c->in->tree_context, c->units.v[i]->ast);
     }
+    detectors_check(c); /* definitions speak of them */
     for (size_t i = 0; i < c->names.n; i++) {
         struct name *n = c->names.entries[i].value;
         if (n->unit->library) continue; /* when something uses it */
@@ -36,6 +37,18 @@ static void check_all(struct compiler *c)
                  "a compiled program may hold at most %d list entries, tests or instructions", PROGRAM_ROWS_MAX);
     }
     if (c->d->errors == c->errors_before) names_warn_unused(c); /* what is broken may have meant to use it */
+}
+
+/* What is not in the program was told: a rule that is lost in silence would protect nobody. */
+static bool is_whole(const struct compiler *c)
+{
+    size_t rules = 0, tests = 0, declarations = 0;
+    for (size_t i = 0; i < c->items.n; i++) {
+        rules += c->items.v[i].item->kind == ITEM_RULE;
+        tests += c->items.v[i].item->kind == ITEM_TEST;
+        declarations += c->items.v[i].item->kind == ITEM_DECLARATION;
+    }
+    return c->pool.rules.n == rules && c->pool.cases.n == tests && c->pool.declarations.n >= declarations;
 }
 
 struct program *compiler_compile(const struct compile_input *in, struct diags *d)
@@ -53,6 +66,7 @@ struct program *compiler_compile(const struct compile_input *in, struct diags *d
     if (load_all(&c)) check_all(&c);
     allow_warnings(&c, first);
     bool good = d->errors == c.errors_before && !(in->warnings_as_errors && d->warnings != c.warnings_before);
+    INVARIANT(!good || is_whole(&c));
     if (good) {
         record_sources(&c);
         words_vocabulary_hash(c.p->vocabulary_hash);

@@ -218,9 +218,19 @@ void declarations_check_item(struct compiler *c, const struct ast_item *item)
     VEC_PUSH(&c->pool.declarations, out);
 }
 
-void declarations_check(struct compiler *c)
+static bool is_detector(const struct ast_item *item)
+{
+    uint32_t id = words_find_declaration(item->name);
+    return id != WORDS_NONE && vocabulary_is_detector(&words_rows.declarations[id]);
+}
+
+static void check_those(struct compiler *c, bool detectors)
 {
     for (size_t i = 0; i < c->items.n; i++) {
-        if (c->items.v[i].item->kind == ITEM_DECLARATION) declarations_check_item(c, c->items.v[i].item);
+        const struct ast_item *item = c->items.v[i].item;
+        if (item->kind == ITEM_DECLARATION && is_detector(item) == detectors) declarations_check_item(c, item);
     }
 }
+
+void detectors_check(struct compiler *c) { check_those(c, true); }
+void declarations_check(struct compiler *c) { check_those(c, false); }

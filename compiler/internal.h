@@ -301,7 +301,8 @@ void allow_warnings(struct compiler *c, size_t first); /* first: of this run's d
 /* --- actions.c, declarations.c, rules.c, emit.c --- */
 bool actions_check(struct compiler *c, const struct ast_rule *rule, const struct rule_options *o,
                    const struct ir *condition, uint32_t *first, uint32_t *count);
-void declarations_check(struct compiler *c);
+void detectors_check(struct compiler *c);    /* the declared detectors */
+void declarations_check(struct compiler *c); /* all other declarations */
 void declarations_check_item(struct compiler *c, const struct ast_item *item); /* one more */
 /* detectors.c: what declarations told of one; `contains NAME …` of a test, false when told. */
 bool detectors_check_name(struct compiler *c, struct str name, struct span at);

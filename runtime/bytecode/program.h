@@ -145,7 +145,7 @@ struct rule {
     struct origin origin;
 };
 
-/* A declaration with its arguments, in the order of the sources: the configuration section. */
+/* A declaration with its arguments: detectors, then the configuration section, each in the order of the sources. */
 struct declaration {
     uint32_t declaration; /* row of the vocabulary */
     struct str name;      /* empty when its row is not `named` */

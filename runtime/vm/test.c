@@ -43,17 +43,17 @@ static enum answer_value element_answer(struct judgement *j, const struct ready_
     return t->test->negated ? value_not(v) : v;
 }
 
-/* Elements [from, to): any and every over none are no. */
-static enum answer_value over_list(struct judgement *j, const struct ready_test *t, const struct values *values,
+/* Elements [from, to): any and every over none are no.  Without a quantifier: the positive verb, of any. */
+static enum answer_value over_list(struct judgement *j, const struct ready_test *t, uint8_t q, const struct values *values,
                                    const struct point *at, uint32_t from, uint32_t to)
 {
-    bool every = t->test->quantifier == Q_EVERY;
+    bool every = q == Q_EVERY;
     enum answer_value out = every && to > from ? ANSWER_YES : ANSWER_NO;
     for (uint32_t i = from; i < to; i++) {
         j->seen_element = i;
         j->seen_elements = values->n;
-        enum answer_value one = t->test->quantifier == Q_NONE ? element_holds(j, t, &values->v[i], at)
-                                                              : element_answer(j, t, &values->v[i], at);
+        enum answer_value one = q == Q_NONE ? element_holds(j, t, &values->v[i], at)
+                                            : element_answer(j, t, &values->v[i], at);
         out = every ? value_and(out, one) : value_or(out, one);
         if (out == (every ? ANSWER_NO : ANSWER_YES)) break;
     }
@@ -62,15 +62,15 @@ static enum answer_value over_list(struct judgement *j, const struct ready_test 
 
 /* Each reading of the whole field is a view of it.  What may be there beyond the elements that were seen counts as one
  * more element that is undecided. */
-static enum answer_value over_elements(struct judgement *j, const struct ready_test *t, const struct values *values,
-                                       const struct point *at)
+static enum answer_value over_elements(struct judgement *j, const struct ready_test *t, uint8_t q,
+                                       const struct values *values, const struct point *at)
 {
-    bool every = t->test->quantifier == Q_EVERY;
+    bool every = q == Q_EVERY;
     struct answer_tally tally = {0};
     uint32_t list = 0, from = 0, to;
     do {
         values_list(values, list, from, &to);
-        tally_add(&tally, over_list(j, t, values, at, from, to));
+        tally_add(&tally, over_list(j, t, q, values, at, from, to));
         from = to;
     } while (++list < values->lists);
     enum answer_value out = every && values->n == 0 ? ANSWER_YES : tally_answer(&tally);
@@ -79,30 +79,28 @@ static enum answer_value over_elements(struct judgement *j, const struct ready_t
     return every ? value_and(out, values->trouble) : value_or(out, values->trouble);
 }
 
-/* `any recipient.domain is …`: everyone, whatever became of them.  Over nobody: any and every are no, no is yes. */
+/* A field that nothing quantifies: of several values any will do, and a negative verb denies that. */
+static enum answer_value whole(struct judgement *j, const struct ready_test *t, const struct values *values,
+                               const struct point *at)
+{
+    if (values->why.n) j->why = values->why;
+    enum answer_value out = over_elements(j, t, Q_NONE, values, at);
+    return t->test->negated ? value_not(out) : out;
+}
+
+/* `any recipient.domain is …`: everyone, whatever became of them, each as without a quantifier.  Over nobody: any and
+ * every are no, no is yes. */
 static enum answer_value over_recipients(struct judgement *j, const struct ready_test *t, const struct point *at)
 {
     bool every = t->test->quantifier == Q_EVERY;
     enum answer_value out = every && j->members.n ? ANSWER_YES : ANSWER_NO;
     for (uint32_t r = 0; r < j->members.n; r++) {
         struct point here = {r, at->edits};
-        const struct values *values = judgement_values(j, t->left->slot, r, at->edits);
-        struct element none = {0};
-        enum answer_value one = values->n                      ? over_elements(j, t, values, &here)
-                                : values->trouble != ANSWER_NO ? values->trouble
-                                                               : element_answer(j, t, &none, &here); /* still one */
+        enum answer_value one = whole(j, t, judgement_values(j, t->left->slot, r, at->edits), &here);
         out = every ? value_and(out, one) : value_or(out, one);
         if (out == (every ? ANSWER_NO : ANSWER_YES)) break;
     }
     return t->test->quantifier == Q_NO ? value_not(out) : out;
-}
-
-static enum answer_value whole(struct judgement *j, const struct ready_test *t, const struct values *values,
-                               const struct point *at)
-{
-    if (values->why.n) j->why = values->why;
-    enum answer_value out = over_elements(j, t, values, at);
-    return t->test->negated ? value_not(out) : out;
 }
 
 static enum answer_value at_point(struct judgement *j, const struct ready_test *t, const struct point *at)
@@ -112,7 +110,7 @@ static enum answer_value at_point(struct judgement *j, const struct ready_test *
     const struct values *values = judgement_values(j, t->left->slot, at->recipient, at->edits);
     if (q == Q_NONE) return whole(j, t, values, at);
     if (values->n == 0 && values->trouble == ANSWER_NO) return q == Q_NO ? ANSWER_YES : ANSWER_NO;
-    enum answer_value out = over_elements(j, t, values, at);
+    enum answer_value out = over_elements(j, t, q, values, at);
     return q == Q_NO ? value_not(out) : out;
 }
 
@@ -189,7 +187,11 @@ static void over_loop(struct judgement *j, const struct ready_test *t, const str
         struct point at = {m->recipient, m->edits};
         const struct values *values = judgement_values(j, t->left->slot, m->recipient, m->edits);
         struct element none = {0};
-        uint32_t element = t->left->by_recipient ? 0 : m->element;
+        uint32_t element = m->element;
+        if (t->left->by_recipient) { /* the element is the recipient, who may have several values */
+            answer_set(out, i, whole(j, t, values, &at));
+            continue;
+        }
         bool missing = element >= values->n;
         j->seen_element = element;
         j->seen_elements = values->n;

@@ -7,7 +7,9 @@ import functools
 import re
 
 from evaluator_tests import NOTHING, Field, Program, Values, one, over_lists, quantified
-from evaluator_words import A, E, F, T, U, Address, a_labels, both, domain_matches, either, negate
+from evaluator_words import A, E, F, T, U, Address, a_labels, both, domain_matches, either, fold, like, negate
+
+DISCLAIMERS = None      # those of evaluator_generate: set by whoever runs this
 
 # --- one message -----------------------------------------------------------------------------------------------------
 
@@ -31,6 +33,7 @@ class Member:
         self.peer = self.floor = self.not_before = 0
         self.onward = False
         self.marks, self.shadow = set(), set()
+        self.notify = []
         self.edits = ()
         self.rule = self.tls_rule = self.reason = self.connector = ""
         self.rule_index, self.reply, self.target = None, None, None
@@ -46,13 +49,26 @@ class Deferred(Exception):
     pass
 
 
+class Unmodelled(Exception):
+    """What this evaluator knows nothing of: the pair is left out, and counted."""
+
+
+NOTIFY_WORDS = ["never", "success", "failure", "delay"]          # RFC 3461, by bit
+TELLS = ("log", "notify", "notify_sender")
+BODY = {"append_disclaimer": 0, "prepend_disclaimer": 1}
+
+
 class Context:
     """One message before one program."""
 
     def __init__(self, program, message, told):
         self.program, self.message = program, message
-        self.facts, self.headers = told["facts"], told["headers"]
+        self.facts, self.headers, self.raw = told["facts"], told["headers"], told["raw"]
+        self.takes, self.wraps = told["takes"], told["wraps"]
         self.members = [Member(a) for a in message["to"]]
+        for m, bits in zip(self.members, message["notify"]):
+            m.notify = [w for i, w in enumerate(NOTIFY_WORDS) if bits >> i & 1]
+        self.notices = []
         self.named = len(self.members)
         self.original = self.audit = False
         self.hits, self.notes, self.trace, self.acted = {}, [], [], []
@@ -102,6 +118,8 @@ class Context:
             return one(number=int(field.text in (who.shadow if self.audit else who.marks)))
         if name == "recipient_count":
             return one(number=len(self.members))
+        if name == "recipient.dsn_notify":
+            return Values([[[{"text": w}] for w in who.notify]])
         if name in CLOCK:
             return one(**CLOCK[name](self.message["now"] + self.message["offset"], self.message["now"]))
         if name in SET_BY and not self.original:
@@ -114,9 +132,31 @@ class Context:
             return Values([[all_views]]) if seen else NOTHING
         if name == "header":
             return Values([self.instances(field.text, who)])
+        if name == "header.raw":
+            return self.raw_values(field.text, who)
         if name in ADDRESSES and not self.original and any(k in (ADDRESSES[name], None) for _, k, _ in who.edits):
             return self.edited_addresses(ADDRESSES[name], who, self.as_told(field))
         return self.as_told(field)
+
+    def raw_values(self, name, who):
+        """As it stands on the wire.  Of what rules wrote that is known where it is short and ASCII."""
+        told = self.raw[next(k for k in self.raw if k.lower() == name.lower())]
+        edits = () if self.original else who.edits
+        if not any(header.lower() == name.lower() for _, header, _ in edits):
+            return Values([[e["views"] for e in told["elements"]]], told.get("trouble"))
+        shown = []
+        for element, origin in self.fields(name, edits):
+            text = element[0]["text"]
+            if origin == "new" and text.isascii() and len(name) + len(text) < 70 and "  " not in text:
+                shown.append([{"text": text}])
+            elif origin == "old" and not any(k in ("set_header", "remove_header", "prepend_subject", "add_address") and
+                                             h.lower() == name.lower() for k, h, _ in edits):
+                shown.append(told["elements"][len([1 for _, o in self.fields(name, ()) if o]) - len(told["elements"]) +
+                                              sum(1 for x in shown if x and x[0].get("old"))]["views"])
+                shown[-1] = [dict(v, old=True) for v in shown[-1]]
+            else:
+                raise Unmodelled
+        return Values([shown], told.get("trouble"))
 
     def as_told(self, field):
         told = self.facts[field.name]
@@ -236,8 +276,7 @@ class Context:
                 return values.trouble
             element = there[element] if element < len(there) else []
         if recipient:
-            values = self.values(t.field, recipient)
-            element = values.lists[0][0] if values.n else []
+            return t.single(self, self.values(t.field, recipient), None)
         return t.element(self, element, None)
 
     def where(self, c, who):
@@ -324,6 +363,7 @@ class Context:
 
     def enforce(self, i, rule, plan):
         endings, wanted, acted = {}, [], False
+        self.current = rule
         for action in rule.then:
             who = [m for m, manner in plan if self.counts(action, manner)]
             if who:
@@ -345,7 +385,7 @@ class Context:
             if not who:
                 continue
             self.hit(rule, 16)
-            done = action["name"] == "log" and tells
+            done = action["name"] in TELLS and tells
             self.acted += [[i, action["name"], self.members.index(m), 0 if done else 1] for m in who]
             if action["name"] == "mark":
                 for m in who:
@@ -486,11 +526,88 @@ class Context:
             for m in who:
                 m.marks.add(self.arguments(action, ["mark"])["mark"]["value"])
                 m.shadow.add(self.arguments(action, ["mark"])["mark"]["value"])
+        elif name in BODY:
+            a = self.arguments(action, ["text"], ["html", "fallback"])
+            self.disclaimer(name, a, who, endings)
+        elif name == "remove_attachment":
+            a = self.arguments(action, ["name"], ["note"])
+            asked = [e[0]["value"] for e in a["name"]["entries"]] if a.get("name", {}).get("kind") == "group" else \
+                [a["name"]["value"]] if "name" in a else []
+            names = self.as_told(Field(self.program.rows, "attachment.name"))
+            if len(names.lists) > 1:
+                raise Unmodelled
+            for i, element in enumerate(names.lists[0]):
+                seen = [fold(v["text"], True) for v in element] or [""]
+                if not asked or any(like(fold(p, True)).fullmatch(n) for p in asked for n in seen):
+                    for m in who:
+                        m.edits += ((name, "", i),)
+        elif name == "notify":
+            a = self.arguments(action, ["to", "text"])
+            for m in list(who):
+                to = self.target(a["to"], None, m)
+                if to:
+                    self.tell(rule, name, m, to, a["text"]["value"])
+                else:
+                    self.note("log", rule, [m], "notify left out: its to is absent")
+        elif name == "notify_sender":
+            a = self.arguments(action, ["text"])
+            for m in who:
+                if self.sender_is_inside():
+                    self.tell(rule, name, m, self.message["from"], a["text"]["value"])
+                else:
+                    self.note("log", rule, [m], "notify_sender left out: the sender is none of ours")
         elif name == "stop":
             for m in who:
                 endings.setdefault(m, {"stop": True})
         else:
             raise KeyError(f"no action {name} here")
+
+    # --- what goes into bodies, and mail of the relay's own
+    def disclaimer(self, name, a, who, endings):
+        word = a["text"]["value"].split(":")[0]
+        k = next(i for i, (text, _) in enumerate(DISCLAIMERS) if text.startswith(word))
+        fallback = a["fallback"]["value"] if "fallback" in a else "wrap"
+        if self.takes[k][BODY[name]]:
+            for m in who:
+                m.edits += ((name, "", word),)
+        elif fallback == "skip":
+            self.note("log", self.current, who, f"{name} skipped: the message cannot be changed where it would be seen")
+        elif fallback == "wrap" and self.wraps:
+            for m in who:
+                m.edits += ((name, "", word),)
+        else:
+            text = "A text must be added to this message, and it cannot be changed"
+            for m in who:
+                endings.setdefault(m, {"disposition": "reject", "reply": [550, 5006003, text]})
+
+    def header_lines(self):
+        head = self.message["content"].partition(b"\r\n\r\n")[0].decode(errors="replace")
+        for line in re.sub("\r\n[ \t]", " ", head).split("\r\n"):
+            name, _, value = line.partition(":")
+            yield name.lower(), value.strip().lower()
+
+    def is_automatic(self):
+        """RFC 3834: no reverse-path, or Auto-Submitted that is not `no`."""
+        return not self.message["from"] or any(n == "auto-submitted" and v != "no" for n, v in self.header_lines())
+
+    def is_answered(self):
+        return not self.is_automatic() and not any(
+            n.startswith("list-") or n in ("x-autoreply", "x-autorespond") or
+            (n == "precedence" and v in ("bulk", "list", "junk", "auto_reply")) for n, v in self.header_lines())
+
+    def tell(self, rule, action, m, to, text):
+        whole = Address(to).whole
+        there = next((x for x in self.members if x.address.whole == whole), None)
+        if whole == self.sender.whole and not self.is_answered():
+            self.note("log", rule, [m], f"{action} left out: automatic mail, or mail of a list, is not answered (RFC 3834)")
+            return
+        if there and self.is_automatic():
+            self.note("log", rule, [m], f"{action} left out: the message is automatic and goes to the same address (RFC 3834)")
+            return
+        text = self.fill(rule, text, m)
+        subject = next((e[0]["text"] for e in self.instances("Subject", m)), "").strip(" \t") or "(no subject)"
+        if not any(x[:2] == [whole, text] for x in self.notices):
+            self.notices.append([whole, text, rule.name, there.text if there else to, "Auto: " + subject])
 
     def rule_over(self, i, rule, endings, wanted):
         if getattr(self, "defer_with", None):
@@ -542,7 +659,7 @@ class Context:
     def deferred(self, d):
         rule, reply = d.args
         hits = {k: v & ~1 for k, v in self.hits.items()}
-        return {"answer": "defer", "rule": rule.name, "reply": reply, "recipients": [], "notes": [],
+        return {"answer": "defer", "rule": rule.name, "reply": reply, "recipients": [], "notes": [], "notices": [],
                 "hits": {k: v for k, v in hits.items() if v}}
 
     def end_of(self, m):
@@ -580,7 +697,7 @@ class Context:
                 self.refuse_whole(first)
         out["recipients"] = [self.recipient(m) for m in self.members]
         out["hits"] = {k: v for k, v in self.hits.items() if v}
-        out["notes"] = self.notes
+        out["notes"], out["notices"] = self.notes, self.notices
         return out
 
     def refuse_whole(self, first):
@@ -604,6 +721,8 @@ class Context:
         copy = {}
         if end.disposition in ("deliver", "quarantine", "hold"):
             copy = {h: [[v["text"] for v in e] for e, _ in self.fields(h, end.edits)] for h in self.headers}
+            copy[" texts"] = sorted({v for k, _, v in end.edits if k in BODY})
+            copy[" removed"] = sorted({v for k, _, v in end.edits if k == "remove_attachment"})
         return {"address": m.text, "added": m.added, "disposition": m.disposition, "peer": m.peer, "onward": m.onward,
                 "floor": m.floor, "not_before": m.not_before, "connector": m.connector, "rule": m.rule, "tls_rule": m.tls_rule, "reason": m.reason,
                 "reply": m.reply if m.disposition == "reject" else None, "copy": copy}

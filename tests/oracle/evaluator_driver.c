@@ -6,8 +6,9 @@
  *     RULES n\n<n bytes>        compiles and loads: {"trees": […], "rules": [identities in the order they run]} | {"error"}
  *     MESSAGE n\n<n bytes>      followed by lines FROM a, TO a (each), IP, HELO, USER, TLS, LISTENER, TRUSTED, NOW seconds,
  *                               OFFSET seconds, HEADER name (each; whose instances are told), LIVE name (a live list that
- *                               is there) and after it ENTRY text (each), JUDGE:
- *                               {"facts", "headers", "verdict", "rules", "actions"} | {"error"}
+ *                               is there) and after it ENTRY text (each), NOTIFY bits (of the recipient before),
+ *                               DISCLAIMER text TAB html (each; whether the message takes it is told), JUDGE:
+ *                               {"facts", "headers", "raw", "takes", "wraps", "verdict", "rules", "actions"} | {"error"}
  *
  * Facts are what the getters of stdlib say of the message as received.  One thing is not stdlib's: `client.helo` of a
  * client that calls itself "unavailable.example" cannot be known here, so that conditions can be unavailable. */
@@ -25,6 +26,7 @@
 #include "judge/judge.h"
 #include "mail/live_list.h"
 #include "message/charset.h"
+#include "message/edits.h"
 #include "message/message.h"
 #include "stdlib/vocabulary.h"
 #include "vm/judgement.h"
@@ -112,6 +114,8 @@ static void rule_set_open(struct rule_set *s, struct str text)
     VEC_FREE(&sources.list);
 }
 
+typedef VEC(struct str) names;
+
 /* --- facts ------------------------------------------------------------------------------------------------------- */
 
 static void get_helo(struct judgement *j, const struct field_ask *ask, struct values *out)
@@ -188,6 +192,33 @@ static struct js *header_json(struct message *m, struct str name)
     return list;
 }
 
+/* Whether each text can be put behind the body, and before it; of what the message can carry rules speak, and no test. */
+static struct js *takes_json(struct arena *a, struct message *m, const names *texts)
+{
+    struct js *list = js_array();
+    for (size_t i = 0; i < texts->n; i++) {
+        struct str text, html;
+        struct js *one = js_array();
+        str_cut(texts->v[i], '\t', &text, &html);
+        js_add_num(one, message_takes_text(m, EDIT_APPEND_TEXT, arena_str(a, text), arena_str(a, html)));
+        js_add_num(one, message_takes_text(m, EDIT_PREPEND_TEXT, arena_str(a, text), arena_str(a, html)));
+        js_add(list, one);
+    }
+    return list;
+}
+
+static struct js *raw_json(const struct vm_input *in, struct arena *a, const names *headers)
+{
+    struct js *o = js_object();
+    struct judgement j = {.in = in, .arena = a};
+    for (size_t i = 0; i < headers->n; i++) {
+        struct values values = {0};
+        vocabulary.getters[FIELD_HEADER_RAW](&j, &(struct field_ask){headers->v[i], 0, NULL}, &values);
+        js_put(o, arena_cstr(a, headers->v[i]), values_json(&vocabulary.rows->fields[FIELD_HEADER_RAW], &values));
+    }
+    return o;
+}
+
 /* --- verdicts ---------------------------------------------------------------------------------------------------- */
 
 static void put_reply(struct js *o, const struct reply *r)
@@ -198,8 +229,6 @@ static void put_reply(struct js *o, const struct reply *r)
     js_add_str(reply, r->text);
     js_put(o, "reply", reply);
 }
-
-typedef VEC(struct str) names;
 
 static struct js *copy_json(struct arena *a, const struct verdict_copy *c, struct str content, const names *headers)
 {
@@ -212,6 +241,12 @@ static struct js *copy_json(struct arena *a, const struct verdict_copy *c, struc
     struct js *o = js_object();
     for (size_t i = 0; i < headers->n; i++)
         js_put(o, arena_cstr(a, headers->v[i]), header_json(m, headers->v[i]));
+    js_put_str(o, " body", message_text_best(&message_body(m)->text));
+    const struct message_attachments *all = message_attachments(m);
+    struct js *attachments = js_array();
+    for (size_t i = 0; i < all->n; i++)
+        if (all->v[i].list == 0) js_add_str(attachments, message_text_best(&all->v[i].name));
+    js_put(o, " attachments", attachments);
     buf_free(&b);
     return o;
 }
@@ -219,7 +254,8 @@ static struct js *copy_json(struct arena *a, const struct verdict_copy *c, struc
 static struct js *verdict_json(struct arena *a, const struct verdict *v, struct str content, const names *headers)
 {
     static const char *const answers[] = {"accept", "reject", "defer"};
-    struct js *o = js_object(), *recipients = js_array(), *copies = js_array(), *hits = js_object(), *notes = js_array();
+    struct js *o = js_object(), *recipients = js_array(), *copies = js_array(), *hits = js_object(), *notes = js_array(),
+              *notices = js_array();
     js_put_cstr(o, "answer", answers[v->answer]);
     if (v->answer != VERDICT_ACCEPT) put_reply(o, &v->reply), js_put_str(o, "rule", v->rule);
     for (size_t i = 0; i < v->recipient_count; i++) {
@@ -250,6 +286,16 @@ static struct js *verdict_json(struct arena *a, const struct verdict *v, struct 
         js_add_str(x, v->notes[i].text);
         js_add(notes, x);
     }
+    for (size_t i = 0; i < v->notice_count; i++) {
+        const struct verdict_notice *n = &v->notices[i];
+        struct js *x = js_array();
+        js_add_str(x, n->rule);
+        js_add_str(x, n->to);
+        js_add_str(x, n->subject);
+        js_add_str(x, n->text);
+        js_add(notices, x);
+    }
+    js_put(o, "notices", notices);
     js_put(o, "recipients", recipients);
     js_put(o, "copies", copies);
     js_put(o, "hits", hits);
@@ -292,7 +338,8 @@ struct message_case {
     struct str content;
     struct judge_request request;
     VEC(struct str) to;
-    names headers;
+    names headers, disclaimers;
+    VEC(uint8_t) notify;
     VEC(struct live_case) live;
 };
 
@@ -340,7 +387,11 @@ static void take_line(struct arena *a, struct message_case *c, struct str line)
     rest = arena_str(a, rest);
     struct envelope *env = &c->request.envelope;
     if (str_eq(word, STR("FROM"))) env->reverse_path = rest;
-    else if (str_eq(word, STR("TO"))) VEC_PUSH(&c->to, rest);
+    else if (str_eq(word, STR("TO"))) {
+        VEC_PUSH(&c->to, rest);
+        VEC_PUSH(&c->notify, 0);
+    } else if (str_eq(word, STR("NOTIFY"))) c->notify.v[c->notify.n - 1] = (uint8_t)atoi(rest.p);
+    else if (str_eq(word, STR("DISCLAIMER"))) VEC_PUSH(&c->disclaimers, rest);
     else if (str_eq(word, STR("IP"))) env->client.ip = rest;
     else if (str_eq(word, STR("HELO"))) env->client.helo = rest;
     else if (str_eq(word, STR("USER"))) env->client.user = rest;
@@ -381,6 +432,8 @@ static void judge_case(const struct rule_set *s, struct arena *a, struct message
     c->request.size = c->content.n;
     c->request.envelope.recipients = c->to.v;
     c->request.envelope.recipient_count = c->to.n;
+    c->request.envelope.notify = c->notify.v;
+    c->request.envelope.notify_count = c->notify.n;
     struct judge_answer out;
     struct trace t = {.arena = a};
     struct err e = {0};
@@ -406,6 +459,9 @@ static void judge_case(const struct rule_set *s, struct arena *a, struct message
             js_put(headers, arena_cstr(a, c->headers.v[i]), header_json(in.message, c->headers.v[i]));
         js_put(o, "facts", facts_json(a, &in));
         js_put(o, "headers", headers);
+        js_put(o, "raw", raw_json(&in, a, &c->headers));
+        js_put(o, "takes", takes_json(a, in.message, &c->disclaimers));
+        js_put_bool(o, "wraps", message_can_wrap(in.message));
         js_put(o, "verdict", verdict);
         put_trace(o, s->program, &t);
         answer(&o);
@@ -423,6 +479,8 @@ static void run_message(const struct rule_set *s, struct arena *a, size_t n, str
     VEC_FREE(&c.live);
     VEC_FREE(&c.to);
     VEC_FREE(&c.headers);
+    VEC_FREE(&c.disclaimers);
+    VEC_FREE(&c.notify);
 }
 
 /* --- the vocabulary ---------------------------------------------------------------------------------------------- */

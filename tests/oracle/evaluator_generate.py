@@ -30,6 +30,17 @@ NETWORKS = ["192.0.2.0/24", "10.0.0.0/8", "192.0.2.1", "192.0.2.60-192.0.2.90", 
 HEADERS = ["X-A", "X-B", "X-Class", "Subject", "Message-ID", "From", "To", "Cc", "Reply-To", "Importance", "X-Priority",
            "X-MS-Exchange-Organization-SCL", "X-Microsoft-Classified", "X-Microsoft-Classification"]
 MARKS = ["m1", "m2", "M1"]
+RAW = ["X-Raw", "X-Raw", "X-A", "X-B", "Subject"]        # X-Raw is what no rule changes
+# Texts put into bodies: (text, HTML).  Each is told from all others by its first word.
+DISCLAIMERS = [("disclaimone: from Corp Ltd", ""), ("disclaimtwo: \u00fcber alles", "<p>disclaimtwo: <b>\u00fcber</b> alles</p>"),
+               ("disclaimthree: caution", "")]
+DETECTORS = """detector "prj" pattern /\\bprj-\\d{3}\\b/ confidence 60 near ("project", "caf\u00e9") within 12 gives 90
+detector "cardlike" pattern /\\b\\d(?:[ -]?\\d){5,9}\\b/ checksum luhn confidence 50 near ("visa") within 8 gives 80
+detector "plain" pattern /s[ce]+r[a-z]t?/ confidence 70
+"""
+FINDABLE = ["prj-123", "PRJ-123", "prj-124", "project prj-123", "prj-123 caf\u00e9", "prj-1234", "79927398713", "7992-7398 713", "79927398710",
+            "visa 79927398713", "1234566", "123 456 6 79927398713", "\uff17\uff19\uff19\uff12\uff17\uff13\uff19\uff18\uff17\uff11\uff13",
+            "prj-123 79927398713 prj-124 PRJ\u00ad-123"]
 PATTERNS = ["secret", "s.cret", "^secret", "plan$", "\\\\bplan\\\\b", "\\\\d{2,}", "[a-c]+b", "caf(e|\u00e9)", "\u6771.", "st(ra|u)(ss|\u00df)e", "x-?ray",
             "\\\\w+ \\\\w+", "(?:a|b)\\\\.b", "e.?t\\\\b", "^\\\\S+$", "[^a-z ]", "ann@", "\\\\.example$"]
 NOW = 1790000000
@@ -112,8 +123,16 @@ def make_content(rnd, words, locals_):
     for name in ("X-A", "X-B", "X-Class"):
         for _ in range(rnd.choice([0, 0, 1, 1, 2])):
             lines.append(f"{name}: {header_text(rnd, rnd_text(rnd, words, 2))}")
+    for _ in range(rnd.choice([0, 0, 1, 1, 2])):
+        lines.append("X-Raw:" + rnd.choice([" ", "", "\t", "\r\n ", "  "]) + rnd.choice(["\r\n ", " "]).join(
+            header_text(rnd, w) for w in rnd.sample(words, 2)))
+    for line, weight in (("List-Id: <x.example>", 0.06), ("X-Autoreply: yes", 0.03)):
+        if rnd.random() < weight:
+            lines.append(line)
     rnd.shuffle(lines)
     body = "\r\n".join(rnd_text(rnd, words, 6) for _ in range(rnd.randint(0, 3)))
+    if rnd.random() < 0.4:
+        body += rnd.choice(["\r\n", " "]) + rnd_text(rnd, FINDABLE, 3)
     kind = rnd.random()
     if kind < 0.75:
         lines.append("Content-Type: text/plain; charset=utf-8")
@@ -151,6 +170,7 @@ def make_message(rnd, words, plain=False):
             to.append(a)
     return {"content": make_content(rnd, words, ASCII_LOCALS if plain else LOCALS), "from": rnd.choice([""] + [address(rnd)] * 9), "to": distinct(to),
             "ip": rnd.choice(IPS), "helo": rnd.choice(["client.example", "MAIL.Partner.example", "unavailable.example", "x"]),
+            "notify": [rnd.choice([0, 0, 0, 1, 2, 4, 6, 8, 14]) for _ in to],
             "user": rnd.choice(["", "", "ann"]), "tls": rnd.choice(["", "TLSv1.3"]), "trusted": rnd.random() < 0.4,
             "live": {name: [make(rnd, words) for _ in range(rnd.randint(0, 4))] for name, make in LIVE.items() if rnd.random() < 0.85},
             "listener": "inbound", "now": NOW + rnd.randint(-200000, 200000), "offset": rnd.choice([0, 3600, 7200, -18000])}
@@ -183,14 +203,16 @@ class Generator:
     """Rule sets over the rows of the vocabulary."""
 
     ADDRESS_PARTS = {"address": "address", "local": "text", "domain": "domain", "name": "text"}
-    MODELLED = {"sender", "sender.scope", "recipient", "recipient.scope", "recipient_count", "direction", "marked", "header"}
+    MODELLED = {"sender", "sender.scope", "recipient", "recipient.scope", "recipient_count", "direction", "marked", "header",
+                "header.raw", "recipient.dsn_notify"}
     # Fields that rules can change, by actions the evaluator carries out or by headers that no rule here touches.
-    EDITABLE = {"subject", "message_id", "from", "to", "cc", "reply_to", "header", "importance", "scl", "classification",
+    EDITABLE = {"subject", "message_id", "from", "to", "cc", "reply_to", "header", "header.raw", "importance", "scl", "classification",
                 "date_sent", "sender_override", "is_auto_reply", "is_auto_forward", "is_bulk", "is_calendar", "is_voicemail",
                 "is_approval_request", "is_rights_protected"}
     ACTIONS = {"require_tls", "reject", "defer", "drop", "quarantine", "hold", "redirect", "copy", "route_via", "add_header",
                "set_header", "remove_header", "prepend_subject", "log", "mark", "stop", "disconnect", "add_recipient",
-               "deliver_after", "set_importance", "set_scl", "set_classification"}
+               "deliver_after", "set_importance", "set_scl", "set_classification", "append_disclaimer", "prepend_disclaimer",
+               "remove_attachment", "notify", "notify_sender"}
 
     def __init__(self, rows):
         self.rows, self.words = rows, WORDS
@@ -227,7 +249,7 @@ class Generator:
             return f"{f['name']}.{part}", self.ADDRESS_PARTS[part], f, part
         name = f["name"]
         if f["text"] == "header":
-            name += " " + quoted(rnd.choice(HEADERS[:4]))
+            name += " " + quoted(rnd.choice(RAW if f["name"] == "header.raw" else HEADERS[:4]))
         elif f["text"] == "mark":
             name += " " + quoted(rnd.choice(MARKS))
         return name, f["type"], f, None
@@ -251,6 +273,10 @@ class Generator:
     def text_verb(self, rnd, type_, part):
         """A verb of texts, positive and negative, and whether it counts as positive."""
         value = lambda: quoted(self.text_value(rnd, type_, part))
+        if rnd.random() < 0.12:
+            count = rnd.choice(["", "", "at least 2 ", "between 1 and 2 ", "at least 1 "])
+            what = count + rnd.choice(["prj", "cardlike", "plain"]) + rnd.choice(["", "", " confidence 65", " confidence 80", " confidence 90"])
+            return f"contains {what}", f"does not contain {what}"
         k = rnd.randrange(9)
         if k == 0:
             return f"contains {value()}", f"does not contain {value()}"
@@ -473,6 +499,17 @@ class Generator:
             return f"log {self.value(rnd)}"
         if name == "mark":
             return f"mark {quoted(rnd.choice(MARKS))}"
+        if name in ("append_disclaimer", "prepend_disclaimer"):
+            text, html = rnd.choice(DISCLAIMERS)
+            return f"{name} {quoted(text)}" + (f" html {quoted(html)}" if html else "") + \
+                rnd.choice(["", "", " fallback wrap", " fallback skip", " fallback reject"])
+        if name == "remove_attachment":
+            names = rnd.choice(["", ' "*.exe"', ' ("*.pdf", "secret*")', ' "noname"', ' "*"', ' "*.t?t"'])
+            return f"remove_attachment{names}" + rnd.choice(["", ' note "taken out"'])
+        if name == "notify":
+            return f"notify {rnd.choice([who, 'sender', 'recipient'])} {self.value(rnd)}"
+        if name == "notify_sender":
+            return f"notify_sender {self.value(rnd)}"
         return name
 
     FINAL = ("reject", "defer", "drop", "quarantine", "hold", "redirect", "disconnect")
@@ -503,7 +540,7 @@ class Generator:
     def rule_set(self, rnd):
         partial = rnd.choice(["", "", " partial_reject whole", " partial_reject dsn", " partial_reject drop"])
         few = lambda make, n: ", ".join(make() for _ in range(n))
-        text = f'''list ours of domain = "corp.example", "*.corp.example"
+        text = DETECTORS + f'''list ours of domain = "corp.example", "*.corp.example"
 list partner_domains of domain = "partner.example", "*.partner.example"{rnd.choice(["", IDN])}
 list words of text = {few(lambda: self.literal(rnd, "text", None), rnd.choice([2, 3, 12]))}
 list people of address = {few(lambda: self.literal(rnd, "address", None), rnd.choice([2, 3, 12]))}, more_people

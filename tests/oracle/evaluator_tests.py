@@ -131,6 +131,8 @@ class Test:
         partial = self.field.is_partial(view, self.kind in ("is", "is any of", "is in"))
         if not there:
             return U if partial else F
+        if (self.verb or {}).get("detector"):
+            return self.says_detector(view, partial)
         if self.live:
             x = self.says_live(ctx, view)
         elif right is not None:
@@ -179,6 +181,18 @@ class Test:
             hits += any(self.relate(text, needle_of(v["value"], i, trim)) for i, text in enumerate(texts))
         want = {"all": len(self.values), "at least": self.verb.get("least")}.get(self.verb.get("many"), 1)
         return T if hits >= want else U if partial else F
+
+    def says_detector(self, view, partial):
+        """Different finds that are sure enough, in the reading that has most of them."""
+        wanted = next((a["value"] for a in self.verb["arguments"] if a["kind"] == "number"), 0)
+        detector = self.program.detectors[self.verb["detector"]]
+        n = max(len(detector.finds(text, wanted)) for text, _ in self.field.readings(view))
+        least, most = self.verb.get("least", 1), self.verb.get("most")
+        if most is not None and n > most:
+            return F
+        if partial and (most is not None or n < least):
+            return U
+        return T if n >= least else F
 
     def says_live(self, ctx, view):
         """A list that is not there now may hold the value, or not."""
@@ -272,18 +286,20 @@ class Test:
         return self.over(ctx, values, right)
 
     def one_recipient(self, ctx, other, who):
-        values = ctx.values(self.field, other)
-        element = values.lists[0][0] if values.n else []
-        return self.element(ctx, element, ctx.values(self.right, who) if self.right else None)
+        return self.single(ctx, ctx.values(self.field, other), ctx.values(self.right, who) if self.right else None)
 
     def over(self, ctx, values, right):
         q = self.quantifier or ("any" if self.field.several and not (self.kind == "is present") else None)
-        if q is None:                               # one value, or present said of the whole
-            positive = [functools.reduce(either, (views([self.says(ctx, v, right) for v in e]) for e in x), F)
-                        for x in values.lists]
-            x = either(views(positive), values.trouble)
-            return negate(x) if self.negated else x
+        if q is None:
+            return self.single(ctx, values, right)
         return over_lists(q, values, lambda e: self.element(ctx, e, right))
+
+
+    def single(self, ctx, values, right):
+        """One value, or several words of one recipient, any of which will do; or present, said of the whole."""
+        positive = [functools.reduce(either, (views([self.says(ctx, v, right) for v in e]) for e in x), F) for x in values.lists]
+        x = either(views(positive), values.trouble)
+        return negate(x) if self.negated else x
 
 
 def over_lists(q, values, says):
@@ -316,6 +332,41 @@ def in_network(text, network):
     return ip.version == net.version and ip in net
 
 
+class Detector:
+    """What has a form, how sure each find is, and what stands near it."""
+
+    def __init__(self, arguments):
+        said = {a["value"]: b for a, b in zip(arguments[1::2], arguments[2::2])}
+        value = lambda name, otherwise: said[name]["value"] if name in said else otherwise
+        near = said.get("near", {"kind": "group", "entries": []})
+        self.pattern = re.compile(said["pattern"]["value"], re.I)
+        self.checksum, self.confidence = value("checksum", None), value("confidence", 65)
+        self.within, self.gives = value("within", 300), value("gives", 85)
+        self.near = [fold(e[0]["value"], True) for e in near["entries"]] if near["kind"] == "group" else [fold(near["value"], True)]
+
+    def is_find(self, text, m, wanted):
+        if self.checksum and not luhn(m.group()):
+            return False
+        if self.confidence >= wanted:
+            return True
+        sides = text[max(0, m.start() - self.within):m.start()], text[m.end():m.end() + self.within]
+        return self.gives >= wanted and any(any(True for _ in places(side, n, True)) for side in sides for n in self.near)
+
+    def finds(self, text, wanted):
+        found, at = set(), 0
+        while m := self.pattern.search(text, at):
+            good = m.end() > m.start() and self.is_find(text, m, wanted)
+            if good:
+                found.add(re.sub("[ -]", "", m.group()))
+            at = m.end() if good else m.start() + 1     # the number may begin inside what was none
+        return found
+
+
+def luhn(text):
+    digits = [int(c) for c in reversed(text) if c.isdigit()]
+    return sum(d if i % 2 == 0 else 2 * d - 9 * (d > 4) for i, d in enumerate(digits)) % 10 == 0
+
+
 # --- programs --------------------------------------------------------------------------------------------------------
 
 OPTIONS = {"priority": 100, "mode": "enforce", "effective": None, "expires": None, "on_error": "defer",
@@ -340,7 +391,7 @@ class Rule:
 class Program:
     def __init__(self, trees, rows):
         self.rows, self.lists, self.live, self.defines, self.declared = rows, {}, set(), {}, {}
-        self.compiled, rules = {}, []
+        self.compiled, self.detectors, rules = {}, {}, []
         for tree in trees:
             defaults = OPTIONS
             for item in tree["items"]:
@@ -352,6 +403,8 @@ class Program:
                     self.defines[item["name"]] = item["condition"]
                 elif item["kind"] == "defaults":
                     defaults = read_options(item["arguments"], defaults)
+                elif item["kind"] == "declaration" and item["name"] == "detector":
+                    self.detectors[item["arguments"][0]["value"]] = Detector(item["arguments"])
                 elif item["kind"] == "declaration":
                     self.declared.setdefault(item["name"], []).append(item["arguments"])
                 elif item["kind"] == "rule":

@@ -268,9 +268,11 @@ static void address_verb(struct dice *d, bool negative, struct buf *out)
 static void text_test(struct dice *d, struct buf *out)
 {
     static const char *const ones[] = {"subject",    "subject",     "body",        "body",
-                                       "message_id", "client.helo", "sender.local"};
-    static const char *const many[] = {"header \"X-A\"",     "header \"X-B\"",  "header \"X-C\"", "header \"Subject\"",
-                                       "header.raw \"X-A\"", "header \"From\"", "from.name",      "to.local"};
+                                       "message_id", "client.helo", "sender.local", "body.source"};
+    static const char *const many[] = {"header \"X-A\"",     "header \"X-B\"",  "header \"X-C\"",   "header \"Subject\"",
+                                       "header.raw \"X-A\"", "header \"From\"", "from.name",        "to.local",
+                                       "attachment",         "attachment.name", "attachment.name",  "attachment.extension",
+                                       "attachment.type",    "charset",         "attachment.true_type"};
     bool negative = one_in(d, 5);
     if (one_in(d, 10)) {
         buf_printf(out, "%s is %s", one_in(d, 2) ? many[dice_roll(d, 6)] : PICK(d, ones),
@@ -324,7 +326,24 @@ static void other_test(struct dice *d, struct buf *out)
                                         "no cc where (domain is in doms)",
                                         "every to where (not (name contains \"secret\") or domain is \"b.test\")",
                                         "any recipient where (domain is \"partner.example\" and not scope is inside)",
-                                        "subject is message_id"};
+                                        "subject is message_id",
+                                        "attachment.extension is any of (\"exe\", \"txt\")",
+                                        "attachment.extension is in endings",
+                                        "no attachment.extension is \"PDF\"",
+                                        "every attachment.type is like \"text/*\"",
+                                        "any attachment.executable",
+                                        "attachment.size is over 60 B",
+                                        "attachment.depth is at least 1",
+                                        "attachment_count is over 1",
+                                        "has_attachments",
+                                        "malformed",
+                                        "unscannable",
+                                        "any attachment where (extension is \"exe\" and name contains \"plane\")",
+                                        "every attachment where (size is under 80 B or type is \"text/plain\")",
+                                        "no attachment where (executable or name starts with \"secret\")",
+                                        "recipient.dsn_notify is any of (success, delay)",
+                                        "any recipient.dsn_notify is not failure",
+                                        "every recipient where (dsn_notify is success or domain is \"b.test\")"};
     buf_add(out, str_of(PICK(d, tests)));
 }
 
@@ -370,7 +389,16 @@ static void actions(struct dice *d, struct buf *out)
                                         "set_scl 7",
                                         "set_importance high",
                                         "append_disclaimer \"the plane\"",
-                                        "remove_attachment \"pdf\""};
+                                        "remove_attachment \"*.pdf\"",
+                                        "remove_attachment (\"*plane*\", \"*.exe\") note \"{rule} took it\"",
+                                        "prepend_disclaimer \"from {sender}\" fallback skip",
+                                        "append_disclaimer \"{subject}\" html \"<p>{subject}</p>\" fallback reject",
+                                        "notify \"n@corp.example\" \"{rule}: {subject}\"",
+                                        "notify recipient \"told\"",
+                                        "notify sender \"{subject}\"",
+                                        "notify_sender \"it was {subject}\"",
+                                        "set_classification \"secret plane\"",
+                                        "deliver_after 2 hours"};
     static const char *const rare[] = {"copy to \"c@partner.example\"",
                                        "copy to \"secret@b.test\"",
                                        "redirect to \"d@x.partner.example\"",
@@ -408,6 +436,7 @@ void random_rules(struct dice *d, struct buf *out)
                 "gives 85\n"
                 "detector \"number\" pattern /\\d{2,5}/ confidence 40 near (\"kilo\", \"office\", \"中文\") within 40 "
                 "gives 80\n"
+                "list endings of text = \"exe\", \"scr\", \"PDF\", \"e1\", \"e2\", \"e3\", \"e4\", \"e5\", \"e6\"\n"
                 "list many of text = "));
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) buf_printf(out, "\"%s\", ", words[i]);
     for (size_t i = 0, n = one_in(d, 4) ? 1200 : 60; i < n; i++) buf_printf(out, "\"rare%zu\", ", i);
@@ -495,13 +524,19 @@ static void multipart(struct dice *d, struct buf *out)
     buf_add(out, STR("MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=B\r\n\r\n"));
     for (size_t n = 1 + dice_roll(d, 3); n > 0; n--) {
         buf_add(out, STR("--B\r\n"));
+        if (one_in(d, 8)) {
+            buf_add(out, STR("Content-Type: message/rfc822\r\n\r\n"));
+            text_field(d, "Subject", out);
+        }
         part_header(d, out);
         if (one_in(d, 2)) {
-            buf_add(out, STR("Content-Disposition: attachment; filename=\""));
+            buf_add(out, one_in(d, 6) ? STR("Content-Disposition: attachment; filename=other.txt; filename=\"")
+                                      : STR("Content-Disposition: attachment; filename=\""));
             disguise(d, PICK(d, words), out);
             buf_printf(out, ".%s\"\r\n", PICK(d, ends));
         }
         buf_add(out, STR("\r\n"));
+        if (one_in(d, 5)) buf_add(out, STR("MZ\x90\r\n"));
         random_text(d, 6, out);
         buf_add(out, STR("\r\n"));
     }
@@ -547,5 +582,8 @@ void random_envelope(struct dice *d, struct arena *a, struct envelope *out)
         if (one_in(d, 3)) buf_printf(&b, ".%zu", i);
         out->recipients[i] = arena_str(a, buf_str(&b));
     }
+    out->notify_count = dice_roll(d, out->recipient_count + 1);
+    out->notify = ARENA_ARRAY(a, uint8_t, out->recipient_count);
+    for (size_t i = 0; i < out->notify_count; i++) out->notify[i] = one_in(d, 4) ? 1 : (uint8_t)(dice_roll(d, 8) * 2);
     buf_free(&b);
 }

@@ -136,13 +136,21 @@ static void spoil_argument_indexes(struct program *p) { p->arguments[0].index = 
 static void spoil_action_rows(struct program *p) { action_of(p, "stop")->action = 1000; }
 static void spoil_action_arguments(struct program *p) { action_of(p, "stop")->argument_count = UINT32_MAX; }
 static void spoil_action_params(struct program *p) { action_of(p, "mark")->argument_count = 0; }
+/* Which declaration has no name. */
+static uint32_t the_relay(const struct program *p)
+{
+    uint32_t relay = words_find_declaration(STR("relay")), i = 0;
+    while (i + 1 < p->declarations_count && p->declarations[i].declaration != relay) i++;
+    return i;
+}
+
 static void spoil_declaration_rows(struct program *p) { p->declarations[p->declarations_count - 1].declaration = 1000; }
 static void spoil_declaration_arguments(struct program *p) { p->declarations[0].first_argument = UINT32_MAX; }
 static void spoil_declaration_params(struct program *p)
 {
     p->declarations[0].argument_count--, p->declarations[0].first_argument++;
 }
-static void spoil_declaration_names(struct program *p) { p->declarations[2].name = p->declarations[1].name; }
+static void spoil_declaration_names(struct program *p) { p->declarations[the_relay(p)].name = STR("x"); }
 static void spoil_rule_options(struct program *p) { p->rules[0].mode = 77; }
 static void spoil_rule_order(struct program *p) { p->rules[0].priority = 25; }
 static void spoil_rule_identities(struct program *p) { p->rules[1].identity = p->rules[0].identity; }
@@ -343,7 +351,7 @@ static void tests_and_their_operands(void **state)
     DEFECT(test_indexes, test_with(p, REL_CONTAINS, OPERAND_DETECTOR)->b = 101);
     DEFECT(test_indexes, test_with(p, REL_MATCHES, OPERAND_PATTERNS)->b = 0);
     DEFECT(test_indexes, test_with(p, REL_MATCHES, OPERAND_PATTERNS)->a = p->patterns_count + 1);
-    DEFECT(test_types, test_with(p, REL_CONTAINS, OPERAND_DETECTOR)->a = 0);
+    DEFECT(test_types, test_with(p, REL_CONTAINS, OPERAND_DETECTOR)->a = the_relay(p));
     DEFECT(test_types, test_with(p, REL_BETWEEN, OPERAND_RANGE)->a = constant_index(p, TYPE_CLOCK));
     DEFECT(test_types, test_with(p, REL_BETWEEN, OPERAND_RANGE)->b = constant_index(p, TYPE_CLOCK));
     DEFECT(test_types, test_with(p, REL_AFTER, OPERAND_CONSTANT)->a = constant_index(p, TYPE_SIZE));
@@ -395,10 +403,10 @@ static void actions_and_declarations(void **state)
     DEFECT(declaration_params, named(p, "doms")->text = STR("nets"));
     DEFECT(declaration_params, named(p, "doms")->text = STR("live_doms"));
     DEFECT(declaration_rows, p->declarations[0].declaration = (uint32_t)words_rows.declaration_count);
-    DEFECT(declaration_names, p->declarations[0].name = STR("x"));
-    DEFECT(declaration_names, p->declarations[1].name = STR_NONE);
-    DEFECT(declaration_names, p->declarations[1].name = BROKEN);
-    DEFECT(declaration_names, p->declarations[1].name = CONTROL);
+    DEFECT(declaration_names, p->declarations[the_relay(p)].name = STR("x"));
+    DEFECT(declaration_names, p->declarations[0].name = STR_NONE);
+    DEFECT(declaration_names, p->declarations[0].name = BROKEN);
+    DEFECT(declaration_names, p->declarations[0].name = CONTROL);
 }
 
 static void rules_and_places(void **state)

@@ -267,6 +267,23 @@ static void the_own_one_counts(void **state)
     judged_free(&j);
 }
 
+/* A definition is looked at before the rules, and wherever the detector stands it knows it: the rule was once lost. */
+static void definitions_know_it(void **state)
+{
+    (void)state;
+    static const char *const rules[] = {
+        "define found as body contains mine\nrule \"r\" when found then require_tls\ndetector \"mine\" pattern /account \\d+/\n",
+        "detector \"mine\" pattern /account \\d+/\ndefine found as body contains mine\nrule \"r\" when found then require_tls\n",
+        "define found as body contains iban\ndetector \"iban\" pattern /account \\d+/\nrule \"r\" when found then require_tls\n"};
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        struct judged j;
+        judged_run(&j, &(struct judged_case){.rules = rules[i], .message = "Subject: x\n\naccount 12\n"});
+        assert_int_equal(j.compiled.program->rules_count, 1);
+        assert_true(obligation_demands_tls(judged_recipient(&j, "b@partner.example")->need));
+        judged_free(&j);
+    }
+}
+
 /* --- hostile texts ------------------------------------------------------------------------------------------------ */
 
 static uint64_t ticks;
@@ -312,6 +329,7 @@ int main(void)
         cmocka_unit_test(the_defaults_are_those_of_the_table), cmocka_unit_test(words_nearby_make_it_surer),
         cmocka_unit_test(near_is_so_many_characters),          cmocka_unit_test(different_values_are_counted),
         cmocka_unit_test(what_readers_see_is_searched),        cmocka_unit_test(the_own_one_counts),
+        cmocka_unit_test(definitions_know_it),
         cmocka_unit_test(a_text_of_candidates_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

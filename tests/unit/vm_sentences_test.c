@@ -116,6 +116,15 @@ static void several_words(void **state)
         {"recipient.dsn_notify is any of (never, delay)", 'T'},
         {"recipient.dsn_notify is not any of (never, failure)", 'T'},
         {"recipient.dsn_notify is present", 'T'},
+        /* one recipient all the same: a quantifier and `where` ask of it what the bare test asks */
+        {"any recipient.dsn_notify is not delay", 'F'},
+        {"no recipient.dsn_notify is not delay", 'T'},
+        {"every recipient.dsn_notify is delay", 'T'},
+        {"every recipient.dsn_notify is not failure", 'T'},
+        {"any recipient where (dsn_notify is delay)", 'T'},
+        {"any recipient where (dsn_notify is success and dsn_notify is delay)", 'T'},
+        {"any recipient where (dsn_notify is not delay)", 'F'},
+        {"every recipient where (dsn_notify is present)", 'T'},
     };
     HOLD(rows, PLAIN, &(struct judged_case){.notify = 2 | 8});
 }
