@@ -43,29 +43,23 @@ static void add_lines(struct buf *out, struct str s)
     }
 }
 
-static struct str charset_word(struct viewer *r, struct arena *a, struct str charset)
+static struct str charset_word(struct viewer *r, struct str charset)
 {
     charset = str_trim(charset);
+    struct str tight = charset_tight(r, charset);
     size_t blank = 0; /* "utf-8 format=flowed", the semicolon forgotten */
-    while (blank < charset.n && !ascii_is_blank(charset.p[blank])) blank++;
-    struct str word = str_slice(charset, 0, blank);
-    if (charset_is_known(charset) || !manner_is(r, MANNER_CHARSET_TIGHT)) return word;
-    char *tight = arena_alloc(a, charset.n);
-    size_t n = 0;
-    for (size_t i = 0; i < charset.n; i++)
-        if (ascii_is_alpha(charset.p[i]) || ascii_is_digit(charset.p[i]) || memchr("-_.:", charset.p[i], 4))
-            tight[n++] = charset.p[i];
-    return (struct str){tight, n};
+    while (blank < tight.n && !ascii_is_blank(tight.p[blank])) blank++;
+    return str_slice(tight, 0, blank);
 }
 
-static struct str charset_of(struct viewer *r, struct arena *a, const struct mime_part *p, struct str bytes)
+static struct str charset_of(struct viewer *r, const struct mime_part *p, struct str bytes)
 {
     const struct mime_param *named = mime_part_param(p, STR("charset"));
     for (size_t i = 0; named && i < p->param_count; i++)
         if (str_eq(p->params[i].name, STR("charset")) && !str_eq(p->params[i].raw, named->raw) &&
             manner_is(r, MANNER_LAST_PARAM))
             named = &p->params[i];
-    struct str charset = named ? charset_word(r, a, message_text_best(&named->value)) : STR("");
+    struct str charset = named ? charset_word(r, message_text_best(&named->value)) : STR("");
     if (!str_eq(p->subtype, STR("html")) || str_is_ascii(bytes)) return charset;
     struct str meta = html_meta_charset(bytes);
     if (charset.n == 0) return meta;
@@ -94,7 +88,7 @@ static void add_uuencoded(struct assembly *as, struct str text)
             if (!manner_is(as->reading, MANNER_UUENCODE)) return;
             buf_add_byte(as->text, '\n');
             struct buf bytes = {0};
-            decode_uuencode(rest, &bytes);
+            decode_uuencode(as->reading, rest, &bytes);
             struct viewer plain = {0};
             charset_decode(&plain, STR(""), buf_str(&bytes), as->text);
             buf_free(&bytes);
@@ -136,7 +130,7 @@ static uint32_t add_part_text(struct assembly *as, const struct mime_part *p)
         unreadable |= mime_transfer_decode(as->reading, p, raw, &bytes);
         raw = buf_str(&bytes);
     }
-    struct str charset = charset_of(as->reading, as->m->arena, p, raw);
+    struct str charset = charset_of(as->reading, p, raw);
     if (!charset_is_plain(charset, raw)) {
         unreadable |= charset_decode(as->reading, charset, raw, &text);
         raw = buf_str(&text);

@@ -33,7 +33,8 @@ static struct {
     struct label {
         struct str text;
         size_t row;
-    } slots[SLOTS];
+    } slots[SLOTS], bare[SLOTS]; /* as they are; only their letters and digits */
+    char bare_text[SLOTS / 2 * 8];
 } charsets;
 
 static uint32_t label_hash(struct str s)
@@ -43,24 +44,39 @@ static uint32_t label_hash(struct str s)
     return h;
 }
 
-static struct label *label_slot(struct str text)
+static struct label *label_slot(struct label slots[SLOTS], struct str text)
 {
     size_t at = label_hash(text) % SLOTS;
-    while (charsets.slots[at].text.p && !str_eq(charsets.slots[at].text, text)) at = (at + 1) % SLOTS;
-    return &charsets.slots[at];
+    while (slots[at].text.p && !str_eq(slots[at].text, text)) at = (at + 1) % SLOTS;
+    return &slots[at];
+}
+
+/* The letters, in lower case, and digits of a label, as far as there is room. */
+static struct str label_bare(struct str label, char *room, size_t most)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < label.n && n < most; i++)
+        if (ascii_is_alpha(label.p[i]) || ascii_is_digit(label.p[i])) room[n++] = ascii_lower(label.p[i]);
+    return (struct str){room, n};
 }
 
 static void table_prepare(void)
 {
     if (charsets.ready) return;
-    size_t used = 0;
+    size_t used = 0, bare_used = 0;
     for (size_t i = 0; i < ROWS; i++) {
         struct str rest = str_of(rows[i].labels), label;
         while (rest.n) {
             str_cut(rest, ' ', &label, &rest);
-            struct label *slot = label_slot(label);
+            struct label *slot = label_slot(charsets.slots, label);
             INVARIANT(slot->text.p == NULL && label.n > 0 && label.n <= LABEL_MAX && ++used < SLOTS / 2);
             *slot = (struct label){label, i};
+            INVARIANT(bare_used + label.n <= sizeof charsets.bare_text);
+            struct str bare = label_bare(label, charsets.bare_text + bare_used, label.n);
+            slot = label_slot(charsets.bare, bare);
+            if (slot->text.p) continue;
+            *slot = (struct label){bare, i};
+            bare_used += bare.n;
         }
     }
     charsets.ready = true;
@@ -96,11 +112,20 @@ static size_t row_find(struct str label)
     if (label.n > sizeof normal) return ROWS;
     for (size_t i = 0; i < label.n; i++) normal[i] = label.p[i] == '_' ? '-' : ascii_lower(label.p[i]);
     table_prepare();
-    const struct label *slot = label_slot((struct str){normal, label.n});
+    const struct label *slot = label_slot(charsets.slots, (struct str){normal, label.n});
     return slot->text.p ? slot->row : ROWS;
 }
 
 bool charset_is_known(struct str label) { return row_find(label) != ROWS; }
+
+struct str charset_tight(struct viewer *r, struct str label)
+{
+    char room[LABEL_MAX];
+    if (label.n == 0 || charset_is_known(label)) return label;
+    const struct label *slot = label_slot(charsets.bare, label_bare(label, room, sizeof room));
+    if (!slot->text.p || !manner_is(r, MANNER_CHARSET_TIGHT)) return label;
+    return str_of(rows[slot->row].iconv_name);
+}
 
 bool charset_is_plain(struct str label, struct str bytes)
 {
@@ -190,7 +215,7 @@ static uint32_t add_utf8(struct viewer *r, struct str s, struct buf *out)
         flags = UNREADABLE_BYTES;
         uint32_t c;
         size_t length = long_form((const unsigned char *)s.p, s.n, &c);
-        bool loose = length && manner_is(r, MANNER_UTF8_LOOSE);
+        bool loose = length && manner_is(r, MANNER_BYTES_LOOSE);
         if (loose)
             utf8_add(out, c);
         else
@@ -254,7 +279,9 @@ static uint32_t add_with_iconv(struct viewer *r, size_t row, struct str s, struc
     uint32_t flags = 0;
     size_t bad = 0, begin = out->n;
     char *in = (char *)s.p; /* iconv's prototype; it does not write there */
-    size_t left = s.n;
+    size_t left = s.n, unit = unit_of(row);
+    bool utf7 = strcmp(rows[row].iconv_name, "UTF-7") == 0;
+    const char *stuck = NULL;
     iconv(handle, NULL, NULL, NULL, NULL);
     for (;;) {
         buf_reserve(out, left + 64);
@@ -281,7 +308,10 @@ static uint32_t add_with_iconv(struct viewer *r, size_t row, struct str s, struc
             break;
         }
         add_invalid(r, out);
-        size_t skip = unit_of(row) < left ? unit_of(row) : left;
+        bool shifted = utf7 && in != stuck;
+        if (utf7) iconv(handle, NULL, NULL, NULL, NULL); /* or it would wait for the end of what began so badly */
+        stuck = in;
+        size_t skip = shifted && *in != '-' ? 0 : unit < left ? unit : left;
         in += skip, left -= skip;
     }
     /* That no byte of a message can make glibc write anything but UTF-8 is not ours to promise. */
@@ -306,6 +336,35 @@ static bool is_exotic(size_t row)
     return false;
 }
 
+/* Programs that know these escapes and take any other for as long. */
+static size_t unknown_escape(struct str s, size_t from)
+{
+    static const char *const known[] = {"(B", "(I", "(J", "(H", "$@", "$A", "$B", "$(", "$)", "$*", ".A", ".F", "N", "O"};
+    for (size_t at = from; at < s.n; at++) {
+        size_t escape = str_find_byte(str_from(s, at), '\x1b');
+        if (escape == STR_NPOS) break;
+        at += escape;
+        bool is_known = false;
+        for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+            is_known |= str_starts(str_from(s, at + 1), str_of(known[i]));
+        if (!is_known) return at;
+    }
+    return STR_NPOS;
+}
+
+/* False when there are none, or for who shows them. */
+static bool drop_unknown_escapes(struct viewer *r, struct str s, struct buf *out)
+{
+    size_t at = unknown_escape(s, 0), done = 0;
+    if (at == STR_NPOS || !manner_is(r, MANNER_BYTES_LOOSE)) return false;
+    for (; at != STR_NPOS; at = unknown_escape(s, done)) {
+        buf_add(out, str_slice(s, done, at));
+        done = at + 3 < s.n ? at + 3 : s.n;
+    }
+    buf_add(out, str_from(s, done));
+    return true;
+}
+
 static uint32_t add_row(struct viewer *r, size_t row, struct str bytes, struct buf *out)
 {
     if (row == CHARSET_UTF8) return add_utf8(r, bytes, out);
@@ -317,7 +376,12 @@ static uint32_t add_row(struct viewer *r, size_t row, struct str bytes, struct b
     if (rows[row].plain && str_ascii_prefix(bytes) == bytes.n) return buf_add(out, bytes), 0;
     if (is_exotic(row) && manner_is(r, MANNER_CHARSET_BYTES)) return add_guessed(r, bytes, out), 0;
     size_t begin = out->n;
-    uint32_t flags = add_with_iconv(r, row, bytes, out);
+    struct buf known = {0};
+    uint32_t flags = 0;
+    if (strncmp(rows[row].iconv_name, "ISO-2022", 8) == 0 && drop_unknown_escapes(r, bytes, &known))
+        flags = UNREADABLE_BYTES;
+    flags |= add_with_iconv(r, row, flags ? buf_str(&known) : bytes, out);
+    buf_free(&known);
     if (flags && !is_exotic(row) && manner_is(r, MANNER_CHARSET_BYTES)) {
         out->n = begin;
         add_guessed(r, bytes, out);
@@ -339,6 +403,12 @@ uint32_t charset_decode(struct viewer *r, struct str label, struct str bytes, st
 }
 
 /* --- writing ------------------------------------------------------------------------------------------------------ */
+
+bool charset_may_be_utf8(struct str label)
+{
+    size_t row = row_find(label);
+    return row == CHARSET_ASCII || row == CHARSET_UTF8 || row == ROWS;
+}
 
 bool charset_is_ascii(struct str label) { return row_find(label) == CHARSET_ASCII; }
 

@@ -13,6 +13,9 @@ bool charset_warm(struct err *e);
 
 /* True when text in this charset can be read. */
 bool charset_is_known(struct str label);
+/* The label, or that of the charset known by its letters and digits when it is not known itself.  Manner:
+ * CHARSET_TIGHT. */
+struct str charset_tight(struct viewer *r, struct str label);
 size_t charset_count(void);
 const char *charset_iconv_name(size_t i); /* for i < charset_count() */
 
@@ -20,7 +23,7 @@ const char *charset_iconv_name(size_t i); /* for i < charset_count() */
  * label, BYTES where U+FFFD stands for what is nothing in the charset.
  * An empty label, US-ASCII and unknown labels are read as UTF-8 when the bytes are that, else as windows-1252: what
  * readers show for unlabelled 8-bit text.
- * Manners: CHARSET_SNIFF, CHARSET_BYTES, UTF8_GUESSED, UTF8_LOOSE, BYTES_DROPPED. */
+ * Manners: CHARSET_SNIFF, CHARSET_BYTES, UTF8_GUESSED, BYTES_LOOSE, BYTES_DROPPED. */
 uint32_t charset_decode(struct viewer *r, struct str label, struct str bytes, struct buf *out);
 
 /* True when charset_decode would append `bytes` unchanged for every reader: they are ASCII, or valid UTF-8 under such a
@@ -29,6 +32,8 @@ bool charset_is_plain(struct str label, struct str bytes);
 
 /* True for text that says it is ASCII, or says nothing. */
 bool charset_is_ascii(struct str label);
+/* True for those, for UTF-8 by any name, and for labels that are not known. */
+bool charset_may_be_utf8(struct str label);
 /* Appends UTF-8 text in the charset; false, with part of it perhaps appended, when the charset has not all of it, or is
  * one whose characters are more than one byte and not UTF-8 (those are only written when all of the text is ASCII). */
 bool charset_encode(struct str label, struct str utf8, struct buf *out);

@@ -130,7 +130,7 @@ static void quoted_printable_line(struct str line, struct buf *out)
     buf_add(out, line);
 }
 
-void decode_quoted_printable(struct viewer *r, struct str s, struct buf *out)
+void decode_quoted_printable(struct viewer *r, struct str s, bool blanks_matter, struct buf *out)
 {
     buf_reserve(out, s.n);
     while (s.n) {
@@ -142,7 +142,10 @@ void decode_quoted_printable(struct viewer *r, struct str s, struct buf *out)
         while (line.n && ascii_is_blank(line.p[line.n - 1])) line.n--;
         bool soft = line.n && line.p[line.n - 1] == '=';
         if (soft && line.n < whole && manner_is(r, MANNER_QP_STRICT)) soft = false;
-        if (soft) line.n--;
+        if (soft)
+            line.n--;
+        else if (blanks_matter && line.n < whole && manner_is(r, MANNER_QP_BLANKS))
+            line.n = whole;
         quoted_printable_line(line, out);
         if (!soft) buf_add(out, line_end);
     }
@@ -157,10 +160,11 @@ static struct str next_line(struct str *s)
     return line;
 }
 
-static void uuencode_line(struct str line, struct buf *out)
+/* Answers how much of the line it was. */
+static size_t uuencode_line(struct str line, struct buf *out)
 {
-    size_t want = ((unsigned char)line.p[0] - 32u) & 63u;
-    for (size_t at = 1; want > 0 && at < line.n; at += 4) {
+    size_t want = ((unsigned char)line.p[0] - 32u) & 63u, at = 1;
+    for (; want > 0 && at < line.n; at += 4) {
         uint32_t bits = 0;
         for (size_t i = at; i < at + 4; i++)
             bits = bits << 6 | ((i < line.n ? (unsigned char)line.p[i] - 32u : 0) & 63u);
@@ -169,17 +173,41 @@ static void uuencode_line(struct str line, struct buf *out)
         buf_add(out, (struct str){three, take});
         want -= take;
     }
+    return at;
 }
 
-uint32_t decode_uuencode(struct str s, struct buf *out)
+/* Whether its length is what its first byte says, and no letter is one that uuencode does not use. */
+static bool uuencode_line_is_sound(struct str line)
 {
-    struct str line = STR("");
-    while (s.n && !str_starts(line = next_line(&s), STR("begin "))) continue;
-    if (!str_starts(line, STR("begin "))) return UNREADABLE_ENCODING;
+    for (size_t i = 0; i < line.n; i++)
+        if (line.p[i] >= 'a' && line.p[i] <= 'z') return false;
+    return ((((unsigned char)line.p[0] - 32u) & 63u) + 2) / 3 == (line.n + 1) / 4;
+}
+
+/* Steps behind the first line that begins so; false when there is none. */
+static bool skip_to_line(struct str *s, struct str begin)
+{
+    for (struct str rest = *s; rest.n;)
+        if (str_starts(next_line(&rest), begin)) {
+            *s = rest;
+            return true;
+        }
+    return false;
+}
+
+uint32_t decode_uuencode(struct viewer *r, struct str s, struct buf *out)
+{
+    uint32_t flags = 0;
+    if (!skip_to_line(&s, STR("begin "))) {
+        flags = UNREADABLE_ENCODING;
+        if (!skip_to_line(&s, STR("begin"))) return flags;
+    }
     while (s.n) {
-        line = next_line(&s);
-        if (str_eq(str_trim(line), STR("end"))) return 0;
-        if (line.n) uuencode_line(line, out);
+        struct str line = next_line(&s);
+        if (str_eq(str_trim(line), STR("end"))) return flags;
+        if (line.n == 0 || (!uuencode_line_is_sound(line) && manner_is(r, MANNER_QP_STRICT))) continue;
+        size_t took = uuencode_line(line, out);
+        while (took < line.n && manner_is(r, MANNER_UU_LENGTHS)) took += uuencode_line(str_from(line, took), out);
     }
     return UNREADABLE_ENCODING;
 }
@@ -202,22 +230,37 @@ void decode_unfold(struct viewer *r, struct str raw, struct buf *out)
     }
 }
 
-bool encoded_word_parse(struct str s, struct encoded_word *out)
+/* Up to the last "?" before the text, which begins at the offset answered; 0 when it is no encoded-word. */
+static size_t word_head(struct str s, struct encoded_word *out)
 {
     enum { CHARSET_MAX = 64 };
-    if (!str_starts(s, STR("=?"))) return false;
+    if (!str_starts(s, STR("=?"))) return 0;
     size_t at = 2;
-    while (at < s.n && at - 2 <= CHARSET_MAX && s.p[at] != '?' && s.p[at] >= ' ') at++;
-    if (at == 2 || s.n - at < 3 || s.p[at] != '?' || s.p[at + 2] != '?') return false;
+    while (at < s.n && at - 2 <= CHARSET_MAX && s.p[at] != '?') at++;
+    if (at == 2 || s.n - at < 3 || s.p[at] != '?' || s.p[at + 2] != '?') return 0;
     out->charset = str_trim(str_slice(s, 2, at));
     size_t star = str_find_byte(out->charset, '*');
     if (star != STR_NPOS) out->charset.n = star;
     out->encoding = ascii_lower(s.p[at + 1]);
-    if (out->encoding != 'b' && out->encoding != 'q') return false;
-    size_t length = str_find(str_from(s, at + 3), STR("?="));
+    return out->encoding == 'b' || out->encoding == 'q' ? at + 3 : 0;
+}
+
+bool encoded_word_parse(struct str s, struct encoded_word *out)
+{
+    size_t begin = word_head(s, out);
+    size_t length = begin ? str_find(str_from(s, begin), STR("?=")) : STR_NPOS;
     if (length == STR_NPOS) return false;
-    out->text = str_slice(s, at + 3, at + 3 + length);
-    out->length = at + 3 + length + 2;
+    out->text = str_slice(s, begin, begin + length);
+    out->length = begin + length + 2;
+    return true;
+}
+
+bool encoded_word_open(struct str s, struct encoded_word *out)
+{
+    size_t begin = word_head(s, out);
+    if (begin == 0 || str_find(str_from(s, begin), STR("?=")) != STR_NPOS) return false;
+    out->text = str_from(s, begin);
+    out->length = s.n;
     return true;
 }
 
@@ -250,7 +293,7 @@ static uint32_t run_flush(struct viewer *r, struct run *run, struct buf *out)
     size_t begin = out->n;
     uint32_t flags = decode_base64(r, buf_str(&run->base64), &run->bytes);
     run->base64.n = 0;
-    flags |= charset_decode(r, run->charset, buf_str(&run->bytes), out);
+    flags |= charset_decode(r, charset_tight(r, run->charset), buf_str(&run->bytes), out);
     for (size_t i = begin; i < out->n; i++)
         if (out->p[i] == '\r' || out->p[i] == '\n') out->p[i] = ' ';
     run->bytes.n = 0;
@@ -263,7 +306,8 @@ static uint32_t word_bytes(struct viewer *r, struct run *run, const struct encod
     struct str text = word->text;
     struct buf tight = {0};
     uint32_t flags = 0;
-    if (str_find_byte(text, ' ') != STR_NPOS && manner_is(r, MANNER_WORDS_TIGHT)) {
+    bool blanks = str_find_byte(text, ' ') != STR_NPOS || str_find_byte(text, '\t') != STR_NPOS;
+    if (blanks && manner_is(r, MANNER_WORDS_TIGHT)) {
         for (size_t i = 0; i < text.n; i++)
             if (!ascii_is_blank(text.p[i])) buf_add_byte(&tight, text.p[i]);
         text = buf_str(&tight);
@@ -279,6 +323,14 @@ static uint32_t word_bytes(struct viewer *r, struct run *run, const struct encod
     return flags;
 }
 
+/* Words of which some make one text in UTF-8 although their charsets are others: bytes that are nothing in a charset, or
+ * in no known one, are kept for whoever reads the whole. */
+static bool words_may_mix(const struct run *run, const struct encoded_word *word)
+{
+    return !str_is_ascii(buf_str(&run->bytes)) && charset_may_be_utf8(run->charset) &&
+           charset_may_be_utf8(word->charset);
+}
+
 static uint32_t run_add(struct viewer *r, struct run *run, const struct encoded_word *word, struct buf *out)
 {
     uint32_t flags = 0;
@@ -287,9 +339,10 @@ static uint32_t run_add(struct viewer *r, struct run *run, const struct encoded_
     struct str before = str_from(buf_str(&run->bytes), run->last);
     if (same && !str_is_ascii(before) && !charset_is_plain(run->charset, before) && manner_is(r, MANNER_WORDS_STRICT))
         same = false;
-    if (run->open && !same) flags |= run_flush(r, run, out);
+    bool mixed = run->open && !same && words_may_mix(run, word) && manner_is(r, MANNER_WORDS_MIXED);
+    if (run->open && !same && !mixed) flags |= run_flush(r, run, out);
     run->open = true;
-    run->charset = word->charset;
+    if (!mixed || !charset_is_known(run->charset)) run->charset = word->charset;
     run->last = run->bytes.n;
     return flags | word_bytes(r, run, word);
 }
@@ -327,8 +380,9 @@ static uint32_t words_decode(struct viewer *r, struct str s, struct buf *out)
         struct encoded_word word;
         if (next == STR_NPOS || s.p + at + next > last_end) break;
         at += next;
-        if (!encoded_word_parse(str_from(s, at), &word) ||
-            (!word_is_strict(s, at, &word) && manner_is(r, MANNER_WORDS_STRICT))) {
+        bool whole = encoded_word_parse(str_from(s, at), &word);
+        bool open = !whole && encoded_word_open(str_from(s, at), &word) && manner_is(r, MANNER_WORDS_OPEN);
+        if (!(whole || open) || (whole && !word_is_strict(s, at, &word) && manner_is(r, MANNER_WORDS_STRICT))) {
             at += 2;
             continue;
         }

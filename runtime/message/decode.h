@@ -10,16 +10,19 @@
 #include "message/viewer.h"
 
 /* Bytes outside the alphabet are skipped (RFC 2045 section 6.8); after padding decoding goes on with the next quantum.
- * Manners: BASE64_STOP, BASE64_JOIN, BASE64_URL.  ENCODING when something other than white space was skipped, data follows padding, or a quantum is cut short. */
+ * ENCODING when something other than white space was skipped, data follows padding, or a quantum is cut short.
+ * Manners: BASE64_STOP, BASE64_JOIN, BASE64_URL. */
 uint32_t decode_base64(struct viewer *r, struct str s, struct buf *out);
 
 /* Text mode: soft line breaks joined, white space at a line's end dropped; what is no valid escape stands for itself,
- * as every reader shows it.  Manner: QP_STRICT. */
-void decode_quoted_printable(struct viewer *r, struct str s, struct buf *out);
+ * as every reader shows it.  `blanks_matter`: where white space at a line's end makes a difference, because header
+ * lines are decoded.  Manners: QP_STRICT, QP_BLANKS. */
+void decode_quoted_printable(struct viewer *r, struct str s, bool blanks_matter, struct buf *out);
 
 /* The lines between "begin" and "end" (POSIX uuencode), as old senders name it in Content-Transfer-Encoding; blanks
- * lost inside the last group of a line count as such.  ENCODING when either of the two lines is missing. */
-uint32_t decode_uuencode(struct str s, struct buf *out);
+ * lost inside the last group of a line count as such.  ENCODING when either of the two lines is missing, or the first
+ * is misspelt.  Manners: QP_STRICT (lines of another length than they say are skipped), UU_LENGTHS. */
+uint32_t decode_uuencode(struct viewer *r, struct str s, struct buf *out);
 
 /* One encoded-word at the very start of s, without RFC 2047's limit of 75 and with blanks tolerated in its text. */
 struct encoded_word {
@@ -29,10 +32,13 @@ struct encoded_word {
     size_t length;      /* of all of it in s */
 };
 bool encoded_word_parse(struct str s, struct encoded_word *out);
+/* One whose "?=" is missing: all of s. */
+bool encoded_word_open(struct str s, struct encoded_word *out);
 
 /* A field body as text: unfolded, encoded-words decoded wherever they stand (white space between two of them dropped,
  * bytes of neighbours in the same charset joined before they are decoded), other bytes as charset_decode reads
- * unlabelled text, trimmed.  Manners: WORDS_STRICT, JUNK_SKIPPED, CONTROLS, those of base64 and charsets.  CR and LF that encoded-words smuggle in become blanks. */
+ * unlabelled text, trimmed.  CR and LF that encoded-words smuggle in become blanks.  Manners: those of WORDS_,
+ * JUNK_SKIPPED, CONTROLS, CHARSET_TIGHT, those of base64 and charsets. */
 uint32_t decode_header_value(struct viewer *r, struct str raw, struct buf *out);
 /* True when decode_header_value would append str_trim(raw) unchanged. */
 bool decode_header_is_plain(struct str raw);

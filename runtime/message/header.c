@@ -21,22 +21,44 @@ size_t header_empty_line(struct str content, size_t at)
     return at;
 }
 
-/* The length of the name when [at, end) is a field's first line: printable ASCII, blanks, colon; else 0. */
-static size_t field_name_length(struct viewer *r, struct str content, size_t at, size_t end, size_t *colon)
+/* To programs that cut what they take for a name to its printable part. */
+static bool is_trimmed(char c) { return c == '\v' || c == '\f' || c == '\xa0'; }
+
+/* Where a colon stands behind a name that fills the rest of its line: on a later one, with only blanks before it. */
+static size_t folded_colon(struct str content, size_t end)
 {
-    size_t i = at;
-    while (i < end && content.p[i] > ' ' && content.p[i] < 0x7f && content.p[i] != ':') i++;
-    size_t length = i - at;
-    while (i < end && ascii_is_blank(content.p[i])) i++;
-    *colon = i;
-    if (length && i < end && (content.p[i] == '\r' || content.p[i] == '\n') && end < content.n &&
-        ascii_is_blank(content.p[end])) { /* the colon on the next line */
-        for (i = end; i < content.n && ascii_is_blank(content.p[i]);) i++;
-        *colon = i;
-        return i < content.n && content.p[i] == ':' && manner_is(r, MANNER_NAME_FOLDED) ? length : 0;
+    size_t i = end;
+    while (i < content.n && ascii_is_blank(content.p[i])) {
+        while (i < content.n && ascii_is_blank(content.p[i])) i++;
+        if (i < content.n && content.p[i] == ':') return i;
+        size_t line = i;
+        while (i < content.n && content.p[i] == '\r') i++;
+        if (i == content.n || content.p[i] != '\n' || i - line > 1) break;
+        i++;
     }
-    if (i == end || content.p[i] != ':') return 0;
-    return i > at + length && manner_is(r, MANNER_STRICT_NAME) ? 0 : length;
+    return STR_NPOS;
+}
+
+/* The name when [at, end) is a field's first line: printable ASCII, blanks, colon; else empty. */
+static struct str field_name(struct viewer *r, struct str content, size_t at, size_t end, size_t *colon)
+{
+    size_t from = at;
+    while (from < end && is_trimmed(content.p[from])) from++;
+    size_t to = from;
+    while (to < end && content.p[to] > ' ' && content.p[to] < 0x7f && content.p[to] != ':') to++;
+    size_t i = to;
+    while (i < end && ascii_is_blank(content.p[i])) i++;
+    bool loose = from > at, strict = i > to;
+    for (; i < end && (ascii_is_blank(content.p[i]) || is_trimmed(content.p[i])); i++) loose = true;
+    if (to > from && i < end && (content.p[i] == '\r' || content.p[i] == '\n')) {
+        i = folded_colon(content, end);
+        loose = true;
+    }
+    *colon = i;
+    bool field = to > from && i < content.n && content.p[i] == ':';
+    if (!field || (loose ? !manner_is(r, MANNER_NAME_LOOSE) : strict && manner_is(r, MANNER_STRICT_NAME)))
+        return STR("");
+    return str_slice(content, from, to);
 }
 
 void header_scan_begin(struct header_scan *s, struct viewer *r, struct str content, bool message)
@@ -80,7 +102,7 @@ static bool line_continues(struct header_scan *s, size_t at)
     if (at >= c.n || empty_line_length(c, at)) return false;
     if (ascii_is_blank(c.p[at])) return blank_line_length(s, at) == 0;
     size_t colon;
-    if (field_name_length(s->reading, c, at, header_line_end(c, at), &colon)) return false;
+    if (field_name(s->reading, c, at, header_line_end(c, at), &colon).n) return false;
     bool from_line =
         c.p[at] == ':' || str_starts(str_from(c, at), STR("From ")) || str_starts(str_from(c, at), STR(">From "));
     if (from_line && manner_is(s->reading, MANNER_FROM_LINE)) return true;
@@ -102,7 +124,7 @@ static void skip_to_first_field(struct header_scan *s)
             return;
         }
         while (blank < end && ascii_is_blank(c.p[blank])) blank++;
-        if (field_name_length(s->reading, c, blank, end, &colon)) {
+        if (field_name(s->reading, c, blank, end, &colon).n) {
             if (blank > s->at && manner_is(s->reading, MANNER_JUNK_FIRST)) s->at = blank;
             return;
         }
@@ -117,11 +139,12 @@ bool header_scan_next(struct header_scan *s, struct message_field *out)
     if (!s->any) skip_to_first_field(s);
     if (s->at >= c.n || empty_line_length(c, s->at)) return scan_done(s);
     size_t end = header_line_end(c, s->at), colon;
-    size_t name = field_name_length(s->reading, c, s->at, end, &colon);
-    if (name == 0) return scan_done(s); /* what could be taken into a field before it, was */
-    *out = (struct message_field){.name = str_slice(c, s->at, s->at + name), .from = s->at, .line = s->line};
+    struct str name = field_name(s->reading, c, s->at, end, &colon);
+    if (name.n == 0) return scan_done(s); /* what could be taken into a field before it, was */
+    *out = (struct message_field){.name = name, .from = s->at, .line = s->line};
     s->any = true;
     uint32_t lines = 1;
+    for (; colon >= end; lines++) end = header_line_end(c, end);
     while (line_continues(s, end)) {
         end = header_line_end(c, end);
         lines++;

@@ -367,7 +367,9 @@ static bool tag_ends(struct viewer *r, struct str s, size_t at)
 static size_t tag_end(struct writer *w, struct str s, bool closing)
 {
     size_t begin = closing ? 2 : 1, at = begin;
-    while (at < s.n && !is_space(s.p[at]) && s.p[at] != '/' && s.p[at] != '>') at++;
+    while (at < s.n && !is_space(s.p[at]) && s.p[at] != '/' && s.p[at] != '>' &&
+           !(s.p[at] == '<' && manner_is(w->r, MANNER_HTML_LOOSE)))
+        at++;
     struct str name = str_slice(s, begin, at);
     enum tag_kind kind = tag_kind_of(name);
     if (w->r->manners >> MANNER_HTML_LOOSE & 1 && !tag_ends(w->r, s, at)) {
@@ -411,6 +413,19 @@ static size_t comment_end(struct str s)
     }
 }
 
+/* As simple programs see it: "--", blanks, ">"; 0 when that never comes. */
+static size_t comment_simple_end(struct str s)
+{
+    for (size_t at = 4;;) {
+        size_t dashes = str_find(str_from(s, at), STR("--"));
+        if (dashes == STR_NPOS) return 0;
+        at += dashes + 2;
+        while (at < s.n && s.p[at] == '-') at++;
+        while (at < s.n && is_space(s.p[at])) at++;
+        if (at < s.n && s.p[at] == '>') return at + 1;
+    }
+}
+
 /* What to step over at a "<!--": of a conditional comment only its two ends, where they are understood. */
 static size_t comment_length(struct writer *w, struct str s)
 {
@@ -421,11 +436,10 @@ static size_t comment_length(struct writer *w, struct str s)
     }
     if (w->open_comment) return 0;
     size_t end = comment_end(s);
-    bool plain = end > 6 && str_ends(str_slice(s, 0, end), STR("-->"));
-    if (plain || !manner_is(w->r, MANNER_HTML_LOOSE)) return end;
-    size_t simple = str_find(str_from(s, 4), STR("-->"));
-    w->open_comment = simple == STR_NPOS;
-    return simple == STR_NPOS ? 0 : simple + 7;
+    if (comment_simple_end(str_slice(s, 0, end)) == end || !manner_is(w->r, MANNER_HTML_LOOSE)) return end;
+    size_t simple = comment_simple_end(s);
+    w->open_comment = simple == 0;
+    return simple;
 }
 
 /* What stands at a "<": answers its length; 0 when it is no markup. */

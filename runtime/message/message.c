@@ -55,7 +55,7 @@ static void index_fields(struct message *m, const struct message_field *fields, 
 /* The fields that a reader sees who goes on where we end the header, or who takes other lines for fields. */
 static void read_doubtful(struct message *m)
 {
-    const uint64_t lenient = (uint64_t)1 << MANNER_NAME_FOLDED | (uint64_t)1 << MANNER_JUNK_GOES_ON |
+    const uint64_t lenient = (uint64_t)1 << MANNER_NAME_LOOSE | (uint64_t)1 << MANNER_JUNK_GOES_ON |
                              (uint64_t)1 << MANNER_JUNK_FIRST;
     if (!(m->header_reading.differs & lenient)) return;
     struct viewer r = {.manners = lenient};

@@ -2,7 +2,7 @@
 
 #include "message/decode.h"
 #include "message/header.h"
-#include "message/params.h"
+#include "message/mime_header.h"
 #include "message/state.h"
 
 /* One pass over the content with a stack of the parts that are open.  A delimiter line (RFC 2046 section 5.1.1) of any
@@ -23,6 +23,7 @@ struct parser {
     struct str bytes; /* the content, or a decoded body */
     size_t at;        /* how far `bytes` was consumed */
     size_t blank;     /* the first empty line at or after some earlier `at`: looked for once */
+    bool decoded;     /* something had to be, here or further in */
     bool derived;     /* `bytes` is no part of the content; positions are those of part `outside` */
     size_t outside;
     struct mime_part *parts; /* all parts so far, of outer parsers too */
@@ -32,156 +33,6 @@ struct parser {
     size_t depth; /* how many are open here */
     size_t base;  /* depth of the first part of this parser */
 };
-
-/* --- one part's header ------------------------------------------------------------------------------------------- */
-
-struct part_header {
-    struct str type, encoding, disposition;
-    bool has_type, has_encoding, has_disposition;
-    bool empty_message; /* a message without a single field */
-};
-
-static void take_once(struct viewer *r, struct str raw, struct str *to, bool *has)
-{
-    if (*has && (str_eq(*to, raw) || !manner_is(r, MANNER_LAST_FIELD))) return;
-    *to = raw;
-    *has = true;
-}
-
-static void take_field(struct viewer *r, struct part_header *h, const struct message_field *f)
-{
-    if (f->name.n < 12 || ascii_lower(f->name.p[0]) != 'c') return;
-    if (str_eq_nocase(f->name, STR("Content-Type"))) take_once(r, f->raw, &h->type, &h->has_type);
-    if (str_eq_nocase(f->name, STR("Content-Transfer-Encoding"))) take_once(r, f->raw, &h->encoding, &h->has_encoding);
-    if (str_eq_nocase(f->name, STR("Content-Disposition"))) take_once(r, f->raw, &h->disposition, &h->has_disposition);
-}
-
-static bool is_type_word(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] <= ' ' || s.p[i] >= 0x7f || memchr("()<>@,;:\\\"/[]?=", s.p[i], 15)) return false;
-    return s.n > 0;
-}
-
-static struct str letters_of(struct arena *a, struct str s)
-{
-    char *p = arena_alloc(a, s.n);
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++)
-        if (ascii_is_alpha(s.p[i])) p[n++] = s.p[i];
-    return (struct str){p, n};
-}
-
-static void set_type(struct parser *p, struct mime_part *part, const struct part_header *h, bool in_digest)
-{
-    part->type = STR("text"), part->subtype = STR("plain");
-    if (in_digest) part->type = STR("message"), part->subtype = STR("rfc822"); /* RFC 2046 section 5.1.5 */
-    if (!h->has_type) return;
-    struct params params = params_parse(p->reading, p->m->arena, h->type);
-    struct str type, subtype;
-    part->params = params.v;
-    part->param_count = params.n;
-    part->unreadable |= params.unreadable;
-    part->loose_params = params.loose;
-    bool sound = str_cut(params.value, '/', &type, &subtype) && is_type_word(type) && is_type_word(subtype);
-    if (sound) part->type = type, part->subtype = subtype;
-    part->malformed = !sound;
-    /* Some look for the words only, whatever stands between, and for a boundary. */
-    struct str words = letters_of(p->m->arena, params.value);
-    bool composite = mime_part_param(part, STR("boundary")) && !str_eq(part->type, STR("multipart"));
-    bool html = str_find(words, STR("html")) != STR_NPOS && !str_eq(part->subtype, STR("html"));
-    bool message = !sound && str_starts(words, STR("message"));
-    if (!(composite || html || message) || !manner_is(p->reading, MANNER_TYPE_LOOSE)) return;
-    part->type = composite ? STR("multipart") : message ? STR("message") : STR("text");
-    part->subtype = composite ? STR("mixed") : message ? STR("rfc822") : STR("html");
-}
-
-static uint8_t encoding_guess(struct str value)
-{
-    if (str_find(value, STR("base64")) != STR_NPOS || str_find(value, STR("base-64")) != STR_NPOS) return MIME_BASE64;
-    if (str_find(value, STR("quoted")) != STR_NPOS) return MIME_QUOTED_PRINTABLE;
-    return str_find(value, STR("uu")) != STR_NPOS ? MIME_UUENCODE : MIME_UNKNOWN;
-}
-
-static uint8_t encoding_of(struct parser *p, const struct part_header *h)
-{
-    static const struct {
-        const char *name;
-        uint8_t encoding;
-    } names[] = {{"7bit", MIME_7BIT},
-                 {"8bit", MIME_8BIT},
-                 {"binary", MIME_BINARY},
-                 {"base64", MIME_BASE64},
-                 {"quoted-printable", MIME_QUOTED_PRINTABLE},
-                 {"x-uuencode", MIME_UUENCODE},
-                 {"uuencode", MIME_UUENCODE},
-                 {"x-uue", MIME_UUENCODE},
-                 {"uue", MIME_UUENCODE},
-                 {"", MIME_7BIT}};
-    if (!h->has_encoding) return MIME_7BIT;
-    struct str value = params_parse(p->reading, p->m->arena, h->encoding).value;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (!str_eq(value, str_of(names[i].name))) continue;
-        bool decodes = names[i].encoding >= MIME_BASE64, exact = str_eq_nocase(str_trim(h->encoding), value);
-        return decodes && !exact && manner_is(p->reading, MANNER_CODE_EXACT) ? MIME_UNKNOWN : names[i].encoding;
-    }
-    uint8_t guess = encoding_guess(value);
-    return guess != MIME_UNKNOWN && manner_is(p->reading, MANNER_CODE_GUESS) ? guess : MIME_UNKNOWN;
-}
-
-static void set_disposition(struct parser *p, struct mime_part *part, const struct part_header *h)
-{
-    if (!h->has_disposition) return;
-    struct params params = params_parse(p->reading, p->m->arena, h->disposition);
-    bool shown = str_eq(params.value, STR("inline")) || params.value.n == 0;
-    if (!shown && !str_eq(params.value, STR("attachment"))) shown = manner_is(p->reading, MANNER_SHOWN);
-    part->disposition = shown ? MIME_INLINE : MIME_ATTACHMENT;
-    part->disposition_params = params.v;
-    part->disposition_param_count = params.n;
-    part->unreadable |= params.unreadable;
-}
-
-static bool part_is(const struct mime_part *part, const char *type, const char *subtype)
-{
-    return str_eq(part->type, str_of(type)) && (!subtype || str_eq(part->subtype, str_of(subtype)));
-}
-
-/* What holds a whole message; to some readers its fragments do too. */
-static bool holds_message(struct viewer *r, const struct mime_part *part)
-{
-    static const char *const texts[] = {"delivery-status", "disposition-notification", "feedback-report",
-                                        "tracking-status"};
-    if (!str_eq(part->type, STR("message"))) return false;
-    if (part_is(part, "message", "rfc822") || part_is(part, "message", "global") || part_is(part, "message", "news"))
-        return true;
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        if (str_eq(part->subtype, str_of(texts[i]))) return false;
-    return manner_is(r, MANNER_FRAGMENT);
-}
-
-/* What a type says about text we cannot see: RFC 1847, RFC 8551, RFC 3156, RFC 2046 sections 5.2.2 and 5.2.3. */
-static uint32_t unreadable_by_type(const struct mime_part *part)
-{
-    if (part_is(part, "multipart", "encrypted") || part_is(part, "application", "pgp-encrypted"))
-        return UNREADABLE_ENCRYPTED;
-    if (part_is(part, "message", "partial") || part_is(part, "message", "external-body")) return UNREADABLE_UNSUPPORTED;
-    if (!part_is(part, "application", "pkcs7-mime") && !part_is(part, "application", "x-pkcs7-mime")) return 0;
-    const struct mime_param *kind = mime_part_param(part, STR("smime-type"));
-    struct str word = kind ? message_text_best(&kind->value) : STR("");
-    if (str_eq_nocase(word, STR("certs-only"))) return 0;
-    bool open = str_eq_nocase(word, STR("signed-data")) || str_eq_nocase(word, STR("compressed-data"));
-    return open ? UNREADABLE_UNSUPPORTED : UNREADABLE_ENCRYPTED;
-}
-
-const struct mime_param *mime_part_param(const struct mime_part *p, struct str name)
-{
-    return params_find(p->params, p->param_count, name);
-}
-
-const struct mime_param *mime_part_disposition_param(const struct mime_part *p, struct str name)
-{
-    return params_find(p->disposition_params, p->disposition_param_count, name);
-}
 
 /* --- delimiters -------------------------------------------------------------------------------------------------- */
 
@@ -320,7 +171,7 @@ static void part_close(struct parser *p, size_t end, bool at_delimiter)
     if (open.boundary.p) part->malformed = true; /* no close delimiter */
     bool encoded = part->encoding == MIME_BASE64 || part->encoding == MIME_QUOTED_PRINTABLE;
     /* Composite types may not be encoded (RFC 2045 section 6.4), yet readers decode them. */
-    if (encoded && holds_message(p->reading, part))
+    if (encoded && mime_holds_message(p->reading, part))
         decoded_body_parse(p, open.part, true);
     else if (encoded && open.boundary.p && !open.begun)
         decoded_body_parse(p, open.part, false);
@@ -334,18 +185,24 @@ static bool limit_reached(struct parser *p, struct mime_part *at)
     return true;
 }
 
+/* Whether what begins here is the header of a message, not of a part. */
+static bool in_message(struct parser *p)
+{
+    return p->depth == 0 ? p->derived : mime_holds_message(p->reading, &p->parts[p->open[p->depth - 1].part]);
+}
+
 static void part_header_read(struct parser *p, size_t from, size_t end, struct part_header *h, size_t *body,
                              uint32_t *unreadable)
 {
     struct header_scan scan;
     size_t fields = 0;
     header_scan_begin(&scan, p->reading, str_slice(p->bytes, from, end),
-                      p->depth > 0 && holds_message(p->reading, &p->parts[p->open[p->depth - 1].part]));
+                      in_message(p));
     for (struct message_field field; header_scan_next(&scan, &field);) {
         if (++fields > p->m->limits.fields || field.from >= p->m->limits.header_bytes)
             *unreadable |= UNREADABLE_LIMIT;
         else
-            take_field(p->reading, h, &field);
+            part_header_take(p->reading, h, &field);
     }
     *body = from + scan.body;
     h->empty_message = scan.message && !scan.any;
@@ -362,11 +219,13 @@ static void boundary_set(struct parser *p, struct mime_part *part, struct open_p
     }
     struct str text = boundary ? boundary->raw : STR("");
     size_t blank = 0;
-    while (blank < text.n && !ascii_is_blank(text.p[blank]) && text.p[blank] != '"') blank++;
+    while (blank < text.n && !ascii_is_blank(text.p[blank]) && text.p[blank] != '"' &&
+           !(boundary->extended && text.p[blank] == '('))
+        blank++;
     if (blank < text.n && manner_is(p->reading, MANNER_PARAM_CUT)) text.n = blank;
     /* Trailing blanks cannot stand in a delimiter line (RFC 2046 section 5.1.1). */
     while (text.n && ascii_is_blank(text.p[text.n - 1])) text.n--;
-    if (text.n && str_find(text, STR("=?")) != STR_NPOS && manner_is(p->reading, MANNER_PARAM_WORDS))
+    if (text.n && str_find(text, STR("=?")) != STR_NPOS && manner_is(p->reading, MANNER_PARAM_DECODED))
         text = message_text_best(&boundary->value);
     bool plain = text.n && !boundary->extended && !part->loose_params;
     bool flat = text.n == 0 && !(boundary && manner_is(p->reading, MANNER_EMPTY_BOUNDARY));
@@ -383,24 +242,20 @@ static void boundary_set(struct parser *p, struct mime_part *part, struct open_p
 static void part_open(struct parser *p, const struct part_header *h, size_t from, size_t body, uint32_t unreadable)
 {
     size_t parent = p->depth ? p->open[p->depth - 1].part : p->derived ? p->outside : MIME_NO_PART;
-    bool in_digest = parent != MIME_NO_PART && part_is(&p->parts[parent], "multipart", "digest");
+    bool in_digest = parent != MIME_NO_PART && mime_part_is(&p->parts[parent], "multipart", "digest");
     size_t index = p->n;
     struct mime_part *part = part_add(p);
     part->parent = parent;
     part->depth = (uint32_t)(p->base + p->depth);
     part->unreadable = unreadable;
-    set_type(p, part, h, in_digest);
-    part->encoding = encoding_of(p, h);
-    set_disposition(p, part, h);
-    part->malformed |= h->empty_message;
-    part->unreadable |= unreadable_by_type(part);
+    part_header_apply(p->reading, p->m->arena, h, in_digest, part);
     part_place(p, part, from, body);
     bool encoded = part->encoding == MIME_BASE64 || part->encoding == MIME_QUOTED_PRINTABLE;
-    if (encoded && holds_message(p->reading, part) && manner_is(p->reading, MANNER_COMPOSITE))
+    if (encoded && mime_holds_message(p->reading, part) && manner_is(p->reading, MANNER_COMPOSITE))
         part->encoding = MIME_BINARY;
     struct open_part *open = &p->open[p->depth++];
     *open = (struct open_part){.part = index, .outside = SIZE_MAX};
-    if (part_is(part, "multipart", NULL)) boundary_set(p, part, open, body);
+    if (mime_part_is(part, "multipart", NULL)) boundary_set(p, part, open, body);
     p->unreadable |= part->unreadable;
     p->at = body;
 }
@@ -408,7 +263,7 @@ static void part_open(struct parser *p, const struct part_header *h, size_t from
 /* Where the header of a message in a message begins for who steps over empty lines before it. */
 static size_t message_start(struct parser *p, size_t at)
 {
-    if (p->depth == 0 || !holds_message(p->reading, &p->parts[p->open[p->depth - 1].part])) return at;
+    if (!in_message(p)) return at;
     size_t start = at;
     while (start < p->bytes.n &&
            (ascii_is_blank(p->bytes.p[start]) || p->bytes.p[start] == '\r' || p->bytes.p[start] == '\n'))
@@ -426,7 +281,9 @@ static void part_begin(struct parser *p)
         size_t end = header_line_end(p->bytes, p->blank), body;
         struct delimiter cut = delimiter_find(p, from, p->blank);
         bool over = cut.from < end && manner_is(p->reading, MANNER_HEADER_OVER);
-        if (cut.from < end && !over) end = cut.from;
+        /* Who reads on through what is no field stops at a delimiter, and takes it for the empty line. */
+        bool stops = over && p->reading->manners >> MANNER_JUNK_GOES_ON & 1;
+        if (cut.from < end && (!over || stops)) end = cut.from;
         struct part_header h = {0};
         uint32_t unreadable = 0;
         part_header_read(p, from, end, &h, &body, &unreadable);
@@ -434,7 +291,7 @@ static void part_begin(struct parser *p)
         part_open(p, &h, from, body, unreadable);
         struct mime_part *part = &p->parts[p->open[p->depth - 1].part];
         bool encoded = part->encoding == MIME_BASE64 || part->encoding == MIME_QUOTED_PRINTABLE;
-        if (!holds_message(p->reading, part) || encoded || limit_reached(p, part)) return;
+        if (!mime_holds_message(p->reading, part) || encoded || limit_reached(p, part)) return;
     }
 }
 
@@ -480,6 +337,7 @@ static void decoded_body_parse(struct parser *outer, size_t part, bool as_messag
 {
     struct message *m = outer->m;
     struct mime_part *at = &outer->parts[part];
+    outer->decoded = true;
     if (limit_reached(outer, at)) return;
     struct str raw = at->raw;
     size_t room = m->limits.text_bytes - m->decoded;
@@ -520,7 +378,8 @@ static void decoded_body_parse(struct parser *outer, size_t part, bool as_messag
     outer->unreadable |= inner->unreadable | outer->parts[part].unreadable;
 }
 
-static void tree_parse(struct message *m, struct viewer *r, struct mime_tree *tree)
+/* Answers whether a part had to be decoded to see what it holds. */
+static bool tree_parse(struct message *m, struct viewer *r, struct mime_tree *tree)
 {
     struct parser *p = ARENA_NEW(m->arena, struct parser);
     *p = (struct parser){.m = m, .reading = r, .bytes = m->content};
@@ -533,32 +392,45 @@ static void tree_parse(struct message *m, struct viewer *r, struct mime_tree *tr
         header_scan_begin(&mbox, r, m->content, true);
         part_header_read(p, mbox.at, m->content.n, &h, &body, &unreadable);
     } else {
-        for (size_t i = 0; i < m->header.field_count; i++) take_field(r, &h, &m->header.fields[i]);
+        for (size_t i = 0; i < m->header.field_count; i++) part_header_take(r, &h, &m->header.fields[i]);
     }
     p->at = body;
     p->blank = body ? body - 1 : 0;
     part_open(p, &h, m->header.from, body, unreadable);
     struct mime_part *top = &p->parts[0];
     bool encoded = top->encoding == MIME_BASE64 || top->encoding == MIME_QUOTED_PRINTABLE;
-    if (holds_message(r, top) && !encoded && !limit_reached(p, top)) part_begin(p);
+    if (mime_holds_message(r, top) && !encoded && !limit_reached(p, top)) part_begin(p);
     parts_read(p);
     *tree = (struct mime_tree){p->parts, p->n, p->unreadable};
+    return p->decoded;
+}
+
+/* The tree read with these manners, if it was read already. */
+static struct read_tree *tree_find(const struct message *m, uint64_t manners)
+{
+    struct read_tree *t = m->trees;
+    while (t && t->manners != manners) t = t->next;
+    return t;
+}
+
+static struct read_tree *tree_read(struct message *m, uint64_t manners)
+{
+    struct read_tree *t = tree_find(m, manners);
+    if (t) return t;
+    t = ARENA_NEW(m->arena, struct read_tree);
+    struct viewer structure = {.manners = manners};
+    t->decoded = tree_parse(m, &structure, &t->tree);
+    t->manners = manners;
+    t->differs = structure.differs;
+    t->next = m->trees;
+    return m->trees = t;
 }
 
 const struct mime_tree *mime_tree_of(struct message *m, struct viewer *r)
 {
-    uint64_t manners = r->manners & MANNERS_OF_STRUCTURE;
-    struct read_tree *t = m->trees;
-    while (t && t->manners != manners) t = t->next;
-    if (!t) {
-        t = ARENA_NEW(m->arena, struct read_tree);
-        struct viewer structure = {.manners = manners};
-        tree_parse(m, &structure, &t->tree);
-        t->manners = manners;
-        t->differs = structure.differs;
-        t->next = m->trees;
-        m->trees = t;
-    }
+    struct read_tree *t = tree_read(m, r->manners & MANNERS_OF_STRUCTURE);
+    if (t->decoded && r->manners & MANNERS_OF_DECODING)
+        t = tree_read(m, r->manners & (MANNERS_OF_STRUCTURE | MANNERS_OF_DECODING));
     r->differs |= t->differs;
     return &t->tree;
 }
@@ -576,21 +448,22 @@ bool mime_has_children(const struct mime_tree *tree, size_t i)
 
 /* --- leaves ------------------------------------------------------------------------------------------------------ */
 
-static uint32_t encoding_undo(struct viewer *r, uint8_t encoding, struct str raw, struct buf *out)
+static uint32_t encoding_undo(struct viewer *r, const struct mime_part *p, struct str raw, struct buf *out)
 {
-    if (encoding == MIME_BASE64) return decode_base64(r, raw, out);
-    if (encoding == MIME_UUENCODE) return decode_uuencode(raw, out);
-    if (encoding == MIME_QUOTED_PRINTABLE)
-        decode_quoted_printable(r, raw, out);
+    bool composite = mime_part_is(p, "message", NULL) || mime_part_is(p, "multipart", NULL);
+    if (p->encoding == MIME_BASE64) return decode_base64(r, raw, out);
+    if (p->encoding == MIME_UUENCODE) return decode_uuencode(r, raw, out);
+    if (p->encoding == MIME_QUOTED_PRINTABLE)
+        decode_quoted_printable(r, raw, composite, out);
     else
         buf_add(out, raw);
-    return encoding == MIME_UNKNOWN ? UNREADABLE_ENCODING : 0;
+    return p->encoding == MIME_UNKNOWN ? UNREADABLE_ENCODING : 0;
 }
 
 uint32_t mime_transfer_decode(struct viewer *r, const struct mime_part *p, struct str raw, struct buf *out)
 {
     size_t begin = out->n;
-    uint32_t flags = encoding_undo(r, p->encoding, raw, out);
+    uint32_t flags = encoding_undo(r, p, raw, out);
     if (flags && p->encoding != MIME_UNKNOWN && manner_is(r, MANNER_CODE_RAW)) {
         out->n = begin;
         buf_add(out, raw);
@@ -598,4 +471,4 @@ uint32_t mime_transfer_decode(struct viewer *r, const struct mime_part *p, struc
     return flags;
 }
 
-bool mime_is_text(const struct mime_part *p) { return part_is(p, "text", NULL); }
+bool mime_is_text(const struct mime_part *p) { return mime_part_is(p, "text", NULL); }

@@ -31,6 +31,15 @@ static struct str lower_copy(struct arena *a, struct str s)
     return copy;
 }
 
+static struct str without_blanks(struct arena *a, struct str s)
+{
+    char *p = arena_alloc(a, s.n);
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++)
+        if (!ascii_is_blank(s.p[i])) p[n++] = s.p[i];
+    return (struct str){p, n};
+}
+
 static bool at_end(const struct reader *r) { return r->at >= r->s.n; }
 static char peek(const struct reader *r) { return r->s.p[r->at]; }
 
@@ -104,8 +113,9 @@ static struct str quoted_string(struct reader *r)
     struct str inside = str_slice(r->s, begin, r->at);
     if (at_end(r)) {
         r->loose = true;
-        if (manner_is(r->viewer, MANNER_PARAM_UNQUOTED)) {
-            r->at = begin;
+        bool kept = manner_is(r->viewer, MANNER_PARAM_QUOTE_KEPT);
+        if (kept || manner_is(r->viewer, MANNER_PARAM_UNQUOTED)) {
+            r->at = kept ? begin - 1 : begin;
             return bare_value(r);
         }
     }
@@ -121,6 +131,39 @@ static struct str quoted_string(struct reader *r)
         p[n++] = inside.p[i];
     }
     return (struct str){p, n};
+}
+
+/* For who takes quotes for brackets that may stand anywhere, and every backslash for an escape: to the first ";" outside
+ * of quotes. */
+static struct str scanned_value(struct reader *r)
+{
+    char *p = arena_alloc(r->arena, r->s.n - r->at + 1);
+    size_t n = 0;
+    for (bool quoted = false; !at_end(r) && (quoted || peek(r) != ';'); r->at++) {
+        bool escape = peek(r) == '\\' && r->at + 1 < r->s.n;
+        if (escape) r->at++;
+        if (!escape && peek(r) == '"')
+            quoted = !quoted;
+        else
+            p[n++] = peek(r);
+    }
+    return str_trim((struct str){p, n});
+}
+
+static struct str value_of(struct reader *r)
+{
+    size_t begin = r->at;
+    bool quoted = !at_end(r) && peek(r) == '"', loose = r->loose;
+    r->loose = false;
+    struct str value = quoted ? quoted_string(r) : bare_value(r), written = str_slice(r->s, begin, r->at);
+    size_t behind = r->at;
+    while (behind < r->s.n && ascii_is_blank(r->s.p[behind])) behind++;
+    bool odd = quoted ? r->loose || (behind < r->s.n && r->s.p[behind] != ';')
+                      : str_find_byte(written, '"') != STR_NPOS || str_find_byte(written, '\\') != STR_NPOS;
+    r->loose |= loose;
+    if (!odd || !manner_is(r->viewer, MANNER_PARAM_QUOTES)) return value;
+    r->at = begin;
+    return scanned_value(r);
 }
 
 /* The part before the first ";": "text/plain", without comments and blanks; also when the ";" was forgotten. */
@@ -141,8 +184,9 @@ static struct str main_value(struct reader *r)
     return (struct str){p, n};
 }
 
-/* "filename*1*" into name, section and extended (RFC 2231 section 7); a form of its own invention stays a name. */
-static void split_name(struct str name, struct piece_of_param *out)
+/* "filename*1*" into name, section and extended (RFC 2231 section 7); a form of its own invention stays a name, but to
+ * who takes the digits it begins with. */
+static void split_name(struct viewer *r, struct str name, struct piece_of_param *out)
 {
     out->section = -1;
     out->name = name;
@@ -152,7 +196,12 @@ static void split_name(struct str name, struct piece_of_param *out)
     bool extended = rest.n == 0 || str_ends(rest, STR("*"));
     if (rest.n && extended) rest.n--;
     uint64_t section = 0;
-    if (rest.n && (!str_to_u64(rest, &section) || section >= PARAMS_MAX)) return;
+    if (rest.n && (!str_to_u64(rest, &section) || section >= PARAMS_MAX)) {
+        if (!manner_is(r, MANNER_PARAM_SECTIONS)) return;
+        size_t digits = 0;
+        while (digits < rest.n && ascii_is_digit(rest.p[digits])) digits++;
+        if (!str_to_u64(str_slice(rest, 0, digits), &section) || section >= PARAMS_MAX) section = digits ? PARAMS_MAX - 1 : 0;
+    }
     out->name = str_trim(str_slice(name, 0, star));
     out->extended = extended;
     out->section = rest.n ? (int)section : -1;
@@ -175,12 +224,14 @@ static bool next_piece(struct reader *r, struct piece_of_param *out)
             r->loose = true;
             continue;
         }
-        if (str_find_byte(name, ' ') != STR_NPOS || str_find_byte(name, '"') != STR_NPOS) r->loose = true;
+        bool blanks = str_find_byte(name, ' ') != STR_NPOS || str_find_byte(name, '\t') != STR_NPOS;
+        if (blanks || str_find_byte(name, '"') != STR_NPOS) r->loose = true;
+        if (blanks && manner_is(r->viewer, MANNER_PARAM_TIGHT)) name = without_blanks(r->arena, name);
         r->at++;
         skip_blanks(r);
         *out = (struct piece_of_param){0};
-        split_name(lower_copy(r->arena, name), out);
-        out->value = !at_end(r) && peek(r) == '"' ? quoted_string(r) : bare_value(r);
+        split_name(r->viewer, lower_copy(r->arena, name), out);
+        out->value = value_of(r);
         return true;
     }
 }
@@ -209,43 +260,83 @@ static uint32_t extended_text(void *self, struct viewer *r, struct buf *out)
 {
     const struct extended_value *v = self;
     struct buf text = {0};
+    if (str_find(v->bytes, STR("=?")) != STR_NPOS && manner_is(r, MANNER_PARAM_DECODED))
+        return decode_header_value(r, v->bytes, out);
     uint32_t unreadable = charset_decode(r, v->charset, v->bytes, &text);
     decode_controls(r, buf_str(&text), out);
     buf_free(&text);
     return unreadable;
 }
 
-/* The sections of one name from 0 without gap, or the one unsectioned extended value, joined and decoded. */
-static void set_extended(struct arena *a, struct mime_param *param, struct piece_of_param *v, size_t n, size_t first)
+/* A value in sections, as it is put together. */
+struct sections {
+    struct str charset;
+    struct buf bytes;
+};
+
+static void section_add(struct sections *to, struct piece_of_param *one, bool first)
 {
-    struct str charset = STR("");
-    struct buf bytes = {0};
+    struct str value = one->value, rest, head, language;
+    if (one->extended && first && str_cut(value, '\'', &head, &rest) && str_cut(rest, '\'', &language, &rest)) {
+        to->charset = head;
+        value = rest;
+    }
+    if (one->extended)
+        percent_decode(value, &to->bytes);
+    else
+        buf_add(&to->bytes, value);
+    one->used = true;
+}
+
+static bool is_section_of(const struct piece_of_param *one, const struct piece_of_param *first)
+{
+    return (one->section >= 0 || one->extended) && str_eq(one->name, first->name);
+}
+
+/* The sections from the first one's number on without gap, or the one unsectioned extended value.  Answers whether
+ * others of this name are left. */
+static bool sections_join(struct sections *to, struct piece_of_param *v, size_t n, size_t first)
+{
     int section = v[first].section;
     for (bool more = true; more; section++) {
         more = false;
         for (size_t i = first; i < n; i++) {
-            if (v[i].used || v[i].section != section || !str_eq(v[i].name, v[first].name)) continue;
-            struct str value = v[i].value, rest;
-            struct str head, language;
-            if (v[i].extended && i == first && str_cut(value, '\'', &head, &rest) &&
-                str_cut(rest, '\'', &language, &rest)) {
-                charset = head;
-                value = rest;
-            }
-            if (v[i].extended)
-                percent_decode(value, &bytes);
-            else
-                buf_add(&bytes, value);
-            v[i].used = true;
+            if (v[i].used || v[i].section != section || !is_section_of(&v[i], &v[first])) continue;
+            section_add(to, &v[i], i == first);
             more = section >= 0;
             break;
         }
     }
-    param->raw = arena_str(a, buf_str(&bytes));
+    for (size_t i = 0; i < n; i++)
+        if (!v[i].used && is_section_of(&v[i], &v[first])) return true;
+    return false;
+}
+
+/* All of this name, by number; without a number they come first. */
+static void sections_join_all(struct sections *to, struct piece_of_param *v, size_t n, size_t first)
+{
+    to->charset = STR("");
+    to->bytes.n = 0;
+    bool begun = false;
+    for (int section = 0; section < PARAMS_MAX; section++)
+        for (size_t i = 0; i < n; i++) {
+            int number = v[i].section < 0 ? 0 : v[i].section;
+            if (number != section || !is_section_of(&v[i], &v[first])) continue;
+            section_add(to, &v[i], !begun);
+            begun = true;
+        }
+}
+
+static void set_extended(struct reader *r, struct mime_param *param, struct piece_of_param *v, size_t n, size_t first)
+{
+    struct sections joined = {.charset = STR("")};
+    bool left = sections_join(&joined, v, n, first);
+    if (left && manner_is(r->viewer, MANNER_PARAM_SECTIONS)) sections_join_all(&joined, v, n, first);
+    param->raw = arena_str(r->arena, buf_str(&joined.bytes));
     param->extended = true;
-    struct extended_value value = {charset, param->raw};
-    param->value = views_collect(a, param->raw.n, extended_text, &value);
-    buf_free(&bytes);
+    struct extended_value value = {joined.charset, param->raw};
+    param->value = views_collect(r->arena, param->raw.n, extended_text, &value);
+    buf_free(&joined.bytes);
 }
 
 /* The piece of the same name that begins its extended value: section 0 or none, or the lowest when 0 is missing. */
@@ -262,16 +353,27 @@ static size_t extended_begin(const struct piece_of_param *v, size_t n, size_t fr
     return lowest;
 }
 
-static size_t join(struct arena *a, struct piece_of_param *v, size_t n, struct mime_param *out)
+/* RFC 2231's charset'language'value without the star behind the name that says so. */
+static bool looks_extended(struct str value)
+{
+    struct str charset, rest;
+    return str_cut(value, '\'', &charset, &rest) && charset.n && charset_is_known(charset) &&
+           str_find_byte(rest, '\'') != STR_NPOS;
+}
+
+static size_t join(struct reader *r, struct piece_of_param *v, size_t n, struct mime_param *out)
 {
     size_t made = 0;
     for (size_t i = 0; i < n; i++) {
         if (v[i].used) continue;
         struct mime_param *param = &out[made];
         param->name = v[i].name;
+        if (!v[i].extended && v[i].section < 0 && looks_extended(v[i].value) &&
+            manner_is(r->viewer, MANNER_PARAM_DECODED))
+            v[i].extended = true;
         if (!v[i].extended && v[i].section < 0) {
             v[i].used = true;
-            set_plain(a, param, v[i].value);
+            set_plain(r->arena, param, v[i].value);
             made++;
             continue;
         }
@@ -280,7 +382,7 @@ static size_t join(struct arena *a, struct piece_of_param *v, size_t n, struct m
         struct piece_of_param swap = v[i];
         v[i] = v[begin];
         v[begin] = swap;
-        set_extended(a, param, v, n, i);
+        set_extended(r, param, v, n, i);
         made++;
     }
     return made;
@@ -291,13 +393,13 @@ struct params params_parse(struct viewer *viewer, struct arena *a, struct str fi
     struct params out = {0};
     if (str_find_byte(field_body, '\n') != STR_NPOS || str_find_byte(field_body, '\r') != STR_NPOS) {
         struct buf line = {0};
-        struct viewer plain = {0};
-        decode_unfold(&plain, field_body, &line);
+        decode_unfold(viewer, field_body, &line);
         field_body = arena_str(a, buf_str(&line));
         buf_free(&line);
     }
     struct reader r = {viewer, a, field_body, 0, false};
     out.value = main_value(&r);
+    out.loose_value = r.loose;
     struct piece_of_param *pieces = NULL;
     size_t n = 0, cap = 0;
     for (struct piece_of_param one; next_piece(&r, &one);) {
@@ -315,7 +417,7 @@ struct params params_parse(struct viewer *viewer, struct arena *a, struct str fi
     out.loose = r.loose;
     if (n == 0) return out;
     struct mime_param *params = ARENA_ARRAY(a, struct mime_param, n);
-    out.n = join(a, pieces, n, params);
+    out.n = join(&r, pieces, n, params);
     out.v = params;
     return out;
 }

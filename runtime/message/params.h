@@ -12,11 +12,12 @@ struct params {
     const struct mime_param *v;
     size_t n;
     uint32_t unreadable; /* LIMIT: there were more than PARAMS_MAX */
+    bool loose_value;    /* words follow where a ";" should */
     bool loose;          /* not as RFC 2045 has it: a ";", a quote or a value is missing, or words stand between */
 };
 enum { PARAMS_MAX = 64 };
 
-/* Manners: PARAM_ESCAPES, PARAM_UNQUOTED, PARAM_COMMENTS. */
+/* Manners: those of PARAM_, but CUT. */
 struct params params_parse(struct viewer *r, struct arena *a, struct str field_body);
 const struct mime_param *params_find(const struct mime_param *v, size_t n, struct str name);
 

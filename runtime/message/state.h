@@ -10,7 +10,8 @@ enum { HEADER_BUCKETS = 64 };
 
 struct read_tree {
     struct read_tree *next;
-    uint64_t manners, differs; /* of the structure */
+    uint64_t manners, differs; /* of the structure; of decoding too, when `decoded` */
+    bool decoded;              /* some of its parts stand in what had to be decoded */
     struct mime_tree tree;
 };
 

@@ -19,6 +19,8 @@ enum manner {
     MANNER_LAST_OF_STRUCTURE = MANNER_CODE_GUESS
 };
 #define MANNERS_OF_STRUCTURE (((uint64_t)2 << MANNER_LAST_OF_STRUCTURE) - 1)
+/* Of structure too, where a part that holds others has to be decoded: CODE_RAW to QP_BLANKS. */
+#define MANNERS_OF_DECODING  (((uint64_t)2 << MANNER_QP_BLANKS) - ((uint64_t)1 << MANNER_CODE_RAW))
 
 struct viewer {
     uint64_t manners; /* bits by enum manner: how to read */

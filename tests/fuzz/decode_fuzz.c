@@ -85,17 +85,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     decode_base64(BEST_VIEWER, s, &ours);
     base64_again(s, &theirs);
     same(&ours, &theirs);
-    decode_quoted_printable(BEST_VIEWER, s, &ours);
+    decode_quoted_printable(BEST_VIEWER, s, true, &ours);
     quoted_again(s, &theirs);
     same(&ours, &theirs);
 
     decode_base64(&r, s, &ours);
     INVARIANT(ours.n <= s.n);
     ours.n = 0;
-    decode_quoted_printable(&r, s, &ours);
+    decode_quoted_printable(&r, s, true, &ours);
     INVARIANT(ours.n <= s.n);
     ours.n = 0;
-    decode_uuencode(s, &ours);
+    decode_uuencode(&r, s, &ours);
     INVARIANT(ours.n <= s.n);
     ours.n = 0;
     charset_decode(&r, str_of(charset_iconv_name(row)), s, &ours);

@@ -131,7 +131,7 @@ static void transfer_encodings(void **state)
         buf_free(&out);
     }
     struct buf out = {0};
-    decode_quoted_printable(&plain, STR("so=\r\nft= \t\r\n=C3=a9=\nx  \r\na=b=4"), &out);
+    decode_quoted_printable(&plain, STR("so=\r\nft= \t\r\n=C3=a9=\nx  \r\na=b=4"), false, &out);
     assert_text(buf_str(&out), "soft\xc3\xa9x\r\na=b=4");
     buf_free(&out);
 }

@@ -41,6 +41,12 @@ static const struct {
     {TOP "Content-Type: text/plain; charset=utf-7\r\n\r\ntop secret +AHQ-", "secret +AHQ-",
      "as if no charset were named", false, true},
     {TOP "Content-Type: text/plain; charset=utf-8\r\n\r\nt\xc1\xafp", "top", "too long", false, true},
+    {TOP "Content-Type: text/plain; charset=iso-2022-jp\r\n\r\nto\x1b" "B#p", "top",
+     "unknown escapes of ISO-2022 as three bytes", false, true},
+    {TOP "Content-Type: text/plain\r\n; charset=utf-16be\r\nX-A: b\r\n\r\ntop", "top",
+     "lines that are no field are skipped", false, true},
+    {TOP "Content-Type: text/plain\r\n; charset=iso-8859-1\r\n\r\n\xc3\xa9\xff", "\xc3\xa9",
+     "lines that are no field are skipped; unlabelled text is UTF-8", false, true},
     {TOP "Content-Type: text/plain; charset=iso-8859-1\r\n\r\n\xc3\xa9", "\xc3\xa9", "the charset the bytes look like",
      false, true},
     {TOP "Content-Type: text/html\r\n\r\nto<i style='Display : None'>xx</i>p", "top", "hidden", false, false},
@@ -64,6 +70,32 @@ static const struct {
     {TOP "Content-Disposition: somehow\r\n\r\ntop", "top", "an unknown disposition is inline", false, true},
     {TOP "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\nSubject: x\r\n\r\ntop secret",
      "top secret", "the encoding of a composite part is ignored", false, true},
+    {TOP "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n \r\nContent-Type: "
+         "image/png\r\n\r\ntop secret",
+     "top secret", NULL, true, true},
+    {TOP "Content-Type: multipart/mixed; boundary=\"b\r\n\r\n--\"b\r\nContent-Transfer-Encoding: base64\r\n\r\n" SECRET,
+     "top secret", "a quote that never ends belongs to the value", false, true},
+    {TOP "Content-Type: \\ text/html\r\n\r\nt<b>op", "top", "a broken type is guessed", false, true},
+    {TOP "Content-Type: image/png text/plain\r\n\r\ntop", "top", "a broken type is guessed", false, true},
+    {TOP "Content-Transfer-Encoding: ;base64\r\n\r\n" SECRET, "top secret", "an unknown transfer encoding is guessed",
+     false, true},
+    {TOP "Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 x\r\nX-A: b\r\n*=&]P('-E8W)E=```\r\nend\r\n",
+     "top secret", NULL, true, true},
+    {TOP "Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 x\r\n#=&]P\r\nX-A: b\r\n'('-E8W)E= \r\nend\r\n",
+     "top secret", "uuencode by the letter", false, true},
+    {TOP "Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 x\r\n#=&]P'('-E8W)E= \r\nend\r\n", "top secret",
+     "uuencoded lines end where they say", false, true},
+    {TOP "Content-Type: text/plain; charset=utf-7\r\n\r\n+r al=+AHQ-op", "top", NULL, true, true},
+    {TOP "Content-Type: text/plain; charset=shift_ji--s\r\n\r\n\x82\x90", "\uff50", "the name of a charset without",
+     false, true},
+    {TOP "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\ntop: secret\r\n\r\n--b--\r\n", "top: secret",
+     "parts of a digest are text", false, false},
+    {TOP "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Transfer-Encoding: base64\r\neA==\r\n"
+         "--b--\r\n" SECRET,
+     "top secret", "no delimiter ends a header", false, true},
+    {TOP "Content-Type: text/html\r\n\r\n<p>to<!-- x --\n>p</p>", "top", "simple programs", false, false},
+    {TOP "Content-Disposition: attachment\r\n\tinline\r\n\r\ntop", "top", "an unknown disposition is inline", false,
+     true},
 };
 
 static bool view_holds(const struct message_text *t, const char *how, const char *text, struct arena *a)
@@ -126,17 +158,34 @@ static void subject_views(void **state)
         {"=?utf-8?b?dG9wI?= =?utf-8?b?HNlY3JldA?=", "top secret", "from one encoded-word to the next"},
         {"top\r\njunk\r\n secret", "top secret", "lines that are no field are skipped"},
         {"=?utf-8?q?to=00p?=", "top", "without control characters"},
+        {"=?utf-8?q?=74op", "top", "an encoded-word may lack its end"},
+        {"=?utf-8?q?to=\t70?=", "top", "blanks in encoded-words are dropped"},
+        {"=?gb180\"30?b?o/Q=?=", "\uff54", "the name of a charset without"},
+        {"=?utf-8?b?772Q7w==?= =?utf8?b?vYw=?=", "\uff50\uff4c", "joined whatever their charsets"},
+        {"=?utf-8?b?772Q7w==?= =?x-never?b?vYw=?=", "\uff50\uff4c", "joined whatever their charsets"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct str content = arena_printf(*state, "Subject: %s\r\nTo: a@b.example\r\n\r\nx", rows[i].raw);
         if (!view_holds(message_subject(message_open(*state, content, NULL), NULL), rows[i].how, rows[i].text, *state))
             fail_msg("%s: no view \"%s\"", rows[i].raw, rows[i].how);
     }
-    /* What only some take for a field stands behind those that all do. */
-    struct message *m = message_open(*state, STR("From: a@b.example\r\nSubject\r\n : top\r\n\r\nx"), NULL);
-    const struct message_values *v = message_header(m, STR("Subject"));
-    assert_true(v->n == 1 && v->doubtful == 1 && !v->v[0].field);
-    assert_true(str_eq(message_text_best(&v->v[0].text), STR("top")));
+    /* A charset's name may hold anything. */
+    struct message *m = message_open(*state, STR("Subject: =?utf-8\x1b(B?q?top?=\r\n\r\nx"), NULL);
+    assert_true(str_eq(message_text_best(message_subject(m, NULL)), STR("top")));
+}
+
+/* What only some take for a field stands behind those that all do. */
+static void doubtful_fields(void **state)
+{
+    static const char *const fields[] = {"Subject\r\n : top", "Subject\r\n \r\n\t\r\n : top", "\xa0Subject: top",
+                                         "Subject\xa0: top", "Subject \x0b : top"};
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        struct str content = arena_printf(*state, "From: a@b.example\r\n%s\r\n\r\nx", fields[i]);
+        struct message *m = message_open(*state, content, NULL);
+        const struct message_values *v = message_header(m, STR("Subject"));
+        if (v->n != 1 || v->doubtful != 1 || v->v[0].field) fail_msg("%s: %zu fields", fields[i], v->n);
+        assert_true(str_eq(message_text_best(&v->v[0].text), STR("top")));
+    }
 }
 
 /* --- attachments ------------------------------------------------------------------------------------------------- */
@@ -146,6 +195,35 @@ static bool name_is_among(const struct message_text *t, const char *name)
     for (size_t i = 0; i < t->view_count; i++)
         if (str_eq(t->views[i], str_of(name))) return true;
     return false;
+}
+
+static void name_views(void **state)
+{
+    static const struct {
+        const char *params, *name, *how;
+    } rows[] = {
+        {"filename=a\\b\"c\".exe", "abc.exe", "quotes and backslashes are taken out"},
+        {"filename*=utf-8''a\"b.exe", "ab.exe", "quotes and backslashes are taken out"},
+        {"filename*0=a; filename*2=b", "ab", "all sections of a parameter are joined"},
+        {"filename*0=a; filename*=b", "ab", "all sections of a parameter are joined"},
+        {"filename*0-=a; filename*1=b", "ab", "all sections of a parameter are joined"},
+        {"filename*0=a; filename* 1=b", "ab", "blanks in the name of a parameter are dropped"},
+        {"filename*=\"=?utf-8?q?a=62?=\"", "ab", "undone where none belongs"},
+        {"filename=utf-8''a%62", "ab", "undone where none belongs"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct str content =
+            arena_printf(*state, TOP "Content-Disposition: attachment; %s\r\n\r\nx", rows[i].params);
+        const struct message_attachments *all = message_attachments(message_open(*state, content, NULL));
+        bool found = false;
+        for (size_t k = 0; k < all->n; k++) {
+            char how[MANNERS_TEXT_MAX];
+            message_manners_print(all->list_manners[all->v[k].list], how, sizeof how);
+            found |= name_is_among(&all->v[k].name, rows[i].name) &&
+                     (strstr(how, rows[i].how) || view_holds(&all->v[k].name, rows[i].how, rows[i].name, *state));
+        }
+        if (!found) fail_msg("%s: no name %s, for who says: %s", rows[i].params, rows[i].name, rows[i].how);
+    }
 }
 
 static void attachments(void **state)
@@ -246,6 +324,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(body_views, begin, end),
         cmocka_unit_test_setup_teardown(one_view, begin, end),
         cmocka_unit_test_setup_teardown(subject_views, begin, end),
+        cmocka_unit_test_setup_teardown(doubtful_fields, begin, end),
+        cmocka_unit_test_setup_teardown(name_views, begin, end),
         cmocka_unit_test_setup_teardown(attachments, begin, end),
         cmocka_unit_test_setup_teardown(facts, begin, end),
         cmocka_unit_test_setup_teardown(limits_are_told, begin, end),
