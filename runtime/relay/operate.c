@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "mail/like.h"
 #include "relay/events.h"
@@ -123,6 +124,10 @@ static void set_aside(void *owner, bool ok, const struct err *e)
 static void damaged(void *owner, struct str queue_id, const struct err *e)
 {
     struct relay *r = owner;
+    if (e->sysexit == EX_NOUSER) { /* some recipients, aside already */
+        events_note(r, EVENT_ERROR, "message %.*s: %s", STR_ARG(queue_id), e->text);
+        return;
+    }
     struct setting_aside *g = mem_alloc(sizeof *g + queue_id.n + 1);
     if (queue_id.n) memcpy(g->queue_id, queue_id.p, queue_id.n);
     size_t n = strnlen(e->text, sizeof g->text - 1);

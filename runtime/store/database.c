@@ -3,6 +3,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/digest.h"
+
 enum { APPLICATION_ID = 0x536c7563, QUERY_LENGTH_MAX = 100000, PAGE_SIZE = 8192, GROWTH_STEP = 4 * 1024 * 1024 };
 
 enum owner { WRITER, READER };
@@ -129,13 +131,41 @@ static bool run_pragmas(struct database *d, int when, struct err *e)
     return true;
 }
 
+/* seal(…): 63 bits of a SHA-256 over the arguments with their types and lengths; never 0, which is "not sealed". */
+static void seal(sqlite3_context *context, int n, sqlite3_value **values)
+{
+    uint8_t hash[DIGEST_SIZE];
+    struct buf all = {0};
+    for (int i = 0; i < n; i++) {
+        int type = sqlite3_value_type(values[i]);
+        int64_t number = type == SQLITE_INTEGER ? sqlite3_value_int64(values[i]) : 0;
+        const void *bytes = type == SQLITE_INTEGER ? &number : sqlite3_value_blob(values[i]);
+        int size = type == SQLITE_INTEGER ? (int)sizeof number : sqlite3_value_bytes(values[i]);
+        buf_add_byte(&all, (char)type);
+        buf_add(&all, (struct str){(const char *)&size, sizeof size});
+        if (bytes) buf_add(&all, (struct str){bytes, (size_t)size});
+    }
+    digest_sha256(buf_str(&all), hash);
+    buf_free(&all);
+    int64_t sum = 0;
+    for (int i = 0; i < 8; i++) sum = sum << 8 | (i ? hash[i] : hash[i] & 0x7f);
+    sqlite3_result_int64(context, sum ? sum : 1);
+}
+
+static bool add_seal(struct database *d, struct err *e)
+{
+    int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY;
+    int result = sqlite3_create_function_v2(d->handle, "seal", -1, flags, NULL, seal, NULL, NULL, NULL);
+    return result == SQLITE_OK || failed(d, result, "setting the database up", e);
+}
+
 static bool open_connection(struct database *d, const char *path, int mode, struct err *e)
 {
     memset(d, 0, sizeof *d);
     int flags = mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE;
     int result = sqlite3_open_v2(path, &d->handle, flags, NULL);
     if (result != SQLITE_OK) return failed(d, result, path, e);
-    return set_flags(d, e);
+    return set_flags(d, e) && add_seal(d, e);
 }
 
 static bool prepare_all(struct database *d, enum owner who, struct err *e)
@@ -144,6 +174,9 @@ static bool prepare_all(struct database *d, enum owner who, struct err *e)
         if (statements[i].who != who) continue;
         int result =
             sqlite3_prepare_v3(d->handle, statements[i].sql, -1, SQLITE_PREPARE_PERSISTENT, &d->statements[i], NULL);
+        /* The file is of our form, and lacks what our statements name. */
+        if (result == SQLITE_ERROR)
+            return err_set(e, EX_DATAERR, "the database is damaged: %s", sqlite3_errmsg(d->handle));
         if (result != SQLITE_OK) return failed(d, result, "preparing a statement", e);
     }
     return true;

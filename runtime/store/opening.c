@@ -45,12 +45,21 @@ static bool set_clean(struct writer *w, bool clean)
     return database_run(&w->db, s) == TROUBLE_NONE;
 }
 
+/* Everything into the database, and the log begun anew: what stands in a log is read before the database and would, were
+ * it damaged meanwhile, put old pages among new ones. */
+static void empty_log(struct writer *w)
+{
+    sqlite3_wal_checkpoint_v2(w->db.handle, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+}
+
 static bool check(struct writer *w, const char *path, struct err *e)
 {
     int64_t clean = 0;
     struct stat st;
     if (!number_of(w, SQL_GET_CLEAN, &clean, e)) return false;
-    if (clean || stat(path, &st) < 0 || st.st_size >= QUICK_CHECK_MAX) return true;
+    if (clean) return true;
+    empty_log(w); /* a torn commit in it is not to be counted again at the next start: log_file.c */
+    if (stat(path, &st) < 0 || st.st_size >= QUICK_CHECK_MAX) return true;
     char answer[160] = "";
     if (!database_quick_check(&w->db, answer, sizeof answer, e)) return false;
     return strcmp(answer, "ok") == 0 || err_set(e, EX_DATAERR, "%s is damaged: %s", path, answer);
@@ -115,7 +124,7 @@ bool writer_open(struct writer *w, const char *state_dir, int state_fd, uint32_t
     w->state_fd = state_fd;
     if ((size_t)snprintf(path, sizeof path, "%s/queue.db", state_dir) >= sizeof path)
         return err_set(e, EX_CANTCREAT, "%s: too long", state_dir);
-    if (!database_open_writer(&w->db, path, max_pages, e)) return false;
+    if (!log_file_check(state_fd, e) || !database_open_writer(&w->db, path, max_pages, e)) return false;
     sqlite3_wal_hook(w->db.handle, count_frames, w);
     if (!check(w, path, e) || !have_secret(w, e) || !make_reserve(w, path, e)) goto undo;
     if (!number_of(w, SQL_LAST_MESSAGE, &last, e) || !number_of(w, SQL_COUNT_MESSAGES, &w->queued, e) ||
@@ -149,8 +158,10 @@ bool writer_checkpoint(struct writer *w)
 
 void writer_close(struct writer *w, bool clean)
 {
-    if (clean && set_clean(w, true))
-        sqlite3_wal_checkpoint_v2(w->db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (clean) {
+        empty_log(w);
+        set_clean(w, true);
+    }
     for (size_t i = 0; i < w->dropped.n; i++) free(w->dropped.v[i]);
     VEC_FREE(&w->dropped);
     writer_keep_spool(w, false);

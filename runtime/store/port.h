@@ -289,7 +289,8 @@ struct store_port {
     void (*backup)(void *self, struct store_backup *b);
     /* It was copied, or nobody wants it any more: removes it, and spool files may go again. */
     void (*backup_drop)(void *self, struct str name);
-    /* Whom the check in the background tells of damage: once for each message, on the loop. */
+    /* Whom the check in the background tells of damage: once for each message, on the loop.  EX_NOUSER: only the records of some
+     * of its recipients, which are aside by themselves. */
     void (*watch)(void *self, void (*damaged)(void *owner, struct str queue_id, const struct err *e), void *owner);
     /* This store's own, made by chance with it and the same ever after: for what is made up and must not change. */
     void (*secret)(void *self, uint8_t out[STORE_SECRET_SIZE]);

@@ -10,9 +10,11 @@
 #include "store/rows.h"
 #include "store/spool.h"
 
-static bool failed(struct reader *r, int result, struct err *e)
+bool reader_failed(struct reader *r, int result, struct err *e)
 {
+    int primary = result & 0xff;
     database_trouble(&r->db, result, "reading the queue", e);
+    if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB) r->corrupt = true;
     return false;
 }
 
@@ -21,10 +23,14 @@ static struct str column(struct page *p, sqlite3_stmt *s, int index)
     return arena_str(p->arena, column_str(s, index));
 }
 
+struct message_key {
+    int64_t id, edited; /* edited: copies that have a row; -1: not told, in rows from before seals */
+};
+
 /* False: the row is damaged.  What could be read stands in *m all the same, for the listing. */
-static bool take_message(struct page *p, sqlite3_stmt *s, struct stored_message *m, int64_t *id)
+static bool take_message(struct page *p, sqlite3_stmt *s, struct stored_message *m, struct message_key *key)
 {
-    *id = sqlite3_column_int64(s, 0);
+    *key = (struct message_key){sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 15)};
     m->queue_id = column(p, s, 1);
     m->arrived = sqlite3_column_int64(s, 2);
     m->reverse_path = column(p, s, 3);
@@ -36,7 +42,8 @@ static bool take_message(struct page *p, sqlite3_stmt *s, struct stored_message 
     m->envid = column(p, s, 10);
     m->ret = (uint8_t)ret;
     m->generation = (uint64_t)sqlite3_column_int64(s, 12);
-    bool sound = rows_take_flags((uint32_t)sqlite3_column_int64(s, 9), m) && hash.n == sizeof m->sha256 && size >= 0 &&
+    bool sealed = sqlite3_column_int(s, 14);
+    bool sound = rows_take_flags((uint32_t)sqlite3_column_int64(s, 9), m) && sealed && hash.n == sizeof m->sha256 && size >= 0 &&
                  copies >= 0 && copies <= RECIPIENTS_MAX && (ret == 0 || ret == 'H' || ret == 'F') &&
                  (m->spool.n == 0 || spool_path_parse(m->spool, &unused));
     m->size = size >= 0 ? (uint64_t)size : 0;
@@ -45,13 +52,15 @@ static bool take_message(struct page *p, sqlite3_stmt *s, struct stored_message 
     return sound;
 }
 
+const struct str reader_damaged_record = STR_INIT("the stored record is damaged");
+
 /* A recipient whose row does not make sense is never due: it shows as damaged, says why, and demands the most. */
 static void set_aside(struct stored_recipient *r)
 {
     r->state = RECIPIENT_DAMAGED;
     r->need = (struct obligation){TLS_PEER_DANE, TLS_FLOOR_1_3, true};
     r->copy = 0;
-    r->reason = STR("the stored record is damaged");
+    r->reason = reader_damaged_record;
 }
 
 static void take_recipient(struct page *p, sqlite3_stmt *s, struct stored_recipient *r, bool message_sound,
@@ -61,7 +70,8 @@ static void take_recipient(struct page *p, sqlite3_stmt *s, struct stored_recipi
     r->address = column(p, s, 1);
     int64_t state = sqlite3_column_int64(s, 2), copy = sqlite3_column_int64(s, 4), notify = sqlite3_column_int64(s, 12);
     int64_t attempts = sqlite3_column_int64(s, 9);
-    bool sound = message_sound && obligation_parse(column_str(s, 3), &r->need) && state >= 0 &&
+    bool sealed = sqlite3_column_int(s, 16);
+    bool sound = message_sound && sealed && obligation_parse(column_str(s, 3), &r->need) && state >= 0 &&
                  state < RECIPIENT_STATE_COUNT && copy >= 0 && (copy == 0 || (uint64_t)copy < copies) && notify >= 0 &&
                  notify <= 15 && attempts >= 0 && attempts <= UINT32_MAX;
     r->state = (uint8_t)state;
@@ -106,12 +116,14 @@ static bool read_recipients(struct reader *r, struct page *p, struct stored_mess
     m->recipient_count = list.n;
     VEC_FREE(&list);
     sqlite3_reset(s);
-    return result == SQLITE_DONE || failed(r, result, e);
+    return result == SQLITE_DONE || reader_failed(r, result, e);
 }
 
 /* Copies without a row are the content itself. */
-static bool read_copies(struct reader *r, struct page *p, struct stored_message *m, int64_t id, struct err *e)
+static bool read_copies(struct reader *r, struct page *p, struct stored_message *m, const struct message_key *key,
+                        struct err *e)
 {
+    int64_t id = key->id, rows = 0;
     struct stored_copy *copies = ARENA_ARRAY(p->arena, struct stored_copy, m->copy_count ? m->copy_count : 1);
     struct piece *whole = ARENA_NEW(p->arena, struct piece);
     whole->to = m->size;
@@ -125,7 +137,8 @@ static bool read_copies(struct reader *r, struct page *p, struct stored_message 
     while ((result = sqlite3_step(s)) == SQLITE_ROW && sound) {
         size_t number = (size_t)(sqlite3_column_int64(s, 0) - first_of(id));
         struct str hash = column_str(s, 2);
-        sound = number < m->copy_count && hash.n == sizeof copies->sha256;
+        rows++;
+        sound = number < m->copy_count && hash.n == sizeof copies->sha256 && sqlite3_column_int(s, 4);
         if (!sound) break;
         copies[number].length = (uint64_t)sqlite3_column_int64(s, 1);
         memcpy(copies[number].sha256, hash.p, hash.n);
@@ -134,8 +147,9 @@ static bool read_copies(struct reader *r, struct page *p, struct stored_message 
     }
     m->copies = copies;
     sqlite3_reset(s);
+    if (result == SQLITE_DONE && key->edited >= 0 && rows != key->edited) sound = false;
     if (!sound) return err_set(e, EX_DATAERR, "the copies of message %.*s are damaged", STR_ARG(m->queue_id));
-    return result == SQLITE_DONE || failed(r, result, e);
+    return result == SQLITE_DONE || reader_failed(r, result, e);
 }
 
 static bool verify(const struct stored_message *m, uint64_t size, const uint8_t hash[DIGEST_SIZE], struct err *e)
@@ -183,7 +197,7 @@ static bool read_content(struct reader *r, struct page *p, struct stored_message
     sqlite3_reset(s);
     if (result == SQLITE_DONE)
         return err_set(e, EX_DATAERR, "the content of message %.*s is missing", STR_ARG(m->queue_id));
-    if (result != SQLITE_ROW) return failed(r, result, e);
+    if (result != SQLITE_ROW) return reader_failed(r, result, e);
     uint8_t hash[DIGEST_SIZE];
     digest_sha256(m->content, hash);
     return verify(m, m->content.n, hash, e);
@@ -251,7 +265,7 @@ static bool find_message(struct reader *r, struct str queue_id, int64_t *id, str
     if (result == SQLITE_ROW) *id = sqlite3_column_int64(s, 0);
     sqlite3_reset(s);
     if (result == SQLITE_DONE) return err_set(e, EX_NOINPUT, "no message has the queue id %.*s", STR_ARG(queue_id));
-    return result == SQLITE_ROW || failed(r, result, e);
+    return result == SQLITE_ROW || reader_failed(r, result, e);
 }
 
 static bool read_queue(struct reader *r, struct page *p, const struct queue_filter *f, int64_t *after, struct err *e)
@@ -268,7 +282,9 @@ static bool read_queue(struct reader *r, struct page *p, const struct queue_filt
     while ((result = sqlite3_step(s)) == SQLITE_ROW) {
         struct stored_message *m = &p->messages[p->message_count];
         memset(m, 0, sizeof *m);
-        bool sound = take_message(p, s, m, after);
+        struct message_key key;
+        bool sound = take_message(p, s, m, &key);
+        *after = key.id;
         seen++;
         if (!read_recipients(r, p, m, matching_recipients(r, f, *after), sound, ALL_RECIPIENTS, e)) break;
         m->copy_count = 0;
@@ -276,7 +292,7 @@ static bool read_queue(struct reader *r, struct page *p, const struct queue_filt
     }
     sqlite3_reset(s);
     p->last = seen < PAGE_MESSAGES || f->queue_id.n;
-    return result == SQLITE_DONE || (result != SQLITE_ROW && failed(r, result, e));
+    return result == SQLITE_DONE || (result != SQLITE_ROW && reader_failed(r, result, e));
 }
 
 /* *after counts the ids that were looked up. */
@@ -291,10 +307,11 @@ static bool read_load(struct reader *r, struct page *p, const struct store_query
         sqlite3_bind_int64(s, 1, id);
         memset(m, 0, sizeof *m);
         int result = sqlite3_step(s);
-        bool sound = result == SQLITE_ROW && take_message(p, s, m, &id);
+        struct message_key key;
+        bool sound = result == SQLITE_ROW && take_message(p, s, m, &key);
         sqlite3_reset(s);
         if (result == SQLITE_DONE) continue;
-        if (result != SQLITE_ROW) return failed(r, result, e);
+        if (result != SQLITE_ROW) return reader_failed(r, result, e);
         if (!read_recipients(r, p, m, range(r, SQL_READ_RECIPIENTS, id), sound, QUEUED_RECIPIENTS, e)) return false;
         if (m->recipient_count) p->message_count++;
     }
@@ -318,7 +335,7 @@ static bool read_due(struct reader *r, struct page *p, int64_t *after, struct er
     }
     sqlite3_reset(s);
     p->last = seen < PAGE_DUE;
-    return result == SQLITE_DONE || failed(r, result, e);
+    return result == SQLITE_DONE || reader_failed(r, result, e);
 }
 
 static bool read_states(struct reader *r, struct page *p, struct err *e)
@@ -332,7 +349,7 @@ static bool read_states(struct reader *r, struct page *p, struct err *e)
     }
     sqlite3_reset(s);
     p->last = true;
-    return result == SQLITE_DONE || failed(r, result, e);
+    return result == SQLITE_DONE || reader_failed(r, result, e);
 }
 
 static bool read_audit(struct reader *r, struct page *p, struct str queue_id, struct err *e)
@@ -354,7 +371,7 @@ static bool read_audit(struct reader *r, struct page *p, struct str queue_id, st
     p->audit_count = list.n;
     VEC_FREE(&list);
     sqlite3_reset(s);
-    return result == SQLITE_DONE || failed(r, result, e);
+    return result == SQLITE_DONE || reader_failed(r, result, e);
 }
 
 static bool read_suspensions(struct reader *r, struct page *p, struct err *e)
@@ -377,22 +394,22 @@ static bool read_suspensions(struct reader *r, struct page *p, struct err *e)
     p->suspension_count = list.n;
     VEC_FREE(&list);
     sqlite3_reset(s);
-    return result == SQLITE_DONE || failed(r, result, e);
+    return result == SQLITE_DONE || reader_failed(r, result, e);
 }
 
 /* A whole message: record, recipients, copies, content against its hash. */
-static bool read_whole(struct reader *r, struct page *p, sqlite3_stmt *found, struct err *e)
+bool reader_read_whole(struct reader *r, struct page *p, sqlite3_stmt *found, struct err *e)
 {
-    int64_t id = 0;
+    struct message_key key = {0};
     struct stored_message *m = p->messages = ARENA_NEW(p->arena, struct stored_message);
     int result = sqlite3_step(found);
-    bool sound = result == SQLITE_ROW && take_message(p, found, m, &id);
+    bool sound = result == SQLITE_ROW && take_message(p, found, m, &key);
     sqlite3_reset(found);
     if (result == SQLITE_DONE) return err_set(e, EX_NOINPUT, "there is no such message");
-    if (result != SQLITE_ROW) return failed(r, result, e);
-    if (!read_recipients(r, p, m, range(r, SQL_READ_RECIPIENTS, id), sound, ALL_RECIPIENTS, e)) return false;
+    if (result != SQLITE_ROW) return reader_failed(r, result, e);
+    if (!read_recipients(r, p, m, range(r, SQL_READ_RECIPIENTS, key.id), sound, ALL_RECIPIENTS, e)) return false;
     if (!sound) return err_set(e, EX_DATAERR, "the record of message %.*s is damaged", STR_ARG(m->queue_id));
-    if (!read_copies(r, p, m, id, e) || !read_content(r, p, m, id, e)) return false;
+    if (!read_copies(r, p, m, &key, e) || !read_content(r, p, m, key.id, e)) return false;
     p->message_count = 1;
     return true;
 }
@@ -402,7 +419,7 @@ static bool read_message(struct reader *r, struct page *p, struct str queue_id, 
     sqlite3_stmt *s = database_statement(&r->db, SQL_READ_MESSAGE);
     bind_text(s, 1, queue_id);
     p->last = true;
-    return read_whole(r, p, s, e);
+    return reader_read_whole(r, p, s, e);
 }
 
 static bool read_rules(struct reader *r, struct page *p, struct err *e)
@@ -421,7 +438,7 @@ static bool read_rules(struct reader *r, struct page *p, struct err *e)
     p->rule_count = list.n;
     VEC_FREE(&list);
     sqlite3_reset(s);
-    return result == SQLITE_DONE || failed(r, result, e);
+    return result == SQLITE_DONE || reader_failed(r, result, e);
 }
 
 static bool read_entries(struct reader *r, struct page *p, struct stored_list *l, struct err *e)
@@ -438,7 +455,7 @@ static bool read_entries(struct reader *r, struct page *p, struct stored_list *l
     l->entry_count = list.n;
     VEC_FREE(&list);
     sqlite3_reset(s);
-    return result == SQLITE_DONE || failed(r, result, e);
+    return result == SQLITE_DONE || reader_failed(r, result, e);
 }
 
 static bool read_lists(struct reader *r, struct page *p, struct err *e)
@@ -457,7 +474,7 @@ static bool read_lists(struct reader *r, struct page *p, struct err *e)
     if (all.n) memcpy(p->lists, all.v, all.n * sizeof *all.v);
     p->list_count = all.n;
     VEC_FREE(&all);
-    bool ok = result == SQLITE_DONE || failed(r, result, e);
+    bool ok = result == SQLITE_DONE || reader_failed(r, result, e);
     for (size_t i = 0; i < p->list_count && ok; i++) ok = read_entries(r, p, &p->lists[i], e);
     return ok;
 }
@@ -499,7 +516,7 @@ static bool read_users(struct reader *r, struct page *p, sqlite3_stmt *s, struct
     p->user_count = list.n;
     VEC_FREE(&list);
     sqlite3_reset(s);
-    return sound && (result == SQLITE_DONE || failed(r, result, e));
+    return sound && (result == SQLITE_DONE || reader_failed(r, result, e));
 }
 
 static bool read_user(struct reader *r, struct page *p, const struct store_query *q, struct err *e)
@@ -546,42 +563,4 @@ void page_free(struct page *p)
 {
     arena_free(&p->arena);
     free(p);
-}
-
-/* What damage is: the bytes that were stored are not the ones that are read.  A disk that does not answer is none. */
-static bool is_damage(const struct err *e) { return e->sysexit == EX_DATAERR; }
-
-static bool is_set_aside(const struct page *p)
-{
-    size_t n = 0;
-    for (size_t i = 0; p->messages && i < p->messages->recipient_count; i++)
-        n += p->messages->recipients[i].state == RECIPIENT_DAMAGED;
-    return p->messages && n && n == p->messages->recipient_count;
-}
-
-static bool next_message(struct reader *r, int64_t *id)
-{
-    sqlite3_stmt *s = database_statement(&r->db, SQL_NEXT_MESSAGE);
-    sqlite3_bind_int64(s, 1, *id);
-    bool more = sqlite3_step(s) == SQLITE_ROW;
-    *id = more ? sqlite3_column_int64(s, 0) : 0;
-    sqlite3_reset(s);
-    return more;
-}
-
-struct page *reader_check_next(struct reader *r, int64_t *after, bool *more)
-{
-    struct page *p = mem_alloc(sizeof *p);
-    p->arena = arena_create();
-    *more = false;
-    if (database_run(&r->db, database_statement(&r->db, SQL_READ_BEGIN)) == TROUBLE_NONE && next_message(r, after)) {
-        sqlite3_stmt *s = database_statement(&r->db, SQL_READ_MESSAGE_ROW);
-        sqlite3_bind_int64(s, 1, *after);
-        *more = true;
-        p->ok = read_whole(r, p, s, &p->err) || !is_damage(&p->err) || is_set_aside(p);
-    }
-    if (!sqlite3_get_autocommit(r->db.handle)) database_run(&r->db, database_statement(&r->db, SQL_READ_END));
-    if (*more && !p->ok) return p;
-    page_free(p);
-    return NULL;
 }

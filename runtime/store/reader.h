@@ -45,8 +45,9 @@ struct page {
 };
 
 struct reader {
-    struct database db;
+    struct database db; /* .last says how */
     int state_fd;
+    bool corrupt; /* the database itself is damaged: nothing read from it is to be trusted */
 };
 
 enum { PAGE_MESSAGES = 256, PAGE_DUE = 8192 };
@@ -57,6 +58,13 @@ void page_free(struct page *p);
 
 /* The check in the background: reads the message behind *after whole, as a delivery would, and moves *after to it; *more
  * is false when there is none, and *after 0 again.  NULL, or what was found damaged: messages[0].queue_id and err. */
+/* EX_NOUSER: only records of recipients are damaged, and they are aside by themselves. */
 struct page *reader_check_next(struct reader *r, int64_t *after, bool *more);
+
+/* --- between reader.c and check.c ------------------------------------------------------------------------------------ */
+bool reader_failed(struct reader *r, int result, struct err *e); /* always false */
+/* A whole message, of the statement that finds its row: record, recipients, copies, content against its hash. */
+bool reader_read_whole(struct reader *r, struct page *p, sqlite3_stmt *found, struct err *e);
+extern const struct str reader_damaged_record; /* the reason that such a recipient shows */
 
 #endif

@@ -268,6 +268,15 @@ static void on_hashed(void *owner, struct page *p)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* A page of the database that makes no sense: the process ends, and the next start looks at all of it.  Lock held. */
+static void look_at_reader(struct store *s)
+{
+    if (!s->reader.corrupt || s->failed) return;
+    s->failed = true;
+    s->failure = s->reader.db.last;
+    wake_loop(s);
+}
+
 static void answer_query(struct store *s, struct store_query *q)
 {
     int64_t after = 0;
@@ -280,6 +289,7 @@ static void answer_query(struct store *s, struct store_query *q)
         }
         pthread_mutex_lock(&s->lock);
         hand_over(s, p);
+        look_at_reader(s);
         while (s->pages_unread >= PAGES_UNREAD_MAX) pthread_cond_wait(&s->page_taken, &s->lock);
         pthread_mutex_unlock(&s->lock);
     }
@@ -302,6 +312,7 @@ static void check_some(struct store *s)
         pthread_mutex_unlock(&s->lock);
         struct page *found = reader_check_next(&s->reader, &s->check_after, &more);
         pthread_mutex_lock(&s->lock);
+        look_at_reader(s);
         s->checked += more;
         if (!found) continue;
         s->found++;

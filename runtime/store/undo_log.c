@@ -9,16 +9,14 @@
 
 #include "store/writer.h"
 
-enum { LOG_HEADER = 32, FRAME = 24 + 8192, SALT_AT = 16 }; /* SQLite's file format, section 4.1; pages are of 8 KiB */
-
 static int open_log(const struct writer *w, int flags)
 {
-    return openat(w->state_fd, "queue.db-wal", flags | O_CLOEXEC | O_NOFOLLOW);
+    return openat(w->state_fd, LOG_FILE_NAME, flags | O_CLOEXEC | O_NOFOLLOW);
 }
 
-static bool read_salt(int fd, uint8_t salt[WRITER_SALT])
+static bool read_salt(int fd, uint8_t salt[LOG_SALT])
 {
-    return fd >= 0 && pread(fd, salt, WRITER_SALT, SALT_AT) == WRITER_SALT;
+    return fd >= 0 && pread(fd, salt, LOG_SALT, LOG_SALT_AT) == LOG_SALT;
 }
 
 /* A log begun anew has another salt: noted at its first commit, which is the one that finds fewer frames than before.
@@ -32,11 +30,11 @@ void writer_log_began(struct writer *w)
 
 bool writer_cut_log(struct writer *w)
 {
-    uint8_t salt[WRITER_SALT];
+    uint8_t salt[LOG_SALT];
     int fd = open_log(w, O_RDWR);
     bool same = read_salt(fd, salt) && w->salt_known && memcmp(salt, w->salt, sizeof salt) == 0;
     /* Another salt: the failed commit had begun the log anew, which it may only when all before is in the database. */
-    off_t end = LOG_HEADER + (same ? (off_t)w->log_frames * FRAME : 0);
+    off_t end = LOG_HEADER + (same ? (off_t)w->log_frames * LOG_FRAME : 0);
     bool ok = fd >= 0 && (lseek(fd, 0, SEEK_END) <= end || ftruncate(fd, end) == 0);
     if (fd >= 0) close(fd); /* no lock of SQLite's is on this file */
     return ok;

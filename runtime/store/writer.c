@@ -103,11 +103,16 @@ static enum trouble_kind add_recipient(struct writer *w, int64_t message, size_t
     return database_run(&w->db, s);
 }
 
+static bool needs_row(const struct stored_message *m, size_t copy)
+{
+    return !pieces_are_identity(&m->copies[copy].pieces, m->size);
+}
+
 /* A copy that is the content itself needs no row. */
 static enum trouble_kind add_copy(struct writer *w, int64_t message, size_t number, const struct stored_message *m)
 {
     const struct stored_copy *c = &m->copies[number];
-    if (pieces_are_identity(&c->pieces, m->size)) return TROUBLE_NONE;
+    if (!needs_row(m, number)) return TROUBLE_NONE;
     if (!pieces_are_sound(&c->pieces, m->size)) return refuse(w, "a copy's pieces are not sound");
     struct buf blob = {0};
     rows_encode_pieces(&c->pieces, &blob);
@@ -138,6 +143,9 @@ static enum trouble_kind add_row(struct writer *w, int64_t id, const struct stor
     sqlite3_bind_int(s, 12, m->ret);
     sqlite3_bind_int64(s, 13, (int64_t)m->generation);
     sqlite3_bind_int64(s, 14, m->copy_count ? (int64_t)m->copy_count : 1); /* none given: the content itself */
+    int64_t edited = 0;
+    for (size_t i = 0; i < m->copy_count; i++) edited += needs_row(m, i);
+    sqlite3_bind_int64(s, 15, edited);
     return database_run(&w->db, s);
 }
 

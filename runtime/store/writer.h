@@ -8,11 +8,10 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "store/database.h"
+#include "store/log_file.h"
 #include "store/port.h"
 
 enum { BATCH_MAX = 256, BATCH_BYTES_MAX = 8 * 1024 * 1024 };
-
-enum { WRITER_SALT = 8 };
 
 /* One write or change on its way through the store. */
 struct work {
@@ -48,7 +47,7 @@ struct writer {
     int64_t pages_had;                 /* pages that the file has blocks for */
     int wal_frames, wal_checked;       /* in the log; and when it was last moved into the database */
     int log_frames;                    /* in the log at the last commit that succeeded, */
-    uint8_t salt[WRITER_SALT];         /* … and which log that was: undo_log.c */
+    uint8_t salt[LOG_SALT];         /* … and which log that was: undo_log.c */
     bool salt_known;
 };
 

@@ -19,7 +19,7 @@ KILLS = int(os.environ.get("SLUICE_KILLS", 24))
 QUEUED = int(os.environ.get("SLUICE_KILL_QUEUED", 10_000 if KILLS >= 1000 else 2000))
 LONG = KILLS >= 1000
 NEW = (QUEUED + 1 << 20) - 1  # ids of recipients above are of messages that came after those queued before
-AGAIN_S = 2 if LONG else 20  # the slice shares its machine with every other test
+AGAIN_S, PATIENCE_S = 2, 20   # how soon mail is taken again; and on a machine that has too much else to do
 LOAD_S = 0.5                 # a process is cut down at some moment of so long a time under load
 
 
@@ -71,7 +71,7 @@ class Killer:
                  "judge": lambda: self.kill_one(role, "sluiced-judge"),
                  "template": lambda: self.kill_one(role, "sluiced-templat")}[role]()
         wait_until(self.relay.taking, f"mail to be taken after the {role} was killed")
-        self.again[role].append(time.monotonic() - began)
+        self.again[role].append((time.monotonic() - began, os.getloadavg()[0] > 2 * os.cpu_count()))
         wait_until(lambda: self.relay.pids("sluiced-templat"), "a template")
 
 
@@ -140,8 +140,11 @@ def killed():
             print(f"# hits and audit rows: {hits} {audit}")
             for role, times in killer.again.items():
                 times.sort()
-                print(f"# {role}: takes mail again after {times[len(times) // 2]:.2f} s, at most {times[-1]:.2f} s")
-                assert times[-1] < AGAIN_S, f"{role}: {times[-5:]}"
+                fair = [seconds for seconds, overloaded in times if not overloaded] if LONG else []
+                print(f"# {role}: takes mail again after {times[len(times) // 2][0]:.2f} s, at most {times[-1][0]:.2f} s; "
+                      f"{len(fair)} measured on a machine that was not overloaded: at most {max(fair, default=0):.2f} s")
+                assert times[len(times) // 2][0] < AGAIN_S and times[-1][0] < PATIENCE_S, f"{role}: {times[-5:]}"
+                assert max(fair, default=0) < AGAIN_S, f"{role}: {fair[-5:]}"
             # No process ended but by our hand; one whose supervisor was killed ends by itself and unseen.
             deaths = [end for end in relay.ends if end != "signal 9"]
             assert not deaths, deaths
