@@ -16,7 +16,7 @@ ifneq ($(filter x86_64 i686,$(shell uname -m)),)
 DEB_PACKAGES += libhyperscan-dev
 endif
 DEB_DEMO_PACKAGES := python3 python3-aiosmtpd openssl
-DEB_TEST_PACKAGES := $(DEB_DEMO_PACKAGES) python3-cryptography swaks libnet-ssleay-perl strace binutils python3-stdnum \
+DEB_TEST_PACKAGES := $(DEB_DEMO_PACKAGES) python3-cryptography swaks iproute2 libnet-ssleay-perl strace binutils python3-stdnum \
     libgmime-3.0-dev libmime-tools-perl
 DEB_FUZZ_PACKAGES := clang libclang-rt-14-dev llvm-14
 DEPS := packaging/deps.sh

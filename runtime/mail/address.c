@@ -56,8 +56,7 @@ static bool is_clean_utf8(struct str s)
     return true;
 }
 
-/* "[192.0.2.1]" or "[IPv6:2001:db8::1]" (RFC 5321 section 4.1.3; no other tag was ever registered). */
-static bool literal_parse(struct str s, uint8_t ip[IP_SIZE])
+bool address_literal(struct str s, uint8_t ip[IP_SIZE])
 {
     if (s.n < 3 || s.p[0] != '[' || s.p[s.n - 1] != ']') return false;
     struct str inside = str_slice(s, 1, s.n - 1);
@@ -78,7 +77,7 @@ bool address_parse(struct str s, unsigned flags, struct address *out)
     a.domain = str_from(s, n + 1);
     a.literal = a.domain.n && a.domain.p[0] == '[';
     if (!is_clean_utf8(s)) return false;
-    if (a.literal ? !literal_parse(a.domain, ip) : !domain_is_valid(a.domain, utf8)) return false;
+    if (a.literal ? !address_literal(a.domain, ip) : !domain_is_valid(a.domain, utf8)) return false;
     *out = a;
     return true;
 }
@@ -93,7 +92,7 @@ static size_t source_route_length(struct str s, bool utf8)
         while (at < s.n && (literal ? s.p[at] != ']' : s.p[at] != ',' && s.p[at] != ':')) at++;
         at += literal && at < s.n;
         struct str domain = str_slice(s, from, at);
-        if (at == s.n || !(literal ? literal_parse(domain, ip) : domain_is_valid(domain, utf8))) return 0;
+        if (at == s.n || !(literal ? address_literal(domain, ip) : domain_is_valid(domain, utf8))) return 0;
         if (s.p[at++] == ':') return at;
         if (s.p[at - 1] != ',') return 0;
     }
@@ -165,7 +164,7 @@ bool address_canonical(struct str mailbox, struct buf *out)
     }
     uint8_t ip[IP_SIZE];
     char text[IP_TEXT_MAX];
-    INVARIANT(literal_parse(a.domain, ip));
+    INVARIANT(address_literal(a.domain, ip));
     size_t n = ip_print(ip, text);
     buf_add(out, ip_is_v4(ip) ? STR("[") : STR("[IPv6:"));
     buf_add(out, (struct str){text, n});

@@ -98,6 +98,7 @@ void stream_fill_port(struct net_port *p);
 void listen_fill_port(struct net_port *p);
 void channel_fill_port(struct net_port *p);
 void dns_fill_port(struct net_port *p);
+void local_fill_port(struct net_port *p);
 void stream_end_all(struct loop *l);
 void listen_end_all(struct loop *l);
 void channel_end_all(struct loop *l);

@@ -442,6 +442,7 @@ struct loop *loop_create(struct err *e)
     listen_fill_port(&l->port);
     channel_fill_port(&l->port);
     dns_fill_port(&l->port);
+    local_fill_port(&l->port);
     return l;
 }
 

@@ -134,6 +134,9 @@ struct net_port {
     void (*dns_ask)(void *self, struct net_dns_query *q);
     void (*dns_withdraw)(void *self, struct net_dns_query *q); /* no answer follows; harmless when none is under way */
 
+    /* Whether the address (IPv4 as ::ffff:a.b.c.d) is this machine's: of an interface as it is now, or of loopback. */
+    bool (*is_local)(void *self, const uint8_t ip[16]);
+
     struct net_channel *(*channel_open)(void *self, int fd, const struct net_channel_events *ev, void *owner);
     /* False when the socket is full: nothing was sent, writable() will come.  fds stay the caller's. */
     bool (*channel_send)(void *self, struct net_channel *c, const struct str *parts, size_t n, const int *fds, size_t nfds);

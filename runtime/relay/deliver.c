@@ -425,7 +425,7 @@ static void on_hosts_known(void *owner)
 static bool knows_hosts(struct destination *to, const struct connector_settings *how)
 {
     struct relay *r = to->deliver->relay;
-    if (!to->hosts) to->hosts = to->hop.n ? hosts_of_domain(r, to->hop) : hosts_of_connector(r, how);
+    if (!to->hosts) to->hosts = to->hop.n ? hosts_of_domain(r, to->hop, how->port) : hosts_of_connector(r, how);
     if (!hosts_are_known(to->hosts, on_hosts_known, to)) return false;
     const struct trouble *t = hosts_trouble(to->hosts);
     /* What DNS cannot say now is no reason to stop what stands. */

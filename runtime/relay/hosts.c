@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/ip.h"
 #include "base/sort.h"
+#include "mail/address.h"
 
 struct exchange {
     struct str name;
@@ -18,6 +19,7 @@ struct exchange {
 struct hosts {
     struct relay *relay;
     struct str domain; /* empty: a connector's own hosts */
+    uint16_t port;
     struct arena *arena; /* of the list */
     struct exchange *exchanges;
     size_t exchange_count, next; /* next: whose addresses are being asked for */
@@ -25,6 +27,7 @@ struct hosts {
     int64_t bad_until[HOSTS_MOST]; /* UTC seconds */
     size_t n;
     bool has_trouble, asking;
+    bool loops;  /* an exchanger is ourselves */
     bool unsure; /* some look-up failed: that there is no host may not be the truth */
     struct trouble trouble;
     char why[300];
@@ -46,10 +49,12 @@ static struct hosts *create(struct relay *r, struct str domain)
     return h;
 }
 
-struct hosts *hosts_of_domain(struct relay *r, struct str domain)
+struct hosts *hosts_of_domain(struct relay *r, struct str domain, uint16_t port)
 {
     INVARIANT(domain.n);
-    return create(r, domain);
+    struct hosts *h = create(r, domain);
+    h->port = port;
+    return h;
 }
 
 struct hosts *hosts_of_connector(struct relay *r, const struct connector_settings *c)
@@ -92,14 +97,45 @@ static void ask(struct hosts *h, enum net_dns_kind kind, struct str name,
 }
 
 /* For good: nobody will ever take mail for this domain, as far as DNS can say. */
-static void refuse(struct hosts *h, struct status status, const char *what)
+static void settle(struct hosts *h, struct status status, const char *what)
 {
     snprintf(h->why, sizeof h->why, "%.*s %s", (int)(h->domain.n > 200 ? 200 : h->domain.n), h->domain.p, what);
     h->has_trouble = true;
     h->trouble = (struct trouble){.phase = TROUBLE_ROUTE,
                                   .cause = TROUBLE_UNABLE,
                                   .reply = {.code = 550, .status = status, .text = str_of(h->why)}};
+}
+
+static void refuse(struct hosts *h, struct status status, const char *what)
+{
+    settle(h, status, what);
     tell(h);
+}
+
+static void refuse_loop(struct hosts *h)
+{
+    refuse(h, STATUS(5, 4, 6), "has this relay as its best mail exchanger: the mail would loop");
+}
+
+static bool is_unspecified(const uint8_t ip[IP_SIZE])
+{
+    static const uint8_t zero[IP_SIZE];
+    return memcmp(ip, zero, IP_SIZE) == 0 || (ip_is_v4(ip) && memcmp(ip + 12, zero, 4) == 0);
+}
+
+/* Whether who connects there reaches one of our listeners.  To connect to no address at all reaches this machine. */
+static bool leads_to_us(const struct hosts *h, const uint8_t ip[IP_SIZE])
+{
+    const struct net_port *net = h->relay->net;
+    const struct settings *s = relay_settings(h->relay);
+    for (size_t i = 0; i < s->listener_count; i++) {
+        const struct listener_settings *l = &s->listeners[i];
+        uint8_t at[IP_SIZE];
+        if (l->port != h->port || !ip_parse(l->ip, at) || ip_is_v4(at) != ip_is_v4(ip)) continue;
+        if (ip_compare(at, ip) == 0 || is_unspecified(ip)) return true;
+        if (is_unspecified(at) && net->is_local(net->self, ip)) return true;
+    }
+    return false;
 }
 
 /* What DNS could not say about `name`; the last word stands if no address is found in the end. */
@@ -111,15 +147,30 @@ static void note(struct hosts *h, struct str name, const struct net_dns_answer *
 
 static void next_exchange(struct hosts *h);
 
+/* We are this exchanger: only what is nearer to the goal may be tried (RFC 5321 section 5.1), of what is known and of what is
+ * still to be asked for. */
+static void leave_loop(struct hosts *h, uint16_t preference)
+{
+    while (h->n && h->v[h->n - 1].preference >= preference) h->n--;
+    h->exchange_count = h->next;
+    h->loops = true;
+}
+
 static void take_addresses(struct hosts *h, const struct net_dns_answer *a)
 {
     const struct exchange *x = &h->exchanges[h->next];
     if (a->status != NET_DNS_FOUND) note(h, x->name, a);
+    for (size_t i = 0; i < a->n; i++) {
+        if (!leads_to_us(h, a->v[i].ip)) continue;
+        leave_loop(h, x->preference);
+        return;
+    }
     for (size_t i = 0; i < a->n && h->n < HOSTS_MOST; i++) {
         char text[IP_TEXT_MAX];
         size_t n = ip_print(a->v[i].ip, text);
         h->v[h->n++] = (struct host){
-            .name = x->name, .where = arena_str(h->arena, (struct str){text, n}), .secure = x->secure && a->secure};
+            .name = x->name, .where = arena_str(h->arena, (struct str){text, n}), .preference = x->preference,
+            .secure = x->secure && a->secure};
     }
 }
 
@@ -127,7 +178,7 @@ static void on_v4(void *owner, const struct net_dns_answer *a)
 {
     struct hosts *h = owner;
     take_addresses(h, a);
-    h->next++;
+    if (!h->loops) h->next++;
     next_exchange(h);
 }
 
@@ -135,7 +186,10 @@ static void on_v6(void *owner, const struct net_dns_answer *a)
 {
     struct hosts *h = owner;
     take_addresses(h, a);
-    ask(h, NET_DNS_A, h->exchanges[h->next].name, on_v4);
+    if (h->loops)
+        next_exchange(h);
+    else
+        ask(h, NET_DNS_A, h->exchanges[h->next].name, on_v4);
 }
 
 /* All was asked.  No address at all is for good only where every answer said so (RFC 5321 section 5.1). */
@@ -147,6 +201,8 @@ static void conclude(struct hosts *h)
         h->has_trouble = true;
         h->trouble = (struct trouble){.phase = TROUBLE_ROUTE, .cause = TROUBLE_LOST, .why = str_of(h->why)};
         tell(h);
+    } else if (h->loops) {
+        refuse_loop(h);
     } else {
         refuse(h, STATUS(5, 4, 4), "has no mail exchanger with an address");
     }
@@ -181,11 +237,6 @@ static size_t without_loops(const struct hosts *h, size_t n)
         return nearer;
     }
     return n;
-}
-
-static void refuse_loop(struct hosts *h)
-{
-    refuse(h, STATUS(5, 4, 6), "has this relay as its best mail exchanger: the mail would loop");
 }
 
 static void take_exchanges(struct hosts *h, const struct net_dns_answer *a)
@@ -243,10 +294,14 @@ bool hosts_are_known(struct hosts *h, void (*known)(void *owner), void *owner)
     h->edition++;
     h->n = h->next = h->exchange_count = 0;
     memset(h->bad_until, 0, sizeof h->bad_until);
-    h->has_trouble = h->unsure = false;
+    h->has_trouble = h->unsure = h->loops = false;
     if (h->domain.p[0] == '[') { /* an address literal is its own answer */
-        h->v[h->n++] = (struct host){.name = h->domain, .where = h->domain};
+        uint8_t ip[IP_SIZE];
         h->known_at = now;
+        if (address_literal(h->domain, ip) && leads_to_us(h, ip))
+            settle(h, STATUS(5, 4, 6), "is this relay: the mail would loop");
+        else
+            h->v[h->n++] = (struct host){.name = h->domain, .where = h->domain};
         return true;
     }
     h->asking = true;

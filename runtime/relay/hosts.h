@@ -24,12 +24,14 @@ struct hosts;
 struct host {
     struct str name;  /* of the MX host, for TLS and logs; lives as long as the hosts */
     struct str where; /* an address literal, or a name for the system's resolver */
+    uint16_t preference; /* of the MX record; 0: none says */
     bool secure;      /* MX and address records are validated by DNSSEC */
 };
 
-/* Both names are copied. */
+/* All is copied.  `port` is where its hosts will be connected to: an exchanger that leads back to one of our own listeners is
+ * ourselves, under whatever name. */
 struct hosts *hosts_of_connector(struct relay *r, const struct connector_settings *c);
-struct hosts *hosts_of_domain(struct relay *r, struct str domain);
+struct hosts *hosts_of_domain(struct relay *r, struct str domain, uint16_t port);
 void hosts_free(struct hosts **h); /* an answer under way is given up; `known` does not come */
 
 /* True: the list is there, or the trouble is.  False: it is asked for, and `known` comes, from the loop, once; while it is

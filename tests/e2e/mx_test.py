@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Delivery by MX records from a real name server: knot serves the zones, the relay asks it through libunbound."""
 import pathlib
+import socket
 import sys
 import tempfile
 
@@ -8,7 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "peers"))
 
 import knot
 
-from relay import Relay, Sink, equal, free_port, main, test, wait_until
+from relay import Relay, Sink, Skip, equal, free_port, main, test, wait_until
 
 
 @test
@@ -34,6 +35,42 @@ def mail_exchangers():
                 equal(report.recipients, ["a@corp.example"])
             wait_until(lambda: relay.queue() == [], "an empty queue")
             assert any("live.partner.test[127.0.0.1]" in line for line in relay.log), "the log names the exchanger"
+
+
+def own_address():
+    """An IPv4 address of an interface that is not loopback."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        try:
+            s.connect(("192.0.2.1", 9))  # sends nothing: it only chooses the route
+        except OSError:
+            raise Skip("this machine has no network") from None
+        return s.getsockname()[0]
+
+
+@test
+def ourselves_under_other_names():
+    """an exchanger whose address leads back to a listener of ours is a loop, whatever its name and whichever interface it is"""
+    port, elsewhere = free_port(), "127.0.0.2"
+    zone = (f"alias MX 10 me\nbackup MX 10 dead\nbackup MX 20 me\nbackup MX 20 dead\nbackup MX 30 dead\n"
+            f"loopback MX 10 local\nplain A {own_address()}\nme A {own_address()}\nlocal A {elsewhere}\nnobody A 0.0.0.0\n"
+            "dead AAAA ::1\nother MX 10 dead\n")
+    with tempfile.TemporaryDirectory() as folder, knot.serving(folder, {"partner.test": zone}) as server, Sink() as sink:
+        out = {"default": f"port {port}", "home": f'host "127.0.0.1" port {sink.port} domains our_domains\n'
+               f'listener "any" address "0.0.0.0:{port}" relay_for trusted_networks'}
+        with Relay("", connectors=out, relay=f'resolver "127.0.0.1@{server.port}"', retry="retry first 1 hour until 5 days") as relay:
+            for n, name in enumerate(("alias", "plain", "loopback", "nobody")):
+                equal(relay.send(to=[f"x@{name}.partner.test"])[0], 250)
+                report = sink.wait(n + 1)[n]
+                assert b"Status: 5.4.6" in report.content, report.content
+            equal(relay.send(to=[f"x@[{own_address()}]"])[0], 250)
+            assert b"Status: 5.4.6" in sink.wait(5)[4].content, sink.messages[4].content
+            # Behind us nobody is asked; before us is a host that is dead just now; no listener of ours is at ::1.
+            for name in ("backup", "other"):
+                equal(relay.send(to=[f"x@{name}.partner.test"])[0], 250)
+            reasons = lambda: [r["delay_reason"] for row in relay.queue() for r in row["recipients"] if "delay_reason" in r]
+            wait_until(lambda: len(reasons()) == 2, "two reasons")
+            assert all(reason.startswith("4.4.1 ") for reason in reasons()), reasons()
+            equal(len(sink.messages), 5)
 
 
 @test

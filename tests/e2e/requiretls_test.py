@@ -246,6 +246,7 @@ def two_relays(until="5 days"):
             stack.enter_context(hop)
         yield a, b, destinations, captures
         for capture in captures:
+            capture.close()
             assert SECRET.encode() not in capture.payload(), "of what must not be in clear"
 
 

@@ -94,9 +94,17 @@ bool memory_dns_step(struct memory *m)
     return true;
 }
 
+static bool port_is_local(void *self, const uint8_t ip[16])
+{
+    const struct memory *m = self;
+    uint8_t own[IP_SIZE];
+    return m->local && ip_parse(str_of(m->local), own) && ip_compare(own, ip) == 0;
+}
+
 void memory_dns_init(struct memory *m)
 {
     m->net.dns_use = port_use;
     m->net.dns_ask = port_ask;
+    m->net.is_local = port_is_local;
     m->net.dns_withdraw = port_withdraw;
 }

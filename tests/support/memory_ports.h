@@ -70,6 +70,7 @@ struct memory {
     unsigned listed;       /* live lists that judges took */
     bool list_kills;       /* a judge dies of the next one */
     const struct memory_dns *dns;
+    const char *local; /* the address of an interface; NULL: none */
     unsigned dns_asked;
     bool dns_silent; /* no question is answered while set */
     bool writes_stick; /* what is written to a dialled stream stays with us, and is told as waiting */

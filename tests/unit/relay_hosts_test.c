@@ -15,7 +15,7 @@ static void on_known(void *owner) { ((struct asked *)owner)->known++; }
 
 static void look_up(struct rig *g, struct asked *a, const char *domain)
 {
-    *a = (struct asked){.hosts = hosts_of_domain(g->relay, str_of(domain))};
+    *a = (struct asked){.hosts = hosts_of_domain(g->relay, str_of(domain), 25)};
     if (hosts_are_known(a->hosts, on_known, a)) return;
     memory_run(g->memory);
     assert_int_equal(a->known, 1);
@@ -55,8 +55,67 @@ static const struct memory_dns zone[] = {
     {"unsure-mx.example", NET_DNS_A, NET_DNS_FAILED, "", false},
     {"loop.example", NET_DNS_MX, NET_DNS_FOUND, "10 relay.corp.example, 20 b.example", false},
     {"backup.example", NET_DNS_MX, NET_DNS_FOUND, "10 a.example, 20 RELAY.corp.example, 20 b.example, 30 c.example", false},
+    {"ours.example", NET_DNS_A, NET_DNS_FOUND, "192.0.2.99", false},
+    {"ours6.example", NET_DNS_AAAA, NET_DNS_FOUND, "2001:db8::99", false},
+    {"nothing.example", NET_DNS_A, NET_DNS_FOUND, "0.0.0.0", false},
+    {"best.example", NET_DNS_MX, NET_DNS_FOUND, "10 ours.example, 20 b.example", false},
+    {"best6.example", NET_DNS_MX, NET_DNS_FOUND, "10 ours6.example, 20 b.example", false},
+    {"equals.example", NET_DNS_MX, NET_DNS_FOUND, "10 a.example, 10 ours.example, 10 b.example, 20 c.example", false},
+    {"second.example", NET_DNS_MX, NET_DNS_FOUND, "10 b.example, 20 a.example, 20 ours.example, 30 c.example", false},
+    {"halfsure.example", NET_DNS_MX, NET_DNS_FOUND, "10 unsure-mx.example, 20 ours.example", false},
     {NULL, 0, 0, NULL, false},
 };
+
+/* Exchangers that are ourselves under another name: by address and port. */
+static void loops_by_address(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *listener, *local; /* where we listen, and an interface's address */
+        uint16_t port;
+        const char *domain, *hosts; /* NULL: 5.4.6 */
+    } rows[] = {
+        {"192.0.2.99", "", 25, "best.example", NULL},
+        {"192.0.2.99", "", 25, "ours.example", NULL}, /* without MX records */
+        {"192.0.2.99", "", 25, "[192.0.2.99]", NULL},
+        {"192.0.2.99", "", 26, "[192.0.2.99]", "[192.0.2.99] [192.0.2.99]"}, /* another server's port */
+        {"192.0.2.99", "", 26, "best.example", "ours.example 192.0.2.99, b.example 192.0.2.3"},
+        {"192.0.2.98", "192.0.2.99", 25, "ours.example", "ours.example 192.0.2.99"}, /* nobody listens on that address */
+        {"0.0.0.0", "192.0.2.99", 25, "best.example", NULL},
+        {"0.0.0.0", "192.0.2.98", 25, "ours.example", "ours.example 192.0.2.99"},
+        {"0.0.0.0", "2001:db8::99", 25, "ours6.example", "ours6.example 2001:db8::99"},
+        {"::", "2001:db8::99", 25, "best6.example", NULL},
+        {"2001:db8::99", "", 25, "ours6.example", NULL},
+        {"2001:db8::99", "", 25, "[IPv6:2001:db8::99]", NULL},
+        {"0.0.0.0", "", 25, "nothing.example", NULL},
+        {"127.0.0.1", "", 25, "nothing.example", NULL},
+        {"127.0.0.1", "", 26, "nothing.example", "nothing.example 0.0.0.0"},
+        {"192.0.2.99", "", 25, "equals.example", NULL}, /* whoever is as good as we are is no nearer */
+        {"192.0.2.99", "", 25, "second.example", "b.example 192.0.2.3"},
+        {"192.0.2.99", "", 25, "halfsure.example", ""}, /* the better one could not be looked up: it waits */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct rig g;
+        struct asked a;
+        rig_setup(&g);
+        g.memory->dns = zone;
+        g.memory->local = rows[i].local;
+        g.listener.ip = str_of(rows[i].listener);
+        g.listener.port = rows[i].port;
+        rig_start(&g);
+        for (int again = 0; again < 8; again++) { /* equals come in any order */
+            look_up(&g, &a, rows[i].domain);
+            const struct trouble *t = hosts_trouble(a.hosts);
+            bool waits = rows[i].hosts && !*rows[i].hosts;
+            if (!t != (rows[i].hosts && !waits)) fail_msg("row %zu: %s", i, t ? "trouble" : "no trouble");
+            if (!t) check_hosts(a.hosts, rows[i].hosts);
+            if (t) assert_int_equal(t->cause, waits ? TROUBLE_LOST : TROUBLE_UNABLE);
+            if (t && !waits) assert_int_equal(t->reply.status.detail, 6);
+            hosts_free(&a.hosts);
+        }
+        rig_teardown(&g);
+    }
+}
 
 static void domains(void **state)
 {
@@ -216,7 +275,8 @@ static void records(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(domains),          cmocka_unit_test(equal_preferences_are_shuffled),
+        cmocka_unit_test(domains),          cmocka_unit_test(loops_by_address),
+        cmocka_unit_test(equal_preferences_are_shuffled),
         cmocka_unit_test(what_failed_is_passed_over), cmocka_unit_test(a_connectors_own),
         cmocka_unit_test(records),
     };
