@@ -37,6 +37,29 @@ def mail_exchangers():
             assert any("live.partner.test[127.0.0.1]" in line for line in relay.log), "the log names the exchanger"
 
 
+@test
+def both_families():
+    """IPv6 first, IPv4 when nobody answers there; an exchanger may be an alias; all addresses of one before the next exchanger"""
+    zone = ("both MX 10 b\nb AAAA ::1\nb A 127.0.0.1\nsix MX 10 s\ns AAAA ::1\nvia MX 10 alias\nalias CNAME b\n"
+            "last MX 10 b\nlast MX 20 t\nt A 127.0.0.3\n")
+    with tempfile.TemporaryDirectory() as folder, knot.serving(folder, {"partner.test": zone}) as server, Sink() as four:
+        with Relay("", connectors={"default": f"port {four.port}"}, relay=f'resolver "127.0.0.1@{server.port}"',
+                   retry="retry first 1 second until 5 days") as relay:
+            for n, name in enumerate(("both", "via", "last"), 1):
+                equal(relay.send(to=[f"x@{name}.partner.test"])[0], 250)
+                four.wait(n)
+            equal(relay.send(to=["x@six.partner.test"])[0], 250)
+            wait_until(lambda: any("s.partner.test[::1]" in line and "event=deferred" in line for line in relay.log), "::1 to refuse")
+            with Sink(host="::1", port=four.port) as six:
+                relay.sluice("queue", "retry", "--all")
+                equal(six.wait()[0].recipients, ["x@six.partner.test"])
+                relay.sluice("reload")  # what was known to fail is tried again
+                equal(relay.send(to=["x@both.partner.test"])[0], 250)
+                six.wait(2)
+            equal(len(four.messages), 3)
+            assert any("alias.partner.test[127.0.0.1]" in line or "b.partner.test[127.0.0.1]" in line for line in relay.log)
+
+
 def own_address():
     """An IPv4 address of an interface that is not loopback."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:

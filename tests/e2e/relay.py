@@ -124,15 +124,15 @@ class Message:
 class Sink:
     """aiosmtpd on a free port, with STARTTLS when given a certificate.  `messages` is what it took."""
 
-    def __init__(self, certificate=None, reply="250 2.0.0 taken", utf8=False):
+    def __init__(self, certificate=None, reply="250 2.0.0 taken", utf8=False, host="127.0.0.1", port=None):
         self.messages, self.reply = [], reply
         context = None
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.set_ciphers("DEFAULT:@SECLEVEL=0")  # a careless host: it shows whatever certificate it has
             context.load_cert_chain(*map(str, certificate))
-        self.port = free_port()
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, server_hostname="sink.test",
+        self.port = port or free_port()
+        self._controller = Controller(self, hostname=host, port=self.port, server_hostname="sink.test",
                                       tls_context=context, auth_require_tls=False, decode_data=False, enable_SMTPUTF8=utf8)
 
     async def handle_DATA(self, server, session, envelope):

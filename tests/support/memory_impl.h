@@ -24,7 +24,7 @@ struct net_stream {
     struct buf in, out; /* as the relay sees it */
     bool dialled, connecting, reading, tls_wanted, tls_verify, tls_floor_1_3, tls;
     bool closing, aborted, hung_up, closed;
-    bool logged_in, turned_away;
+    bool logged_in, turned_away, mute;
     bool in_data; /* the server's state */
     size_t mails;
 };
@@ -117,6 +117,7 @@ bool memory_dns_step(struct memory *m);
 void memory_channels_init(struct memory *m);
 void memory_store_init(struct memory *m);
 bool memory_stream_step(struct net_stream *s);
+void memory_server_greet(struct net_stream *s);
 void memory_server_feed(struct net_stream *s);
 bool memory_channels_step(struct memory *m);
 bool memory_store_step(struct memory *m);

@@ -156,7 +156,7 @@ static bool run_connect(struct net_stream *s)
         return true;
     }
     s->number = ++s->server->connections;
-    buf_printf(&s->in, "%s\r\n", s->server->greeting ? s->server->greeting : "220 sink ESMTP");
+    memory_server_greet(s);
     s->events->connected(s->owner);
     return true;
 }

@@ -35,6 +35,10 @@ struct memory_server {
     char tls_name[256];  /* that the last handshake asked for */
     bool refuses; /* connections */
     unsigned recipients_most; /* LIMITS RCPTMAX; 0: none told */
+    const char *more_limits;  /* further words of LIMITS */
+    unsigned size_limit;      /* of SIZE; 0: ten million */
+    bool utf8;                /* SMTPUTF8 */
+    const char *silent_at;    /* what is never answered: "greeting", "EHLO", "STARTTLS", "MAIL", "RCPT", "DATA", "dot" */
     bool starttls, starttls_breaks, certificate_good, tls_1_2, requiretls, no_8bit;
     const char *auth; /* mechanisms, offered inside TLS; NULL: none.  Only PLAIN is spoken */
     const char *auth_reply; /* to PLAIN; NULL: good.  Without AUTH, MAIL is then refused by 530 */

@@ -4,7 +4,15 @@
 
 #include "tests/support/memory_impl.h"
 
-static void reply(struct net_stream *s, const char *text) { buf_printf(&s->in, "%s\r\n", text); }
+static bool is_silent(const struct net_stream *s, const char *at)
+{
+    return s->server->silent_at && strcmp(s->server->silent_at, at) == 0;
+}
+
+static void reply(struct net_stream *s, const char *text)
+{
+    if (!s->mute) buf_printf(&s->in, "%s\r\n", text);
+}
 
 static struct memory_mail *current(struct net_stream *s)
 {
@@ -15,12 +23,14 @@ static struct memory_mail *current(struct net_stream *s)
 static void ehlo(struct net_stream *s)
 {
     const struct memory_server *v = s->server;
-    buf_printf(&s->in, "250-sink\r\n250-PIPELINING\r\n250-SIZE 10000000\r\n");
+    buf_printf(&s->in, "250-sink\r\n250-PIPELINING\r\n250-SIZE %u\r\n", v->size_limit ? v->size_limit : 10000000);
+    if (v->utf8) buf_printf(&s->in, "250-SMTPUTF8\r\n");
     if (!v->no_8bit) buf_printf(&s->in, "250-8BITMIME\r\n");
     if (v->starttls && !s->tls) buf_printf(&s->in, "250-STARTTLS\r\n");
     if (v->requiretls && s->tls) buf_printf(&s->in, "250-REQUIRETLS\r\n");
     if (v->auth && s->tls) buf_printf(&s->in, "250-AUTH %s\r\n", v->auth);
     if (v->recipients_most) buf_printf(&s->in, "250-LIMITS RCPTMAX=%u\r\n", v->recipients_most);
+    if (v->more_limits) buf_printf(&s->in, "250-LIMITS %s\r\n", v->more_limits);
     buf_printf(&s->in, "250 ENHANCEDSTATUSCODES\r\n");
 }
 
@@ -63,6 +73,10 @@ static void rcpt(struct net_stream *s, struct str line)
 static void command(struct net_stream *s, struct str line)
 {
     struct memory_server *v = s->server;
+    char verb[10];
+    snprintf(verb, sizeof verb, "%.*s", (int)(str_find_byte(line, ' ') < line.n ? str_find_byte(line, ' ') : line.n), line.p);
+    s->mute |= is_silent(s, verb);
+    if (s->mute && str_starts_nocase(line, STR("EHLO "))) return;
     if (str_starts_nocase(line, STR("EHLO ")))
         ehlo(s);
     else if (str_starts_nocase(line, STR("STARTTLS")))
@@ -95,6 +109,12 @@ static void command(struct net_stream *s, struct str line)
         reply(s, "500 5.5.2 what");
 }
 
+void memory_server_greet(struct net_stream *s)
+{
+    s->mute = is_silent(s, "greeting");
+    reply(s, s->server->greeting ? s->server->greeting : "220 sink ESMTP");
+}
+
 void memory_server_feed(struct net_stream *s)
 {
     struct memory_server *v = s->server;
@@ -118,6 +138,7 @@ void memory_server_feed(struct net_stream *s)
             command(s, line);
         } else if (str_eq(line, STR("."))) {
             s->in_data = false;
+            s->mute |= is_silent(s, "dot");
             if (!v->dot_reply || *v->dot_reply) reply(s, v->dot_reply ? v->dot_reply : "250 2.0.0 stored");
         } else {
             buf_add(&current(s)->data, line);
