@@ -196,11 +196,11 @@ torture: ## long proofs, MINUTES in all: the second evaluator and the index on a
 	@$(MAKE) -s torture-rigs
 
 .PHONY: torture-rigs
-torture-rigs: ## kill -9 and flipped bits, 1,000 times each
+torture-rigs: ## kill -9, flipped bits, 1,000 times each; 10,000 reloads; a full disk (root); a clock that jumps
 	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
 	@$(MAKE) -s -j2 all $(RIG_PROGRAMS)
-	@env SLUICE_BUILD=$(CURDIR)/$(B) SLUICE_SEED=$(SEED) SLUICE_KILLS=1000 /usr/bin/python3 tests/rigs/kill_rig.py
-	@env SLUICE_BUILD=$(CURDIR)/$(B) SLUICE_SEED=$(SEED) SLUICE_FLIPS=1000 /usr/bin/python3 tests/rigs/flip_rig.py
+	@set -e; for rig in $(RIGS); do echo "== $$rig"; env SLUICE_BUILD=$(CURDIR)/$(B) SLUICE_SEED=$(SEED) SLUICE_KILLS=1000 \
+	    SLUICE_FLIPS=1000 SLUICE_RELOADS=10000 SLUICE_CLOCK_MESSAGES=1000 /usr/bin/python3 $$rig; done
 
 mutants: ## the verifier's checks taken away one by one: does a test notice?
 	@$(DEPS) $(DEB_PACKAGES)

@@ -6,7 +6,7 @@
 The queue is made by the store itself (build/release/bench/queue_fill_bench), one recipient a message, 4 KiB each, in DIR (TMPDIR).
 Measured: seconds from exec to "ready" with a cold page cache (as root: the cache is dropped before) and with a warm one; the
 relay's resident memory then and its peak; then DRAIN messages become due together, and the rate at which a sink gets them, beside
-that of a relay that holds these DRAIN only.
+that of a relay that holds these DRAIN only; and, as root, the same with a cold cache, dropped at the moment when they become due.
 """
 import json
 import os
@@ -68,14 +68,15 @@ def start(relay, what):
     return pid
 
 
-def drained(relay):
+def drained(relay, domain, at_the_line=lambda: None):
     """Messages a second, from the moment when DRAIN of them become due together until they are gone."""
-    relay.sluice("queue", "suspend", "--domain", "live.example", "--reason", "the start line")
-    relay.sluice("queue", "retry", "--domain", "live.example")
+    told = relay.sluice("queue", "suspend", "--domain", domain, "--reason", "the start line").stdout
+    relay.sluice("queue", "retry", "--domain", domain)
     wait_until(lambda: f"{DRAIN} wait" in relay.sluice("queue", "suspensions").stdout, "all at the start line", 600)
     goal = status(relay)["messages"] - DRAIN
+    at_the_line()
     begin = time.monotonic()
-    relay.sluice("queue", "resume", "1")
+    relay.sluice("queue", "resume", re.search(r"\d+", told)[0])
     wait_until(lambda: status(relay)["messages"] <= goal, "the drain", 3600)
     return DRAIN / (time.monotonic() - begin)
 
@@ -84,7 +85,7 @@ def main():
     dead = free_port()
     with tempfile.TemporaryDirectory() as folder, NullSink(folder) as sink:
         connectors = {"default": f'host "127.0.0.1" port {dead}', "live": f'host "127.0.0.1" port {sink.port} domains lives'}
-        relay = Relay('list lives of domain = "live.example"', connectors=connectors, retry="retry first 1 hour until 5 days")
+        relay = Relay('list lives of domain = "live.example", "cold.example"', connectors=connectors, retry="retry first 1 hour until 5 days")
         state = relay.folder / "state"
         begin = time.monotonic()
         subprocess.run([BUILD / "bench" / "queue_fill_bench", state, str(MESSAGES), str(DRAIN)], check=True)
@@ -96,15 +97,17 @@ def main():
         pid = start(relay, "warm cache")
         print(f"list of one message: {timed(lambda: relay.sluice('queue', '--recipient', 'u7@*')):.2f} s; status: "
               f"{timed(lambda: relay.sluice('status')):.2f} s", flush=True)
-        rate = drained(relay)
-        print(f"draining {DRAIN} of them: {rate:.0f}/s; resident {memory(pid, 'VmRSS')} MB, peak {memory(pid, 'VmHWM')} MB", flush=True)
+        rate = drained(relay, "live.example")
+        cold_rate = drained(relay, "cold.example", cold) if was_cold else 0
+        print(f"draining {DRAIN} of them: {rate:.0f}/s, with a cold cache {cold_rate:.0f}/s; resident {memory(pid, 'VmRSS')} MB, peak {memory(pid, 'VmHWM')} MB", flush=True)
         relay.stop()
         relay._folder.cleanup()
         empty = Relay('list lives of domain = "live.example"', connectors=connectors, retry="retry first 1 hour until 5 days")
         subprocess.run([BUILD / "bench" / "queue_fill_bench", empty.folder / "state", str(DRAIN), str(DRAIN)], check=True)
         empty.start()
-        alone = drained(empty)
-        print(f"draining {DRAIN} alone: {alone:.0f}/s; so beside the others {100 * rate / alone:.0f} %")
+        alone = drained(empty, "live.example")
+        print(f"draining {DRAIN} alone: {alone:.0f}/s; so beside the others {100 * rate / alone:.0f} %, with a cold cache "
+              f"{100 * cold_rate / alone:.0f} %")
         empty.stop()
 
 

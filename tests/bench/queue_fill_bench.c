@@ -2,8 +2,8 @@
  *
  *     build/release/bench/queue_fill_bench STATE MESSAGES LIVE
  *
- * 4 KiB each, one recipient: the first LIVE of them for live.example, the others for dead.example; due in an hour, and
- * tried three times already. */
+ * 4 KiB each, one recipient: the first LIVE of them for live.example, as many for cold.example, the others for dead.example;
+ * due in an hour, and tried three times already. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,9 +36,9 @@ int main(int argc, char **argv)
     for (long n = 0; n < total; n += GROUP) {
         int k = 0;
         for (; k < GROUP && n + k < total; k++) {
-            bool lives = n + k < live;
+            const char *domain = n + k < live ? "live" : n + k < 2 * live ? "cold" : "dead";
             snprintf(id[k], sizeof id[k], "0fill%015ld", n + k);
-            snprintf(address[k], sizeof address[k], "u%ld@%s.example", n + k, lives ? "live" : "dead");
+            snprintf(address[k], sizeof address[k], "u%ld@%s.example", n + k, domain);
             m[k] = plain_message(str_of(id[k]), (struct str){body, BODY}, &r[k]);
             m[k].arrived = now - 60;
             r[k].address = str_of(address[k]);

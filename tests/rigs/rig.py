@@ -45,13 +45,18 @@ class RecordingSink:
         self.history, self._answer = history, answer
         self._listen = socket.create_server(("127.0.0.1", port), backlog=512)
         self.port = self._listen.getsockname()[1]
-        self._lock, self._busy, self._count = threading.Lock(), 0, 0
+        self._lock, self._busy, self._count, self._peers = threading.Lock(), 0, 0, set()
 
     def __enter__(self):
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
     def __exit__(self, *_):
+        """The host is away: nobody listens, and who was connected is cut off."""
+        with self._lock:
+            for one in (self._listen, *self._peers):
+                with contextlib.suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
         self._listen.close()
 
     @property
@@ -70,6 +75,7 @@ class RecordingSink:
                 return
             with self._lock:
                 self._busy += 1
+                self._peers.add(peer)
             threading.Thread(target=self._serve, args=(peer, self.history.era), daemon=True).start()
 
     def _serve(self, peer, era):
@@ -80,6 +86,7 @@ class RecordingSink:
         finally:
             with self._lock:
                 self._busy -= 1
+                self._peers.discard(peer)
 
     def _talk(self, peer, lines, era):
         recipients = []
