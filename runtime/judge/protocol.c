@@ -149,7 +149,7 @@ static void io_reply(struct wire_io *io, struct reply *r)
 
 enum {
     REPLY_BYTES = 2 + 1 + 2 + 2 + 4,
-    RECIPIENT_BYTES = 4 + 1 + 1 + 3 + 4 + 8 + 4 * 4 + REPLY_BYTES,
+    RECIPIENT_BYTES = 4 + 1 + 4 + 1 + 3 + 4 + 8 + 4 * 4 + REPLY_BYTES,
     COPY_BYTES = 4 + 8 + 32,
     HIT_BYTES = 4 + 4,
     NOTE_BYTES = 1 + 3 * 4,
@@ -160,6 +160,7 @@ static void io_recipient(struct wire_io *io, struct verdict_recipient *r)
 {
     io_text(io, &r->address);
     io_bool(io, &r->added);
+    io_u32(io, &r->stands_for);
     io_enum(io, &r->disposition, DISPOSITION_COUNT);
     io_enum(io, &r->need.peer, TLS_PEER_DANE + 1);
     io_enum(io, &r->need.floor, TLS_FLOOR_1_3 + 1);

@@ -13,6 +13,8 @@
 #include "mail/envelope.h"
 #include "mail/verdict.h"
 
+/* A datagram is held by the size that Linux lets a socket buffer have without asking (net.core.wmem_max, 208 KiB): what
+ * does not fit is judge/fit's to say. */
 enum { PROTOCOL_INLINE_MAX = 128 * 1024, PROTOCOL_DATAGRAM_MAX = 192 * 1024 };
 
 struct judge_request {

@@ -10,6 +10,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "judge/fit.h"
+
 /* What one message may have taken from the system before the judge asks to be replaced: DESIGN section 2. */
 enum { SERVE_GROWTH_MAX = 64 * 1024 * 1024 };
 
@@ -59,14 +61,7 @@ static int receive(int channel, struct datagram *d)
 
 static bool send_answer(int channel, const struct judge_answer *answer, struct buf *out)
 {
-    out->n = 0;
-    protocol_encode_answer(answer, out);
-    if (out->n > PROTOCOL_DATAGRAM_MAX) {
-        struct judge_answer failed = {
-            .id = answer->id, .kind = JUDGE_FAILED, .why = STR("the verdict is too large to be sent")};
-        out->n = 0;
-        protocol_encode_answer(&failed, out);
-    }
+    fit_answer(answer, out);
     struct iovec part = {out->p, out->n};
     struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1};
     ssize_t n;

@@ -58,6 +58,8 @@ static bool recipients_are_sound(const struct verdict *v, const struct envelope 
         const struct verdict_recipient *r = &v->recipients[i];
         bool named = i < env->recipient_count;
         if (r->added == named) return unsound(e, "the envelope's recipients do not come first");
+        if (r->stands_for > (named ? 0 : env->recipient_count))
+            return unsound(e, "a recipient who stands for nobody there is");
         if (named && !str_eq(r->address, env->recipients[i]))
             return unsound(e, "the envelope's recipients are not in order");
         if (named && v->answer == VERDICT_REJECT && r->disposition != DISPOSITION_REJECT)

@@ -16,13 +16,16 @@ struct client_facts {
     bool trusted;           /* the address is in the listener's relay_for */
 };
 
+/* RFC 3461 section 4.1: bits of NOTIFY. */
+enum { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
+
 struct envelope {
     struct client_facts client;
     struct str reverse_path;      /* "" is the null reverse-path <> */
     struct str *recipients;       /* forward-paths, in the order of RCPT, without duplicates */
     size_t recipient_count;
-    uint8_t *notify;              /* RFC 3461 NOTIFY of the first notify_count recipients: bits 1 NEVER, 2 SUCCESS, */
-    size_t notify_count;          /* 4 FAILURE, 8 DELAY; 0, or no entry: not given */
+    uint8_t *notify;              /* NOTIFY of the first notify_count recipients: bits as above; */
+    size_t notify_count;          /* 0, or no entry: not given */
     bool smtputf8;                /* RFC 6531 was asked for */
     bool requiretls;              /* RFC 8689 was asked for */
     bool eight_bit;               /* BODY=8BITMIME, RFC 6152 */

@@ -24,6 +24,8 @@ extern const char *const disposition_names[DISPOSITION_COUNT]; /* "deliver", "re
 struct verdict_recipient {
     struct str address;
     bool added;                 /* not named by the client: copy or redirect made it */
+    uint32_t stands_for;        /* 1 + index of the client's recipient that was redirected to it, if it was added for
+                                 * one; 0: for nobody, it gets a copy */
     uint8_t disposition;        /* enum disposition */
     struct obligation need;
     uint32_t copy;              /* index into verdict.copies */

@@ -6,6 +6,7 @@
 #include <sysexits.h>
 
 #include "base/limits.h"
+#include "mail/xtext.h"
 #include "relay/events.h"
 #include "relay/generation.h"
 #include "relay/intake.h"
@@ -132,7 +133,7 @@ static struct obligation with_promise(const struct intake *in, struct obligation
 }
 
 static void fill_recipient(struct intake *in, const struct verdict_recipient *from,
-                           const struct intake_recipient *extra, struct stored_recipient *to)
+                           const struct intake_recipient *asked, struct stored_recipient *to)
 {
     int64_t now = in->job.request.now, start = from->not_before > now ? from->not_before : now;
     *to = (struct stored_recipient){
@@ -148,9 +149,26 @@ static void fill_recipient(struct intake *in, const struct verdict_recipient *fr
         .reason = from->reason,
         .next_try = start,
         .expires = start + lifetime(in, from),
-        .notify = extra ? extra->notify : 0,
-        .orcpt = extra ? extra->orcpt : STR_NONE,
+        .notify = asked->notify,
+        .orcpt = asked->orcpt,
     };
+}
+
+/* Of an added recipient the sender hears only what it would hear of the one in whose place it is, under that one's
+ * address; of a copy, which it knows nothing of, never: neither from us nor from a next host (RFC 3461 section 4.1). */
+static struct intake_recipient asked_for_added(const struct intake *in, const struct verdict_recipient *r)
+{
+    if (!r->stands_for) return (struct intake_recipient){.notify = NOTIFY_NEVER};
+    struct intake_recipient asked = in->extras.v[r->stands_for - 1];
+    if (asked.orcpt.n) return asked;
+    struct str address = in->envelope.recipients[r->stands_for - 1];
+    if (!str_is_ascii(address)) return asked; /* RFC 6533 has another form, which older hosts refuse */
+    struct buf orcpt = {0};
+    buf_add(&orcpt, STR("rfc822;"));
+    xtext_encode(address, &orcpt);
+    asked.orcpt = arena_str(in->arena, buf_str(&orcpt));
+    buf_free(&orcpt);
+    return asked;
 }
 
 static bool is_stored(const struct verdict_recipient *r, bool added_only)
@@ -177,9 +195,8 @@ static void build_message(struct intake *in, const struct verdict *v, bool added
     size_t n = 0, named = 0;
     for (size_t i = 0; i < v->recipient_count; i++) {
         const struct verdict_recipient *from = &v->recipients[i];
-        const struct intake_recipient *extra = NULL;
-        if (!from->added && named < in->extras.n) extra = &in->extras.v[named++];
-        if (is_stored(from, added_only)) fill_recipient(in, from, extra, &to[n++]);
+        struct intake_recipient asked = from->added ? asked_for_added(in, from) : in->extras.v[named++];
+        if (is_stored(from, added_only)) fill_recipient(in, from, &asked, &to[n++]);
     }
     if (!n) return;
     for (size_t i = 0; i < v->copy_count; i++) {
@@ -250,12 +267,12 @@ static void add_dsn(struct intake *in, const struct verdict *v)
     size_t n = 0, named = 0;
     for (size_t i = 0; i < v->recipient_count; i++) {
         const struct verdict_recipient *r = &v->recipients[i];
-        const struct intake_recipient *extra = NULL;
-        if (!r->added && named < in->extras.n) extra = &in->extras.v[named++];
-        if (r->disposition != DISPOSITION_REJECT || r->added) continue;
-        if (!trouble_may_report(in->envelope.reverse_path, false, extra ? extra->notify : 0, REPORT_FAILED)) continue;
+        if (r->added) continue;
+        const struct intake_recipient *asked = &in->extras.v[named++];
+        if (r->disposition != DISPOSITION_REJECT) continue;
+        if (!trouble_may_report(in->envelope.reverse_path, false, asked->notify, REPORT_FAILED)) continue;
         refused[n++] = (struct dsn_recipient){.address = r->address,
-                                              .orcpt = extra ? extra->orcpt : STR_NONE,
+                                              .orcpt = asked->orcpt,
                                               .status = r->reply.status.class == 5 ? r->reply.status : STATUS(5, 7, 1),
                                               .diagnostic = r->reply.text};
         need = obligation_join(need, r->need);

@@ -2,6 +2,7 @@
  * does the queue in memory change.  A write that fails is tried again: until it succeeds the recipients stay busy, so
  * nothing that was delivered goes out twice while this process lives. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "relay/deliver.h"
 #include "relay/events.h"
@@ -10,7 +11,7 @@
 #include "relay/route.h"
 #include "relay/schedule.h"
 
-enum { REWRITE_MS = 5000 };
+enum { REWRITE_MS = 5000, REASON_MAX = 600 };
 
 struct settling {
     struct relay *relay;
@@ -22,6 +23,7 @@ struct settling {
     int64_t settled;        /* monotonic seconds: up to when `waited` is counted */
     struct reply *returned; /* per recipient: with which reply; code 0: not returned */
     uint8_t *reports;       /* per recipient: enum report_kind, what its sender is told */
+    VEC(struct stored_audit) lost; /* returned to nobody; the texts are the heap's */
     struct outcome outcomes[];
 };
 
@@ -37,6 +39,8 @@ static void settling_free(struct settling *s)
     origin_free(&s->dsn);
     free(s->returned);
     free(s->reports);
+    for (size_t i = 0; i < s->lost.n; i++) free((void *)(uintptr_t)s->lost.v[i].text.p);
+    VEC_FREE(&s->lost);
     free(s);
 }
 
@@ -92,17 +96,29 @@ static uint8_t report_of(const struct settling *s, size_t i)
     return trouble_may_report(m->reverse_path, m->relay_made, d->recipients[i]->notify, kind) ? kind : REPORT_NONE;
 }
 
-static void log_return(const struct settling *s, size_t i)
+/* What comes back to nobody leaves a row that `sluice why` finds. */
+static void note_lost(struct settling *s, size_t i, struct str reason)
+{
+    const struct delivery *d = s->delivery;
+    char *text = mem_alloc(reason.n + 1);
+    memcpy(text, reason.p, reason.n);
+    VEC_PUSH(&s->lost, (struct stored_audit){.queue_id = d->message->queue_id,
+                                             .recipient = d->recipients[i]->address,
+                                             .what = STR("undelivered"),
+                                             .text = {text, reason.n}});
+}
+
+static void log_return(struct settling *s, size_t i)
 {
     const struct delivery *d = s->delivery;
     const struct queued_recipient *rcpt = d->recipients[i];
-    char reason[600];
     char status[STATUS_TEXT_MAX];
     status_print(s->returned[i].status, status);
     struct buf out = {0};
     buf_printf(&out, "%s %.*s; last: %s%s", status, STR_ARG(s->returned[i].text), d->results[i].reason,
                is_reported(s, i) ? "" : "; nobody is told (no report for this sender)");
-    size_t n = out.n < sizeof reason ? out.n : sizeof reason;
+    size_t n = out.n < REASON_MAX ? out.n : REASON_MAX;
+    if (!is_reported(s, i)) note_lost(s, i, (struct str){out.p, n});
     s->relay->counts.returned++;
     events_attempt(s->relay, &(struct event_attempt){.what = "returned",
                                                      .queue_id = d->message->queue_id,
@@ -169,6 +185,23 @@ static void header_ready(void *owner, const struct err *failure)
 /* --- from results to outcomes --------------------------------------------------------------------------------------
  */
 
+/* Its reason stays the last one: what to mend. */
+static void keep(struct settling *s, size_t i)
+{
+    const struct delivery *d = s->delivery;
+    s->returned[i] = (struct reply){0};
+    s->outcomes[i].kind = OUTCOME_HELD;
+    events_attempt(s->relay, &(struct event_attempt){.what = "held",
+                                                     .queue_id = d->message->queue_id,
+                                                     .recipient = d->recipients[i]->address,
+                                                     .connector = d->destination ? d->destination->name : STR_NONE,
+                                                     .relay = str_of(d->remote),
+                                                     .tls_asked = d->recipients[i]->need,
+                                                     .reason = s->outcomes[i].reason,
+                                                     .attempts = s->outcomes[i].attempts,
+                                                     .delay_s = relay_now(s->relay) - d->message->arrived});
+}
+
 static void decide(struct settling *s, size_t i, int64_t now)
 {
     const struct settings *settings = relay_settings(s->relay);
@@ -194,6 +227,7 @@ static void decide(struct settling *s, size_t i, int64_t now)
     struct next_try next = schedule_next(&retry, &attempt, relay_chance(s->relay));
     if (next.expired) {
         s->returned[i] = trouble_expiry(o->reason);
+        if (trouble_must_keep(s->delivery->message->reverse_path, s->returned[i].status)) keep(s, i);
     } else {
         o->kind = OUTCOME_RETRY;
         o->next_try = next.at;
@@ -221,6 +255,8 @@ void outcome_settle(struct delivery *d)
     s->write = (struct store_write){
         .outcomes = s->outcomes, .outcome_count = d->n, .now = now, .may_wait = true, .done = written, .owner = s};
     s->wait = (struct content_wait){.ready = header_ready, .owner = s};
+    s->write.audit = s->lost.v;
+    s->write.audit_count = s->lost.n;
     if (report && !queue_content(r->queue, d->message, &s->wait)) return;
     if (report) make_dsn(s);
     submit(s);

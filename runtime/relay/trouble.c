@@ -3,8 +3,7 @@
 #include <stdio.h>
 
 #include "base/err.h"
-
-enum { NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
+#include "mail/envelope.h"
 
 /* What is said when the connection itself failed in a phase: RFC 3463 section 3.5 (X.4.1 no answer, X.4.2 bad
  * connection), X.7.5 for the handshake, X.7.0 where we could not say who we are, X.3.0 for our own fault. */
@@ -117,6 +116,11 @@ struct reply trouble_expiry(struct str reason)
     if (policy && (s.detail == 4 || s.detail == 5))
         return (struct reply){550, STATUS(5, 7, 10), STR("Encryption needed, and it could not be had in time")};
     return (struct reply){550, STATUS(5, 4, 7), STR("Delivery time expired")};
+}
+
+bool trouble_must_keep(struct str reverse_path, struct status returned)
+{
+    return !reverse_path.n && returned.subject == 7 && (returned.detail == 10 || returned.detail == 30);
 }
 
 bool trouble_may_report(struct str reverse_path, bool relay_made, uint8_t notify, enum report_kind kind)

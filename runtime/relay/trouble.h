@@ -61,6 +61,10 @@ size_t trouble_reason(const struct trouble *t, const struct trouble_answer *a, c
  * else 5.4.7. */
 struct reply trouble_expiry(struct str reason);
 
+/* Mail without a sender, a report of ours among it, that found no TLS in all its time (trouble_expiry's 5.7.10, 5.7.30) can
+ * neither be sent in clear nor returned: it is held for whoever runs the relay. */
+bool trouble_must_keep(struct str reverse_path, struct status returned);
+
 /* Whether the reverse-path is told: never for <> (no bounce of a bounce, RFC 5321 section 4.5.5), never for what the relay
  * made itself, and only of what NOTIFY allows: a failure or a delay unless it is given without them, a success only where it
  * was asked for (RFC 3461 sections 4.1 and 5.2). */

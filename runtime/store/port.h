@@ -104,7 +104,7 @@ struct stored_list {
 };
 
 /* What became of one stored recipient at one attempt. */
-enum outcome_kind { OUTCOME_DONE, OUTCOME_RETRY, OUTCOME_DAMAGED };
+enum outcome_kind { OUTCOME_DONE, OUTCOME_RETRY, OUTCOME_DAMAGED, OUTCOME_HELD };
 struct outcome {
     int64_t recipient;        /* id; one whose row is gone by now (removed by hand) is passed over */
     uint8_t kind;             /* DONE: delivered, returned or dropped: the row goes, with the message when it was its last */

@@ -223,8 +223,11 @@ enum trouble_kind writer_drop_recipient(struct writer *w, int64_t recipient)
 static enum trouble_kind apply_outcome(struct writer *w, const struct outcome *o)
 {
     if (o->kind == OUTCOME_DONE) return writer_drop_recipient(w, o->recipient);
-    if (o->kind != OUTCOME_RETRY && o->kind != OUTCOME_DAMAGED) return refuse(w, "an outcome of no known kind");
-    sqlite3_stmt *s = database_statement(&w->db, o->kind == OUTCOME_RETRY ? SQL_RETRY_RECIPIENT : SQL_SET_ASIDE);
+    static const enum statement statements[] = {[OUTCOME_RETRY] = SQL_RETRY_RECIPIENT,
+                                                [OUTCOME_DAMAGED] = SQL_SET_ASIDE,
+                                                [OUTCOME_HELD] = SQL_HOLD};
+    if (o->kind > OUTCOME_HELD) return refuse(w, "an outcome of no known kind");
+    sqlite3_stmt *s = database_statement(&w->db, statements[o->kind]);
     sqlite3_bind_int64(s, 1, o->recipient);
     bind_text(s, 2, o->reason);
     if (o->kind == OUTCOME_RETRY) {

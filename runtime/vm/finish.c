@@ -224,6 +224,18 @@ static void list_recipients(struct judgement *j, struct verdict *out)
     }
 }
 
+/* Who gets a redirected recipient's mail answers for it: its sender hears of a failure, as of the one it wrote to.  Of
+ * a copy nobody does (LANGUAGE section 4). */
+static void name_replaced(struct judgement *j, struct verdict *out)
+{
+    for (size_t i = 0; i < j->envelope_count; i++) {
+        size_t at = i;
+        while (j->members.v[at].disposition == DISPOSITION_REDIRECT) at = j->members.v[at].target;
+        struct verdict_recipient *r = &out->recipients[at];
+        if (r->added && !r->stands_for) r->stands_for = (uint32_t)i + 1;
+    }
+}
+
 /* Without those in `except`.  Rules without a hit, nearly all, cost a bit each. */
 static void list_hits(struct judgement *j, uint8_t except, struct verdict *out)
 {
@@ -260,6 +272,7 @@ bool finish_verdict(struct judgement *j, struct verdict *out)
     if (!share_fates(j)) return false;
     answer_all(j, out);
     list_recipients(j, out);
+    name_replaced(j, out);
     if (!make_copies(j, out)) return false;
     list_hits(j, 0, out);
     list_notices(j, out);

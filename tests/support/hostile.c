@@ -61,7 +61,7 @@ static void mutate_reply(struct reply *r, uint64_t *seed)
 
 static void mutate_recipient(struct verdict_recipient *r, uint64_t *seed)
 {
-    switch (hostile_random(seed, 12)) {
+    switch (hostile_random(seed, 13)) {
     case 0: r->address = text(seed); break;
     case 1: r->added = !r->added; break;
     case 2: r->disposition = (uint8_t)hostile_random(seed, 256); break;
@@ -73,6 +73,7 @@ static void mutate_recipient(struct verdict_recipient *r, uint64_t *seed)
     case 8: r->rule = text(seed); break;
     case 9: r->tls_rule = text(seed); break;
     case 10: r->reason = text(seed); break;
+    case 11: r->stands_for = hostile_random(seed, 2) ? hostile_random(seed, 5) : UINT32_MAX; break;
     default: mutate_reply(&r->reply, seed);
     }
 }

@@ -101,8 +101,8 @@ static void apply(struct memory *m, const struct outcome *o)
                 return;
             }
             r->reason = arena_str(m->impl->arena, o->reason);
-            if (o->kind == OUTCOME_DAMAGED) {
-                r->state = RECIPIENT_DAMAGED;
+            if (o->kind != OUTCOME_RETRY) {
+                r->state = o->kind == OUTCOME_HELD ? RECIPIENT_HELD : RECIPIENT_DAMAGED;
                 return;
             }
             r->waited = o->waited;

@@ -92,6 +92,7 @@ static void verdict_is_harmless(struct arena *a, const struct verdict *v, struct
     for (size_t i = 0; i < v->recipient_count; i++) {
         const struct verdict_recipient *r = &v->recipients[i];
         if (i < 2) check_str(r->address, i ? "c@corp.example" : "b@partner.example");
+        assert_true(r->stands_for <= (r->added ? 2 : 0));
         assert_true(r->added == (i >= 2) && r->disposition < DISPOSITION_COUNT);
         assert_true(address_parse(r->address, ADDRESS_UTF8, &parsed));
         if (r->disposition == DISPOSITION_REJECT) reply_is_harmless(&r->reply, 5);

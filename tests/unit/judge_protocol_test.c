@@ -1,7 +1,7 @@
 /* The judge's channel: what is sent arrives; what is damaged is refused without harm; unsound verdicts are named. */
 #include <string.h>
 
-#include "judge/protocol.h"
+#include "judge/fit.h"
 #include "tests/support/check.h"
 
 static const struct str to[] = {{"b@partner.example", 17}, {"c@corp.example", 14}};
@@ -313,11 +313,49 @@ static void unsound_verdicts(void **state)
     arena_free(&a);
 }
 
+/* A verdict over its datagram loses what only tells; beyond that it is none, and says what was too much. */
+static void what_does_not_fit(void **state)
+{
+    (void)state;
+    struct arena *a = arena_create();
+    struct buf out = {0};
+    struct judge_answer answer = {.id = 7, .kind = JUDGE_VERDICT}, read;
+    struct verdict *v = &answer.verdict;
+    v->note_count = 2000;
+    v->notes = ARENA_ARRAY(a, struct verdict_note, v->note_count);
+    for (size_t i = 0; i < v->note_count; i++)
+        v->notes[i] = (struct verdict_note){NOTE_LOG, STR("r"), STR_NONE, arena_printf(a, "%0300zu", i)};
+    fit_answer(&answer, &out);
+    assert_true(out.n <= PROTOCOL_DATAGRAM_MAX);
+    assert_true(protocol_decode_answer(a, buf_str(&out), &read, NULL));
+    assert_int_equal(read.kind, JUDGE_VERDICT);
+    assert_int_equal(read.verdict.note_count, FIT_NOTES);
+    check_str(read.verdict.notes[FIT_NOTES - 2].text, v->notes[FIT_NOTES - 2].text.p);
+    check_str(read.verdict.notes[FIT_NOTES - 1].text, "further notes on this message are left out");
+    assert_int_equal(v->note_count, 2000); /* what was given is as it was */
+
+    v->copy_count = 250;
+    v->copies = ARENA_ARRAY(a, struct verdict_copy, v->copy_count);
+    for (size_t i = 0; i < v->copy_count; i++) {
+        struct piece *p = ARENA_NEW(a, struct piece);
+        p->insert = arena_printf(a, "%01000zu", i);
+        v->copies[i].pieces = (struct pieces){p, 1};
+    }
+    fit_answer(&answer, &out);
+    assert_true(protocol_decode_answer(a, buf_str(&out), &read, NULL));
+    assert_int_equal(read.id, 7);
+    assert_int_equal(read.kind, JUDGE_FAILED);
+    assert_true(str_find(read.why, STR("250 different copies with what rules write into them take 25")) != STR_NPOS);
+    arena_free(&a);
+    buf_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_arrive), cmocka_unit_test(answers_arrive),   cmocka_unit_test(damaged_requests),
-        cmocka_unit_test(damaged_answers), cmocka_unit_test(unsound_verdicts),
+        cmocka_unit_test(damaged_answers), cmocka_unit_test(what_does_not_fit),
+        cmocka_unit_test(unsound_verdicts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -123,6 +123,18 @@ static void redirects(void **state)
         SECRET);
     assert_int_equal(j.verdict->recipient_count, 3);
     assert_int_equal(peer(&j, "Desk.One@other.example"), TLS_PEER_VERIFIED);
+    assert_int_equal(judged_recipient(&j, "Desk.One@other.example")->stands_for, 2);
+    judged_free(&j);
+    /* In whose place: to the end of the redirects; a copy stands in nobody's. */
+    run(&j,
+        "when recipient is \"c@corp.example\" then redirect to \"x@other.example\"\n"
+        "when recipient is \"x@other.example\" then redirect to \"y@other.example\"\n"
+        "when always then copy to \"z@other.example\"",
+        SECRET);
+    assert_int_equal(judged_recipient(&j, "x@other.example")->stands_for, 0);
+    assert_int_equal(judged_recipient(&j, "y@other.example")->stands_for, 2);
+    assert_int_equal(judged_recipient(&j, "z@other.example")->stands_for, 0);
+    assert_int_equal(judged_recipient(&j, B)->stands_for, 0);
     judged_free(&j);
 }
 
