@@ -60,6 +60,51 @@ static void recipient(struct queue_listing *l, const struct js *r, int64_t now)
     }
 }
 
+/* rule "cards": body contains credit_card_number
+ *     body, 2 of 3, at 17: "**** 1111" */
+static void evidence(struct queue_listing *l, const struct js *all, bool cut)
+{
+    struct str before = STR_NONE;
+    if (js_count(all)) buf_printf(&l->out, "\n  rules that acted\n");
+    for (size_t i = 0; i < js_count(all); i++) {
+        const struct js *r = js_at(all, i);
+        struct str rule = STR(""), text;
+        int64_t n, of, from;
+        js_get_str(r, "rule", &rule);
+        if (!str_eq(rule, before)) buf_printf(&l->out, "    %.*s\n", STR_ARG(rule));
+        before = rule;
+        buf_printf(&l->out, "      ");
+        buf_add(&l->out, js_get_str(r, "test", &text) ? text : STR("always"));
+        if (js_get_str(r, "answer", &text) && !str_eq(text, STR("holds"))) buf_printf(&l->out, ": %.*s", STR_ARG(text));
+        bool field = js_get_str(r, "field", &text);
+        if (field) buf_printf(&l->out, "\n        %.*s", STR_ARG(text));
+        if (js_get_num(r, "value", &n) && js_get_num(r, "of", &of))
+            buf_printf(&l->out, ", %lld of %lld", (long long)n, (long long)of);
+        if (js_get_str(r, "view", &text)) buf_printf(&l->out, " (%.*s)", STR_ARG(text));
+        if (js_get_num(r, "from", &from)) buf_printf(&l->out, ", at %lld", (long long)from);
+        if (js_get_str(r, "text", &text)) {
+            buf_printf(&l->out, field ? ": \"" : " (");
+            js_escape(&l->out, text);
+            buf_add_byte(&l->out, field ? '"' : ')');
+        }
+        buf_add_byte(&l->out, '\n');
+    }
+    if (cut) buf_printf(&l->out, "    and more\n");
+}
+
+static void lists(struct queue_listing *l, const struct js *all)
+{
+    if (js_count(all)) buf_printf(&l->out, "\n  live lists as they were\n");
+    for (size_t i = 0; i < js_count(all); i++) {
+        struct str name = STR("");
+        int64_t revision = 0;
+        js_get_str(js_at(all, i), "list", &name);
+        buf_printf(&l->out, "    %.*s: ", STR_ARG(name));
+        if (js_get_num(js_at(all, i), "revision", &revision)) buf_printf(&l->out, "revision %lld\n", (long long)revision);
+        else buf_printf(&l->out, "not there\n");
+    }
+}
+
 /* A row about the message, or a row of the audit table. */
 static void why_row(void *owner, const struct js *row, struct str line)
 {
@@ -85,6 +130,11 @@ static void why_row(void *owner, const struct js *row, struct str line)
         line_of(&l->out, row, "client", "client");
         time_of(&l->out, row, "arrival_time", "arrived", now);
         number_of(&l->out, row, "generation", "rule set");
+        bool cut = false;
+        js_get_bool(row, "evidence_cut", &cut);
+        evidence(l, js_get(row, "evidence"), cut);
+        lists(l, js_get(row, "lists"));
+        line_of(&l->out, row, "evidence_damaged", "evidence");
         const struct js *all = js_get(row, "recipients");
         for (size_t i = 0; i < js_count(all); i++) recipient(l, js_at(all, i), now);
     }

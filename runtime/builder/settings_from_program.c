@@ -151,7 +151,7 @@ static uint64_t message_size_of(const struct reading *r)
 static void read_relay(const struct reading *r, struct settings *out)
 {
     static const char *const sandbox[] = {"on", "off"}, *const partial[] = {"", "whole", "dsn", "drop"},
-                      *const log[] = {"text", "json"};
+                      *const log[] = {"text", "json"}, *const evidence[] = {"excerpt", "place", "off"};
     struct str state = path_of(r, SETTING_RELAY_STATE), control = path_of(r, SETTING_RELAY_CONTROL);
     out->hostname = text_of(r, SETTING_RELAY_HOSTNAME);
     out->state = state.n ? state : STR(DEFAULT_STATE);
@@ -167,6 +167,7 @@ static void read_relay(const struct reading *r, struct settings *out)
     out->resolver = text_of(r, SETTING_RELAY_RESOLVER);
     out->trust_anchor = path_of(r, SETTING_RELAY_TRUST_ANCHOR);
     out->log_json = word_of(r, SETTING_RELAY_LOG_FORMAT, log, 2, 0) == 1;
+    out->evidence = word_of(r, SETTING_RELAY_EVIDENCE, evidence, 3, 0);
     out->partial_reject = word_of(r, SETTING_RELAY_PARTIAL_REJECT, partial, 4, 0);
 }
 

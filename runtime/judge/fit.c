@@ -49,7 +49,8 @@ void fit_answer(const struct judge_answer *answer, struct buf *out)
 {
     struct judge_answer less = *answer;
     if (fits(answer, out) || answer->kind != JUDGE_VERDICT) return;
-    if (fits_with_few_notes(&less, out)) return;
+    less.verdict.evidence = (struct evidence){.cut = true};
+    if (fits(&less, out) || fits_with_few_notes(&less, out)) return;
     struct buf why = {0};
     tell_sizes(answer, out, &why);
     fits(&(struct judge_answer){.id = answer->id, .kind = JUDGE_FAILED, .why = buf_str(&why)}, out);

@@ -214,6 +214,7 @@ static void io_verdict(struct wire_io *io, struct verdict *v)
     IO_TABLE(io, v->hits, v->hit_count, HIT_BYTES, io_hit);
     IO_TABLE(io, v->notes, v->note_count, NOTE_BYTES, io_note);
     IO_TABLE(io, v->notices, v->notice_count, NOTICE_BYTES, io_notice);
+    io_evidence(io, &v->evidence, io_text);
 }
 
 static void io_head(struct wire_io *io, struct judge_answer *r)

@@ -204,6 +204,13 @@ static bool records_are_sound(const struct verdict *v, struct err *e)
     return true;
 }
 
+static bool evidence_fits(const struct verdict *v, struct err *e)
+{
+    bool none = !v->evidence.row_count && !v->evidence.list_count;
+    if (!none && v->answer == VERDICT_DEFER) return unsound(e, "evidence of a message that is deferred");
+    return evidence_is_sound(&v->evidence) || unsound(e, "evidence");
+}
+
 bool verdict_is_sound(const struct verdict *v, const struct envelope *env, struct str content, struct err *e)
 {
     switch (v->answer) {
@@ -218,5 +225,5 @@ bool verdict_is_sound(const struct verdict *v, const struct envelope *env, struc
     }
     if (!text_is_sound(v->rule)) return unsound(e, "the name of the rule that answers");
     return recipients_are_sound(v, env, e) && copies_are_sound(v, content, e) && records_are_sound(v, e) &&
-           notices_are_sound(v, e);
+           notices_are_sound(v, e) && evidence_fits(v, e);
 }

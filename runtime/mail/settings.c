@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/wire.h"
 #include "mail/domain.h"
+#include "mail/evidence.h"
 #include "mail/live_list.h"
 
 /* The block begins with these; another layout gets another number, and is refused by a process of another build. */
@@ -113,6 +114,7 @@ static void io_settings(struct wire_io *io, struct settings *s)
     io_name(io, &s->resolver);
     io_name(io, &s->trust_anchor);
     io_enum(io, &s->partial_reject, 4);
+    io_enum(io, &s->evidence, EVIDENCE_POLICY_COUNT);
     io_u32(io, &s->retry_first);
     io_u32(io, &s->retry_most);
     io_u32(io, &s->retry_until);

@@ -81,6 +81,7 @@ struct settings {
     bool log_json;
     struct str resolver, trust_anchor; /* for DNS; empty: the system's; none */
     uint8_t partial_reject;           /* 0 whole-for-strangers (default), 1 whole, 2 dsn, 3 drop: LANGUAGE section 4 */
+    uint8_t evidence;                 /* enum evidence_policy: what is kept of why rules acted */
     /* Seconds: first delay, longest delay, lifetime, and after how much waiting the sender is told (0: never). */
     uint32_t retry_first, retry_most, retry_until, retry_notice;
     struct listener_settings *listeners;

@@ -6,6 +6,7 @@
 #define SLUICE_MAIL_VERDICT_H
 
 #include "base/pieces.h"
+#include "mail/evidence.h"
 #include "mail/obligation.h"
 #include "mail/status.h"
 
@@ -102,6 +103,7 @@ struct verdict {
     size_t note_count;
     struct verdict_notice *notices;
     size_t notice_count;
+    struct evidence evidence; /* why: stored with the message */
 };
 
 #endif

@@ -6,7 +6,7 @@
 #include <sysexits.h>
 
 #include "base/limits.h"
-#include "mail/xtext.h"
+#include "mail/orcpt.h"
 #include "relay/events.h"
 #include "relay/generation.h"
 #include "relay/intake.h"
@@ -162,10 +162,8 @@ static struct intake_recipient asked_for_added(const struct intake *in, const st
     struct intake_recipient asked = in->extras.v[r->stands_for - 1];
     if (asked.orcpt.n) return asked;
     struct str address = in->envelope.recipients[r->stands_for - 1];
-    if (!str_is_ascii(address)) return asked; /* RFC 6533 has another form, which older hosts refuse */
     struct buf orcpt = {0};
-    buf_add(&orcpt, STR("rfc822;"));
-    xtext_encode(address, &orcpt);
+    orcpt_of(address, &orcpt);
     asked.orcpt = arena_str(in->arena, buf_str(&orcpt));
     buf_free(&orcpt);
     return asked;
@@ -185,6 +183,15 @@ static bool has_eight_bits(struct str content, const struct verdict *v)
     for (size_t i = 0; i < v->copy_count; i++)
         for (size_t k = 0; k < v->copies[i].pieces.n; k++) ascii = ascii && str_is_ascii(v->copies[i].pieces.v[k].insert);
     return !ascii;
+}
+
+static struct str evidence_of(const struct intake *in, const struct verdict *v)
+{
+    struct buf blob = {0};
+    evidence_encode(&v->evidence, &blob);
+    struct str s = blob.n ? arena_str(in->arena, buf_str(&blob)) : STR_NONE;
+    buf_free(&blob);
+    return s;
 }
 
 /* messages[0] with the recipients that stay, if there are any. */
@@ -220,6 +227,7 @@ static void build_message(struct intake *in, const struct verdict *v, bool added
         .envid = env->envid,
         .ret = env->ret,
         .generation = in->generation->number,
+        .evidence = evidence_of(in, v),
         .copies = copies,
         .copy_count = v->copy_count,
         .recipients = to,

@@ -30,6 +30,7 @@ struct client {
     struct reload_waiter waiter;
     uint64_t states[RECIPIENT_STATE_COUNT]; /* status: counted in the store */
     bool counted;
+    uint32_t told; /* why: rows */
     struct transfer *transfer; /* what is being exported or imported: relay/control_transfer */
     struct store_backup backup;
     struct rule_listing *rules; /* while the store counts: relay/control_rules */

@@ -3,6 +3,7 @@
 #include <sysexits.h>
 
 #include "mail/address.h"
+#include "mail/evidence.h"
 #include "relay/control_core.h"
 #include "relay/deliver.h"
 #include "relay/events.h"
@@ -151,6 +152,47 @@ static struct js *recipient_row(struct client *c, const struct stored_message *m
     return o;
 }
 
+static struct js *evidence_row(const struct evidence_row *r)
+{
+    struct js *o = js_object();
+    js_put_str(o, "rule", r->rule);
+    if (r->test.n) js_put_str(o, "test", r->test);
+    if (r->field.n) js_put_str(o, "field", r->field);
+    if (r->elements > 1) js_put_num(o, "value", (int64_t)r->element + 1);
+    if (r->elements > 1) js_put_num(o, "of", r->elements);
+    if (r->view.n) js_put_str(o, "view", r->view);
+    if (r->to) js_put_num(o, "from", r->from);
+    if (r->to) js_put_num(o, "to", r->to);
+    js_put_cstr(o, "answer", evidence_answer_names[r->answer]);
+    if (r->text.n) js_put_str(o, "text", r->text);
+    return o;
+}
+
+/* Why rules acted, and which state of which list they saw. */
+static void put_evidence(struct js *o, const struct stored_message *m)
+{
+    struct arena *a = arena_create();
+    struct evidence e;
+    if (!evidence_decode(a, m->evidence, &e)) js_put_str(o, "evidence_damaged", STR("the stored evidence is damaged"));
+    if (e.row_count) {
+        struct js *rows = js_array();
+        for (size_t i = 0; i < e.row_count; i++) js_add(rows, evidence_row(&e.rows[i]));
+        js_put(o, "evidence", rows);
+    }
+    if (e.cut) js_put_bool(o, "evidence_cut", true);
+    if (e.list_count) {
+        struct js *lists = js_array();
+        for (size_t i = 0; i < e.list_count; i++) {
+            struct js *one = js_object();
+            js_put_str(one, "list", e.lists[i].name);
+            if (e.lists[i].there) js_put_num(one, "revision", (int64_t)e.lists[i].revision);
+            js_add(lists, one);
+        }
+        js_put(o, "lists", lists);
+    }
+    arena_free(&a);
+}
+
 static void queue_row(void *owner, const struct stored_message *m)
 {
     struct client *c = owner;
@@ -165,6 +207,7 @@ static void queue_row(void *owner, const struct stored_message *m)
     js_put_str(o, "client", m->client_ip);
     js_put_num(o, "generation", (int64_t)m->generation);
     if (m->relay_made) js_put_bool(o, "report", true);
+    if (m->evidence.n) put_evidence(o, m);
     for (size_t i = 0; i < m->recipient_count; i++) js_add(recipients, recipient_row(c, m, &m->recipients[i]));
     js_put(o, "recipients", recipients);
     control_row(c, o);
@@ -190,23 +233,36 @@ void control_queue_list(struct client *c)
 
 static void audit_row(void *owner, int64_t at, const struct stored_audit *a)
 {
+    struct client *c = owner;
+    c->told++;
     struct js *o = js_object();
     js_put_num(o, "at", at);
     js_put_str(o, "what", a->what);
     if (a->rule.n) js_put_str(o, "rule", a->rule);
     if (a->recipient.n) js_put_str(o, "recipient", a->recipient);
     if (a->text.n) js_put_str(o, "text", a->text);
-    control_row(owner, o);
+    control_row(c, o);
+}
+
+/* Of a message that left the queue the audit may still know; what nobody knows is no message. */
+static void why_told(void *owner, bool ok, const struct err *e)
+{
+    struct client *c = owner;
+    static const struct err unknown = {.sysexit = EX_NOINPUT, .text = "no message has that queue id, and nothing is known of one that had"};
+    if (ok && !c->told) control_result(c, false, &unknown);
+    else control_result(c, ok, e);
 }
 
 static void why_listed(void *owner, bool ok, const struct err *e)
 {
     struct client *c = owner;
-    if (!ok) {
+    if (!ok && !(e && e->sysexit == EX_NOINPUT)) {
         control_result(c, ok, e);
         return;
     }
-    control_query(c, (struct store_query){.kind = QUERY_AUDIT, .queue_id = control_text(c, "id"), .audit = audit_row});
+    c->told = ok;
+    control_query(c, (struct store_query){
+                         .kind = QUERY_AUDIT, .queue_id = control_text(c, "id"), .audit = audit_row, .done = why_told});
 }
 
 void control_queue_why(struct client *c)

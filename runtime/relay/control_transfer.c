@@ -11,6 +11,7 @@
 #include "base/base64.h"
 #include "base/digest.h"
 #include "mail/address.h"
+#include "mail/evidence.h"
 #include "mail/orcpt.h"
 #include "mail/queue_id.h"
 #include "mail/xtext.h"
@@ -99,6 +100,7 @@ static void export_head(struct client *c, const struct stored_message *m)
     js_put_str(o, "envid", m->envid);
     js_put_num(o, "ret", m->ret);
     js_put_num(o, "generation", (int64_t)m->generation);
+    put_base64(o, "evidence", m->evidence);
     js_put_num(o, "copies", (int64_t)m->copy_count);
     js_put_num(o, "recipients", (int64_t)m->recipient_count);
     js_put(row, "message", o);
@@ -266,6 +268,20 @@ static bool is_address(struct str s)
     return address_parse(s, ADDRESS_UTF8, &parsed);
 }
 
+/* Not there in what an older version exported. */
+static bool import_evidence(struct transfer *t, const struct js *o)
+{
+    struct str text;
+    struct buf bytes = {0};
+    struct evidence unused;
+    if (!js_get_str(o, "evidence", &text)) return true;
+    bool ok = base64_decode(text, &bytes);
+    struct str blob = arena_str(t->arena, buf_str(&bytes));
+    buf_free(&bytes);
+    t->message.evidence = blob;
+    return ok && evidence_decode(t->arena, blob, &unused);
+}
+
 static bool import_head(struct transfer *t, const struct js *o)
 {
     struct stored_message *m = &t->message;
@@ -281,7 +297,7 @@ static bool import_head(struct transfer *t, const struct js *o)
               take_number(o, "generation", INT64_MAX, &generation) &&
               take_number(o, "copies", IMPORT_COPIES_MAX, &t->wanted_copies) &&
               take_number(o, "recipients", IMPORT_RECIPIENTS_MAX, &t->wanted_recipients);
-    if (!ok) return false;
+    if (!ok || !import_evidence(t, o)) return false;
     m->size = (uint64_t)size;
     m->ret = (uint8_t)ret;
     m->generation = (uint64_t)generation;

@@ -66,6 +66,7 @@ struct stored_message {
     struct str envid;
     uint8_t ret;
     uint64_t generation;      /* of the rule set that judged it */
+    struct str evidence;      /* mail/evidence, encoded; empty: none.  MESSAGE, and QUEUE of one queue id */
     const struct stored_copy *copies;
     size_t copy_count;
     struct stored_recipient *recipients;

@@ -119,6 +119,16 @@ static bool read_recipients(struct reader *r, struct page *p, struct stored_mess
     return result == SQLITE_DONE || reader_failed(r, result, e);
 }
 
+static bool read_evidence(struct reader *r, struct page *p, struct stored_message *m, int64_t id, struct err *e)
+{
+    sqlite3_stmt *s = database_statement(&r->db, SQL_READ_EVIDENCE);
+    sqlite3_bind_int64(s, 1, id);
+    int result = sqlite3_step(s);
+    if (result == SQLITE_ROW) m->evidence = column(p, s, 0);
+    sqlite3_reset(s);
+    return result == SQLITE_ROW || result == SQLITE_DONE || reader_failed(r, result, e);
+}
+
 /* Copies without a row are the content itself. */
 static bool read_copies(struct reader *r, struct page *p, struct stored_message *m, const struct message_key *key,
                         struct err *e)
@@ -288,6 +298,7 @@ static bool read_queue(struct reader *r, struct page *p, const struct queue_filt
         seen++;
         if (!read_recipients(r, p, m, matching_recipients(r, f, *after), sound, ALL_RECIPIENTS, e)) break;
         m->copy_count = 0;
+        if (f->queue_id.n && !read_evidence(r, p, m, *after, e)) break;
         if (m->recipient_count) p->message_count++;
     }
     sqlite3_reset(s);
@@ -409,7 +420,9 @@ bool reader_read_whole(struct reader *r, struct page *p, sqlite3_stmt *found, st
     if (result != SQLITE_ROW) return reader_failed(r, result, e);
     if (!read_recipients(r, p, m, range(r, SQL_READ_RECIPIENTS, key.id), sound, ALL_RECIPIENTS, e)) return false;
     if (!sound) return err_set(e, EX_DATAERR, "the record of message %.*s is damaged", STR_ARG(m->queue_id));
-    if (!read_copies(r, p, m, &key, e) || !read_content(r, p, m, key.id, e)) return false;
+    if (!read_evidence(r, p, m, key.id, e) || !read_copies(r, p, m, &key, e) ||
+        !read_content(r, p, m, key.id, e))
+        return false;
     p->message_count = 1;
     return true;
 }

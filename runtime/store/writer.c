@@ -146,6 +146,7 @@ static enum trouble_kind add_row(struct writer *w, int64_t id, const struct stor
     int64_t edited = 0;
     for (size_t i = 0; i < m->copy_count; i++) edited += needs_row(m, i);
     sqlite3_bind_int64(s, 15, edited);
+    bind_blob(s, 16, m->evidence.p, m->evidence.n);
     return database_run(&w->db, s);
 }
 

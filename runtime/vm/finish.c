@@ -5,6 +5,7 @@
 
 #include "base/digest.h"
 #include "vm/plan.h"
+#include "vm/witness.h"
 
 /* --- shared fates ------------------------------------------------------------------------------------------------- */
 
@@ -276,6 +277,7 @@ bool finish_verdict(struct judgement *j, struct verdict *out)
     if (!make_copies(j, out)) return false;
     list_hits(j, 0, out);
     list_notices(j, out);
+    witness_evidence(j, out);
     out->note_count = j->notes.n;
     out->notes = ARENA_ARRAY(j->arena, struct verdict_note, j->notes.n);
     if (j->notes.n) memcpy(out->notes, j->notes.v, j->notes.n * sizeof *out->notes);

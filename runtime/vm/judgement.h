@@ -6,6 +6,8 @@
 #define SLUICE_VM_JUDGEMENT_H
 
 #include "base/limits.h"
+#include "mail/evidence.h"
+#include "mail/live_list.h"
 #include "message/edits.h"
 #include "vm/ready.h"
 #include "vm/run.h"
@@ -63,11 +65,30 @@ struct slot {
     size_t member_room;
 };
 
+/* One reading of one value that a test of the rule under way holds of: vm/witness. */
+struct witness {
+    const struct ready_test *test; /* NULL: a rule without tests */
+    const struct view *view;       /* NULL: no one value decided */
+    struct str text;               /* that was compared … */
+    size_t from, to;               /* … and where in it */
+    struct str why;                /* undecided */
+    uint32_t element, elements;    /* which of the field's values, of how many */
+    uint32_t member;               /* of the domain; NO_INDEX: a fact of the message */
+    uint8_t answer;                /* enum evidence_answer */
+};
+enum { WITNESSES_MAX = 12 }; /* of one rule */
+struct kept_witness {
+    uint32_t rule; /* index */
+    struct witness witness;
+};
+
 /* What a shared test says of a fact of the message, in the copy with these edits and with so many recipients. */
 struct known {
     const struct edits *edits;
     size_t members;
     enum answer_value value;
+    struct witness *seen; /* what it held of */
+    uint32_t seen_count;
     struct known *next;
 };
 
@@ -100,7 +121,8 @@ struct judgement {
     const struct vm_input *in;
     struct arena *arena;
     struct trace *trace;
-    uint32_t seen_element, seen_elements; /* for the trace: which value is looked at, of how many */
+    uint32_t seen_element, seen_elements; /* which value is looked at, of how many */
+    uint32_t seen_member;                 /* for whom, of the domain; NO_INDEX: a fact of the message */
 
     VEC(struct member) members;
     size_t envelope_count; /* members [0, envelope_count) were named by the client */
@@ -121,6 +143,12 @@ struct judgement {
     bool audit; /* marks are read and set in the shadow */
     VEC(struct wanted) wanted;
     VEC(struct ending) endings; /* by member */
+
+    struct witness seen[WITNESSES_MAX];
+    uint32_t seen_count;
+
+    VEC(struct kept_witness) kept; /* of rules that acted */
+    uint64_t lists_asked;          /* live lists that were looked into, by number */
 
     bool deferred; /* the answer is already known: DEFER, with `defer_reply` */
     struct reply defer_reply;

@@ -2,6 +2,8 @@
 
 #include <sysexits.h>
 
+#include "vm/witness.h"
+
 void machine_free(struct machine *m) { VEC_FREE(&m->collected); }
 
 static bool broken(struct machine *m, uint32_t pc, const char *what)
@@ -11,6 +13,7 @@ static bool broken(struct machine *m, uint32_t pc, const char *what)
 
 static struct answer *push(struct machine *m)
 {
+    m->seen_from[m->depth] = m->j->seen_count;
     struct answer *x = &m->stack[m->depth++];
     answer_reserve(x, m->j->arena, m->domain.members);
     return x;
@@ -132,9 +135,13 @@ static bool end_loop(struct machine *m, uint32_t pc, uint8_t op)
     enum answer_value of_class[LIMIT_EDIT_CLASSES];
     for (uint32_t c = 0; c < loop.segment_count; c++) of_class[c] = segment_value(top(m), &loop.segments[c], op);
     bool by_edits = loop.each->by_edits && !j->original;
+    uint32_t from = m->seen_from[m->depth - 1];
+    if (op == OP_NONE_OF) j->seen_count = from; /* it holds because nothing does */
+    if (j->seen_count > from) witness_loop_over(j, from, top(m));
     m->depth--;
     recipients_domain(m);
     struct answer *x = push(m);
+    m->seen_from[m->depth - 1] = from;
     if (!by_edits) {
         answer_set_all(x, of_class[0]);
         return true;
@@ -159,6 +166,9 @@ static bool all_are(struct machine *m, enum answer_value v)
     return true;
 }
 
+/* The answer on top does not rest on what was seen for it. */
+static void forget(struct machine *m) { m->j->seen_count = m->seen_from[m->depth - 1]; }
+
 static bool combine(struct machine *m, uint32_t pc, bool and)
 {
     if (!may_pop(m, pc, 2)) return false;
@@ -168,6 +178,7 @@ static bool combine(struct machine *m, uint32_t pc, bool and)
     else
         answer_or(x, y);
     m->depth--;
+    if (m->j->seen_count > m->seen_from[m->depth - 1] && all_are(m, ANSWER_NO)) forget(m);
     return true;
 }
 
@@ -189,6 +200,7 @@ static bool step(struct machine *m, const struct rule *rule, uint32_t *pc)
     case OP_NOT:
         if (!may_pop(m, at, 1)) return false;
         answer_not(top(m), m->domain.members);
+        forget(m); /* what it held of speaks against, or for nothing */
         return true;
     case OP_AND:
     case OP_OR: return combine(m, at, op == OP_AND);
@@ -219,6 +231,7 @@ const struct answer *machine_run(struct machine *m, const struct rule *rule, con
     m->who = who;
     m->depth = 0;
     m->collected.n = 0;
+    m->j->seen_count = 0;
     recipients_domain(m);
     for (uint32_t pc = rule->first; pc < rule->end;) {
         m->j->steps++;

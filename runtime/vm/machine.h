@@ -11,6 +11,7 @@
 struct machine {
     struct judgement *j;
     struct answer stack[PROGRAM_STACK_MAX];
+    uint32_t seen_from[PROGRAM_STACK_MAX]; /* by answer: how many witnesses there were before it */
     size_t depth, floor; /* inside EACH only answers above `floor` are of its domain */
     struct domain domain;
     uint32_t loop_end;       /* index of the instruction that ends the loop */

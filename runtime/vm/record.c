@@ -1,56 +1,10 @@
 #include "vm/record.h"
 
-#include "base/civil.h"
-#include "base/ip.h"
+#include "vm/shown.h"
 
 static const char letters[] = "FTAUE"; /* by enum answer_value */
 
-/* At most TRACE_VALUE_MAX bytes, cut between characters, control characters as blanks. */
-static struct str bounded(struct arena *a, struct str s, bool *cut)
-{
-    size_t n = s.n;
-    *cut = n > TRACE_VALUE_MAX;
-    if (*cut) {
-        n = TRACE_VALUE_MAX;
-        while (n > 0 && ((unsigned char)s.p[n] & 0xc0) == 0x80) n--;
-    }
-    char *p = arena_alloc(a, n + 1);
-    for (size_t i = 0; i < n; i++) p[i] = (unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f ? ' ' : s.p[i];
-    struct str out = {p, n};
-    return str_is_utf8(out) ? out : STR("(not UTF-8)");
-}
-
-static struct str value_text(struct arena *a, const struct ready_ref *ref, const struct view *v)
-{
-    char ip[IP_TEXT_MAX];
-    switch (ref->row->type) {
-    case TYPE_ADDRESS:
-        if (ref->part == PART_NAME) return v->name;
-        if (ref->part == PART_LOCAL) return v->address.local;
-        if (ref->part == PART_DOMAIN) return v->address.unicode_domain;
-        return v->text;
-    case TYPE_TEXT:
-    case TYPE_WORD: return v->text;
-    case TYPE_DOMAIN: return v->address.unicode_domain;
-    case TYPE_YESNO: return v->number ? STR("yes") : STR("no");
-    case TYPE_NETWORK: return arena_printf(a, "%.*s", (int)ip_print(v->ip, ip), ip);
-    default: return arena_printf(a, "%lld", (long long)v->number);
-    }
-}
-
-/* Numbers as people write them. */
-static struct str shown_text(const struct judgement *j, const struct ready_ref *ref, const struct view *v)
-{
-    struct arena *a = j->trace->arena;
-    char moment[CIVIL_RFC3339_MAX];
-    int64_t n = v->number;
-    switch (ref->type) {
-    case TYPE_SIZE: return arena_printf(a, "%lld byte%s", (long long)n, n == 1 ? "" : "s");
-    case TYPE_CLOCK: return arena_printf(a, "%02d:%02d", (int)(n / 60), (int)(n % 60));
-    case TYPE_DATE: return arena_printf(a, "%.*s", (int)civil_print_rfc3339(n, j->in->utc_offset, moment), moment);
-    default: return value_text(a, ref, v);
-    }
-}
+static struct str bounded(struct arena *a, struct str s, bool *cut) { return shown_line(a, s, TRACE_VALUE_MAX, cut); }
 
 /* --- tests -------------------------------------------------------------------------------------------------------- */
 
@@ -67,25 +21,18 @@ void record_test_begin(struct judgement *j, uint32_t test)
     VEC_PUSH(&t->tests, (struct trace_test){.test = test});
 }
 
-static bool begins_character(struct str s, size_t at)
-{
-    return at >= s.n || ((unsigned char)s.p[at] & 0xc0) != 0x80;
-}
-
 /* The place where it matched, between whole characters. */
 static void record_place(struct arena *a, const struct relation_where *w, struct trace_value *out)
 {
     bool cut;
     if (w->to > w->text.n || w->from > w->to || w->to == 0) return;
-    size_t from = w->from > TRACE_AROUND_MAX ? w->from - TRACE_AROUND_MAX : 0;
-    size_t to = w->text.n - w->to > TRACE_AROUND_MAX ? w->to + TRACE_AROUND_MAX : w->text.n;
-    while (from < w->from && !begins_character(w->text, from)) from++;
-    while (to > w->to && !begins_character(w->text, to)) to--;
-    out->cut_before = from > 0;
-    out->cut_after = to < w->text.n;
-    out->before = bounded(a, str_slice(w->text, from, w->from), &cut);
+    struct str before = shown_before(w->text, w->from, TRACE_AROUND_MAX);
+    struct str after = shown_after(w->text, w->to, TRACE_AROUND_MAX);
+    out->cut_before = before.n < w->from;
+    out->cut_after = after.n < w->text.n - w->to;
+    out->before = bounded(a, before, &cut);
     out->match = bounded(a, str_slice(w->text, w->from, w->to), &cut);
-    out->after = bounded(a, str_slice(w->text, w->to, to), &cut);
+    out->after = bounded(a, after, &cut);
 }
 
 void record_value(struct judgement *j, const struct ready_test *t, const struct record_seen *seen)
@@ -94,7 +41,7 @@ void record_value(struct judgement *j, const struct ready_test *t, const struct 
     if (!x || x->value_count >= TRACE_VALUES_MAX) return;
     if (!x->values) x->values = ARENA_ARRAY(j->trace->arena, struct trace_value, TRACE_VALUES_MAX);
     struct trace_value *out = &x->values[x->value_count++];
-    out->text = bounded(j->trace->arena, shown_text(j, t->left, seen->view), &out->cut);
+    out->text = bounded(j->trace->arena, shown_words(j, j->trace->arena, t->left, seen->view), &out->cut);
     out->matched = seen->matched;
     out->from = (uint32_t)seen->where->from;
     out->to = (uint32_t)seen->where->to;
@@ -177,7 +124,7 @@ void record_facts(struct judgement *j)
         for (uint32_t i = 0; i < values.n && i < TRACE_VALUES_MAX; i++) {
             if (values.v[i].count == 0) continue;
             if (b.n) buf_add(&b, STR(", "));
-            buf_add(&b, value_text(t->arena, &ref, &values.v[i].views[0]));
+            buf_add(&b, shown_value(t->arena, &ref, &values.v[i].views[0]));
         }
         if (values.trouble != ANSWER_NO)
             buf_printf(&b, "%s(%s: %.*s)", b.n ? " " : "", answer_names[values.trouble], STR_ARG(values.why));

@@ -182,6 +182,7 @@ static enum answer_value in_live_list(struct judgement *j, const struct ready_te
 {
     const struct live_list *l = j->in->lists ? j->in->lists[t->live] : NULL;
     const struct canonical_address *a = &v->address;
+    j->lists_asked |= (uint64_t)1 << t->live;
     if (!l) {
         const struct program_list *named = &j->program->program->lists[t->test->a];
         j->why = arena_printf(j->arena, "the live list %.*s is not there", STR_ARG(named->name));

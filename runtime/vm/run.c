@@ -9,6 +9,7 @@
 #include "vm/machine.h"
 #include "vm/plan.h"
 #include "vm/record.h"
+#include "vm/witness.h"
 
 /* For whom which actions of the rule under way count; bits over recipients. */
 struct outcome {
@@ -141,6 +142,14 @@ static bool action_set(struct pass *s, enum action_guard guard)
     return some(s->who, s->j->words);
 }
 
+/* It acted: for whom, and why. */
+static void keep_witnesses(struct pass *s)
+{
+    const struct outcome *o = &s->outcome;
+    for (size_t w = 0; w < s->j->words; w++) s->who[w] = o->all[w] | o->strict[w] | o->protect[w] | o->hold[w];
+    witness_keep(s->j, s->who);
+}
+
 static void hold_unread(struct pass *s, const struct rule *r)
 {
     struct action_call c = {.rule = r, .rule_index = s->j->rule_index, .who = s->outcome.hold};
@@ -162,7 +171,10 @@ static void enforce(struct pass *s, const struct rule *r)
         applied = true;
         hold_unread(s, r);
     }
-    if (applied) judgement_hit(j, j->rule_index, HIT_APPLIED);
+    if (applied) {
+        judgement_hit(j, j->rule_index, HIT_APPLIED);
+        keep_witnesses(s);
+    }
     plan_rule_over(j);
 }
 
@@ -170,11 +182,13 @@ static void enforce(struct pass *s, const struct rule *r)
 static void audit(struct pass *s, const struct rule *r)
 {
     struct judgement *j = s->j;
+    bool acted = some(s->outcome.hold, j->words);
     for (size_t k = 0; k < s->machine.collected.n; k++) {
         uint32_t a = s->machine.collected.v[k];
         const struct ready_action *x = &j->program->actions[a];
         if (!action_set(s, x->row->guard)) continue;
         judgement_hit(j, j->rule_index, HIT_AUDIT);
+        acted = true;
         uint8_t role = j->program->vocabulary->audit_roles[x->action->action];
         bool tells = role == AUDIT_TELLS && r->mode == MODE_AUDIT_AND_NOTIFY;
         if (role == AUDIT_SHADOWS || tells) apply_action(j, a, s->who);
@@ -183,6 +197,7 @@ static void audit(struct pass *s, const struct rule *r)
         if (!tells)
             plan_note(j, NOTE_AUDIT, s->who, x->action->origin.text.n ? x->action->origin.text : str_of(x->row->name));
     }
+    if (acted) keep_witnesses(s);
     if (!some(s->outcome.hold, j->words)) return;
     judgement_hit(j, j->rule_index, HIT_AUDIT);
     plan_note(j, NOTE_AUDIT, s->outcome.hold, STR("hold: content that could not be read"));
@@ -260,6 +275,7 @@ static bool judge_added(struct pass *s, uint32_t index)
         judgement_hit(j, index, HIT_APPLIED);
         if (j->trace) record_actions(j, index, a, s->who, false);
         apply_action(j, a, s->who);
+        witness_keep(j, s->who);
     }
     return true;
 }
@@ -326,5 +342,6 @@ bool vm_judge(const struct vm_program *p, const struct vm_input *in, struct aren
     VEC_FREE(&j.endings);
     VEC_FREE(&j.notes);
     VEC_FREE(&j.notices);
+    VEC_FREE(&j.kept);
     return good;
 }

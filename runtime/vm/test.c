@@ -2,6 +2,7 @@
 
 #include "vm/record.h"
 #include "vm/relation.h"
+#include "vm/witness.h"
 
 /* One point at which a test is evaluated. */
 struct point {
@@ -29,6 +30,9 @@ static enum answer_value element_holds(struct judgement *j, const struct ready_t
         else
             one = relation_holds(j, t, &e->views[i], &right, &where);
         tally_add(&tally, one);
+        /* What makes `no x is …` hold is that nothing does. */
+        if (one == (t->test->negated ? ANSWER_NO : ANSWER_YES) && t->test->quantifier != Q_NO)
+            witness_push(j, t, &e->views[i], &where);
         if (j->trace)
             record_value(j, t,
                          &(struct record_seen){&e->views[i], i, e->count, one == ANSWER_YES, &where, at->recipient});
@@ -120,9 +124,14 @@ static enum answer_value once(struct judgement *j, const struct ready_test *t, c
     if (t->shared == NO_INDEX || j->trace) return at_point(j, t, at);
     struct known **all = &j->known[t->shared];
     for (const struct known *k = *all; k; k = k->next)
-        if (k->edits == at->edits && k->members == j->members.n) return k->value;
+        if (k->edits == at->edits && k->members == j->members.n) {
+            witness_again(j, k);
+            return k->value;
+        }
     struct known *new = ARENA_NEW(j->arena, struct known);
-    *new = (struct known){at->edits, j->members.n, at_point(j, t, at), *all};
+    uint32_t from = j->seen_count;
+    *new = (struct known){.edits = at->edits, .members = j->members.n, .value = at_point(j, t, at), .next = *all};
+    witness_share(j, new, from);
     *all = new;
     return new->value;
 }
@@ -155,6 +164,7 @@ static void by_member(struct judgement *j, const struct ready_test *t, bool reci
         if (edits && beyond_classes(j, m)) {
             answer_set(out, r, ANSWER_UNREADABLE);
         } else if (recipient) {
+            j->seen_member = r;
             answer_set(out, r, at_point(j, t, &at));
         } else {
             uint32_t c = j->original ? 0 : m->edit_class;
@@ -195,6 +205,7 @@ static void over_loop(struct judgement *j, const struct ready_test *t, const str
         bool missing = element >= values->n;
         j->seen_element = element;
         j->seen_elements = values->n;
+        j->seen_member = i;
         if (missing && values->trouble != ANSWER_NO)
             answer_set(out, i, values->trouble);
         else
@@ -205,11 +216,15 @@ static void over_loop(struct judgement *j, const struct ready_test *t, const str
 void test_evaluate(struct judgement *j, uint32_t test, const struct domain *d, const uint64_t *who, struct answer *out)
 {
     const struct ready_test *t = &j->program->tests[test];
+    uint32_t from = j->seen_count;
     j->why = STR_NONE;
+    j->seen_member = NO_INDEX;
     if (j->trace) record_test_begin(j, test);
     if (d->each)
         over_loop(j, t, d, out);
     else
         over_everybody(j, t, who, out);
+    if (!out->uniform || out->value != ANSWER_NO || j->seen_count > from)
+        witness_test_over(j, t, out, d->members, from);
     if (j->trace) record_test_end(j, out, d->members, d->each ? NULL : who);
 }

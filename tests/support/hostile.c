@@ -109,9 +109,21 @@ static void mutate_copy(struct verdict_copy *c, struct str content, uint64_t *se
     c->length = hostile_random(seed, 4) ? pieces_length(&c->pieces) : place(seed, content.n);
 }
 
+static void mutate_evidence(struct evidence *e, uint64_t *seed)
+{
+    struct evidence_row *r = &e->rows[0];
+    struct str *texts[] = {&r->rule, &r->test, &r->field, &r->view, &r->text, &e->lists[0].name};
+    switch (hostile_random(seed, 4)) {
+    case 0: r->from = hostile_random(seed, 9), r->to = hostile_random(seed, 9); break;
+    case 1: r->answer = (uint8_t)hostile_random(seed, 256); break;
+    case 2: e->lists[0].revision = place(seed, 9); break;
+    default: *texts[hostile_random(seed, 6)] = text(seed);
+    }
+}
+
 static void mutate_once(struct verdict *v, struct str content, uint64_t *seed, struct arena *a)
 {
-    switch (hostile_random(seed, 11)) {
+    switch (hostile_random(seed, 12)) {
     case 0: v->answer = (uint8_t)hostile_random(seed, 256); break;
     case 1: mutate_reply(&v->reply, seed); break;
     case 2: v->rule = text(seed); break;
@@ -135,6 +147,9 @@ static void mutate_once(struct verdict *v, struct str content, uint64_t *seed, s
         if (v->notice_count)
             v->notices[0] =
                 (struct verdict_notice){STR("r"), text(seed), text(seed), text(seed), text(seed)};
+        break;
+    case 9:
+        if (v->evidence.row_count) mutate_evidence(&v->evidence, seed);
         break;
     default:
         if (v->copy_count) mutate_copy(&v->copies[hostile_random(seed, (uint32_t)v->copy_count)], content, seed, a);

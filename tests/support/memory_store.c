@@ -52,6 +52,7 @@ static struct stored_message *copy_message(struct memory *m, const struct stored
     to->client_ip = arena_str(a, from->client_ip);
     to->helo = arena_str(a, from->helo);
     to->content = arena_str(a, from->content);
+    to->evidence = arena_str(a, from->evidence);
     to->spool = STR_NONE;
     struct stored_copy *copies = ARENA_ARRAY(a, struct stored_copy, from->copy_count);
     for (size_t i = 0; i < from->copy_count; i++) {

@@ -129,6 +129,7 @@ static void on_message(void *owner, const struct stored_message *m)
     out->content = arena_str(a, m->content);
     out->spool = arena_str(a, m->spool);
     out->envid = arena_str(a, m->envid);
+    out->evidence = arena_str(a, m->evidence);
     struct stored_copy *copies = ARENA_ARRAY(a, struct stored_copy, m->copy_count + 1);
     for (size_t i = 0; i < m->copy_count; i++) {
         copies[i] = m->copies[i];

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "builder/build.h"
+#include "mail/evidence.h"
 #include "tests/support/compiled.h"
 #include "tests/support/store_driver.h"
 
@@ -70,7 +71,7 @@ static void everything_said(void **unused)
     if (!settings_of("list nets of network = 127.0.0.0/8, 2001:db8::/32\n"
                      "list ours of domain = \"corp.example\", \"*.corp.example\"\n"
                      "relay hostname \"relay.corp.example\" internal ours state \"run/state\" control \"/tmp/c.sock\" user \"mail\"\n"
-                     " judge_user \"nobody\" sandbox off memory 64 MB free_space 10 MB message_size 1 MB judges 3 partial_reject dsn\n"
+                     " judge_user \"nobody\" sandbox off memory 64 MB free_space 10 MB message_size 1 MB judges 3 partial_reject dsn evidence place\n"
                      "listener \"a\" address \"127.0.0.1:2525\" relay_for nets domains ours\n"
                      "listener \"b\" address \"[::1]:26\" certificate \"c.pem\" key \"k.pem\" auth required\n"
                      "connector \"default\" host \"mx.example\" port 2526 tls verified name \"name.example\"\n"
@@ -90,6 +91,7 @@ static void everything_said(void **unused)
     assert_int_equal(s.message_size, 1 << 20);
     assert_int_equal(s.judges, 3);
     assert_int_equal(s.partial_reject, 2);
+    assert_int_equal(s.evidence, EVIDENCE_PLACE);
     assert_int_equal(s.retry_first, 2);
     assert_int_equal(s.retry_most, 180);
     assert_int_equal(s.retry_until, 4 * 3600);
@@ -171,6 +173,7 @@ static void defaults(void **unused)
     assert_int_equal(s.message_size, 50 << 20);
     assert_int_equal(s.judges, 0);
     assert_int_equal(s.partial_reject, 0);
+    assert_int_equal(s.evidence, EVIDENCE_EXCERPT);
     assert_int_equal(s.retry_first, 60);
     assert_int_equal(s.retry_most, 3600);
     assert_int_equal(s.retry_until, 5 * 86400);

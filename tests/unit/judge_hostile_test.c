@@ -42,6 +42,12 @@ static struct judge_answer sound_answer(struct arena *a, struct str content, siz
     v->notes[0] = (struct verdict_note){NOTE_LOG, STR("r"), to[0], STR("text")};
     v->notices = ARENA_NEW(a, struct verdict_notice);
     v->notices[0] = (struct verdict_notice){STR("r"), to[1], STR("Auto: x"), STR("1@x.example"), STR("text")};
+    v->evidence.rows = ARENA_NEW(a, struct evidence_row);
+    v->evidence.rows[0] = (struct evidence_row){STR("r"), STR("subject contains \"x\""), STR("subject"), STR("lenient"),
+                                                STR("\xc3\xa4"), 1, 2, 3, 5, EVIDENCE_DISPUTED};
+    v->evidence.lists = ARENA_NEW(a, struct evidence_list);
+    v->evidence.lists[0] = (struct evidence_list){STR("vips"), 41, true};
+    v->evidence.row_count = v->evidence.list_count = 1;
     v->hit_count = v->note_count = v->notice_count = 1;
     return r;
 }
@@ -112,6 +118,16 @@ static void verdict_is_harmless(struct arena *a, const struct verdict *v, struct
         text_is_harmless(n->text);
         assert_true(str_find_byte(n->subject, '\n') == STR_NPOS && str_find_byte(n->subject, '\r') == STR_NPOS);
         assert_true(str_find_byte(n->text, '\r') == STR_NPOS && str_find_byte(n->about, '>') == STR_NPOS);
+    }
+    assert_true(v->evidence.row_count <= EVIDENCE_ROWS_MAX);
+    for (size_t i = 0; i < v->evidence.row_count; i++) {
+        const struct evidence_row *r = &v->evidence.rows[i];
+        const struct str texts[] = {r->rule, r->test, r->field, r->view, r->text};
+        for (size_t k = 0; k < 5; k++) {
+            text_is_harmless(texts[k]);
+            for (size_t c = 0; c < texts[k].n; c++) assert_true((unsigned char)texts[k].p[c] >= ' ');
+        }
+        assert_non_null(evidence_answer_names[r->answer]);
     }
     for (size_t i = 0; i < v->copy_count; i++) copy_is_harmless(a, &v->copies[i], content);
 }

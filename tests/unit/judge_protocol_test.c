@@ -79,6 +79,12 @@ static struct judge_answer answer(struct arena *a)
     v->notices = ARENA_NEW(a, struct verdict_notice);
     v->notices[0] = (struct verdict_notice){
         STR("r"), STR("dlp@corp.example"), STR("Auto: \xc3\xa4"), STR("1@x.example"), STR("one\n\ttwo")};
+    v->evidence.rows = ARENA_NEW(a, struct evidence_row);
+    v->evidence.rows[0] = (struct evidence_row){STR("r"), STR("subject contains \"x\""), STR("subject"), STR("lenient"),
+                                                STR("\xc3\xa4"), 1, 2, 3, 5, EVIDENCE_DISPUTED};
+    v->evidence.lists = ARENA_NEW(a, struct evidence_list);
+    v->evidence.lists[0] = (struct evidence_list){STR("vips"), 41, true};
+    v->evidence.row_count = v->evidence.list_count = 1;
     return r;
 }
 
@@ -135,6 +141,14 @@ static void answers_arrive(void **state)
     check_str(v->notices[0].subject, "Auto: \xc3\xa4");
     check_str(v->notices[0].about, "1@x.example");
     check_str(v->notices[0].text, "one\n\ttwo");
+    const struct evidence_row *row = &v->evidence.rows[0];
+    check_str(row->test, "subject contains \"x\"");
+    check_str(row->view, "lenient");
+    check_str(row->text, "\xc3\xa4");
+    assert_true(row->element == 1 && row->elements == 2 && row->from == 3 && row->to == 5);
+    assert_int_equal(row->answer, EVIDENCE_DISPUTED);
+    check_str(v->evidence.lists[0].name, "vips");
+    assert_true(v->evidence.lists[0].revision == 41 && v->evidence.lists[0].there && !v->evidence.cut);
     struct judge_answer failed = {.id = 3, .kind = JUDGE_FAILED, .why = STR("because")};
     first.n = 0;
     protocol_encode_answer(&failed, &first);
@@ -287,6 +301,23 @@ static void spoil_notice_deferred(struct verdict *v)
     v->reply = (struct reply){451, STATUS(4, 3, 0), STR("later")};
 }
 
+static void spoil_evidence_line(struct verdict *v) { v->evidence.rows[0].text = STR("a\nb"); }
+static void spoil_evidence_escape(struct verdict *v) { v->evidence.rows[0].text = STR("\xc2\x9b" "31m"); }
+static void spoil_evidence_answer(struct verdict *v) { v->evidence.rows[0].answer = EVIDENCE_ANSWER_COUNT; }
+static void spoil_evidence_place(struct verdict *v) { v->evidence.rows[0].from = 6; }
+static void spoil_evidence_list(struct verdict *v) { v->evidence.lists[0].name = STR(""); }
+static void spoil_evidence_length(struct verdict *v)
+{
+    static struct evidence_row rows[EVIDENCE_ROWS_MAX];
+    static char much[EVIDENCE_BYTES_MAX / EVIDENCE_ROWS_MAX + 1];
+    memset(much, 'x', sizeof much);
+    for (size_t i = 0; i < EVIDENCE_ROWS_MAX; i++) rows[i].text = (struct str){much, sizeof much};
+    v->evidence.rows = rows;
+    v->evidence.row_count = EVIDENCE_ROWS_MAX;
+}
+static void spoil_stands_for(struct verdict *v) { v->recipients[2].stands_for = 3; }
+static void spoil_stands_for_named(struct verdict *v) { v->recipients[0].stands_for = 1; }
+
 static void unsound_verdicts(void **state)
 {
     (void)state;
@@ -298,6 +329,8 @@ static void unsound_verdicts(void **state)
         spoil_defer, spoil_defer_reply, spoil_notice_to,  spoil_notice_two,    spoil_notice_line,
         spoil_notice_id, spoil_notice_text, spoil_notice_utf8, spoil_notice_rule,
         spoil_notice_length, spoil_notice_count, spoil_notice_deferred,
+        spoil_evidence_line, spoil_evidence_escape, spoil_evidence_answer, spoil_evidence_place, spoil_evidence_list,
+        spoil_evidence_length, spoil_stands_for, spoil_stands_for_named,
     };
     struct arena *a = arena_create();
     struct judge_request r = request();

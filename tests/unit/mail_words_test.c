@@ -92,7 +92,7 @@ static void settings_come_back_or_are_refused(void **state)
     struct str files[] = {STR("a.sluice"), STR("b.sluice")};
     struct rule_settings rules[] = {{STR("secrets"), STR("audit"), 1, 9}};
     struct settings s = {.hostname = STR("relay.corp.example"), .state = STR("/var/lib/sluice"), .internal = {ours, 2},
-                         .sandbox = true, .memory = 1 << 28, .message_size = 1 << 26, .judges = 2, .partial_reject = 3,
+                         .sandbox = true, .memory = 1 << 28, .message_size = 1 << 26, .judges = 2, .partial_reject = 3, .evidence = 2,
                          .retry_first = 60, .retry_most = 3600, .retry_until = 432000, .retry_notice = 9, .listeners = listeners,
                          .listener_count = 1, .connectors = connectors, .connector_count = 3, .files = files, .file_count = 2,
                          .rules = rules, .rule_count = 1}, got;

@@ -170,6 +170,12 @@ static void by_hand_at_once(void **state)
 }
 
 /* Who asks for everything must say so, and only root and the relay's user change anything. */
+#define HEAD                                                                                                           \
+    "{\"v\":1,\"op\":\"queue import begin\",\"message\":{\"queue_id\":\"1ngevteanv9z0r2xdgtc\",\"arrived\":1,"                  \
+    "\"sender\":\"\",\"client\":\"\",\"helo\":\"\",\"size\":0,\"sha256\":"                                                  \
+    "\"0000000000000000000000000000000000000000000000000000000000000000\",\"eight_bit\":false,\"binary\":false,"       \
+    "\"smtputf8\":false,\"report\":false,\"envid\":\"\",\"ret\":0,\"generation\":1,\"copies\":0,\"recipients\":1"
+
 static void requests_are_held_to_their_form(void **state)
 {
     struct rig g;
@@ -193,9 +199,13 @@ static void requests_are_held_to_their_form(void **state)
         "{\"v\":1,\"op\":\"queue import end\"}",
         "{\"v\":1,\"op\":\"queue import content\",\"content\":\"AAAA\"}",
         "{\"v\":1,\"op\":\"queue import begin\",\"message\":{\"queue_id\":\"../../etc/passwd\"}}",
+        HEAD ",\"evidence\":\"AQAAAAABAAAA\"}}", /* a form, cut short */
+        HEAD ",\"evidence\":\"no base64\"}}",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (!strstr(rig_ask(&g, c, bad[i]), "\"ok\":false")) fail_msg("%s: %s", bad[i], memory_heard(c).p);
+    assert_non_null(strstr(rig_ask(&g, c, HEAD ",\"evidence\":\"\"}}"), "\"ok\":true"));
+    assert_non_null(strstr(rig_ask(&g, c, HEAD "}}"), "\"ok\":true")); /* as older versions have it */
     g.memory->peer_uid = 4711;
     assert_non_null(strstr(rig_ask(&g, c, "{\"v\":1,\"op\":\"queue hold\",\"all\":true}"), "\"status\":77"));
     assert_non_null(strstr(rig_ask(&g, c, "{\"v\":1,\"op\":\"backup\"}"), "\"status\":77"));

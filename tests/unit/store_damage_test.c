@@ -193,7 +193,7 @@ static void older_form(void **unused)
     message("M");
     driver_close(&driver);
     run_sql("ALTER TABLE messages DROP COLUMN seal; ALTER TABLE messages DROP COLUMN edited;"
-            "ALTER TABLE copies DROP COLUMN seal; ALTER TABLE recipients DROP COLUMN seal; PRAGMA user_version=6");
+            "ALTER TABLE messages DROP COLUMN evidence; ALTER TABLE copies DROP COLUMN seal; ALTER TABLE recipients DROP COLUMN seal; PRAGMA user_version=6");
     open_or_fail();
     message("N");
     for (const char *id = "MN"; *id; id++) {

@@ -88,6 +88,7 @@ static void everything_comes_back(void **unused)
     struct stored_message m = {.queue_id = STR("Q1"), .arrived = 4, .reverse_path = STR(""), .client_ip = STR("2001:db8::1"),
                                .helo = STR("h"), .size = 11, .content = STR("a: b\r\n\r\nhey"), .eight_bit = true,
                                .relay_made = true, .envid = STR("e+3Dx"), .ret = 'H', .generation = 1ull << 40,
+                               .evidence = {"e\0x", 3},
                                .copies = copies, .copy_count = 2, .recipients = r, .recipient_count = 2};
     m.content.n = 11;
     struct store_write w = {.messages = &m, .message_count = 1, .now = 4};
@@ -108,6 +109,8 @@ static void everything_comes_back(void **unused)
     assert_true(g->eight_bit && g->relay_made && !g->smtputf8);
     assert_int_equal(g->ret, 'H');
     assert_true(g->generation == 1ull << 40);
+    assert_int_equal(g->evidence.n, 3);
+    assert_memory_equal(g->evidence.p, "e\0x", 3);
     uint8_t hash[32];
     digest_sha256(m.content, hash);
     assert_memory_equal(g->sha256, hash, 32);
