@@ -31,10 +31,12 @@ FILES = {
     "fold": ["runtime/mail/fold.c", "runtime/mail/confusables.c"],
     "html": ["runtime/message/html.c"],
     "message": ["runtime/message/*.c", "-runtime/message/edits.c"],
+    "dsn": ["runtime/relay/dsn.c", "runtime/relay/letter.c", "runtime/mail/orcpt.c"],
+    "reply": ["runtime/smtp/reply.c"],
     "smtp_client": ["runtime/smtp/client*.c", "runtime/smtp/reply.c"],
     "smtp_server": ["runtime/smtp/server*.c", "runtime/smtp/params.c"],
 }
-HELD = ("grammar", "compile", "program", "format")
+HELD = ("grammar", "compile", "program", "format", "smtp_server", "smtp_client", "reply", "address", "dns_records", "proxy", "dsn")
 TEXTS = ("grammar", "compile", "format")
 SEEDS = ["tests/golden/grammar", "tests/golden/compiler", "tests/golden/format", "examples"]
 
