@@ -193,6 +193,7 @@ torture: ## long proofs, MINUTES in all: the second evaluator and the index on a
 	@timeout $$(( $(MINUTES) * 20 )) env SLUICE_INDEX_PAIRS=1000000 SLUICE_INDEX_SEED=1000000 $(B)/test/vm_index_test
 	@env SLUICE_PROOF_ROUNDS=20 $(B)/test/compiler_proof_test
 	@SLUICE_BUILD=$(CURDIR)/$(B) SLUICE_DEAD_MESSAGES=50000 /usr/bin/python3 tests/e2e/queue_test.py
+	@$(MAKE) -s torture-server
 	@$(MAKE) -s torture-rigs
 
 .PHONY: torture-rigs
@@ -201,6 +202,17 @@ torture-rigs: ## kill -9, flipped bits, 1,000 times each; 10,000 reloads; a full
 	@$(MAKE) -s -j2 all $(RIG_PROGRAMS)
 	@set -e; for rig in $(RIGS); do echo "== $$rig"; env SLUICE_BUILD=$(CURDIR)/$(B) SLUICE_SEED=$(SEED) SLUICE_KILLS=1000 \
 	    SLUICE_FLIPS=1000 SLUICE_RELOADS=10000 SLUICE_CLOCK_MESSAGES=1000 /usr/bin/python3 $$rig; done
+
+.PHONY: torture-server
+torture-server: ## a million dialogues beside a reference, a million bodies onto our wire, 335 smugglings x 12 and through four peers, 10,000 forged messages, 2,000 slow clients
+	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
+	@tests/peers/peers.sh fetch
+	@$(MAKE) -s -j2 all unit-tests
+	@SLUICE_ROUNDS=1000000 $(B)/test/smtp_walk_test
+	@SLUICE_ROUNDS=1000000 $(B)/test/smtp_chain_test
+	@SLUICE_BUILD=$(CURDIR)/$(B) SLUICE_WHOLE=1 /usr/bin/python3 tests/e2e/smuggling_test.py
+	@SLUICE_BUILD=$(CURDIR)/$(B) SLUICE_FORGED=10000 /usr/bin/python3 tests/e2e/open_relay_test.py
+	@SLUICE_BUILD=$(CURDIR)/$(B) SLUICE_SLOW=2000 /usr/bin/python3 tests/e2e/slow_clients_test.py
 
 mutants: ## the verifier's checks taken away one by one: does a test notice?
 	@$(DEPS) $(DEB_PACKAGES)

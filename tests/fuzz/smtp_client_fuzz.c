@@ -1,5 +1,6 @@
 /* A server that says anything at all: the engine never delivers without a 2xx to a dot, never writes MAIL before it was
- * told to, and never writes the content in clear when TLS is demanded, never AUTH in clear.  First byte: how the caller behaves. */
+ * told to, and never writes the content in clear when TLS is demanded, never AUTH in clear.  First byte: how the caller
+ * behaves. */
 #include "smtp/client.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -11,25 +12,37 @@ struct caller {
     bool ordered, tls, asked, in, body, over;
 };
 
+static void send_one(struct caller *c, uint32_t extensions)
+{
+    struct smtp_client_recipient to[2] = {
+        {.forward_path = STR("one@d.example"), .orcpt = c->ways & 8 ? STR("utf-8;\xc3\xa4@d.example") : STR_NONE},
+        {.forward_path = STR("two@d.example"), .notify = 14}};
+    c->ordered = true;
+    smtp_client_send(c->client,
+                     &(struct smtp_client_transaction){.reverse_path = STR("a@b.example"),
+                                                       .recipients = to,
+                                                       .recipient_count = 2,
+                                                       .size = 8,
+                                                       .eight_bit = true,
+                                                       .binary = (c->ways & 16) && (extensions & SMTP_EXT_BINARYMIME) &&
+                                                                 (extensions & SMTP_EXT_CHUNKING),
+                                                       .smtputf8 = (c->ways & 32) && (extensions & SMTP_EXT_SMTPUTF8),
+                                                       .ret = c->ways & 8 ? 'F' : 0,
+                                                       .envid = c->ways & 8 ? STR("id") : STR_NONE,
+                                                       .tls_demanded = c->ways & 2,
+                                                       .requiretls = c->tls && (extensions & SMTP_EXT_REQUIRETLS)});
+}
+
 static void order(struct caller *c, uint32_t extensions)
 {
-    struct smtp_client_recipient to[2] = {{.forward_path = STR("one@d.example")},
-                                          {.forward_path = STR("two@d.example"), .notify = 14}};
+    if (smtp_client_stage(c->client) != SMTP_STAGE_IDLE) return; /* one was sent ahead */
     if (!c->tls && (c->ways & 1) && (extensions & SMTP_EXT_STARTTLS)) {
         smtp_client_starttls(c->client);
     } else if (c->tls && !c->asked && (c->ways & 4) && (extensions & SMTP_EXT_AUTH)) {
         c->asked = true;
         smtp_client_auth(c->client, &(struct smtp_client_login){STR("user"), STR("secret"), STR("chance"), true});
     } else if (c->left-- > 0 && (c->tls || !(c->ways & 2))) {
-        c->ordered = true;
-        smtp_client_send(c->client,
-                         &(struct smtp_client_transaction){.reverse_path = STR("a@b.example"),
-                                                           .recipients = to,
-                                                           .recipient_count = 2,
-                                                           .size = 8,
-                                                           .eight_bit = true,
-                                                           .tls_demanded = c->ways & 2,
-                                                           .requiretls = c->tls && (extensions & SMTP_EXT_REQUIRETLS)});
+        send_one(c, extensions);
     } else {
         smtp_client_quit(c->client);
     }
@@ -81,6 +94,10 @@ static void handle(struct caller *c, const struct smtp_client_event *ev)
         while (smtp_client_body(c->client, &run, &piece)) continue;
         INVARIANT(run.n == 0);
         smtp_client_body_end(c->client);
+        if ((c->ways & 64) && c->left > 0 && smtp_client_may_send_ahead(c->client)) {
+            c->left--;
+            send_one(c, extensions);
+        }
         break;
     case SMTP_CLIENT_FAILED:
     case SMTP_CLIENT_CLOSED: c->over = true; break;
