@@ -22,38 +22,50 @@ HERE, THERE = "corp.example", "victim.example"
 FORMS = [
     "<user@victim.example>", "<USER@VICTIM.EXAMPLE>", "<user@victim.example.>", "<user@sub.victim.example>",
     # the percent hack, and more than one
-    "<user%victim.example@corp.example>", "<user%victim.example@relay.corp.example>", "<user%victim.example@[127.0.0.1]>",
-    "<user%victim.example>", "<user%a.example%victim.example@corp.example>", '<"user%victim.example"@corp.example>',
-    "<user%victim.example%corp.example>", "<%victim.example@corp.example>", "<user%victim.example.@corp.example>",
-    "<user%40victim.example@corp.example>", "<user%victim.example%@corp.example>", "<user%[192.0.2.1]@corp.example>",
+    "<user%victim.example@corp.example>", "<user%victim.example@relay.corp.example>",
+    "<user%victim.example@[127.0.0.1]>", "<user%victim.example>", "<user%a.example%victim.example@corp.example>",
+    '<"user%victim.example"@corp.example>', "<user%victim.example%corp.example>", "<%victim.example@corp.example>",
+    "<user%victim.example.@corp.example>", "<user%40victim.example@corp.example>",
+    "<user%victim.example%@corp.example>", "<user%[192.0.2.1]@corp.example>",
     # bang paths
-    "<victim.example!user@corp.example>", "<victim.example!user>", "<corp.example!victim.example!user>", "<!victim.example!user@corp.example>",
-    '<"victim.example!user"@corp.example>', "<corp.example!user@victim.example>", "<a!b!c!user@corp.example>", "<user@victim.example!corp.example>",
+    "<victim.example!user@corp.example>", "<victim.example!user>", "<corp.example!victim.example!user>",
+    "<!victim.example!user@corp.example>", '<"victim.example!user"@corp.example>',
+    "<corp.example!user@victim.example>", "<a!b!c!user@corp.example>", "<user@victim.example!corp.example>",
     # source routes
-    "<@corp.example:user@victim.example>", "<@relay.corp.example:user@victim.example>", "<@corp.example,@a.example:user@victim.example>",
-    "<@[127.0.0.1]:user@victim.example>", "<@corp.example:user%victim.example@corp.example>", "<@victim.example:user%victim.example@corp.example>",
-    "<@corp.example,@relay.corp.example:user@victim.example>", "<@corp.example:@victim.example:user>", "<@:user@victim.example>",
+    "<@corp.example:user@victim.example>", "<@relay.corp.example:user@victim.example>",
+    "<@corp.example,@a.example:user@victim.example>", "<@[127.0.0.1]:user@victim.example>",
+    "<@corp.example:user%victim.example@corp.example>", "<@victim.example:user%victim.example@corp.example>",
+    "<@corp.example,@relay.corp.example:user@victim.example>", "<@corp.example:@victim.example:user>",
+    "<@:user@victim.example>",
     # quoted local parts
     '<"user@victim.example"@corp.example>', '<"user@victim.example">', '<"user@victim.example"@relay.corp.example>',
-    '<"user@victim.example"@[127.0.0.1]>', '<"user\\@victim.example"@corp.example>', '<"@victim.example"@corp.example>',
-    '<"user"@victim.example>', '<""@victim.example>', '<"user\\"@victim.example>', '<"a b"@victim.example>', '<"user@victim.example\\"@corp.example>',
+    '<"user@victim.example"@[127.0.0.1]>', '<"user\\@victim.example"@corp.example>',
+    '<"@victim.example"@corp.example>', '<"user"@victim.example>', '<""@victim.example>', '<"user\\"@victim.example>',
+    '<"a b"@victim.example>', '<"user@victim.example\\"@corp.example>',
     # two domains
-    "<user@victim.example@corp.example>", "<user@corp.example@victim.example>", "<user@[corp.example]@victim.example>", "<user@victim.example,user@corp.example>",
-    "<user@victim.example><user@corp.example>", "<user@victim.example> <user@corp.example>", "<user@corp.example>,<user@victim.example>",
-    "<user@victim.example:corp.example>", "<user@victim.example;corp.example>", "<user@victim.example corp.example>",
+    "<user@victim.example@corp.example>", "<user@corp.example@victim.example>",
+    "<user@[corp.example]@victim.example>", "<user@victim.example,user@corp.example>",
+    "<user@victim.example><user@corp.example>", "<user@victim.example> <user@corp.example>",
+    "<user@corp.example>,<user@victim.example>", "<user@victim.example:corp.example>",
+    "<user@victim.example;corp.example>", "<user@victim.example corp.example>",
     # literals
-    "<user@[192.0.2.1]>", "<user@[IPv6:2001:db8::1]>", "<user@192.0.2.1>", "<user@[127.0.0.1]>", "<user@[IPv6:::1]>", "<user@[IPv6:::ffff:192.0.2.1]>",
-    "<user@[corp.example]>", "<user@#3221225985>", "<user@3221225985>", "<user@0xc0.0x00.0x02.0x01>", "<user@[victim.example]>",
+    "<user@[192.0.2.1]>", "<user@[IPv6:2001:db8::1]>", "<user@192.0.2.1>", "<user@[127.0.0.1]>", "<user@[IPv6:::1]>",
+    "<user@[IPv6:::ffff:192.0.2.1]>", "<user@[corp.example]>", "<user@#3221225985>", "<user@3221225985>",
+    "<user@0xc0.0x00.0x02.0x01>", "<user@[victim.example]>",
     # what a careless comparison takes for corp.example
-    "<user@corp.example.victim.example>", "<user@notcorp.example>", "<user@corp.example.example>", "<user@example>", "<user@.corp.example>",
-    "<user@corp..example>", "<user@corp.example\\@victim.example>", "<user@corp_example>", "<user@c\u043erp.example>",
-    "<user@\uff43\uff4f\uff52\uff50.example.victim.example>", "<user@xn--crp-tdd.example>", "<user@victim\u3002example>", "<us\u00e9r@v\u00edctim.example>",
+    "<user@corp.example.victim.example>", "<user@notcorp.example>", "<user@corp.example.example>", "<user@example>",
+    "<user@.corp.example>", "<user@corp..example>", "<user@corp.example\\@victim.example>", "<user@corp_example>",
+    "<user@c\u043erp.example>", "<user@\uff43\uff4f\uff52\uff50.example.victim.example>",
+    "<user@xn--crp-tdd.example>", "<user@victim\u3002example>", "<us\u00e9r@v\u00edctim.example>",
     # no brackets, comments, blanks, controls
-    "user@victim.example", "<user@victim.example", "< user@victim.example >", "<user @victim.example>", "<user@ victim.example>", "<(x)user@victim.example>",
-    "<user(x)@victim.example>", "<user@(x)victim.example>", "<user@victim.example(corp.example)>", "<user\t@victim.example>", "<user@victim.example\\0@corp.example>",
-    "User <user@victim.example>", "<>", "<@victim.example>", "<user@>", "<user>", "<postmaster%victim.example>", "<postmaster@victim.example>",
-    "<user@victim.example?subject=x>", "<mailto:user@victim.example>", "<user@victim.example/corp.example>", "<|/bin/sh@victim.example>",
-    "</tmp/x@victim.example>", "<user+victim.example@victim.example>", "<user=victim.example@victim.example>", "<user@victim.example=corp.example>",
+    "user@victim.example", "<user@victim.example", "< user@victim.example >", "<user @victim.example>",
+    "<user@ victim.example>", "<(x)user@victim.example>", "<user(x)@victim.example>", "<user@(x)victim.example>",
+    "<user@victim.example(corp.example)>", "<user\t@victim.example>", "<user@victim.example\\0@corp.example>",
+    "User <user@victim.example>", "<>", "<@victim.example>", "<user@>", "<user>", "<postmaster%victim.example>",
+    "<postmaster@victim.example>", "<user@victim.example?subject=x>", "<mailto:user@victim.example>",
+    "<user@victim.example/corp.example>", "<|/bin/sh@victim.example>", "</tmp/x@victim.example>",
+    "<user+victim.example@victim.example>", "<user=victim.example@victim.example>",
+    "<user@victim.example=corp.example>",
 ]
 
 
@@ -209,7 +221,8 @@ def dead_destinations():
                       "out": f'host "127.0.0.1" port {out.port} domains senders\nlist senders of domain = "sender.example"'}
         with Relay("", connectors=connectors, **OUTSIDE) as relay:
             many = [f"u{n}@corp.example" for n in range(5)]
-            for sender, notify in (("", ""), ("", " NOTIFY=FAILURE"), ("a@sender.example", " NOTIFY=NEVER"), ("b@sender.example", ""), ("c@sender.example", " NOTIFY=DELAY")):
+            for sender, notify in (("", ""), ("", " NOTIFY=FAILURE"), ("a@sender.example", " NOTIFY=NEVER"), ("b@sender.example", ""),
+                                   ("c@sender.example", " NOTIFY=DELAY")):
                 with Stranger(relay) as client:
                     equal(client.say(f"MAIL FROM:<{sender}>")[0], 250)
                     for address in many:

@@ -208,11 +208,15 @@ def through_the_relay(name, counter):
                 refused = [s for s in SEQUENCES if is_stray(b"".join(s))]
                 problems, wanted = [], []
                 for number, sequence in enumerate(content + some(refused, 30)):
-                    for by, give in (("data", lambda *a: by_data(a[0], None, a[1], 0, a[2])), ("bdat", lambda *a: by_bdat(a[0], None, *a[1:]))):
+                    for by in ("data", "bdat"):
                         if by == "data" and sequence == LEGAL:
                             continue  # two messages, by all rules
                         address = f"{by}{number}@partner.example"
-                        wrong = judge_codes(sequence, give(relay.port, sequence, address.encode()), by)
+                        if by == "data":
+                            codes = by_data(relay.port, None, sequence, 0, address.encode())
+                        else:
+                            codes = by_bdat(relay.port, None, sequence, address.encode())
+                        wrong = judge_codes(sequence, codes, by)
                         if wrong:
                             problems.append(wrong)
                         if not is_stray(b"".join(sequence)):
