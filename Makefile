@@ -17,7 +17,7 @@ DEB_PACKAGES += libhyperscan-dev
 endif
 DEB_DEMO_PACKAGES := python3 python3-aiosmtpd openssl
 DEB_TEST_PACKAGES := $(DEB_DEMO_PACKAGES) python3-cryptography swaks iproute2 libnet-ssleay-perl strace binutils python3-stdnum \
-    libgmime-3.0-dev libmime-tools-perl
+    libgmime-3.0-dev libmime-tools-perl libfuse3-dev
 DEB_FUZZ_PACKAGES := clang libclang-rt-14-dev llvm-14
 DEPS := packaging/deps.sh
 
@@ -55,7 +55,9 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard tests/unit/*_test
 E2E_TESTS := $(wildcard tests/e2e/*_test.py)
 # Kill, fill, flip, jump, reload: a slice of seconds among the tests, the long form under torture.
 RIGS := $(wildcard tests/rigs/*_rig.py)
-RIG_PROGRAMS := $(B)/bench/queue_fill_bench
+# The relay with a mistake planted by the linker, for rigs to find: tests/rigs/mutants.c.
+RIG_MUTANTS := no_sync synchronous_normal answer_before_commit no_content_sync no_directory_sync
+RIG_PROGRAMS := $(B)/bench/queue_fill_bench $(B)/rigs/block_log $(RIG_MUTANTS:%=$(B)/rigs/sluiced-%)
 # A second opinion: a program of C and a script that compares what it says with what something else says.
 ORACLES := $(patsubst tests/oracle/%.c,$(B)/oracle/%,$(wildcard tests/oracle/*.c))
 ORACLE_TESTS := $(wildcard tests/oracle/*_test.py)
@@ -133,6 +135,19 @@ $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(FUZZ_LDFLAGS_$(VARIANT)) $^ $(LDLIBS) -o $@
 
+# What rigs stand on: a disk that logs, and the relay with mistakes planted by the linker.
+$(B)/rigs/block_log: tests/rigs/block_log.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARN) $< $(shell pkg-config --cflags --libs fuse3 2>/dev/null) -o $@
+MUTANT_no_sync := -Wl,--export-dynamic-symbol=fsync,--export-dynamic-symbol=fdatasync
+MUTANT_synchronous_normal := -Wl,--wrap=sqlite3_exec
+MUTANT_answer_before_commit := -Wl,--wrap=database_run
+MUTANT_no_content_sync := -Wl,--wrap=fdatasync
+MUTANT_no_directory_sync := -Wl,--wrap=spool_sync_directory
+$(B)/rigs/sluiced-%: tests/rigs/mutants.c $(MAIN_OBJECT) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -std=c11 -O1 -fPIE -DMUTANT_$* $(LDFLAGS) $(MUTANT_$*) $^ $(LDLIBS) -o $@
+
 unit-tests: $(UNIT_TESTS) $(ORACLES) $(RIG_PROGRAMS)
 
 # Other programs that read mail, for tests/oracle/views_test.py, which asks for this target itself.
@@ -197,10 +212,10 @@ torture: ## long proofs, MINUTES in all: the second evaluator and the index on a
 	@$(MAKE) -s torture-rigs
 
 .PHONY: torture-rigs
-torture-rigs: ## kill -9, flipped bits, 1,000 times each; 10,000 reloads; a full disk (root); a clock that jumps
+torture-rigs: ## kill -9, flipped bits, 1,000 times each; 10,000 reloads; a full disk (root); a clock that jumps; power cuts, with planted mistakes
 	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
 	@$(MAKE) -s -j2 all $(RIG_PROGRAMS)
-	@set -e; for rig in $(RIGS); do echo "== $$rig"; env SLUICE_BUILD=$(CURDIR)/$(B) SLUICE_SEED=$(SEED) SLUICE_KILLS=1000 \
+	@set -e; for rig in $(RIGS); do echo "== $$rig"; env SLUICE_BUILD=$(CURDIR)/$(B) SLUICE_SEED=$(SEED) SLUICE_KILLS=1000 SLUICE_CUTS=1000 \
 	    SLUICE_FLIPS=1000 SLUICE_RELOADS=10000 SLUICE_CLOCK_MESSAGES=1000 /usr/bin/python3 $$rig; done
 
 .PHONY: torture-server

@@ -204,7 +204,7 @@ class Relay:
                  wrapper=(), folder=None):
         self._folder = None if folder else tempfile.TemporaryDirectory(prefix="sluice-e2e-")
         self.folder = pathlib.Path(folder or self._folder.name)
-        self.port = free_port()
+        self.port, self.program = free_port(), SLUICED
         self.wrapper = list(wrapper)
         self.control = self.folder / "control.sock"
         if connectors is None:
@@ -233,7 +233,7 @@ class Relay:
             self._folder.cleanup()
 
     def start(self):
-        self.process = subprocess.Popen([*self.wrapper, str(SLUICED), "-c", str(self.config)], cwd=self.folder,
+        self.process = subprocess.Popen([*self.wrapper, str(self.program), "-c", str(self.config)], cwd=self.folder,
                                         stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         told, self.ready = threading.Event(), False
 

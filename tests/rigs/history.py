@@ -142,5 +142,8 @@ class History:
                     for first, second in zip(eras, eras[1:]):
                         if not self._excused(recipient, first, second):
                             self._wrong(f"{recipient}: delivered twice (eras {first}, {second}) after its result was stored")
+        self.check_violations()
+
+    def check_violations(self):
         if self.violations:
             raise AssertionError("the history does not hold:\n" + "\n".join(self.violations))

@@ -48,7 +48,8 @@ class RecordingSink:
         self._lock, self._busy, self._count, self._peers = threading.Lock(), 0, 0, set()
 
     def __enter__(self):
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
         return self
 
     def __exit__(self, *_):
@@ -57,6 +58,8 @@ class RecordingSink:
             for one in (self._listen, *self._peers):
                 with contextlib.suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)
+        # Before the descriptor is free for another sink's socket nobody may wait on it any more.
+        self._acceptor.join()
         self._listen.close()
 
     @property
