@@ -123,6 +123,16 @@ $(B)/test/%: $(B)/obj/tests/unit/%.o $(SUPPORT_OBJECTS) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $^ $(LDLIBS) -lcmocka -o $@
 
+# The simulator: the library's own objects, whose system calls and threads the linker sends to tests/sim.
+SIM_WRAPPED := open openat close read pread write lseek ftruncate fdatasync fsync fstat stat fstatvfs unlinkat mkdir mkdirat \
+    fdopendir readdir closedir flock eventfd poll memfd_create mmap fcntl time clock_gettime \
+    $(addprefix pthread_,create join mutex_init mutex_destroy mutex_lock mutex_unlock cond_init cond_destroy cond_signal \
+    cond_broadcast cond_wait cond_timedwait)
+SIM_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/sim/*.c))
+$(B)/sim/sluice-sim: $(SIM_OBJECTS) $(SUPPORT_OBJECTS) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $(SIM_WRAPPED:%=-Wl,--wrap=%) $^ $(LDLIBS) -lcmocka -Wl,-Map=$@.map -o $@
+
 $(B)/oracle/%: $(B)/obj/tests/oracle/%.o $(SUPPORT_OBJECTS) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $^ $(LDLIBS) -lcmocka -o $@
@@ -338,4 +348,4 @@ clean: ## remove build/
 	rm -rf build
 
 -include $(LIB_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(SUPPORT_OBJECTS:.o=.d) \
-    $(patsubst %.c,$(B)/obj/%.d,$(wildcard tests/unit/*_test.c tests/oracle/*.c tests/fuzz/*_fuzz.c tests/bench/*_bench.c))
+    $(patsubst %.c,$(B)/obj/%.d,$(wildcard tests/sim/*.c tests/unit/*_test.c tests/oracle/*.c tests/fuzz/*_fuzz.c tests/bench/*_bench.c))

@@ -23,7 +23,8 @@ static int count_frames(void *context, sqlite3 *handle, const char *name, int fr
     struct writer *w = context;
     (void)handle;
     (void)name;
-    if (!w->salt_known || frames <= w->log_frames) writer_log_began(w);
+    if (!w->salt_known || w->log_moved || frames <= w->log_frames) writer_log_began(w);
+    w->log_moved = false;
     w->wal_frames = w->log_frames = frames;
     return SQLITE_OK;
 }
@@ -131,6 +132,7 @@ bool writer_open(struct writer *w, const char *state_dir, int state_fd, uint32_t
         !number_of(w, SQL_LAST_AUDIT, &w->last_audit, e) || !spool_sweep(state_fd, spool_known, w, e))
         goto undo;
     w->next_message = last + 1;
+    /* A commit of ours, whatever else: from here on it is known where the log ends (undo_log.c). */
     if (!set_clean(w, false)) {
         if (e) *e = w->db.last;
         goto undo;
@@ -152,6 +154,7 @@ bool writer_checkpoint(struct writer *w)
         return true;
     int result = sqlite3_wal_checkpoint_v2(w->db.handle, NULL, mode, NULL, NULL);
     w->wal_checked = w->wal_frames;
+    w->log_moved = true;
     w->checkpoints++;
     return database_trouble(&w->db, result, "moving the log into the database", NULL) != TROUBLE_FATAL;
 }

@@ -19,8 +19,7 @@ static bool read_salt(int fd, uint8_t salt[LOG_SALT])
     return fd >= 0 && pread(fd, salt, LOG_SALT, LOG_SALT_AT) == LOG_SALT;
 }
 
-/* A log begun anew has another salt: noted at its first commit, which is the one that finds fewer frames than before.
- */
+/* A log begun anew has another salt: noted at the first commit after it was moved into the database. */
 void writer_log_began(struct writer *w)
 {
     int fd = open_log(w, O_RDONLY);
@@ -32,7 +31,11 @@ bool writer_cut_log(struct writer *w)
 {
     uint8_t salt[LOG_SALT];
     int fd = open_log(w, O_RDWR);
-    bool same = read_salt(fd, salt) && w->salt_known && memcmp(salt, w->salt, sizeof salt) == 0;
+    bool read = read_salt(fd, salt), same = read && memcmp(salt, w->salt, sizeof salt) == 0;
+    if (!read || !w->salt_known) { /* then it is not known what may go: nothing does */
+        if (fd >= 0) close(fd);
+        return false;
+    }
     /* Another salt: the failed commit had begun the log anew, which it may only when all before is in the database. */
     off_t end = LOG_HEADER + (same ? (off_t)w->log_frames * LOG_FRAME : 0);
     bool ok = fd >= 0 && (lseek(fd, 0, SEEK_END) <= end || ftruncate(fd, end) == 0);

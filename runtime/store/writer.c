@@ -438,6 +438,7 @@ static void settle(struct writer *w, struct work *work, enum trouble_kind kind)
 static bool restart_log(struct writer *w)
 {
     int result = sqlite3_wal_checkpoint_v2(w->db.handle, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+    w->log_moved = true;
     w->checkpoints++;
     enum trouble_kind kind = database_trouble(&w->db, result, "moving the log into the database", NULL);
     if (kind == TROUBLE_NONE) w->wal_frames = w->wal_checked = 0;

@@ -49,6 +49,7 @@ struct writer {
     int log_frames;                    /* in the log at the last commit that succeeded, */
     uint8_t salt[LOG_SALT];         /* … and which log that was: undo_log.c */
     bool salt_known;
+    bool log_moved;                    /* into the database, since that commit: the next one may begin it anew */
 };
 
 /* Opens database and spool under the state directory; checks after an unclean end; makes the reserve. */
