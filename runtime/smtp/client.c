@@ -273,7 +273,8 @@ bool smtp_client_next(struct smtp_client *c, struct smtp_client_event *ev)
 {
     memset(ev, 0, sizeof *ev);
     for (;;) {
-        if (tell_failure(c, ev) || client_follow_recipients(c, ev) || client_auth_tell(c, ev)) return true;
+        if (tell_failure(c, ev) || client_follow_recipients(c, ev) || client_auth_tell(c, ev) || tell_failure(c, ev))
+            return true;
         if (c->stage == SMTP_STAGE_OVER) c->in = STR_NONE;
         if (c->in.n == 0) return false;
         if (c->stage == SMTP_STAGE_TLS) {

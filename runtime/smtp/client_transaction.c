@@ -229,7 +229,7 @@ bool client_on_data(struct smtp_client *c, const struct reply *r, struct smtp_cl
         c->stage = SMTP_STAGE_DOT;
         return false;
     }
-    return begin_body(c, ev);
+    return client_is_in_step(c) && begin_body(c, ev);
 }
 
 bool client_on_dot(struct smtp_client *c, const struct reply *r, struct smtp_client_event *ev)
@@ -306,6 +306,7 @@ bool client_follow_recipients(struct smtp_client *c, struct smtp_client_event *e
 {
     if (c->stage != SMTP_STAGE_DATA || c->data_sent) return false;
     if (c->accepted) { /* by BDAT: nothing is asked first */
+        if (!client_is_in_step(c)) return false;
         buf_printf(&c->out, "BDAT %llu LAST\r\n", (unsigned long long)c->left);
         return begin_body(c, ev);
     }

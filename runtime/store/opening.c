@@ -51,6 +51,7 @@ static bool set_clean(struct writer *w, bool clean)
 static void empty_log(struct writer *w)
 {
     sqlite3_wal_checkpoint_v2(w->db.handle, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+    w->log_moved = true;
 }
 
 static bool check(struct writer *w, const char *path, struct err *e)
