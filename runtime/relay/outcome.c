@@ -223,7 +223,12 @@ static void decide(struct settling *s, size_t i, int64_t now)
     case FATE_RETURN: s->returned[i] = (struct reply){550, result->answer.status, STR("refused")}; return;
     case FATE_RETRY: break;
     }
-    const struct attempt attempt = {o->attempts, now, rcpt->expires, o->waited, rcpt->noticed};
+    const struct attempt attempt = {.number = o->attempts,
+                                    .now = now,
+                                    .expires = rcpt->expires,
+                                    .waited = o->waited,
+                                    .noticed = rcpt->noticed,
+                                    .lifetime = rcpt->expires - s->delivery->message->arrived};
     struct next_try next = schedule_next(&retry, &attempt, relay_chance(s->relay));
     if (next.expired) {
         s->returned[i] = trouble_expiry(o->reason);

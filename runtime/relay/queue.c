@@ -300,7 +300,7 @@ static int64_t furthest(const struct queue *q)
     return schedule_clamp(&longest, INT64_MAX, relay_now(q->relay));
 }
 
-/* What is put off by a rule (deliver_after) is looked at too early then, and put off again. */
+/* What is put off by a rule (deliver_after) is looked at too early then, and put off again: hand_out. */
 void queue_clamp(struct queue *q) { due_clamp(&q->due, furthest(q)); }
 
 /* A calendar that was set back would strand what is due by the old one. */
@@ -315,14 +315,26 @@ static void look_at_clock(struct queue *q)
     q->drift = drift;
 }
 
+/* When it may be tried.  By a calendar that was set back since, a time lies too far ahead: after an attempt no pause is longer than
+ * the schedule's, and what a rule put off waits as long as the rule meant by the clock that does not jump, and at most till the next look. */
+static int64_t may_be_tried(const struct queue *q, const struct queued_recipient *rcpt, int64_t now)
+{
+    if (rcpt->next_try <= now) return now;
+    if (rcpt->attempts) return rcpt->next_try > furthest(q) ? now : rcpt->next_try;
+    int64_t left = rcpt->next_try - rcpt->message->arrived - queue_waited(q, rcpt);
+    int64_t by_waiting = now + (left > 0 ? left : 0);
+    return rcpt->next_try > by_waiting + CLOCK_TOLERANCE_S ? by_waiting : rcpt->next_try;
+}
+
 /* In memory, and its time has come: offered to deliver, or put off. */
 static void hand_out(struct queue *q, struct queued_recipient *rcpt, int64_t now)
 {
+    int64_t at = may_be_tried(q, rcpt, now);
     if (rcpt->changed) { /* its message is still here for another: when that is over, the row is read */
         no_longer_fresh(q, rcpt);
         due_push(&q->due, (struct due){now + LOOK_AGAIN_S, rcpt->id, rcpt->since});
-    } else if (rcpt->next_try > now && !(rcpt->attempts && rcpt->next_try > furthest(q))) {
-        due_push(&q->due, queue_entry(q, rcpt));
+    } else if (at > now) {
+        due_push(&q->due, (struct due){at, rcpt->id, rcpt->since});
         no_longer_fresh(q, rcpt);
     } else {
         rcpt->message->pins++;

@@ -13,7 +13,7 @@ struct next_try schedule_next(const struct retry *r, const struct attempt *a, ui
 {
     int64_t delay = delay_of(r, a->number);
     bool notice = r->notice && !a->noticed && a->waited >= r->notice;
-    if (a->now >= a->expires) {
+    if (a->now >= a->expires || (a->lifetime && a->waited >= a->lifetime)) {
         if (a->number >= SCHEDULE_ATTEMPTS_LEAST && a->waited >= r->until / 2)
             return (struct next_try){.expired = true};
         return (struct next_try){.at = a->now + delay, .notice = notice};

@@ -22,6 +22,7 @@ struct attempt {
     int64_t now, expires; /* UTC seconds */
     int64_t waited;       /* seconds, by the clock that does not jump */
     bool noticed;         /* the sender was told already */
+    int64_t lifetime;     /* seconds from its arrival to `expires`; 0: not known */
 };
 
 struct next_try {
@@ -32,7 +33,8 @@ struct next_try {
 
 /* The delay doubles from `first` up to `most`, plus up to an eighth by chance (`chance` is any random number), so that
  * what failed together does not come back together; the last attempt falls on `expires`.  Expired: `expires` is
- * reached, there were at least three attempts, and half the lifetime was really waited.  RFC 5321 section 4.5.4.1. */
+ * reached, or all of the lifetime was really waited (by a calendar that was set back `expires` may be years away); and
+ * there were at least three attempts, and half the lifetime was really waited.  RFC 5321 section 4.5.4.1. */
 struct next_try schedule_next(const struct retry *r, const struct attempt *a, uint32_t chance);
 
 /* A due time held to what the schedule could have meant: never later than the longest delay from now, so a clock that

@@ -24,21 +24,26 @@ static void schedule(void **state)
         }
     }
     /* The last attempt falls on the end; after it, it is over. */
-    assert_int_equal(schedule_next(&r, &(struct attempt){5, 1000, 1500, 300, false}, 0).at, 1500);
-    assert_true(schedule_next(&r, &(struct attempt){6, 1500, 1500, 300, false}, 0).expired);
-    assert_int_equal(schedule_next(&r, &(struct attempt){UINT32_MAX, 0, INT64_MAX, 0, false}, 0).at, 3600);
+    assert_int_equal(schedule_next(&r, &(struct attempt){5, 1000, 1500, 300, false, 0}, 0).at, 1500);
+    assert_true(schedule_next(&r, &(struct attempt){6, 1500, 1500, 300, false, 0}, 0).expired);
+    assert_int_equal(schedule_next(&r, &(struct attempt){UINT32_MAX, 0, INT64_MAX, 0, false, 0}, 0).at, 3600);
     const struct retry seconds = {.first = 1, .most = 1};
-    assert_int_equal(schedule_next(&seconds, &(struct attempt){1, 10, 13, 0, false}, 99).at, 11);
+    assert_int_equal(schedule_next(&seconds, &(struct attempt){1, 10, 13, 0, false, 0}, 99).at, 11);
     /* A clock that leapt ahead returns nothing that was tried too rarely, or not for half its lifetime. */
-    assert_false(schedule_next(&r, &(struct attempt){2, 900000, 1500, 300, false}, 0).expired);
-    assert_int_equal(schedule_next(&r, &(struct attempt){2, 900000, 1500, 300, false}, 0).at, 900120);
-    assert_false(schedule_next(&r, &(struct attempt){50, 900000, 1500, 249, false}, 0).expired);
-    assert_true(schedule_next(&r, &(struct attempt){3, 900000, 1500, 250, false}, 0).expired);
+    assert_false(schedule_next(&r, &(struct attempt){2, 900000, 1500, 300, false, 0}, 0).expired);
+    assert_int_equal(schedule_next(&r, &(struct attempt){2, 900000, 1500, 300, false, 0}, 0).at, 900120);
+    assert_false(schedule_next(&r, &(struct attempt){50, 900000, 1500, 249, false, 0}, 0).expired);
+    assert_true(schedule_next(&r, &(struct attempt){3, 900000, 1500, 250, false, 0}, 0).expired);
+    /* One that fell back prolongs no lifetime. */
+    assert_false(schedule_next(&r, &(struct attempt){9, 1000, 900000, 499, false, 500}, 0).expired);
+    assert_true(schedule_next(&r, &(struct attempt){9, 1000, 900000, 500, false, 500}, 0).expired);
+    assert_false(schedule_next(&r, &(struct attempt){2, 1000, 900000, 500, false, 500}, 0).expired);
+    assert_int_equal(schedule_next(&r, &(struct attempt){2, 1000, 900000, 500, false, 500}, 0).at, 1120);
     /* A delay is told once, after so much real waiting. */
-    assert_false(schedule_next(&r, &(struct attempt){4, 1000, 9000, 99, false}, 0).notice);
-    assert_true(schedule_next(&r, &(struct attempt){4, 1000, 9000, 100, false}, 0).notice);
-    assert_false(schedule_next(&r, &(struct attempt){4, 1000, 9000, 100, true}, 0).notice);
-    assert_false(schedule_next(&seconds, &(struct attempt){4, 1000, 9000, 100, false}, 0).notice);
+    assert_false(schedule_next(&r, &(struct attempt){4, 1000, 9000, 99, false, 0}, 0).notice);
+    assert_true(schedule_next(&r, &(struct attempt){4, 1000, 9000, 100, false, 0}, 0).notice);
+    assert_false(schedule_next(&r, &(struct attempt){4, 1000, 9000, 100, true, 0}, 0).notice);
+    assert_false(schedule_next(&seconds, &(struct attempt){4, 1000, 9000, 100, false, 0}, 0).notice);
     /* A clock that was ahead strands nothing. */
     assert_int_equal(schedule_clamp(&r, 100, 1000), 100);
     assert_int_equal(schedule_clamp(&r, 9000000, 1000), 1000 + 3600 + 450);

@@ -101,6 +101,56 @@ static void clocks_that_fall_back_strand_nothing(void **state)
     rig_teardown(&g);
 }
 
+static enum judge_behaviour an_hour_later(void *owner, const struct judge_request *request, struct arena *a,
+                                          struct judge_answer *answer)
+{
+    (void)owner, (void)a;
+    answer->verdict.recipients[0].not_before = request->now + HOUR;
+    return JUDGE_ANSWERS;
+}
+
+/* Behind by years: what a rule put off for an hour comes after an hour, or an hour after a restart, and not before; later by the
+ * longest pause at most, when it is looked at. */
+static void clocks_that_fall_back_do_not_prolong_a_delay(void **state)
+{
+    (void)state;
+    for (int restart = 0; restart < 2; restart++) {
+        struct rig g;
+        struct net_stream *s;
+        begin(&g, &s);
+        g.memory->script = an_hour_later;
+        rig_send(&g, s, "a@corp.example", "b@partner.example", rig_mail);
+        memory_advance(g.memory, 10 * 60 * 1000);
+        jump(&g, -4 * 365 * (int64_t)DAY);
+        memory_advance(g.memory, 45 * 60 * 1000);
+        assert_int_equal(rig_mails(&g, 0), 0);
+        if (restart) rig_restart(&g);
+        memory_advance(g.memory, restart ? 59 * 60 * 1000 : 1);
+        assert_int_equal(rig_mails(&g, 0), 0);
+        memory_advance(g.memory, 70 * 60 * 1000);
+        assert_int_equal(rig_mails(&g, 0), 1);
+        rig_teardown(&g);
+    }
+}
+
+/* Behind by years: what cannot be delivered is returned when its lifetime was really waited. */
+static void clocks_that_fall_back_prolong_no_lifetime(void **state)
+{
+    struct rig g;
+    struct net_stream *s;
+    (void)state;
+    begin(&g, &s);
+    g.memory->servers[0].refuses = true;
+    rig_send(&g, s, "a@corp.example", "b@partner.example", rig_mail);
+    memory_advance(g.memory, (int64_t)DAY * 1000);
+    jump(&g, -4 * 365 * (int64_t)DAY);
+    memory_advance(g.memory, (4 * (int64_t)DAY - 2 * HOUR) * 1000);
+    assert_false(rig_log_has(&g, "event=returned"));
+    memory_advance(g.memory, 4 * HOUR * 1000);
+    assert_true(rig_log_has(&g, "event=returned"));
+    rig_teardown(&g);
+}
+
 /* Half a lifetime of real waiting, and then it ends: 5 days by the calendar, more where that leapt. */
 static void waiting_is_counted(void **state)
 {
@@ -219,6 +269,8 @@ int main(void)
         cmocka_unit_test(entries_come_in_order),
         cmocka_unit_test(clocks_that_leap_ahead_return_nothing),
         cmocka_unit_test(clocks_that_fall_back_strand_nothing),
+        cmocka_unit_test(clocks_that_fall_back_do_not_prolong_a_delay),
+        cmocka_unit_test(clocks_that_fall_back_prolong_no_lifetime),
         cmocka_unit_test(waiting_is_counted),
         cmocka_unit_test(what_is_held_in_line_stays),
         cmocka_unit_test(by_hand_at_once),
