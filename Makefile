@@ -125,7 +125,7 @@ $(B)/test/%: $(B)/obj/tests/unit/%.o $(SUPPORT_OBJECTS) $(LIBRARY)
 
 # The simulator: the library's own objects, whose system calls and threads the linker sends to tests/sim.
 SIM_WRAPPED := open openat close read pread write lseek ftruncate fdatasync fsync fstat stat fstatvfs unlinkat mkdir mkdirat \
-    fdopendir readdir closedir flock eventfd poll memfd_create mmap fcntl time clock_gettime \
+    fdopendir readdir closedir flock eventfd poll memfd_create mmap fcntl time clock_gettime getrandom \
     $(addprefix pthread_,create join mutex_init mutex_destroy mutex_lock mutex_unlock cond_init cond_destroy cond_signal \
     cond_broadcast cond_wait cond_timedwait)
 SIM_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(filter-out tests/sim/mistakes.c,$(wildcard tests/sim/*.c)))

@@ -66,7 +66,7 @@ static void compile(int set, const char *text)
     compiled_open(&compiled[set], buf_str(&words));
     if (!compiled[set].program) fprintf(stderr, "%.*s\n", STR_ARG(compiled_diagnostics(&compiled[set])));
     INVARIANT(compiled[set].program != NULL);
-    if (!settings_from_program(compiled[set].arena, compiled[set].program, &settings[set], &e)) {
+    if (!settings_from_program(compiled[set].arena, compiled[set].program, NULL, &settings[set], &e)) {
         fprintf(stderr, "%s\n", e.text);
         INVARIANT(!"settings");
     }

@@ -490,6 +490,12 @@ static void port_random(void *self, void *out, size_t n)
     for (size_t i = 0; i < n; i++) ((unsigned char *)out)[i] = (unsigned char)sim_roll(256);
 }
 
+static bool port_is_local(void *self, const uint8_t ip[16])
+{
+    (void)self, (void)ip;
+    return false;
+}
+
 static void fire(void *what)
 {
     struct net_timer *t = what;
@@ -538,6 +544,7 @@ const struct net_port *sim_net(void)
         .stream_tls_server = port_tls_server,
         .stream_close = port_close,
         .stream_abort = port_abort,
+        .is_local = port_is_local,
         .tls_server_context = port_context,
         .tls_server_release = port_release,
     };
