@@ -127,6 +127,34 @@ void get_HAS_ATTACHMENTS(struct judgement *j, const struct field_ask *ask, struc
     put_counts(j, out, true);
 }
 
+/* --- signed, encrypted -------------------------------------------------------------------------------------------- */
+
+/* Readers may differ in it; beyond a limit there may be a further sign, so not seen is not absent. */
+static void put_yes_or_no(struct judgement *j, struct values *out, struct message_text t)
+{
+    struct view *v = ARENA_ARRAY(j->arena, struct view, t.view_count);
+    bool some = false;
+    for (size_t i = 0; i < t.view_count; i++) {
+        v[i] = (struct view){.number = str_eq(t.views[i], STR("yes")), .manners = t.manners[i]};
+        some |= v[i].number != 0;
+    }
+    if (t.unreadable) put_limits(j, out, t.unreadable);
+    if (out->trouble != ANSWER_NO && !some) return;
+    out->v = ARENA_NEW(j->arena, struct element);
+    out->v[0] = (struct element){.views = v, .count = (uint32_t)t.view_count};
+    out->n = 1;
+}
+void get_IS_SIGNED(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    (void)ask;
+    put_yes_or_no(j, out, message_is_signed(j->in->message));
+}
+void get_IS_ENCRYPTED(struct judgement *j, const struct field_ask *ask, struct values *out)
+{
+    (void)ask;
+    put_yes_or_no(j, out, message_is_encrypted(j->in->message));
+}
+
 /* --- facts -------------------------------------------------------------------------------------------------------- */
 
 void get_AMBIGUOUS(struct judgement *j, const struct field_ask *ask, struct values *out)

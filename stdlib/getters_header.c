@@ -253,23 +253,6 @@ void get_IS_APPROVAL_REQUEST(struct judgement *j, const struct field_ask *ask, s
     look_header(&s, "X-MS-Exchange-Organization-Approval-Initiator", NULL);
     put_signs(&s, out);
 }
-void get_IS_SIGNED(struct judgement *j, const struct field_ask *ask, struct values *out)
-{
-    struct signs s = look(j, ask);
-    look_part(&s, "multipart", "signed", NULL, NULL);
-    look_part(&s, "application", "pkcs7-mime", "smime-type", "signed-data");
-    look_part(&s, "application", "x-pkcs7-mime", "smime-type", "signed-data");
-    put_signs(&s, out);
-}
-/* What the body's reader calls encrypted (message/mime.c), wherever it stands. */
-void get_IS_ENCRYPTED(struct judgement *j, const struct field_ask *ask, struct values *out)
-{
-    struct signs s = look(j, ask);
-    const struct mime_tree *t = message_mime(j->in->message);
-    s.unreadable = t->unreadable & UNREADABLE_LIMIT;
-    s.found = t->unreadable & UNREADABLE_ENCRYPTED;
-    put_signs(&s, out);
-}
 void get_IS_RIGHTS_PROTECTED(struct judgement *j, const struct field_ask *ask, struct values *out)
 {
     struct signs s = look(j, ask);

@@ -16,6 +16,7 @@ struct assembly {
     size_t part_count;
     uint32_t unreadable;
     bool source; /* HTML as it is written */
+    bool own;    /* not the text of messages that this one carries */
 };
 
 /* Text parts that are no attachments; multiparts whose parts cannot be told apart, and messages about messages
@@ -187,17 +188,23 @@ static uint32_t body_read(void *self, struct viewer *r, struct buf *out)
     as->text = out;
     as->unreadable = tree->unreadable;
     as->parts = NULL;
-    if (r->manners == 0 && !as->source) {
+    if (r->manners == 0 && !as->source && !as->own) {
         size_t texts = 0;
         for (size_t i = 0; i < tree->part_count; i++) texts += is_body_text(tree, i);
         m->body->parts = as->parts = ARENA_ARRAY(m->arena, struct message_body_part, texts);
     }
     for (size_t i = 0; i < tree->part_count; i++) {
-        if (is_body_text(tree, i)) add_part(as, i, &tree->parts[i]);
+        if (is_body_text(tree, i) && !(as->own && mime_is_carried(tree, i))) add_part(as, i, &tree->parts[i]);
         if (r->manners >> MANNER_OUTSIDE & 1) add_outside(as, &tree->parts[i]);
     }
     if (as->parts) m->body->part_count = as->part_count;
     return as->unreadable;
+}
+
+uint32_t body_own_text(struct message *m, struct viewer *r, struct buf *out)
+{
+    struct assembly as = {.m = m, .own = true};
+    return body_read(&as, r, out);
 }
 
 const struct message_body *message_body(struct message *m)

@@ -36,43 +36,64 @@ static bool is_malformed(struct message *m, const struct mime_tree *tree)
     return false;
 }
 
-/* Not in a message that this one carries. */
-static bool is_own(const struct mime_tree *tree, size_t i)
-{
-    for (size_t up = tree->parts[i].parent; up != MIME_NO_PART; up = tree->parts[up].parent)
-        if (str_eq(tree->parts[up].type, STR("message"))) return false;
-    return true;
-}
+/* --- signed, encrypted -------------------------------------------------------------------------------------------- */
 
 static bool part_is(const struct mime_part *p, struct str type, struct str subtype)
 {
     return str_eq(p->type, type) && str_eq(p->subtype, subtype);
 }
 
-/* RFC 1847, RFC 8551 section 3.5, RFC 9580 section 7. */
-static bool is_signed(struct message *m, const struct mime_tree *tree)
+/* RFC 1847, RFC 8551 section 3.5. */
+static bool part_is_signed(const struct mime_part *p)
 {
-    for (size_t i = 0; i < tree->part_count; i++) {
-        const struct mime_part *p = &tree->parts[i];
-        if (!is_own(tree, i)) continue;
-        if (part_is(p, STR("multipart"), STR("signed"))) return true;
-        if (!part_is(p, STR("application"), STR("pkcs7-mime")) && !part_is(p, STR("application"), STR("x-pkcs7-mime")))
-            continue;
-        const struct mime_param *kind = mime_part_param(p, STR("smime-type"));
-        if (kind && str_eq_nocase(message_text_best(&kind->value), STR("signed-data"))) return true;
+    if (part_is(p, STR("multipart"), STR("signed"))) return true;
+    if (!part_is(p, STR("application"), STR("pkcs7-mime")) && !part_is(p, STR("application"), STR("x-pkcs7-mime")))
+        return false;
+    const struct mime_param *kind = mime_part_param(p, STR("smime-type"));
+    return kind && str_eq_nocase(message_text_best(&kind->value), STR("signed-data"));
+}
+static bool part_is_encrypted(const struct mime_part *p) { return p->unreadable & UNREADABLE_ENCRYPTED; }
+
+struct protection {
+    struct message *m;
+    bool (*is)(const struct mime_part *p);
+    struct str armor; /* the same said in the text itself: RFC 9580 sections 6.2 and 7 */
+};
+
+/* What one reader makes of it: "yes" or "no". */
+static uint32_t protection_read(void *self, struct viewer *r, struct buf *out)
+{
+    const struct protection *x = self;
+    const struct mime_tree *tree = mime_tree_of(x->m, r);
+    uint32_t unreadable = tree->unreadable & UNREADABLE_LIMIT;
+    bool yes = false;
+    for (size_t i = 0; i < tree->part_count && !yes; i++)
+        yes = x->is(&tree->parts[i]) && !mime_is_carried(tree, i);
+    if (!yes) {
+        struct buf text = {0};
+        unreadable |= body_own_text(x->m, r, &text) & UNREADABLE_LIMIT;
+        yes = str_find(buf_str(&text), x->armor) != STR_NPOS;
+        buf_free(&text);
     }
-    return str_find(message_text_best(&message_body(m)->text), STR("-----BEGIN PGP SIGNED MESSAGE-----")) != STR_NPOS;
+    buf_add(out, yes ? STR("yes") : STR("no"));
+    return yes ? 0 : unreadable;
 }
 
-static bool is_encrypted(struct message *m, const struct mime_tree *tree)
+struct message_text message_is_signed(struct message *m)
 {
-    for (size_t i = 0; i < tree->part_count; i++)
-        if (tree->parts[i].unreadable & UNREADABLE_ENCRYPTED && is_own(tree, i)) return true;
-    const struct message_body *body = message_body(m);
-    for (size_t i = 0; i < body->part_count; i++)
-        if (body->parts[i].unreadable & UNREADABLE_ENCRYPTED && is_own(tree, body->parts[i].part)) return true;
-    return false;
+    struct protection x = {m, part_is_signed, STR("-----BEGIN PGP SIGNED MESSAGE-----")};
+    return views_collect(m->arena, m->content.n, protection_read, &x);
 }
+
+struct message_text message_is_encrypted(struct message *m)
+{
+    struct protection x = {m, part_is_encrypted, STR("-----BEGIN PGP MESSAGE-----")};
+    return views_collect(m->arena, m->content.n, protection_read, &x);
+}
+
+static bool says_yes(struct message_text t) { return str_eq(message_text_best(&t), STR("yes")); }
+
+/* --- all together ------------------------------------------------------------------------------------------------- */
 
 const struct message_facts *message_facts(struct message *m)
 {
@@ -88,8 +109,8 @@ const struct message_facts *message_facts(struct message *m)
     f->malformed = is_malformed(m, tree);
     f->unscannable = (unreadable & ~(uint32_t)UNREADABLE_LIMIT) != 0;
     f->truncated = (unreadable & UNREADABLE_LIMIT) != 0;
-    f->is_signed = is_signed(m, tree);
-    f->is_encrypted = is_encrypted(m, tree);
+    f->is_signed = says_yes(message_is_signed(m));
+    f->is_encrypted = says_yes(message_is_encrypted(m));
     for (size_t i = 0; i < tree->part_count; i++)
         if (tree->parts[i].depth > f->depth) f->depth = tree->parts[i].depth;
     for (size_t i = 0; i < attachments->n; i++) f->attachments += attachments->v[i].list == 0;

@@ -225,6 +225,14 @@ const struct message_attachments *message_attachments(struct message *m);
 struct message_text message_attachment_true_type(struct message *m, const struct message_attachment *a);
 size_t message_attachment_size(const struct message_attachment *a); /* decoded, in octets */
 
+/* --- signed, encrypted ------------------------------------------------------------------------------------------- */
+
+/* Whether the message itself, not one that it carries, says it is signed or encrypted: S/MIME (RFC 8551), OpenPGP (RFC
+ * 3156, or RFC 9580 in the text).  Views "yes" and "no": what readers make of it.  `unreadable`: only UNREADABLE_LIMIT,
+ * when what lies beyond a limit may be a further yes. */
+struct message_text message_is_signed(struct message *m);
+struct message_text message_is_encrypted(struct message *m);
+
 /* --- facts of the whole message ---------------------------------------------------------------------------------- */
 
 struct message_facts {
@@ -232,7 +240,7 @@ struct message_facts {
     bool malformed;      /* header, MIME structure or an address list break their grammar */
     bool unscannable;    /* some of it cannot be read: encrypted, unknown or broken encoding, charset or form */
     bool truncated;      /* a limit cut what was read: of size, depth, parts, fields, views */
-    bool is_signed;      /* S/MIME or OpenPGP; the message itself, not one it carries */
+    bool is_signed;      /* message_is_signed and message_is_encrypted, to the best reading */
     bool is_encrypted;
     uint32_t depth;      /* of MIME nesting: 0 for a single part */
     size_t attachments;  /* to the best reading */

@@ -441,6 +441,13 @@ const struct mime_tree *message_mime(struct message *m)
     return mime_tree_of(m, &best);
 }
 
+bool mime_is_carried(const struct mime_tree *tree, size_t i)
+{
+    for (size_t up = tree->parts[i].parent; up != MIME_NO_PART; up = tree->parts[up].parent)
+        if (str_eq(tree->parts[up].type, STR("message"))) return true;
+    return false;
+}
+
 bool mime_has_children(const struct mime_tree *tree, size_t i)
 {
     return i + 1 < tree->part_count && tree->parts[i + 1].parent == i;

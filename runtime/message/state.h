@@ -56,5 +56,9 @@ uint32_t mime_transfer_decode(struct viewer *r, const struct mime_part *p, struc
 /* Whether it has parts below it. */
 bool mime_has_children(const struct mime_tree *tree, size_t i);
 bool mime_is_text(const struct mime_part *p);
+/* Whether it stands in a message that this one carries. */
+bool mime_is_carried(const struct mime_tree *tree, size_t i);
+/* Appends the body's text as one reader sees it, without that of messages it carries; answers enum unreadable bits. */
+uint32_t body_own_text(struct message *m, struct viewer *r, struct buf *out);
 
 #endif

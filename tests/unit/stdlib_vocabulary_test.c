@@ -151,6 +151,29 @@ static void kinds_of_messages(void **state)
         if (judged_condition(cases[i].field, mail, NULL) != 'T') fail_msg("%s: %s", cases[i].field, cases[i].header);
         if (judged_condition(cases[i].field, PLAIN, NULL) != 'F') fail_msg("%s: a plain message", cases[i].field);
     }
+    static const struct {
+        const char *mail;
+        char is_signed, is_encrypted;
+    } protected[] = {
+        {"Subject: x\n\n-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nx\n", 'T', 'F'},
+        {"Subject: x\n\nhello\n-----BEGIN PGP MESSAGE-----\n\nx\n", 'F', 'T'},
+        {"MIME-Version: 1.0\nContent-Type: text/plain\nContent-Transfer-Encoding: base64\n\n"
+         "LS0tLS1CRUdJTiBQR1AgTUVTU0FHRS0tLS0tCg==\n", 'F', 'T'},
+        /* in a message it carries, by structure and by text */
+        {"MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nsee below\n--b\nContent-Type: message/rfc822\n\n"
+         "Content-Type: application/pkcs7-mime; smime-type=enveloped-data\n\nx\n--b--\n", 'F', 'F'},
+        {"MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nsee below\n--b\nContent-Type: message/rfc822\n\n"
+         "Subject: x\n\n-----BEGIN PGP MESSAGE-----\n--b--\n", 'F', 'F'},
+        /* readers differ in which type counts */
+        {"MIME-Version: 1.0\nContent-Type: text/plain\nContent-Type: multipart/encrypted; boundary=b\n\nx\n", 'F', 'A'},
+        {"MIME-Version: 1.0\nContent-Type: multipart/signed; boundary=b\nContent-Type: text/plain\n\nx\n", 'A', 'F'},
+    };
+    for (size_t i = 0; i < sizeof protected / sizeof *protected; i++) {
+        char s = judged_condition("is_signed", protected[i].mail, NULL);
+        char e = judged_condition("is_encrypted", protected[i].mail, NULL);
+        if (s != protected[i].is_signed || e != protected[i].is_encrypted)
+            fail_msg("%s: signed %c, encrypted %c", protected[i].mail, s, e);
+    }
     static const struct judged_row rows[] = {
         {"charset is \"iso-2022-jp\"", 'T'}, {"charset is \"utf-8\"", 'F'}, {"every charset is not \"utf-8\"", 'T'}};
     HOLD(rows, "MIME-Version: 1.0\nContent-Type: text/plain; charset=ISO-2022-JP\n\nx\n", NULL);
