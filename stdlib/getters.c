@@ -151,15 +151,14 @@ void put_unique(struct judgement *j, const struct field_ask *ask, struct str nam
     bool absent = all->n && all->doubtful == all->n; /* to the best reader there is none */
     for (size_t i = 0; i < all->n; i++) room += all->v[i].text.view_count;
     struct view *v = ARENA_ARRAY(j->arena, struct view, room + absent);
-    n += absent;
+    if (absent) v[n++].absent = true;
     for (size_t i = 0; i < all->n; i++) {
         const struct message_text *t = &all->v[i].text;
         for (size_t w = 0; w < t->view_count; w++) {
             v[n] = (struct view){.text = t->views[w], .partial = t->unreadable != 0, .manners = t->manners[w]};
             if (i > 0 || absent) v[n].manners |= MANNER_BIT_OTHER_INSTANCE;
-            if (read && !read(t->views[w], &v[n])) continue;
-            shown |= v[n].text.n || v[n].partial || read;
-            n++;
+            v[n].absent = !v[n].partial && (read ? !read(t->views[w], &v[n]) : t->views[w].n == 0);
+            shown |= !v[n++].absent;
         }
     }
     if (!shown) return; /* none, or nothing in any */
@@ -177,14 +176,30 @@ void get_MESSAGE_ID(struct judgement *j, const struct field_ask *ask, struct val
     put_unique(j, ask, STR("Message-ID"), NULL, out);
 }
 
+void put_instances(struct judgement *j, struct values *out, const struct message_values *all, put_instance *put)
+{
+    size_t certain = all->n - all->doubtful;
+    if (all->n == 0) return;
+    out->lists = all->doubtful ? 2 : 1;
+    out->n = (uint32_t)(all->n + (all->doubtful ? certain : 0));
+    out->v = ARENA_ARRAY(j->arena, struct element, out->n);
+    for (size_t i = 0; i < out->n; i++) {
+        bool again = all->doubtful && i >= certain;
+        put(j, &all->v[again ? i - certain : i], &out->v[i]);
+        out->v[i].list = again;
+        for (uint32_t k = 0; again && k < out->v[i].count; k++) out->v[i].views[k].manners |= MANNER_BIT_OTHER_INSTANCE;
+    }
+}
+
+static void put_decoded(struct judgement *j, const struct message_value *value, struct element *e)
+{
+    put_views(j, e, &value->text);
+}
 void get_HEADER(struct judgement *j, const struct field_ask *ask, struct values *out)
 {
     const struct message_values *all = message_header_edited(j->in->message, ask->edits, ask->text);
     put_limits(j, out, all->unreadable);
-    if (all->n == 0) return;
-    out->n = (uint32_t)all->n;
-    out->v = ARENA_ARRAY(j->arena, struct element, all->n);
-    for (size_t i = 0; i < all->n; i++) put_views(j, &out->v[i], &all->v[i].text);
+    put_instances(j, out, all, put_decoded);
 }
 
 static void put_address(struct judgement *j, struct element *e, const struct message_address *a)

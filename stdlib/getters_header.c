@@ -53,12 +53,17 @@ static struct str readable(struct judgement *j, struct str raw)
     return s;
 }
 
+static void put_raw(struct judgement *j, const struct message_value *value, struct element *e)
+{
+    e->views = ARENA_NEW(j->arena, struct view);
+    e->views[0] = (struct view){.text = readable(j, value->raw)};
+    e->count = 1;
+}
 void get_HEADER_RAW(struct judgement *j, const struct field_ask *ask, struct values *out)
 {
     const struct message_values *all = message_header_edited(j->in->message, ask->edits, ask->text);
     put_limits(j, out, all->unreadable & UNREADABLE_LIMIT);
-    struct view *v = values_room(j, out, (uint32_t)all->n);
-    for (size_t i = 0; i < all->n; i++) v[i] = (struct view){.text = readable(j, all->v[i].raw)};
+    put_instances(j, out, all, put_raw);
 }
 
 /* --- importance --------------------------------------------------------------------------------------------------- */
@@ -97,10 +102,11 @@ void get_IMPORTANCE(struct judgement *j, const struct field_ask *ask, struct val
     static const char *const fields[] = {"Importance", "X-Priority", "X-MSMail-Priority", "Priority"};
     struct view *v = NULL;
     size_t n = 0;
+    bool certain = false;
     for (size_t f = 0; f < sizeof fields / sizeof *fields; f++) {
         const struct message_values *all = message_header_edited(j->in->message, ask->edits, str_of(fields[f]));
         put_limits(j, out, all->unreadable & UNREADABLE_LIMIT);
-        struct view *more = ARENA_ARRAY(j->arena, struct view, n + all->n);
+        struct view *more = ARENA_ARRAY(j->arena, struct view, n + all->n + 1);
         for (size_t i = 0; i < n; i++) more[i] = v[i];
         v = more;
         for (size_t i = 0; i < all->n; i++) {
@@ -110,6 +116,7 @@ void get_IMPORTANCE(struct judgement *j, const struct field_ask *ask, struct val
                     !str_eq_nocase(str_of(importance_words[k].value), word))
                     continue;
                 v[n++] = (struct view){.text = str_of(importance_words[k].means)};
+                certain |= i < all->n - all->doubtful;
                 break;
             }
         }
@@ -118,6 +125,7 @@ void get_IMPORTANCE(struct judgement *j, const struct field_ask *ask, struct val
         put_word(j, out, "normal");
         return;
     }
+    if (!certain) v[n++] = (struct view){.text = STR("normal")}; /* only some readers see the others */
     out->v = ARENA_NEW(j->arena, struct element);
     out->v[0] = (struct element){.views = v, .count = (uint32_t)n};
     out->n = 1;
@@ -129,13 +137,13 @@ void get_IMPORTANCE(struct judgement *j, const struct field_ask *ask, struct val
 struct signs {
     struct judgement *j;
     const struct edits *edits;
-    bool found;
+    bool found, doubted; /* doubted: in what only some readers take for a field */
     uint32_t unreadable;
 };
 
 static struct signs look(struct judgement *j, const struct field_ask *ask)
 {
-    return (struct signs){j, ask->edits, false, 0};
+    return (struct signs){.j = j, .edits = ask->edits};
 }
 
 /* A field of that name whose first word is one of these (space-separated); NULL: any. */
@@ -146,11 +154,15 @@ static void look_header(struct signs *s, const char *name, const char *words)
     s->unreadable |= all->unreadable & UNREADABLE_LIMIT;
     for (size_t i = 0; i < all->n && !s->found; i++) {
         struct str rest = words ? str_of(words) : STR(""), word;
-        s->found = !words;
-        while (rest.n && !s->found) {
+        bool is = !words;
+        while (rest.n && !is) {
             str_cut(rest, ' ', &word, &rest);
-            s->found = str_eq_nocase(word, first_word(message_text_best(&all->v[i].text)));
+            is = str_eq_nocase(word, first_word(message_text_best(&all->v[i].text)));
         }
+        if (i < all->n - all->doubtful)
+            s->found |= is;
+        else
+            s->doubted |= is;
     }
 }
 
@@ -173,6 +185,10 @@ static void put_signs(const struct signs *s, struct values *out)
     if (!s->found) put_limits(s->j, out, s->unreadable);
     put_number(s->j, out, s->found);
     if (out->trouble != ANSWER_NO) out->n = 0; /* not seen is not absent */
+    if (s->found || !s->doubted || out->n == 0) return;
+    struct view *v = out->v[0].views = ARENA_ARRAY(s->j->arena, struct view, 2);
+    v[1] = (struct view){.number = 1, .manners = MANNER_BIT_OTHER_INSTANCE};
+    out->v[0].count = 2;
 }
 
 void get_IS_AUTO_REPLY(struct judgement *j, const struct field_ask *ask, struct values *out)
@@ -222,7 +238,7 @@ bool forbids_answers(struct judgement *j)
     const struct message_header *h = message_header_section(j->in->message);
     for (size_t i = 0; i < h->field_count && !s.found; i++)
         s.found = str_starts_nocase(h->fields[i].name, STR("List-"));
-    return s.found || s.unreadable || (h->unreadable & UNREADABLE_LIMIT) || is_made_by_machines(j);
+    return s.found || s.doubted || s.unreadable || (h->unreadable & UNREADABLE_LIMIT) || is_made_by_machines(j);
 }
 
 void get_IS_READ_RECEIPT(struct judgement *j, const struct field_ask *ask, struct values *out)

@@ -35,8 +35,13 @@ bool sender_is_inside(const struct judgement *j);  /* sender.scope is inside */
 bool is_made_by_machines(struct judgement *j);     /* null reverse-path, or Auto-Submitted (RFC 3834 section 5) */
 bool forbids_answers(struct judgement *j);         /* that, or mail of lists and in bulk: RFC 3834 section 2 */
 
+/* Each instance of a field as an element.  What only some readers take for fields stands in a further reading of the
+ * whole, behind the others. */
+typedef void put_instance(struct judgement *j, const struct message_value *value, struct element *e);
+void put_instances(struct judgement *j, struct values *out, const struct message_values *all, put_instance *put);
+
 /* A field that must be unique: each instance is a view, for receiving programs differ in which one they show.  `read`
- * turns the text of an instance into a value and answers false when it is none; NULL: it is the text itself. */
+ * turns the text of an instance into a value and answers false when it is none; NULL: it is the text itself, if any. */
 typedef bool put_reader(struct str text, struct view *out);
 void put_unique(struct judgement *j, const struct field_ask *ask, struct str name, put_reader *read,
                 struct values *out);

@@ -276,7 +276,7 @@ static enum answer_value relate_element(struct judgement *j, const struct ready_
 {
     struct answer_tally tally = {0};
     for (uint32_t k = 0; k < right->count; k++) {
-        bool holds = views_relate(j, t, v, &right->views[k], where);
+        bool holds = !right->views[k].absent && views_relate(j, t, v, &right->views[k], where);
         tally_add(&tally, holds ? ANSWER_YES : right->views[k].partial ? ANSWER_UNREADABLE : ANSWER_NO);
     }
     return tally_answer(&tally);
@@ -371,6 +371,7 @@ static bool is_partial(const struct ready_test *t, const struct view *v)
 
 bool relation_part_present(const struct ready_ref *ref, const struct view *v)
 {
+    if (v->absent) return false;
     switch (ref->row->type == TYPE_ADDRESS ? ref->part : PART_WHOLE) {
     case PART_ADDRESS: return v->address.whole.n != 0;
     case PART_LOCAL: return v->address.local.n != 0;

@@ -127,9 +127,8 @@ class Context:
             if said:
                 return one(number=int(said[-1])) if name == "scl" else one(text=said[-1])
         if name in UNIQUE:
-            all_views = [v for e in self.instances(UNIQUE[name], who) for v in e]
-            seen = any(v["text"] or v.get("partial") for v in all_views)
-            return Values([[all_views]]) if seen else NOTHING
+            all_views = [dict(v, absent=not v["text"] and not v.get("partial")) for e in self.instances(UNIQUE[name], who) for v in e]
+            return Values([[all_views]]) if not all(v["absent"] for v in all_views) else NOTHING
         if name == "header":
             return Values([self.instances(field.text, who)])
         if name == "header.raw":

@@ -140,6 +140,7 @@ static struct js *view_json(const struct field_row *row, const struct view *v)
     default: js_put_num(o, "number", v->number);
     }
     if (v->partial) js_put_bool(o, "partial", true);
+    if (v->absent) js_put_bool(o, "absent", true);
     return o;
 }
 

@@ -58,6 +58,8 @@ class Field:
         return lower(text) if self.part == "domain" else fold_case(text)
 
     def is_there(self, view):
+        if view.get("absent"):
+            return False
         if self.row["type"] != "address" or self.part is None:
             return True
         a = view["address"]
@@ -251,6 +253,8 @@ class Test:
         return either(views(lists), right.trouble)
 
     def says_view(self, view, other):
+        if other.get("absent"):
+            return F
         if self.field.type == "text":
             pairs = [(self.field.readings(view)[0][0], self.right.readings(other)[0][0])]
             if self.alike and self.field.is_seen:

@@ -99,6 +99,42 @@ static void measures_of_the_header(void **state)
          NULL);
 }
 
+/* A name whose colon stands on the next line is one to few. */
+static void a_field_that_only_some_readers_see_is_disputed(void **state)
+{
+    (void)state;
+    static const char mail[] = "From: a@b.example\n\nX: y\n\nx\n", doubtful[] =
+        "From: a@b.example\nSubject\n : top secret\nX\n : y\nDate\n : Mon, 01 Dec 2025 10:30:00 +0100\n"
+        "X-MS-Exchange-Organization-SCL\n : 0\nImportance\n : high\nPrecedence\n : bulk\nTo\n : c@d.example\n\nx\n";
+    static const struct judged_row none[] = {{"subject is present", 'F'}, {"subject is absent", 'T'}, {"header \"X\" is absent", 'T'}};
+    static const struct judged_row some[] = {
+        {"subject is present", 'A'},
+        {"subject is absent", 'A'},
+        {"subject contains \"secret\"", 'A'},
+        {"subject contains \"plan\"", 'F'},
+        {"subject does not contain \"plan\"", 'T'},
+        {"header \"X\" is present", 'A'},
+        {"header \"X\" is \"y\"", 'A'},
+        {"header \"X\" is \"z\"", 'F'},
+        {"any header \"X\" is not \"z\"", 'A'},
+        {"no header \"X\" is \"y\"", 'A'},
+        {"every header \"X\" is \"y\"", 'A'},
+        {"header.raw \"X\" contains \"y\"", 'A'},
+        {"date_sent is present", 'A'},
+        {"scl is 0", 'A'},
+        {"scl is under 1", 'A'},
+        {"importance is high", 'A'},
+        {"importance is low", 'F'},
+        {"is_bulk", 'A'},
+        {"to is present", 'A'},
+    };
+    static const struct judged_row twice[] = {{"subject is present", 'A'}, {"subject is absent", 'A'}, {"subject is \"a\"", 'A'},
+                                              {"date_sent is present", 'A'}, {"header \"Subject\" is present", 'T'}};
+    HOLD(none, mail, NULL);
+    HOLD(some, doubtful, NULL);
+    HOLD(twice, "Subject: a\nSubject:\nDate: Mon, 01 Dec 2025 10:30:00 +0100\nDate: yesterday\n\nx\n", NULL); /* one shows nothing */
+}
+
 static void importance_is_what_some_reader_shows(void **state)
 {
     (void)state;
@@ -378,6 +414,7 @@ int main(void)
         cmocka_unit_test(the_client),
         cmocka_unit_test(the_clock),
         cmocka_unit_test(measures_of_the_header),
+        cmocka_unit_test(a_field_that_only_some_readers_see_is_disputed),
         cmocka_unit_test(importance_is_what_some_reader_shows),
         cmocka_unit_test(kinds_of_messages),
         cmocka_unit_test(signs_beyond_a_limit_are_not_denied),
