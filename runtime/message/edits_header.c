@@ -239,19 +239,11 @@ static struct made_field prepend_anew(struct message *m, struct str prefix, stru
     return made;
 }
 
-static void resolve_prepend(struct message *m, struct effect *f, const struct edits *e)
+static void prepend_to(struct message *m, struct effect *f, const struct edits *e, struct instance at)
 {
-    struct str wanted = str_trim(e->value);
-    if (wanted.n == 0) return;
-    struct walk w = walk_begin(m, f, e->name);
-    struct instance at;
-    if (!walk_next(&w, &at)) {
-        add_field(m, f, e->name, e->emitted);
-        return;
-    }
     struct str raw = instance_raw(m, f, &at);
     struct message_text now = message_text_of_header(m->arena, raw);
-    if (begins_with(message_text_best(&now), wanted)) return;
+    if (begins_with(message_text_best(&now), str_trim(e->value))) return;
     struct change *change = at.added ? NULL : f->changes[at.field];
     if (at.added || (change && change->kind == CHANGE_REPLACED) || str_trim(raw).n == 0) {
         instance_replace(m, f, &at, prepend_anew(m, e->value, raw));
@@ -263,6 +255,17 @@ static void resolve_prepend(struct message *m, struct effect *f, const struct ed
     *change = (struct change){.kind = CHANGE_PREPENDED, .made.name = field->name};
     change->prefix = join(m->arena, e->value, older);
     if (!prepend_in_place(m, change, field)) instance_replace(m, f, &at, prepend_anew(m, change->prefix, field->raw));
+}
+
+/* Of several subjects each: readers differ in which they show. */
+static void resolve_prepend(struct message *m, struct effect *f, const struct edits *e)
+{
+    if (str_trim(e->value).n == 0) return;
+    struct walk w = walk_begin(m, f, e->name);
+    struct instance at;
+    bool some = false;
+    for (; walk_next(&w, &at); some = true) prepend_to(m, f, e, at);
+    if (!some) add_field(m, f, e->name, e->emitted);
 }
 
 void effect_of_header(struct message *m, struct effect *f, const struct edits *e)

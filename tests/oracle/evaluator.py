@@ -205,19 +205,19 @@ class Context:
 
     @staticmethod
     def prepend(old, new, value):
-        """Before the first subject; nothing when it begins so already, behind Re: and the like too."""
-        first = (new + old)[:1]
-        if not first:
+        """Before each subject, unless it begins so already, behind Re: and the like too."""
+        if not new + old:
             return old, [([{"text": value.strip(" \t")}], "new")]
-        element, origin = first[0]
-        seen, rest = element[0]["text"], element[0]["text"].strip()
-        while REPLY_MARK.match(rest):
-            rest = REPLY_MARK.sub("", rest, count=1).strip()
         wanted = value.strip().lower()
-        if seen.lower().startswith(wanted) or rest.lower().startswith(wanted):
-            return old, new
-        made = ([dict(v, text=(value + v["text"]).strip(" \t")) for v in element], origin)
-        return (old, [made] + new[1:]) if new else ([made] + old[1:], new)
+
+        def marked(element, origin):
+            seen, rest = element[0]["text"], element[0]["text"].strip()
+            while REPLY_MARK.match(rest):
+                rest = REPLY_MARK.sub("", rest, count=1).strip()
+            if seen.lower().startswith(wanted) or rest.lower().startswith(wanted):
+                return element, origin
+            return [dict(v, text=(value + v["text"]).strip(" \t")) for v in element], origin
+        return [marked(*x) for x in old], [marked(*x) for x in new]
 
     def edited_addresses(self, name, who, told):
         lists = list(told.lists) if self.headers[name] else []

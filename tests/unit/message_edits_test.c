@@ -92,7 +92,11 @@ static const struct {
     {"Subject: hi\r\n\r\n", "=Subject:new|^[EXT] ", "Subject: [EXT] new\r\n\r\n"},
     {"Subject: hi\r\n\r\n", "^[EXT] |=Subject:new", "Subject: new\r\n\r\n"},
     {"Subject: hi\r\n\r\n", "-Subject:|^[EXT] ", "Subject: [EXT]\r\n\r\n"},
-    {"Subject: hi\r\nSubject: two\r\n\r\n", "^[EXT] ", "Subject: [EXT] hi\r\nSubject: two\r\n\r\n"},
+    {"Subject: hi\r\nSubject: two\r\n\r\n", "^[EXT] ", "Subject: [EXT] hi\r\nSubject: [EXT] two\r\n\r\n"},
+    {"Subject: [ext] hi\r\nA: 1\r\nSubject: two\r\nSubject:\r\n\r\n", "^[EXT] ",
+     "Subject: [ext] hi\r\nA: 1\r\nSubject: [EXT] two\r\nSubject: [EXT]\r\n\r\n"},
+    {"Subject: hi\r\nSubject: two\r\n\r\n", "+Subject:three|^[EXT] |^[B] ",
+     "Subject: [B] [EXT] three\r\nSubject: [B] [EXT] hi\r\nSubject: [B] [EXT] two\r\n\r\n"},
     /* nothing but whole fields gets in */
     {"A: 1\r\n\r\n", "+X:a\r\nBcc: evil\r\n\r\nbody", "X: a  Bcc: evil    body\r\nA: 1\r\n\r\n"},
     {"A: 1\r\n\r\n", "+From:Zo\xc3\xab <z@b.example>, Doe <d@b.example>",
