@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "message/decode.h"
 #include "message/filetype.h"
 #include "message/state.h"
 
@@ -100,6 +101,13 @@ static bool attachment_read(struct message *m, const struct mime_tree *tree, siz
     names_add(&names, p->params, p->param_count, STR("name"));
     names_add(&names, p->disposition_params, p->disposition_param_count, STR("name"));
     names_add(&names, p->params, p->param_count, STR("filename"));
+    struct str file;
+    size_t end;
+    if (p->encoding == MIME_UUENCODE && decode_uuencode_find(p->raw, 0, &file, &end) != STR_NPOS) {
+        uint64_t other = names.n ? (uint64_t)1 << MANNER_NAME_OTHER : 0;
+        struct message_text said = message_text_of_header(m->arena, file);
+        for (size_t k = 0; k < said.view_count; k++) name_add(&names, said.views[k], said.manners[k] | other);
+    }
     if (!is_attachment(tree, i, &names)) return false;
     out->part = p;
     out->depth = 0;
@@ -110,14 +118,89 @@ static bool attachment_read(struct message *m, const struct mime_tree *tree, siz
     return true;
 }
 
+/* --- files in the text ------------------------------------------------------------------------------------------- */
+
+/* A reader who undoes uuencoding shows a file as an attachment, and nothing of it in the text. */
+struct files {
+    struct str text; /* of the best reading of the body */
+    size_t part, at;
+};
+
+/* Whether the text has to be looked at: it is not made for who asks for attachments alone. */
+static bool may_hold_files(const struct mime_tree *tree)
+{
+    for (size_t i = 0; i < tree->part_count; i++) {
+        const struct mime_part *p = &tree->parts[i];
+        if (mime_has_children(tree, i)) continue;
+        if (mime_is_text(p) && (p->encoding > MIME_BINARY || str_find(p->raw, STR("begin ")) != STR_NPOS)) return true;
+    }
+    return false;
+}
+
+static bool next_file(struct message *m, struct viewer *r, const struct mime_tree *tree, struct files *f,
+                      struct message_attachment *out)
+{
+    if (f->part == 0 && f->at == 0 && !may_hold_files(tree)) return false;
+    const struct message_body *body = message_body(m);
+    for (struct str name; f->part < body->part_count; f->part++, f->at = 0) {
+        const struct message_body_part *in = &body->parts[f->part];
+        struct str text = str_slice(message_text_best(&body->text), in->from, in->to);
+        size_t end, at = f->at < text.n ? decode_uuencode_find(text, f->at, &name, &end) : STR_NPOS;
+        if (at == STR_NPOS) continue;
+        if (!manner_is(r, MANNER_UUENCODE)) return false;
+        f->at = end;
+        const struct mime_part *around = &message_mime(m)->parts[in->part];
+        struct mime_part *p = ARENA_NEW(m->arena, struct mime_part);
+        *p = (struct mime_part){.type = STR("application"),
+                                .subtype = STR("octet-stream"),
+                                .encoding = MIME_UUENCODE,
+                                .disposition = MIME_ATTACHMENT,
+                                .raw = str_slice(text, at, end),
+                                .from = around->body,
+                                .body = around->body,
+                                .to = around->to,
+                                .derived = true,
+                                .depth = around->depth,
+                                .parent = in->part};
+        struct names names;
+        names.arena = m->arena;
+        names.n = names.unreadable = 0;
+        name_add(&names, name, 0);
+        *out = (struct message_attachment){.part = p, .name = text_of_names(&names)};
+        for (size_t up = in->part; up != MIME_NO_PART; up = message_mime(m)->parts[up].parent)
+            out->depth += str_eq(message_mime(m)->parts[up].type, STR("message"));
+        out->extension = extensions_of(m->arena, &out->name);
+        return true;
+    }
+    return false;
+}
+
+/* --- all of them ------------------------------------------------------------------------------------------------- */
+
+/* One after the other, in every reading of the message: parts, then files in the text. */
+struct attachment_walk {
+    struct message *m;
+    struct viewer *r;
+    const struct mime_tree *tree;
+    size_t part;
+    struct files files;
+};
+static struct attachment_walk walk_begin(struct message *m, struct viewer *r)
+{
+    return (struct attachment_walk){.m = m, .r = r, .tree = mime_tree_of(m, r)};
+}
+static bool walk_next(struct attachment_walk *w, struct message_attachment *out)
+{
+    while (w->part < w->tree->part_count)
+        if (attachment_read(w->m, w->tree, w->part++, out)) return true;
+    return next_file(w->m, w->r, w->tree, &w->files, out);
+}
+
 /* All that is told of the attachments of one reading: two readings with equal descriptions are one. */
 static uint32_t describe(void *self, struct viewer *r, struct buf *out)
 {
-    struct message *m = self;
-    const struct mime_tree *tree = mime_tree_of(m, r);
-    for (size_t i = 0; i < tree->part_count; i++) {
-        struct message_attachment a;
-        if (!attachment_read(m, tree, i, &a)) continue;
+    struct attachment_walk w = walk_begin(self, r);
+    for (struct message_attachment a; walk_next(&w, &a);) {
         buf_printf(out, "%.*s/%.*s %u %zu %zu", STR_ARG(a.part->type), STR_ARG(a.part->subtype), a.part->encoding,
                    a.part->body, a.part->raw.n);
         for (size_t k = 0; k < a.name.view_count; k++) {
@@ -126,18 +209,8 @@ static uint32_t describe(void *self, struct viewer *r, struct buf *out)
         }
         buf_add_byte(out, 1);
     }
-    return tree->unreadable & UNREADABLE_LIMIT;
-}
-
-static void list_fill(struct message *m, const struct mime_tree *tree, uint32_t list, struct message_attachments *out,
-                      struct message_attachment *v)
-{
-    for (size_t i = 0; i < tree->part_count; i++) {
-        if (!attachment_read(m, tree, i, &v[out->n])) continue;
-        v[out->n].list = list;
-        out->unreadable |= v[out->n].name.unreadable;
-        out->n++;
-    }
+    uint32_t unreadable = may_hold_files(w.tree) ? message_body(w.m)->text.unreadable : 0;
+    return (w.tree->unreadable | unreadable) & UNREADABLE_LIMIT;
 }
 
 const struct message_attachments *message_attachments(struct message *m)
@@ -145,20 +218,24 @@ const struct message_attachments *message_attachments(struct message *m)
     if (m->attachments) return m->attachments;
     struct message_attachments *out = m->attachments = ARENA_NEW(m->arena, struct message_attachments);
     struct message_text lists = views_collect(m->arena, m->content.n, describe, m);
-    size_t parts = 0;
-    for (size_t k = 0; k < lists.view_count; k++) {
-        struct viewer r = {.manners = lists.manners[k]};
-        parts += mime_tree_of(m, &r)->part_count;
-    }
-    struct message_attachment *v = ARENA_ARRAY(m->arena, struct message_attachment, parts);
-    out->v = v;
+    VEC(struct message_attachment) all = {0};
     out->unreadable = lists.unreadable;
     out->lists = (uint32_t)lists.view_count;
     out->list_manners = lists.manners;
     for (size_t k = 0; k < lists.view_count; k++) {
         struct viewer r = {.manners = lists.manners[k]};
-        list_fill(m, mime_tree_of(m, &r), (uint32_t)k, out, v);
+        struct attachment_walk w = walk_begin(m, &r);
+        for (struct message_attachment one; walk_next(&w, &one);) {
+            one.list = (uint32_t)k;
+            out->unreadable |= one.name.unreadable;
+            VEC_PUSH(&all, one);
+        }
     }
+    struct message_attachment *v = ARENA_ARRAY(m->arena, struct message_attachment, all.n);
+    if (all.n) memcpy(v, all.v, all.n * sizeof *v);
+    out->v = v;
+    out->n = all.n;
+    VEC_FREE(&all);
     return out;
 }
 

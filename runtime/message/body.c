@@ -78,26 +78,22 @@ static uint32_t hold_to_limit(struct assembly *as, size_t begin)
 }
 
 /* What old programs put into the text: "begin 644 name", lines, "end" (POSIX uuencode). */
-static void add_uuencoded(struct assembly *as, struct str text)
+static void add_uuencoded(struct assembly *as, size_t begin)
 {
-    for (size_t at = 0; at != STR_NPOS && at < text.n;) {
-        struct str rest = str_from(text, at);
-        size_t digits = 6;
-        while (digits < rest.n && ascii_is_digit(rest.p[digits])) digits++;
-        bool begins = str_starts(rest, STR("begin ")) && digits >= 9 && digits < rest.n && rest.p[digits] == ' ';
-        if (begins) {
-            if (!manner_is(as->reading, MANNER_UUENCODE)) return;
-            buf_add_byte(as->text, '\n');
-            struct buf bytes = {0};
-            decode_uuencode(as->reading, rest, &bytes);
-            struct viewer plain = {0};
-            charset_decode(&plain, STR(""), buf_str(&bytes), as->text);
-            buf_free(&bytes);
-            return; /* the first of them stands for all: decoding goes on to the last "end" */
-        }
-        size_t hit = str_find(rest, STR("\nbegin "));
-        at = hit == STR_NPOS ? STR_NPOS : at + hit + 1;
+    struct str text = str_slice(buf_str(as->text), begin, as->text->n), name;
+    size_t at = 0, end;
+    struct buf bytes = {0}, found = {0};
+    for (; (at = decode_uuencode_find(text, at, &name, &end)) != STR_NPOS; at = end) {
+        if (!manner_is(as->reading, MANNER_UUENCODE)) break;
+        struct viewer plain = {0};
+        bytes.n = 0;
+        decode_uuencode(as->reading, str_slice(text, at, end), &bytes);
+        buf_add_byte(&found, '\n');
+        charset_decode(&plain, STR(""), buf_str(&bytes), &found);
     }
+    buf_add(as->text, buf_str(&found));
+    buf_free(&bytes);
+    buf_free(&found);
 }
 
 /* The decoded text of one part, at the end of as->text. */
@@ -114,7 +110,7 @@ static void add_decoded(struct assembly *as, const struct mime_part *p, struct s
     else
         add_lines(as->text, text);
     buf_free(&clean);
-    if (p->encoding != MIME_UUENCODE) add_uuencoded(as, str_slice(buf_str(as->text), begin, as->text->n));
+    if (p->encoding != MIME_UUENCODE) add_uuencoded(as, begin);
 }
 
 static uint32_t add_part_text(struct assembly *as, const struct mime_part *p)

@@ -176,6 +176,40 @@ static size_t uuencode_line(struct str line, struct buf *out)
     return at;
 }
 
+static bool uuencode_begins(struct str line, struct str *name)
+{
+    size_t digits = 6;
+    if (!str_starts(line, STR("begin "))) return false;
+    while (digits < line.n && ascii_is_digit(line.p[digits])) digits++;
+    if (digits < 9 || digits == line.n || line.p[digits] != ' ') return false;
+    *name = str_trim(str_from(line, digits));
+    if (name->n > 2 && name->p[0] == '"' && name->p[name->n - 1] == '"') *name = str_slice(*name, 1, name->n - 1);
+    return true;
+}
+
+size_t decode_uuencode_find(struct str text, size_t at, struct str *name, size_t *end)
+{
+    struct str rest = str_from(text, at), other;
+    while (rest.n) {
+        size_t from = text.n - rest.n;
+        if (!uuencode_begins(next_line(&rest), name)) {
+            size_t hit = str_find(rest, STR("begin ")); /* far from every line is looked at */
+            size_t line = hit == STR_NPOS ? rest.n : hit;
+            while (line > 0 && line < rest.n && rest.p[line - 1] != '\n') line--;
+            rest = str_from(rest, line);
+            continue;
+        }
+        for (*end = text.n - rest.n; rest.n; *end = text.n - rest.n) {
+            struct str line = next_line(&rest);
+            if (uuencode_begins(line, &other)) return from;
+            if (str_eq(str_trim(line), STR("end"))) break;
+        }
+        *end = text.n - rest.n;
+        return from;
+    }
+    return STR_NPOS;
+}
+
 /* Whether its length is what its first byte says, and no letter is one that uuencode does not use. */
 static bool uuencode_line_is_sound(struct str line)
 {

@@ -23,6 +23,9 @@ void decode_quoted_printable(struct viewer *r, struct str s, bool blanks_matter,
  * lost inside the last group of a line count as such.  ENCODING when either of the two lines is missing, or the first
  * is misspelt.  Manners: QP_STRICT (lines of another length than they say are skipped), UU_LENGTHS. */
 uint32_t decode_uuencode(struct viewer *r, struct str s, struct buf *out);
+/* Where the next uuencoded file in a text begins, at or after `at`: at its line "begin 644 name"; STR_NPOS: nowhere.
+ * *name as that line says it, *end behind its "end" line, or where the text or the next file comes first. */
+size_t decode_uuencode_find(struct str text, size_t at, struct str *name, size_t *end);
 
 /* One encoded-word at the very start of s, without RFC 2047's limit of 75 and with blanks tolerated in its text. */
 struct encoded_word {

@@ -253,6 +253,44 @@ static void attachments(void **state)
     assert_int_equal(message_facts(m)->depth, 2);
 }
 
+/* To some readers what is uuencoded in the text is text, to others files. */
+static void files_in_the_text(void **state)
+{
+    static const struct {
+        const char *content;
+        size_t n[2];
+        const char *names[2]; /* of the second reading's last two */
+    } rows[] = {
+        {"Subject: x\r\n\r\nsee\r\nbegin 644 evil.Exe\r\n#=&]P\r\n`\r\nend\r\nbye\r\n", {0, 1}, {"evil.Exe"}},
+        {"Subject: x\r\n\r\nbegin 644 a.txt\r\n#=&]P\r\n`\r\nend\r\n\r\nbegin 0755 \"b c.scr\"\r\n#=&]P\r\n",
+         {0, 2}, {"b c.scr", "a.txt"}},
+        {TOP "Content-Transfer-Encoding: base64\r\n\r\nYmVnaW4gNjQ0IGEuZXhlCiM9Jl1QCmAKZW5kCg==\r\n", {0, 1}, {"a.exe"}},
+        {TOP "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nbegin 644 a.exe\r\n#=&]P\r\nend\r\n"
+             "--b\r\nContent-Type: image/png; name=\"i.png\"\r\n\r\nx\r\n--b--\r\n", {1, 2}, {"a.exe", "i.png"}},
+        {"Subject: x\r\n\r\nWe begin 644 times.\r\nbegin 64 x\r\nbegin 644\r\n", {0, 0}, {NULL}},
+        {TOP "Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 a.exe\r\n#=&]P\r\n`\r\nend\r\n", {1, 0}, {NULL}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct message *m = message_open(*state, str_of(rows[i].content), NULL);
+        const struct message_attachments *all = message_attachments(m);
+        size_t n[2] = {0, 0};
+        for (size_t k = 0; k < all->n; k++) n[all->v[k].list]++;
+        if (n[0] != rows[i].n[0] || n[1] != rows[i].n[1]) fail_msg("row %zu: %zu and %zu files", i, n[0], n[1]);
+        for (size_t k = 0; k < 2 && rows[i].names[k]; k++)
+            assert_true(name_is_among(&all->v[all->n - 1 - k].name, rows[i].names[k]));
+        if (n[1] == 0) continue;
+        const struct message_attachment *last = &all->v[all->n - 1];
+        assert_int_equal(message_attachment_size(last), 3);
+        assert_true(message_manners_are_ambiguous(all->list_manners[1]) == false);
+        assert_false(message_facts(m)->ambiguous);
+    }
+    /* every file's text is body text to a reader who undoes them */
+    struct message *m = message_open(*state, str_of(rows[1].content), NULL);
+    const struct message_text *body = &message_body(m)->text;
+    assert_int_equal(body->view_count, 2);
+    assert_true(str_ends(body->views[1], STR("top\ntop")));
+}
+
 static void facts(void **state)
 {
     static const struct {
@@ -327,6 +365,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(doubtful_fields, begin, end),
         cmocka_unit_test_setup_teardown(name_views, begin, end),
         cmocka_unit_test_setup_teardown(attachments, begin, end),
+        cmocka_unit_test_setup_teardown(files_in_the_text, begin, end),
         cmocka_unit_test_setup_teardown(facts, begin, end),
         cmocka_unit_test_setup_teardown(limits_are_told, begin, end),
     };

@@ -16,6 +16,7 @@
     "From: a@corp.example\nSubject: hi\nMIME-Version: 1.0\nContent-Type: multipart/signed; boundary=s;\n"              \
     " protocol=\"application/pgp-signature\"; micalg=pgp-sha256\n\n--s\n\nHello\n--s\n"                                \
     "Content-Type: application/pgp-signature\n\nx\n--s--\n"
+#define UUENCODED "From: a@corp.example\r\nSubject: hi\r\n\r\nsee\r\nbegin 644 evil.exe\r\n#=&]P\r\n`\r\nend\r\n"
 #define MIXED                                                                                                          \
     "From: a@corp.example\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=m\n\n--m\n\nHello\n--m\n"        \
     "Content-Type: application/octet-stream; name=\"report.pdf\"\n\nPDF\n--m\n"                                        \
@@ -118,6 +119,15 @@ static void attachments_by_name(void **state)
     assert_false(says(&j, B, "PDF"));
     assert_false(says(&j, B, "MZ"));
     assert_true(says(&j, B, "\r\n\r\nHello\r\n--m\r\n"));
+    judged_free(&j);
+    /* a file in the text is one to some readers only, and cannot be cut out of it */
+    run(&j, "when always then remove_attachment \"*.exe\"", UUENCODED);
+    assert_int_equal(j.verdict->answer, VERDICT_REJECT);
+    assert_int_equal(j.verdict->reply.code, 550);
+    judged_free(&j);
+    run(&j, "when any attachment.extension is \"exe\" then set_scl 3, require_tls", UUENCODED);
+    assert_int_equal(j.verdict->recipients[0].need.peer, TLS_PEER_ENCRYPT);
+    assert_false(says(&j, B, "X-MS-Exchange-Organization-SCL"));
     judged_free(&j);
     run(&j, "when always then remove_attachment \"*.doc\"", MIXED);
     check_str(judged_copy(&j, B), j.content.p);
