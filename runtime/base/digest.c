@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/pieces.h"
 
 static EVP_MD *sha256;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -65,6 +66,17 @@ void digest_finish(struct digest *d, uint8_t out[DIGEST_SIZE])
 {
     INVARIANT(EVP_DigestFinal_ex(d->ctx, out, NULL) == 1);
     begin(d);
+}
+
+void digest_pieces(struct str content, const struct pieces *p, uint8_t out[DIGEST_SIZE])
+{
+    struct digest *d = digest_create();
+    for (size_t i = 0; i < p->n; i++) {
+        const struct piece *x = &p->v[i];
+        digest_add(d, x->insert.p ? x->insert : str_slice(content, (size_t)x->from, (size_t)x->to));
+    }
+    digest_finish(d, out);
+    digest_free(&d);
 }
 
 void digest_hmac(struct str key, struct str s, uint8_t out[DIGEST_SIZE])

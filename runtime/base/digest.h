@@ -18,6 +18,10 @@ void digest_free(struct digest **d);
 void digest_add(struct digest *d, struct str s);
 void digest_finish(struct digest *d, uint8_t out[DIGEST_SIZE]); /* and begins anew */
 
+/* Of what pieces (base/pieces, sound) make of the content. */
+struct pieces;
+void digest_pieces(struct str content, const struct pieces *p, uint8_t out[DIGEST_SIZE]);
+
 /* HMAC (RFC 2104) with SHA-256, and PBKDF2 (RFC 8018) with that; `iterations` at least 1. */
 void digest_hmac(struct str key, struct str s, uint8_t out[DIGEST_SIZE]);
 void digest_pbkdf2(struct str password, struct str salt, uint32_t iterations, uint8_t out[DIGEST_SIZE]);

@@ -379,15 +379,8 @@ static bool import_content(struct client *c, struct str text)
 /* The delivered form is what its hash says. */
 static bool copy_is_true(const struct stored_copy *copy, struct str content)
 {
-    struct pieces_cursor cursor = {.pieces = &copy->pieces};
-    struct digest *d = digest_create();
     uint8_t hash[DIGEST_SIZE];
-    struct str insert;
-    uint64_t from, n;
-    while ((n = pieces_next(&cursor, SIZE_MAX, &insert, &from)))
-        digest_add(d, insert.p ? insert : str_slice(content, (size_t)from, (size_t)(from + n)));
-    digest_finish(d, hash);
-    digest_free(&d);
+    digest_pieces(content, &copy->pieces, hash);
     return memcmp(hash, copy->sha256, sizeof hash) == 0;
 }
 

@@ -1,14 +1,12 @@
 #include "store/reader.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
-#include "base/digest.h"
 #include "store/rows.h"
 #include "store/spool.h"
+#include "store/whole.h"
 
 bool reader_failed(struct reader *r, int result, struct err *e)
 {
@@ -162,44 +160,9 @@ static bool read_copies(struct reader *r, struct page *p, struct stored_message 
     return result == SQLITE_DONE || reader_failed(r, result, e);
 }
 
-static bool verify(const struct stored_message *m, uint64_t size, const uint8_t hash[DIGEST_SIZE], struct err *e)
-{
-    if (size == m->size && memcmp(hash, m->sha256, DIGEST_SIZE) == 0) return true;
-    return err_set(e, EX_DATAERR, "the content of message %.*s is damaged: it does not match its hash",
-                   STR_ARG(m->queue_id));
-}
-
-/* Read, never mapped: a failing disk is an error here and no signal. */
-static bool verify_spool(struct reader *r, const struct stored_message *m, struct err *e)
-{
-    enum { STEP = 256 * 1024 };
-    uint8_t hash[DIGEST_SIZE];
-    int fd = spool_open(r->state_fd, m->spool, e);
-    if (fd < 0) {
-        if (e && e->sysexit == EX_NOINPUT) e->sysexit = EX_DATAERR;
-        return false;
-    }
-    char *part = mem_alloc(STEP);
-    struct digest *d = digest_create();
-    uint64_t size = 0;
-    ssize_t n;
-    while ((n = pread(fd, part, STEP, (off_t)size)) > 0 || (n < 0 && errno == EINTR)) {
-        if (n < 0) continue;
-        digest_add(d, (struct str){part, (size_t)n});
-        size += (uint64_t)n;
-        if (size > m->size) break;
-    }
-    bool read_all = n >= 0 || err_os(e, EX_IOERR, "a spool file");
-    digest_finish(d, hash);
-    digest_free(&d);
-    free(part);
-    close(fd);
-    return read_all && verify(m, size, hash, e);
-}
-
 static bool read_content(struct reader *r, struct page *p, struct stored_message *m, int64_t id, struct err *e)
 {
-    if (m->spool.n) return verify_spool(r, m, e);
+    if (m->spool.n) return true;
     sqlite3_stmt *s = database_statement(&r->db, SQL_READ_CONTENT);
     sqlite3_bind_int64(s, 1, id);
     int result = sqlite3_step(s);
@@ -207,10 +170,7 @@ static bool read_content(struct reader *r, struct page *p, struct stored_message
     sqlite3_reset(s);
     if (result == SQLITE_DONE)
         return err_set(e, EX_DATAERR, "the content of message %.*s is missing", STR_ARG(m->queue_id));
-    if (result != SQLITE_ROW) return reader_failed(r, result, e);
-    uint8_t hash[DIGEST_SIZE];
-    digest_sha256(m->content, hash);
-    return verify(m, m->content.n, hash, e);
+    return result == SQLITE_ROW || reader_failed(r, result, e);
 }
 
 /* --- the kinds of query --------------------------------------------------------------------------------------------
@@ -408,7 +368,7 @@ static bool read_suspensions(struct reader *r, struct page *p, struct err *e)
     return result == SQLITE_DONE || reader_failed(r, result, e);
 }
 
-/* A whole message: record, recipients, copies, content against its hash. */
+/* A whole message: record, recipients, copies, content, both against their hashes. */
 bool reader_read_whole(struct reader *r, struct page *p, sqlite3_stmt *found, struct err *e)
 {
     struct message_key key = {0};
@@ -421,7 +381,7 @@ bool reader_read_whole(struct reader *r, struct page *p, sqlite3_stmt *found, st
     if (!read_recipients(r, p, m, range(r, SQL_READ_RECIPIENTS, key.id), sound, ALL_RECIPIENTS, e)) return false;
     if (!sound) return err_set(e, EX_DATAERR, "the record of message %.*s is damaged", STR_ARG(m->queue_id));
     if (!read_evidence(r, p, m, key.id, e) || !read_copies(r, p, m, &key, e) ||
-        !read_content(r, p, m, key.id, e))
+        !read_content(r, p, m, key.id, e) || !whole_verify(r->state_fd, m, e))
         return false;
     p->message_count = 1;
     return true;

@@ -147,25 +147,14 @@ static bool gets_content(const struct member *m)
            m->disposition == DISPOSITION_HOLD;
 }
 
-/* Of the content itself there is no hash to make: the store hashes what it writes, and believes nobody. */
-static void digest_pieces(struct str content, const struct pieces *p, uint8_t out[DIGEST_SIZE])
-{
-    if (pieces_are_identity(p, content.n)) return;
-    struct digest *d = digest_create();
-    for (size_t i = 0; i < p->n; i++) {
-        const struct piece *x = &p->v[i];
-        digest_add(d, x->insert.p ? x->insert : str_slice(content, x->from, x->to));
-    }
-    digest_finish(d, out);
-    digest_free(&d);
-}
-
 static uint32_t add_copy(struct judgement *j, struct verdict *out, const struct edits *edits)
 {
     struct verdict_copy *c = &out->copies[out->copy_count];
     edits_pieces(j->in->message, edits, j->arena, &c->pieces);
     c->length = pieces_length(&c->pieces);
-    digest_pieces(message_content(j->in->message), &c->pieces, c->sha256);
+    struct str content = message_content(j->in->message);
+    /* Of the content itself there is no hash to make: the store hashes what it writes, and believes nobody. */
+    if (!pieces_are_identity(&c->pieces, content.n)) digest_pieces(content, &c->pieces, c->sha256);
     for (uint32_t i = 0; i < out->copy_count; i++) /* edits without effect, or with the same */
         if (out->copies[i].length == c->length && memcmp(out->copies[i].sha256, c->sha256, DIGEST_SIZE) == 0) return i;
     return (uint32_t)out->copy_count++;
