@@ -17,7 +17,8 @@ enum edit_kind {
     EDIT_ADD_HEADER,      /* one more field, after the leading trace and resent fields (RFC 5322 section 3.6.7) */
     EDIT_SET_HEADER,      /* the first instance gets the value in its place, others go; none: as add */
     EDIT_REMOVE_HEADER,   /* every instance goes; value unused */
-    EDIT_PREPEND_SUBJECT, /* name unused; each subject, but those that begin so already, behind "Re:" and the like too */
+    EDIT_PREPEND_SUBJECT, /* name unused; each subject, but those that begin so already, behind "Re:" and the like too
+                           */
     /* The following change the body: edits_add_text, edits_remove_part. */
     EDIT_APPEND_TEXT,
     EDIT_PREPEND_TEXT,

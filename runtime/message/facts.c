@@ -1,3 +1,4 @@
+#include "message/mime_header.h"
 #include "message/state.h"
 
 /* Fields of which a message has one at most (RFC 5322 section 3.6), and that people are shown. */
@@ -38,17 +39,11 @@ static bool is_malformed(struct message *m, const struct mime_tree *tree)
 
 /* --- signed, encrypted -------------------------------------------------------------------------------------------- */
 
-static bool part_is(const struct mime_part *p, struct str type, struct str subtype)
-{
-    return str_eq(p->type, type) && str_eq(p->subtype, subtype);
-}
-
 /* RFC 1847, RFC 8551 section 3.5. */
 static bool part_is_signed(const struct mime_part *p)
 {
-    if (part_is(p, STR("multipart"), STR("signed"))) return true;
-    if (!part_is(p, STR("application"), STR("pkcs7-mime")) && !part_is(p, STR("application"), STR("x-pkcs7-mime")))
-        return false;
+    if (mime_part_is(p, "multipart", "signed")) return true;
+    if (!mime_part_is(p, "application", "pkcs7-mime") && !mime_part_is(p, "application", "x-pkcs7-mime")) return false;
     const struct mime_param *kind = mime_part_param(p, STR("smime-type"));
     return kind && str_eq_nocase(message_text_best(&kind->value), STR("signed-data"));
 }
@@ -67,8 +62,7 @@ static uint32_t protection_read(void *self, struct viewer *r, struct buf *out)
     const struct mime_tree *tree = mime_tree_of(x->m, r);
     uint32_t unreadable = tree->unreadable & UNREADABLE_LIMIT;
     bool yes = false;
-    for (size_t i = 0; i < tree->part_count && !yes; i++)
-        yes = x->is(&tree->parts[i]) && !mime_is_carried(tree, i);
+    for (size_t i = 0; i < tree->part_count && !yes; i++) yes = x->is(&tree->parts[i]) && !mime_is_carried(tree, i);
     if (!yes) {
         struct buf text = {0};
         unreadable |= body_own_text(x->m, r, &text) & UNREADABLE_LIMIT;

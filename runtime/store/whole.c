@@ -11,7 +11,8 @@
 
 enum { STEP = 256 * 1024 };
 
-/* The content, in memory or in a spool file, which is read and never mapped: a failing disk is an error and no signal. */
+/* The content, in memory or in a spool file, which is read and never mapped: a failing disk is an error and no signal.
+ */
 struct source {
     struct str bytes;
     int fd; /* -1: in memory */
@@ -40,7 +41,8 @@ static int64_t hash_range(const struct source *s, struct digest *d, uint64_t fro
 
 static bool told(const struct stored_message *m, const char *what, struct err *e)
 {
-    return err_set(e, EX_DATAERR, "%s of message %.*s is damaged: it does not match its hash", what, STR_ARG(m->queue_id));
+    return err_set(e, EX_DATAERR, "%s of message %.*s is damaged: it does not match its hash", what,
+                   STR_ARG(m->queue_id));
 }
 
 static bool verify_content(const struct source *s, const struct stored_message *m, struct digest *d, struct err *e)

@@ -263,10 +263,15 @@ static void files_in_the_text(void **state)
     } rows[] = {
         {"Subject: x\r\n\r\nsee\r\nbegin 644 evil.Exe\r\n#=&]P\r\n`\r\nend\r\nbye\r\n", {0, 1}, {"evil.Exe"}},
         {"Subject: x\r\n\r\nbegin 644 a.txt\r\n#=&]P\r\n`\r\nend\r\n\r\nbegin 0755 \"b c.scr\"\r\n#=&]P\r\n",
-         {0, 2}, {"b c.scr", "a.txt"}},
-        {TOP "Content-Transfer-Encoding: base64\r\n\r\nYmVnaW4gNjQ0IGEuZXhlCiM9Jl1QCmAKZW5kCg==\r\n", {0, 1}, {"a.exe"}},
+         {0, 2},
+         {"b c.scr", "a.txt"}},
+        {TOP "Content-Transfer-Encoding: base64\r\n\r\nYmVnaW4gNjQ0IGEuZXhlCiM9Jl1QCmAKZW5kCg==\r\n",
+         {0, 1},
+         {"a.exe"}},
         {TOP "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nbegin 644 a.exe\r\n#=&]P\r\nend\r\n"
-             "--b\r\nContent-Type: image/png; name=\"i.png\"\r\n\r\nx\r\n--b--\r\n", {1, 2}, {"a.exe", "i.png"}},
+             "--b\r\nContent-Type: image/png; name=\"i.png\"\r\n\r\nx\r\n--b--\r\n",
+         {1, 2},
+         {"a.exe", "i.png"}},
         {"Subject: x\r\n\r\nWe begin 644 times.\r\nbegin 64 x\r\nbegin 644\r\n", {0, 0}, {NULL}},
         {TOP "Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 a.exe\r\n#=&]P\r\n`\r\nend\r\n", {1, 0}, {NULL}},
     };

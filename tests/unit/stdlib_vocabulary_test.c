@@ -103,10 +103,13 @@ static void measures_of_the_header(void **state)
 static void a_field_that_only_some_readers_see_is_disputed(void **state)
 {
     (void)state;
-    static const char mail[] = "From: a@b.example\n\nX: y\n\nx\n", doubtful[] =
-        "From: a@b.example\nSubject\n : top secret\nX\n : y\nDate\n : Mon, 01 Dec 2025 10:30:00 +0100\n"
-        "X-MS-Exchange-Organization-SCL\n : 0\nImportance\n : high\nPrecedence\n : bulk\nTo\n : c@d.example\n\nx\n";
-    static const struct judged_row none[] = {{"subject is present", 'F'}, {"subject is absent", 'T'}, {"header \"X\" is absent", 'T'}};
+    static const char
+        mail[] = "From: a@b.example\n\nX: y\n\nx\n",
+        doubtful[] =
+            "From: a@b.example\nSubject\n : top secret\nX\n : y\nDate\n : Mon, 01 Dec 2025 10:30:00 +0100\n"
+            "X-MS-Exchange-Organization-SCL\n : 0\nImportance\n : high\nPrecedence\n : bulk\nTo\n : c@d.example\n\nx\n";
+    static const struct judged_row none[] = {
+        {"subject is present", 'F'}, {"subject is absent", 'T'}, {"header \"X\" is absent", 'T'}};
     static const struct judged_row some[] = {
         {"subject is present", 'A'},
         {"subject is absent", 'A'},
@@ -128,11 +131,15 @@ static void a_field_that_only_some_readers_see_is_disputed(void **state)
         {"is_bulk", 'A'},
         {"to is present", 'A'},
     };
-    static const struct judged_row twice[] = {{"subject is present", 'A'}, {"subject is absent", 'A'}, {"subject is \"a\"", 'A'},
-                                              {"date_sent is present", 'A'}, {"header \"Subject\" is present", 'T'}};
+    static const struct judged_row twice[] = {{"subject is present", 'A'},
+                                              {"subject is absent", 'A'},
+                                              {"subject is \"a\"", 'A'},
+                                              {"date_sent is present", 'A'},
+                                              {"header \"Subject\" is present", 'T'}};
     HOLD(none, mail, NULL);
     HOLD(some, doubtful, NULL);
-    HOLD(twice, "Subject: a\nSubject:\nDate: Mon, 01 Dec 2025 10:30:00 +0100\nDate: yesterday\n\nx\n", NULL); /* one shows nothing */
+    HOLD(twice, "Subject: a\nSubject:\nDate: Mon, 01 Dec 2025 10:30:00 +0100\nDate: yesterday\n\nx\n",
+         NULL); /* one shows nothing */
 }
 
 static void importance_is_what_some_reader_shows(void **state)
@@ -194,12 +201,17 @@ static void kinds_of_messages(void **state)
         {"Subject: x\n\n-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nx\n", 'T', 'F'},
         {"Subject: x\n\nhello\n-----BEGIN PGP MESSAGE-----\n\nx\n", 'F', 'T'},
         {"MIME-Version: 1.0\nContent-Type: text/plain\nContent-Transfer-Encoding: base64\n\n"
-         "LS0tLS1CRUdJTiBQR1AgTUVTU0FHRS0tLS0tCg==\n", 'F', 'T'},
+         "LS0tLS1CRUdJTiBQR1AgTUVTU0FHRS0tLS0tCg==\n",
+         'F', 'T'},
         /* in a message it carries, by structure and by text */
-        {"MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nsee below\n--b\nContent-Type: message/rfc822\n\n"
-         "Content-Type: application/pkcs7-mime; smime-type=enveloped-data\n\nx\n--b--\n", 'F', 'F'},
-        {"MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nsee below\n--b\nContent-Type: message/rfc822\n\n"
-         "Subject: x\n\n-----BEGIN PGP MESSAGE-----\n--b--\n", 'F', 'F'},
+        {"MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nsee below\n--b\nContent-Type: "
+         "message/rfc822\n\n"
+         "Content-Type: application/pkcs7-mime; smime-type=enveloped-data\n\nx\n--b--\n",
+         'F', 'F'},
+        {"MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nsee below\n--b\nContent-Type: "
+         "message/rfc822\n\n"
+         "Subject: x\n\n-----BEGIN PGP MESSAGE-----\n--b--\n",
+         'F', 'F'},
         /* readers differ in which type counts */
         {"MIME-Version: 1.0\nContent-Type: text/plain\nContent-Type: multipart/encrypted; boundary=b\n\nx\n", 'F', 'A'},
         {"MIME-Version: 1.0\nContent-Type: multipart/signed; boundary=b\nContent-Type: text/plain\n\nx\n", 'A', 'F'},
@@ -420,7 +432,8 @@ int main(void)
         cmocka_unit_test(signs_beyond_a_limit_are_not_denied),
         cmocka_unit_test(headers_are_set),
         cmocka_unit_test(recipients_are_added_and_named),
-        cmocka_unit_test(names_are_not_encoded_twice), cmocka_unit_test(an_address_may_be_a_field),
+        cmocka_unit_test(names_are_not_encoded_twice),
+        cmocka_unit_test(an_address_may_be_a_field),
         cmocka_unit_test(delivery_waits),
         cmocka_unit_test(a_session_is_ended),
         cmocka_unit_test(what_is_missing_is_told),

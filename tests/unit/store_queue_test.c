@@ -76,7 +76,8 @@ static void everything_comes_back(void **unused)
 {
     (void)unused;
     struct piece cut[] = {{.from = 0, .to = 4}, {.insert = STR("X: y\r\n")}, {.from = 6, .to = 11}};
-    struct stored_copy copies[] = {{.length = 11}, {.pieces = {cut, 3}, .length = 15, .sha256 = {9, 8, 7}}}; /* believed by nobody */
+    struct stored_copy copies[] = {{.length = 11},
+                                   {.pieces = {cut, 3}, .length = 15, .sha256 = {9, 8, 7}}}; /* believed by nobody */
     struct piece whole = {.from = 0, .to = 11};
     copies[0].pieces = (struct pieces){&whole, 1};
     struct stored_recipient r[2] = {
@@ -457,9 +458,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-        TEST(everything_comes_back), TEST(outcomes_take_it_away), TEST(hits_are_summed), TEST(lists_are_kept),
-        TEST(one_bad_request_spoils_nothing), TEST(requests_share_commits), TEST(audit_is_bounded_in_age),
-        TEST(damage_is_told), TEST(a_damaged_copy_is_told), TEST(spool_file_cut_short),
+        TEST(everything_comes_back),
+        TEST(outcomes_take_it_away),
+        TEST(hits_are_summed),
+        TEST(lists_are_kept),
+        TEST(one_bad_request_spoils_nothing),
+        TEST(requests_share_commits),
+        TEST(audit_is_bounded_in_age),
+        TEST(damage_is_told),
+        TEST(a_damaged_copy_is_told),
+        TEST(spool_file_cut_short),
     };
     return cmocka_run_group_tests_name("store: the queue", tests, NULL, NULL);
 }
