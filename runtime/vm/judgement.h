@@ -92,6 +92,12 @@ struct known {
     struct known *next;
 };
 
+/* What a shared test says of each recipient, by facts that no rule changes; NULL: not asked yet. */
+struct known_members {
+    struct known **of;
+    size_t room;
+};
+
 /* A recipient that the rule under way asks for. */
 struct wanted {
     struct str address;
@@ -132,7 +138,8 @@ struct judgement {
     bool original; /* the second pass: editable fields as received */
     VEC(struct mark) marks;
     struct slot **slots;       /* by slot; NULL: not asked for yet */
-    struct known **known;      /* by shared test: what it answered */
+    struct known **known;      /* by shared test: what it answered … */
+    struct known_members *known_members; /* … of each recipient */
     struct index_state *index; /* vm/index; NULL: every rule is tried */
     bool edited;               /* some recipient's copy has changed since the index looked */
     struct canonical_address sender;

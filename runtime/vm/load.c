@@ -219,7 +219,7 @@ static bool load_test(struct vm_program *r, uint32_t index, struct err *e)
     return true;
 }
 
-/* A test of a fact of the message that stands in several places is answered once. */
+/* A test that stands in several places is answered once, of the message or of each recipient. */
 static void share_tests(struct vm_program *r)
 {
     const struct program *p = r->program;

@@ -311,6 +311,7 @@ static void begin(struct judgement *j)
     j->hit_rules = ARENA_ARRAY(j->arena, uint64_t, bits_words(rules));
     j->slots = ARENA_ARRAY(j->arena, struct slot *, j->program->slot_count);
     j->known = ARENA_ARRAY(j->arena, struct known *, j->program->shared_count);
+    j->known_members = ARENA_ARRAY(j->arena, struct known_members, j->program->shared_count);
     canonical_address_of(j->arena, env->reverse_path, &j->sender);
     for (size_t i = 0; i < env->recipient_count; i++) {
         struct member *m = judgement_add_member(j);

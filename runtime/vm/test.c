@@ -1,5 +1,7 @@
 #include "vm/test.h"
 
+#include <string.h>
+
 #include "vm/record.h"
 #include "vm/relation.h"
 #include "vm/witness.h"
@@ -136,6 +138,35 @@ static enum answer_value once(struct judgement *j, const struct ready_test *t, c
     return new->value;
 }
 
+/* Room for what is known of every recipient there is now. */
+static void reserve_members(struct judgement *j, struct known_members *k)
+{
+    if (k->room >= j->members.n) return;
+    size_t room = j->words * 64;
+    struct known **of = ARENA_ARRAY(j->arena, struct known *, room);
+    if (k->room) memcpy(of, k->of, k->room * sizeof *of);
+    *k = (struct known_members){of, room};
+}
+
+/* A test of a recipient's own facts, asked once of each; what edits or other rules can change is asked again. */
+static enum answer_value once_of(struct judgement *j, const struct ready_test *t, const struct point *at)
+{
+    bool edits = t->left->by_edits || (t->right && t->right->by_edits);
+    if (t->shared == NO_INDEX || edits || j->trace) return at_point(j, t, at);
+    struct known_members *k = &j->known_members[t->shared];
+    reserve_members(j, k);
+    struct known **of = &k->of[at->recipient];
+    if (*of) {
+        witness_again(j, *of);
+        return (*of)->value;
+    }
+    uint32_t from = j->seen_count;
+    *of = ARENA_NEW(j->arena, struct known);
+    **of = (struct known){.value = at_point(j, t, at)};
+    witness_share(j, *of, from);
+    return (*of)->value;
+}
+
 static const struct edits *edits_of(const struct judgement *j, const struct member *m)
 {
     return j->original ? NULL : m->edits;
@@ -165,7 +196,7 @@ static void by_member(struct judgement *j, const struct ready_test *t, bool reci
             answer_set(out, r, ANSWER_UNREADABLE);
         } else if (recipient) {
             j->seen_member = r;
-            answer_set(out, r, at_point(j, t, &at));
+            answer_set(out, r, once_of(j, t, &at));
         } else {
             uint32_t c = j->original ? 0 : m->edit_class;
             if (!known[c]) of_class[c] = once(j, t, &at);
