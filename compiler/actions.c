@@ -125,7 +125,11 @@ bool actions_check(struct compiler *c, const struct ast_rule *rule, const struct
             continue;
         }
         const struct action_row *row = &words_rows.actions[id];
-        struct argument_rows rows = {arena_printf(c->a, "`%s`", row->name).p, row->params, row->param_count, true, false};
+        struct argument_rows rows = {.what = arena_printf(c->a, "`%s`", row->name).p,
+                                     .params = row->params,
+                                     .n = row->param_count,
+                                     .action = true,
+                                     .example = row->example};
         struct bound bound[ACTION_PARAMS_MAX];
         if (row->final && final) {
             struct diag *d =

@@ -150,8 +150,20 @@ static bool tell_kind(struct compiler *c, const struct param_row *p, struct span
     return false;
 }
 
-static bool word_value(struct compiler *c, const struct param_row *p, const struct ast_argument *a,
-                       struct constant *out)
+/* `require_tls "1.3"`: a word of a place that is named. */
+static void help_other_place(struct compiler *c, struct diag *d, const struct argument_rows *rows,
+                             const struct ast_argument *a, struct str word)
+{
+    for (size_t i = 0; i < rows->n; i++) {
+        const struct param_row *p = &rows->params[i];
+        bool quoted = a->kind == ARGUMENT_LITERAL;
+        if (p->type != TYPE_WORD || p->positional || !vocabulary_has_word(p->words, word)) continue;
+        diag_fix(c->d, d, "did you mean:", quoted ? "%s \"%.*s\"" : "%s %.*s", p->name, STR_ARG(word));
+    }
+}
+
+static bool word_value(struct compiler *c, const struct argument_rows *rows, const struct param_row *p,
+                       const struct ast_argument *a, struct constant *out)
 {
     bool quoted = a->kind == ARGUMENT_LITERAL && a->literal->kind == LITERAL_TEXT;
     struct str word = a->kind == ARGUMENT_NAME ? a->name : quoted ? a->literal->text : STR_NONE;
@@ -167,6 +179,7 @@ static bool word_value(struct compiler *c, const struct param_row *p, const stru
              : quoted ? "without quotes:"
                       : "in quotes:",
              "%.*s", STR_ARG(known ? word : str_of(p->words)));
+    if (!known) help_other_place(c, d, rows, a, word);
     return false;
 }
 
@@ -233,7 +246,12 @@ static bool text_value(struct compiler *c, const struct param_row *p, const stru
         return tell_kind(c, p, a->span, "a text in quotes");
     const char *why = form_fault(p->words, a->literal->text);
     if (why) {
-        diag_add(c->d, DIAG_E219, a->span, "this text %s", why);
+        struct diag *d = diag_add(c->d, DIAG_E219, a->span, "this text %s", why);
+        struct str name, value;
+        if (strcmp(p->words, "header") == 0 && str_cut(a->literal->text, ':', &name, &value) &&
+            header_name_is_valid(name) && value.n <= 80)
+            diag_fix(c->d, d, "the name alone:", str_trim(value).n ? "\"%.*s\" \"%.*s\"" : "\"%.*s\"", STR_ARG(name),
+                     STR_ARG(str_trim(value)));
         return false;
     }
     *out = (struct constant){.type = TYPE_TEXT, .text = a->literal->text};
@@ -256,10 +274,11 @@ static bool field_value(struct compiler *c, const struct param_row *p, const str
     return true;
 }
 
-static bool convert(struct compiler *c, const struct param_row *p, const struct ast_argument *a, struct constant *out)
+static bool convert(struct compiler *c, const struct argument_rows *rows, const struct param_row *p,
+                    const struct ast_argument *a, struct constant *out)
 {
     switch (p->type) {
-    case TYPE_WORD: return word_value(c, p, a, out);
+    case TYPE_WORD: return word_value(c, rows, p, a, out);
     case TYPE_NAME: return name_value(c, p, a, out);
     case TYPE_TEXT: return text_value(c, p, a, out);
     default: break;
@@ -288,25 +307,45 @@ static bool convert(struct compiler *c, const struct param_row *p, const struct 
 }
 
 /* (a, b): each entry one value. */
-static bool convert_group(struct compiler *c, const struct param_row *p, struct bound *b)
+static bool convert_group(struct compiler *c, const struct argument_rows *rows, const struct param_row *p,
+                          struct bound *b)
 {
     size_t n = 0;
     for (const struct ast_entry *e = b->value->entries; e; e = e->next) n++;
     b->many = ARENA_ARRAY(c->a, struct constant, n);
     for (const struct ast_entry *e = b->value->entries; e; e = e->next) {
         if (!e->arguments || e->arguments->next) return tell_kind(c, p, e->span, "one word between two commas");
-        if (!convert(c, p, e->arguments, &b->many[b->count++])) return false;
+        if (!convert(c, rows, p, e->arguments, &b->many[b->count++])) return false;
     }
     b->constant = b->many[0];
     return true;
 }
 
-static bool convert_bound(struct compiler *c, const struct param_row *p, struct bound *b)
+/* `copy to ("a@b.example", "c@b.example")`: each has an action of its own. */
+static bool tell_several(struct compiler *c, const struct argument_rows *rows, const struct param_row *p,
+                         const struct ast_argument *group)
+{
+    struct diag *d = diag_add(c->d, DIAG_E219, group->span, "`%s` takes one address", p->name);
+    const struct ast_entry *one = group->entries, *two = one ? one->next : NULL;
+    struct str text = c->d->sources->list.v[group->span.source]->text;
+    if (!two || !rows->action) return false;
+    struct str a = str_slice(text, one->span.from, one->span.to), b = str_slice(text, two->span.from, two->span.to);
+    struct str action = str_slice(str_of(rows->what), 1, strlen(rows->what) - 1); /* without its backquotes */
+    bool final = words_rows.actions[words_find_action(action)].final; /* of which there is one */
+    if (a.n + b.n <= 120)
+        diag_fix(c->d, d, "an action for each:", "%.*s %s %.*s, %.*s %s %.*s", STR_ARG(action), p->name, STR_ARG(a),
+                 STR_ARG(final ? STR("copy") : action), final ? "to" : p->name, STR_ARG(b));
+    return false;
+}
+
+static bool convert_bound(struct compiler *c, const struct argument_rows *rows, const struct param_row *p,
+                          struct bound *b)
 {
     bool may_be_field = p->type == TYPE_ADDRESS && strcmp(p->words, "field") == 0;
     if (may_be_field && b->value->kind == ARGUMENT_NAME) return field_value(c, p, b->value, &b->field);
-    if (p->many && b->value->kind == ARGUMENT_GROUP) return convert_group(c, p, b);
-    return convert(c, p, b->value, &b->constant);
+    if (p->many && b->value->kind == ARGUMENT_GROUP) return convert_group(c, rows, p, b);
+    if (b->value->kind == ARGUMENT_GROUP && p->type == TYPE_ADDRESS) return tell_several(c, rows, p, b->value);
+    return convert(c, rows, p, b->value, &b->constant);
 }
 
 /* Who it is when the field is absent must be said, where the row has a place for it. */
@@ -347,6 +386,8 @@ static bool tell_unknown(struct compiler *c, const struct argument_rows *rows, c
     struct str near = suggest_tried(a->name);
     if (!near.n) near = suggest_nearest(a->name, names, n);
     if (near.n) diag_fix(c->d, d, "did you mean:", "%.*s", STR_ARG(near));
+    else if (n && rows->params[0].type == TYPE_TEXT && rows->params[0].positional)
+        diag_fix(c->d, d, "a text stands in quotes:", "\"%.*s\"", STR_ARG(a->name));
     struct buf all = {0};
     for (size_t i = 0; i < n; i++) buf_printf(&all, "%s%s", i ? ", " : "", rows->params[i].name);
     if (n) diag_fix(c->d, d, "it knows:", "%.*s", STR_ARG(buf_str(&all)));
@@ -475,13 +516,15 @@ bool arguments_bind(struct compiler *c, const struct argument_rows *rows, struct
     }
     for (size_t i = 0; i < rows->n; i++) {
         if (out[i].value) {
-            ok = convert_bound(c, &rows->params[i], &out[i]) && ok;
+            ok = convert_bound(c, rows, &rows->params[i], &out[i]) && ok;
         } else if (rows->params[i].required && !rows->partial && ok) {
             struct diag *d = diag_add(c->d, DIAG_E218, at, "%s needs %s: its `%s`", rows->what,
                                       value_type_phrases[rows->params[i].type], rows->params[i].name);
             if (rows->params[i].type == TYPE_TEXT)
                 diag_fix(c->d, d, "behind it:", "%s%s\"…\"", rows->params[i].positional ? "" : rows->params[i].name,
                          rows->params[i].positional ? "" : " ");
+            else if (rows->example)
+                diag_fix(c->d, d, "for example:", "%s", rows->example);
             ok = false;
         }
     }

@@ -207,7 +207,10 @@ void declarations_check_item(struct compiler *c, const struct ast_item *item)
             return;
         }
     }
-    struct argument_rows rows = {arena_printf(c->a, "`%s`", row->name).p, row->params, row->param_count, false, false};
+    struct argument_rows rows = {.what = arena_printf(c->a, "`%s`", row->name).p,
+                                 .params = row->params,
+                                 .n = row->param_count,
+                                 .example = row->example};
     struct bound bound[DECLARATION_PARAMS_MAX];
     if (!arguments_bind(c, &rows, item->name_span, rest, bound) || !check_meaning(c, id, bound, item->name_span))
         return;

@@ -98,7 +98,7 @@ bool detectors_operand(struct compiler *c, const struct ast_verb *v, struct test
     struct bound bound[1];
     uint32_t index = find(c, v->detector, v->detector_span);
     if (index == NO_INDEX) return false;
-    struct argument_rows rows = {arena_printf(c->a, "`%.*s`", STR_ARG(v->detector)).p, params, 1, false, false};
+    struct argument_rows rows = {arena_printf(c->a, "`%.*s`", STR_ARG(v->detector)).p, params, 1, false, false, NULL};
     if (!arguments_bind(c, &rows, v->detector_span, v->arguments, bound)) return false;
     t->operand = OPERAND_DETECTOR;
     t->a = index;

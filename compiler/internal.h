@@ -211,6 +211,7 @@ bool value_needle(struct compiler *c, const struct ast_literal *l, bool whole, s
 const char *value_needle_fault(struct str text, bool whole);
 /* Whether a value of the field can have this text in it (FIELD_NEVER_HAS); false when told, with the list as a note. */
 bool value_can_occur(struct compiler *c, uint32_t field, struct str text, struct span at, const struct span *list);
+bool value_can_be_whole(struct compiler *c, uint32_t field, struct str text, struct span at, const struct span *list);
 bool value_is_same(const struct constant *a, const struct constant *b); /* of one type; texts without their case */
 bool value_pattern(struct compiler *c, const struct ast_literal *l, struct pattern_source *out);
 
@@ -263,6 +264,7 @@ struct argument_rows {
     size_t n;
     bool action; /* the name of an action among them is a forgotten comma */
     bool partial; /* none is demanded: what is left out is not compared */
+    const char *example; /* or NULL */
 };
 /* Binds and converts; every error is told.  False when one was. */
 bool arguments_bind(struct compiler *c, const struct argument_rows *rows, struct span at,

@@ -156,11 +156,24 @@ static bool like_list_is_short(struct compiler *c, const struct constant *v, siz
     return true;
 }
 
+/* `sender.domain ends with "@corp.example"` */
+static bool domain_has_no_at(struct compiler *c, const struct field_use *f, struct str text, struct span at)
+{
+    size_t sign = str_rfind_byte(text, '@');
+    if (sign == STR_NPOS) return true;
+    struct diag *d = diag_add(c->d, DIAG_E203, at, "`%.*s` is what stands behind the @, and has none in it",
+                              STR_ARG(f->ast->name));
+    if (sign + 1 < text.n) diag_fix(c->d, d, "", "\"%.*s\"", STR_ARG(str_from(text, sign + 1)));
+    return false;
+}
+
 static bool text_constant(struct compiler *c, const struct field_use *f, enum relation r, const struct ast_literal *l,
                           struct constant *out)
 {
     if (!value_needle(c, l, r == REL_EQUAL || r == REL_LIKE, out)) return false;
     if (!value_can_occur(c, f->word.field, out->text, l->span, NULL)) return false;
+    if (r == REL_EQUAL && !value_can_be_whole(c, f->word.field, out->text, l->span, NULL)) return false;
+    if (f->word.type == TYPE_DOMAIN && !domain_has_no_at(c, f, out->text, l->span)) return false;
     text_form(c, f, out);
     bool starred = r == REL_EQUAL && out->text.n > 1 && (out->text.p[0] == '*' || out->text.p[out->text.n - 1] == '*');
     if (starred) {
@@ -181,11 +194,15 @@ static bool text_constant(struct compiler *c, const struct field_use *f, enum re
 
 /* --- sets --- */
 
-static bool elements_can_occur(struct compiler *c, const struct field_use *f, const struct name *n, struct span at)
+static bool elements_can_occur(struct compiler *c, const struct field_use *f, enum relation r, const struct name *n,
+                               struct span at)
 {
     bool ok = true;
-    for (size_t i = 0; i < n->element_count && ok && n->type == TYPE_TEXT; i++)
-        ok = value_can_occur(c, f->word.field, n->elements[i].text, at, &n->at);
+    for (size_t i = 0; i < n->element_count && ok && n->type == TYPE_TEXT; i++) {
+        struct str text = n->elements[i].text;
+        ok = value_can_occur(c, f->word.field, text, at, &n->at) &&
+             (r != REL_EQUAL || value_can_be_whole(c, f->word.field, text, at, &n->at));
+    }
     return ok;
 }
 
@@ -213,7 +230,7 @@ static bool add_value(struct compiler *c, const struct field_use *f, enum relati
     if (n->type != type) return wrong_list_type(c, f, n, type, v->span);
     if (!lists_are_written(c, n, v->span, r == REL_EQUAL ? "… is in" : NULL)) return false;
     if (r == REL_LIKE && !like_list_is_short(c, n->elements, n->element_count, v->span)) return false;
-    if (!elements_can_occur(c, f, n, v->span)) return false;
+    if (!elements_can_occur(c, f, r, n, v->span)) return false;
     for (size_t i = 0; i < n->element_count; i++) {
         k = n->elements[i];
         text_form(c, f, &k);
@@ -245,7 +262,7 @@ static bool set_operand(struct compiler *c, const struct field_use *f, enum rela
         }
         if (!lists_are_written(c, n, only->span, NULL)) return false;
         if (r == REL_LIKE && !like_list_is_short(c, n->elements, n->element_count, only->span)) return false;
-        if (!elements_can_occur(c, f, n, only->span)) return false;
+        if (!elements_can_occur(c, f, r, n, only->span)) return false;
         if (type != TYPE_TEXT || f->word.type != TYPE_DOMAIN) {
             t->operand = OPERAND_LIST;
             t->a = n->index;
@@ -331,6 +348,15 @@ static bool range_operand(struct compiler *c, const struct field_use *f, const s
     return true;
 }
 
+/* [EXTERNAL]: a word was meant. */
+static bool is_bracketed_word(struct str s)
+{
+    if (s.n < 5 || s.p[0] != '[' || s.p[s.n - 1] != ']') return false;
+    for (size_t i = 1; i + 1 < s.n; i++)
+        if (!ascii_is_alpha(s.p[i])) return false;
+    return true;
+}
+
 static bool pattern_operand(struct compiler *c, const struct ast_verb *v, struct test *t)
 {
     VEC(struct pattern_source) all = {0};
@@ -341,9 +367,14 @@ static bool pattern_operand(struct compiler *c, const struct ast_verb *v, struct
             diag_add(c->d, DIAG_E203, x->span, "`matches` takes patterns between slashes: /like this/");
             ok = false;
         } else if (value_pattern(c, x->literal, &p)) {
-            if (!pattern_required(p.text, p.flags, NULL))
-                diag_add(c->d, DIAG_W308, x->span,
-                         "no word stands in every text this matches, so it must be tried on every message");
+            if (!pattern_required(p.text, p.flags, NULL)) {
+                struct diag *d = diag_add(c->d, DIAG_W308, x->span,
+                                          "no word stands in every text this matches, so it must be tried on every message");
+                if (is_bracketed_word(p.text)) {
+                    diag_note(c->d, d, x->span, "brackets in a pattern mean one of the characters in them");
+                    diag_fix(c->d, d, "the text itself:", "contains \"%.*s\"", STR_ARG(p.text));
+                }
+            }
             VEC_PUSH(&all, p);
         } else {
             ok = false;

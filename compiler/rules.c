@@ -76,7 +76,7 @@ static bool set_option(struct compiler *c, struct rule_options *o, enum option_i
 static bool take_options(struct compiler *c, const char *what, struct span at, const struct ast_argument *first,
                          struct rule_options *o)
 {
-    struct argument_rows rows = {what, option_params, OPTION_COUNT, false, false};
+    struct argument_rows rows = {what, option_params, OPTION_COUNT, false, false, NULL};
     struct bound bound[OPTION_COUNT];
     bool ok = arguments_bind(c, &rows, at, first, bound);
     for (size_t i = 0; ok && i < OPTION_COUNT; i++) {

@@ -89,6 +89,8 @@ static void tell_form(struct compiler *c, const struct ast_literal *l, enum valu
         diag_fix(c->d, d, "without quotes:", "%.*s", STR_ARG(l->text));
     } else if (l->kind == LITERAL_NUMBER && type == TYPE_SIZE) {
         diag_fix(c->d, d, "with its unit:", "%.*s KB", STR_ARG(l->text));
+    } else if (l->kind == LITERAL_NUMBER && type == TYPE_CLOCK && l->number >= 0 && l->number < 24) {
+        diag_fix(c->d, d, "with its minutes:", "%02d:00", (int)l->number);
     } else if (l->kind == LITERAL_REGEX) {
         diag_fix(c->d, d, "a pattern follows `matches`:", "matches /%.*s/", STR_ARG(l->text));
     }
@@ -147,6 +149,17 @@ static bool holds_sign(struct str text, struct str sign)
 {
     for (size_t i = 0; i + sign.n <= text.n; i++)
         if (str_starts_nocase(str_from(text, i), sign)) return true;
+    return false;
+}
+
+bool value_can_be_whole(struct compiler *c, uint32_t field, struct str text, struct span at, const struct span *list)
+{
+    const struct word_never_has *always = words_whole_has(field);
+    if (!always || holds_sign(text, always->sign)) return true;
+    struct diag *d = diag_add(c->d, DIAG_E203, at, "`%s` is never `%.*s`: %s", words_rows.fields[field].name,
+                              STR_ARG(text), always->why);
+    if (list) diag_note(c->d, d, *list, "the list is here");
+    diag_fix(c->d, d, "a part of it:", "contains \"%.*s\"", STR_ARG(text));
     return false;
 }
 

@@ -55,6 +55,16 @@ static const struct never_has {
 #undef FIELD
 };
 
+static const struct whole_has {
+    uint32_t field;
+    struct word_never_has row;
+} whole_has[] = {
+#define FIELD(id, name, type, of, text, many, editable, words, doc, example)
+#define FIELD_WHOLE_HAS(id, sign, why) {ROW_FIELD_##id, {{sign, sizeof sign - 1}, why, ""}},
+#include "stdlib/fields.def"
+#undef FIELD
+};
+
 static const struct {
     uint32_t declaration, setting;
     const char *value;
@@ -185,6 +195,14 @@ const struct word_never_has *words_never_has(uint32_t field)
 {
     for (size_t i = 0; i < sizeof never_has / sizeof *never_has; i++) {
         if (never_has[i].field == field) return &never_has[i].row;
+    }
+    return NULL;
+}
+
+const struct word_never_has *words_whole_has(uint32_t field)
+{
+    for (size_t i = 0; i < sizeof whole_has / sizeof *whole_has; i++) {
+        if (whole_has[i].field == field) return &whole_has[i].row;
     }
     return NULL;
 }

@@ -70,6 +70,7 @@ struct word_never_has {
     const char *why, *instead;
 };
 const struct word_never_has *words_never_has(uint32_t field);
+const struct word_never_has *words_whole_has(uint32_t field); /* FIELD_WHOLE_HAS: what every value has in it, or NULL */
 /* The value of a setting that a configuration leaves out, as written in stdlib/declarations.def; "" none. */
 const char *words_setting_default(uint32_t declaration, uint32_t setting);
 

@@ -251,8 +251,9 @@ void mistake_date(struct parse *p, struct span at)
 
 void mistake_fraction(struct parse *p, struct span at)
 {
-    diag_add(p->diags, DIAG_E116, at, "`%.*s` is not whole; choose a smaller unit",
-             STR_ARG(str_slice(span_text(p, at), 0, 40)));
+    struct str text = str_slice(span_text(p, at), 0, 40);
+    struct diag *d = diag_add(p->diags, DIAG_E116, at, "`%.*s` is not whole; choose a smaller unit", STR_ARG(text));
+    if (p->found.kind == SL_NAME) diag_fix(p->diags, d, "a version stands in quotes:", "\"%.*s\"", STR_ARG(text));
 }
 
 void mistake_glued(struct parse *p, struct span at)

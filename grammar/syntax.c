@@ -183,6 +183,19 @@ static bool tell_missing_is(struct parse *p, const struct syntax_error *e)
     return true;
 }
 
+/* `header Foo`, `marked seen`: the text that says which stands in quotes. */
+static bool tell_bare_text(struct parse *p, const struct syntax_error *e)
+{
+    static const struct str words[] = {{"header", 6}, {"raw", 3}, {"marked", 6}};
+    struct str before = span_text(p, p->previous.span), word = shown(p, e->at);
+    bool takes_text = false;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) takes_text |= str_eq_nocase(before, words[i]);
+    if (!takes_text || p->found.kind != SL_NAME || p->previous.kind != SL_NAME || !expects(e, SL_TEXT)) return false;
+    struct diag *d = diag_add(p->diags, DIAG_E100, e->at, "behind `%.*s` a text in quotes says which", STR_ARG(before));
+    diag_fix(p->diags, d, "", "%.*s \"%.*s\"", STR_ARG(before), STR_ARG(word));
+    return true;
+}
+
 /* Words that are left out: what was found says what was meant.  `before` is the token before it (0: any); the help is what
  * was found between two texts, or (ahead is NULL) the second alone. */
 static bool tell_left_out(struct parse *p, const struct syntax_error *e)
@@ -197,6 +210,9 @@ static bool tell_left_out(struct parse *p, const struct syntax_error *e)
         {SL_IS, SL_LPAREN, SL_IN_, "several values follow `any of`", NULL, "any of (…)"},
         {SL_LIKE, SL_LPAREN, SL_TEXT, "several values follow `any of`", NULL, "any of (…)"},
         {SL_IN_, SL_TEXT, SL_LPAREN, "the values of a set stand in parentheses", "(", ")"},
+        {SL_IN_, SL_TEXT, SL_NAME, "a list stands `in file` or `in table`", "file ", ""},
+        {SL_NAME, SL_TEXT, SL_EQUALS, "the elements of a list follow `=`", "= ", ""},
+        {SL_NAME, SL_EQUALS, SL_OF, "a list says of what it is", NULL, "of text, of address, of domain, of network"},
         {SL_RULE, SL_NAME, SL_TEXT, "the name of a rule stands in quotes", "\"", "\""},
         {0, SL_ALL, SL_EVERY, "before a field it is `every`", NULL, "every"},
         {0, SL_NAME, SL_THEN, "`then` is missing before the actions", "then ", ""},
@@ -207,6 +223,7 @@ static bool tell_left_out(struct parse *p, const struct syntax_error *e)
         diag_fix(p->diags, d, "of durations:", "seconds, minutes, hours, days, weeks");
         return true;
     }
+    if (tell_bare_text(p, e)) return true;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (p->found.kind != rows[i].found || !expects(e, rows[i].expected)) continue;
         if (rows[i].before && p->previous.kind != rows[i].before) continue;

@@ -395,7 +395,7 @@ class Generator:
             if other and other != name:
                 no = "" if row["of"] == "element" else rnd.choice(["", "not "])
                 return f"{name} is {no}{other}"
-        positive, negative = self.verb(rnd, type_, row, part, inside)
+        positive, negative = self.shaped_verb(rnd, row) if row["name"] in self.SHAPED else self.verb(rnd, type_, row, part, inside)
         must_say = row["of"] == "element" and not q and not inside
         whole = positive.startswith("is present") and part is None
         if negative is None and must_say:
@@ -403,6 +403,25 @@ class Generator:
         if negative and (not must_say or whole) and rnd.random() < 0.35:
             return f"{q}{name} {negative}"
         return f"{q}{name} {positive}"
+
+    # Fields whose values have a form, which the compiler holds texts to.
+    SHAPED = {"attachment.extension": (["exe", "PDF", "gz", "txt", "\uff45xe", "caf\u00e9"], ["ex", "t", "pd"]),
+              "attachment.type": (["application/pdf", "TEXT/plain", "image/png", "application/octet-stream"], ["pdf", "text/", "image", "/octet"]),
+              "attachment.true_type": (["application/pdf", "text/plain", "application/x-dosexec"], ["pdf", "text", "x-", "/"]),
+              "client.tls_version": (["1.2", "1.3"], ["1", ".3", "1."])}
+
+    def shaped_verb(self, rnd, row):
+        whole, parts = self.SHAPED[row["name"]]
+        some = lambda of: "(" + ", ".join(quoted(rnd.choice(of)) for _ in range(rnd.randint(1, 3))) + ")"
+        return rnd.choice([(f"is {quoted(rnd.choice(whole))}", f"is not {quoted(rnd.choice(whole))}"),
+                           (f"is any of {some(whole)}", f"is not any of {some(whole)}"),
+                           (f"contains {quoted(rnd.choice(parts))}", f"does not contain {quoted(rnd.choice(parts))}"),
+                           (f"contains all of {some(parts)}", f"does not contain any of {some(parts)}"),
+                           (f"starts with {quoted(rnd.choice(parts + whole))}", f"does not start with {quoted(rnd.choice(whole))}"),
+                           (f"ends with any of {some(parts + whole)}", f"does not end with {quoted(rnd.choice(parts))}"),
+                           (f"is like {quoted('*' + rnd.choice(parts) + '*')}", f"is not like {quoted('?' + rnd.choice(parts) + '*')}"),
+                           ("is in live_words", "is not in live_words"), ("is present", "is absent"),
+                           (f"matches /{rnd.choice(['p.f', '^t', 'x$'])}/", "does not match /e/")])
 
     def run(self, rnd):
         """Several fields, one verb."""

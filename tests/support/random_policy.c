@@ -271,8 +271,7 @@ static void text_test(struct dice *d, struct buf *out)
                                        "message_id", "client.helo", "sender.local", "body.source"};
     static const char *const many[] = {"header \"X-A\"",     "header \"X-B\"",  "header \"X-C\"",   "header \"Subject\"",
                                        "header.raw \"X-A\"", "header \"From\"", "from.name",        "to.local",
-                                       "attachment",         "attachment.name", "attachment.name",  "attachment.extension",
-                                       "attachment.type",    "charset",         "attachment.true_type"};
+                                       "attachment",         "attachment.name", "attachment.name",  "charset"};
     bool negative = one_in(d, 5);
     if (one_in(d, 10)) {
         buf_printf(out, "%s is %s", one_in(d, 2) ? many[dice_roll(d, 6)] : PICK(d, ones),
@@ -331,6 +330,10 @@ static void other_test(struct dice *d, struct buf *out)
                                         "attachment.extension is in endings",
                                         "no attachment.extension is \"PDF\"",
                                         "every attachment.type is like \"text/*\"",
+                                        "attachment.type is any of (\"text/html\", \"text/plain\")",
+                                        "any attachment.type does not contain \"plain\"",
+                                        "attachment.true_type starts with \"text/\"",
+                                        "attachment.extension contains any of (\"pd\", \"xe\", \"zip\")",
                                         "any attachment.executable",
                                         "attachment.size is over 60 B",
                                         "attachment.depth is at least 1",
