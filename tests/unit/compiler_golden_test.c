@@ -70,6 +70,11 @@ static void every_code_has_an_example_and_a_near_miss(void **state)
         if (code[1] == '1') continue; /* syntax: grammar_golden_test */
         const char *stem = arena_printf(a, CODES "/%c%s", ascii_lower(code[0]), code + 1).p;
         wrong += !tells(arena_printf(a, "%s.sluice", stem).p, code, arena_printf(a, "%s.expected", stem).p);
+        struct str golden = read_file(a, arena_printf(a, "%s.expected", stem).p);
+        if (str_find(golden, str_of(code)) == STR_NPOS || str_find(golden, STR("^")) == STR_NPOS) {
+            print_error("%s.expected does not show %s at its caret\n", stem, code);
+            wrong++;
+        }
         const char *near = arena_printf(a, "%s_near.sluice", stem).p;
         wrong += tells(near, NULL, NULL);
         if (!near_miss_is_near(read_file(a, arena_printf(a, "%s.sluice", stem).p), read_file(a, near))) {
