@@ -20,7 +20,7 @@ int build_main(int argc, char **argv)
     struct err e = {0};
     program_encode(p, &out);
     if (!replace_file(output, buf_str(&out), &e)) status = fail(&e);
-    else printf("%s: %u rules, %zu bytes\n", output, p->rules_count, out.n);
+    else printf("%s: %u rule%s, %zu bytes\n", output, p->rules_count, p->rules_count == 1 ? "" : "s", out.n);
     buf_free(&out);
     program_free(&p);
     return status;

@@ -230,9 +230,10 @@ static bool lint_operands(struct compiler *c, struct ir *x, enum ir_kind kind)
 static bool lint_new(struct compiler *c, struct ir *x)
 {
     bool chain = x->kind == IR_AND || x->kind == IR_OR, told = false;
-    if (chain)
-        told = lint_operands(c, x->left, x->kind) | lint_operands(c, x->right, x->kind);
-    else if (x->left)
+    if (chain) {
+        bool left = lint_operands(c, x->left, x->kind), right = lint_operands(c, x->right, x->kind);
+        told = left || right;
+    } else if (x->left)
         told = lint(c, x->left);
     if (told || x->size > COMPILER_LINT_MAX)
         return told; /* the whole is never or always true for that reason: told once */
