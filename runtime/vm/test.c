@@ -229,6 +229,7 @@ static void over_loop(struct judgement *j, const struct ready_test *t, const str
         const struct values *values = judgement_values(j, t->left->slot, m->recipient, m->edits);
         struct element none = {0};
         uint32_t element = m->element;
+        j->seen_member = i;
         if (t->left->by_recipient) { /* the element is the recipient, who may have several values */
             answer_set(out, i, whole(j, t, values, &at));
             continue;
@@ -236,7 +237,6 @@ static void over_loop(struct judgement *j, const struct ready_test *t, const str
         bool missing = element >= values->n;
         j->seen_element = element;
         j->seen_elements = values->n;
-        j->seen_member = i;
         if (missing && values->trouble != ANSWER_NO)
             answer_set(out, i, values->trouble);
         else

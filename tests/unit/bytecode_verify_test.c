@@ -148,9 +148,13 @@ static void spoil_declaration_rows(struct program *p) { p->declarations[p->decla
 static void spoil_declaration_arguments(struct program *p) { p->declarations[0].first_argument = UINT32_MAX; }
 static void spoil_declaration_params(struct program *p)
 {
-    p->declarations[0].argument_count--, p->declarations[0].first_argument++;
+    struct declaration *relay = &p->declarations[the_relay(p)];
+    relay->argument_count--, relay->first_argument++;
 }
-static void spoil_declaration_names(struct program *p) { p->declarations[the_relay(p)].name = STR("x"); }
+static void spoil_declaration_names(struct program *p) /* two listeners */
+{
+    p->declarations[the_relay(p) + 2].name = p->declarations[the_relay(p) + 1].name;
+}
 static void spoil_rule_options(struct program *p) { p->rules[0].mode = 77; }
 static void spoil_rule_order(struct program *p) { p->rules[0].priority = 25; }
 static void spoil_rule_identities(struct program *p) { p->rules[1].identity = p->rules[0].identity; }
@@ -330,6 +334,14 @@ static void values_and_lists(void **state)
     DEFECT(field_texts, ref_of(p, "header")->text = STR("X:"));
 }
 
+static struct test *test_of_field(struct program *p, uint32_t ref)
+{
+    for (uint32_t i = 0; i < p->tests_count; i++)
+        if (p->tests[i].field == ref) return &p->tests[i];
+    fail_msg("the policy has no such test");
+    return NULL;
+}
+
 static void tests_and_their_operands(void **state)
 {
     (void)state;
@@ -368,6 +380,11 @@ static void tests_and_their_operands(void **state)
     DEFECT(test_counts, struct test *t = test_with(p, REL_EQUAL, OPERAND_FIELD); t->all = true);
     DEFECT(test_counts, struct test *t = test_with(p, REL_CONTAINS, OPERAND_LIST); t->counted = true; t->least = 0);
     DEFECT(test_counts, struct test *t = test_with(p, REL_CONTAINS, OPERAND_LIST); t->counted = true; t->least = 2; t->most = 1);
+    DEFECT(test_counts, struct test *t = test_with(p, REL_CONTAINS, OPERAND_CONSTANT); /* a local part is not seen */
+           t->alike = true; p->field_refs[t->field].part = PART_LOCAL);
+    DEFECT(test_counts, test_of_field(p, ref_index(p, "cc"))->alike = true); /* whole addresses, by `is` */
+    DEFECT(test_fields, struct test *t = test_with(p, REL_CONTAINS, OPERAND_CONSTANT); t->alike = true;
+           t->field = p->field_refs_count);
     DEFECT(test_counts, test_with(p, REL_MATCHES, OPERAND_PATTERNS)->alike = true);
     DEFECT(test_counts, test_with(p, REL_BETWEEN, OPERAND_RANGE)->alike = true);
     DEFECT(test_counts, test_with(p, REL_CONTAINS, OPERAND_DETECTOR)->alike = true);
