@@ -166,7 +166,8 @@ $(B)/rigs/sluiced-%: tests/rigs/mutants.c $(MAIN_OBJECT) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -std=c11 -O1 -fPIE -DMUTANT_$* $(LDFLAGS) $(MUTANT_$*) $^ $(LDLIBS) -o $@
 
-unit-tests: $(UNIT_TESTS) $(ORACLES) $(RIG_PROGRAMS)
+# Fuzz targets are compiled too: what is run seldom must stay C.
+unit-tests: $(UNIT_TESTS) $(ORACLES) $(RIG_PROGRAMS) $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/fuzz/*_fuzz.c))
 
 # Other programs that read mail, for tests/oracle/views_test.py, which asks for this target itself.
 oracle-readers: build/oracles/gmime_reader

@@ -44,7 +44,7 @@ static void judge(struct arena *a, struct judge *j, const struct program *p, str
     judge_message(j, a, &r, mail, &traced, &trace);
     INVARIANT(traced.kind == JUDGE_VERDICT); /* the verifier promises what the machine checks once more */
     INVARIANT(trace.steps <= 2 * program_steps_bound(p));
-    INVARIANT(verdict_is_sound(&traced.verdict, &r.envelope, mail, mail.n, &e));
+    INVARIANT(verdict_is_sound(&traced.verdict, &r.envelope, mail, &e));
     judge_message(j, a, &r, mail, &plain, NULL);
     protocol_encode_answer(&traced, &one);
     protocol_encode_answer(&plain, &other);
