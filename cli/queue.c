@@ -20,7 +20,7 @@ struct unit {
     const char *name;
     int64_t factor;
 };
-static const struct unit spans[] = {{"", 1}, {"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}, {"d", 86400}, {NULL, 0}};
+static const struct unit spans[] = {{"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}, {"d", 86400}, {NULL, 0}};
 static const struct unit sizes[] = {{"", 1}, {"B", 1}, {"K", 1 << 10}, {"KB", 1 << 10}, {"M", 1 << 20}, {"MB", 1 << 20}, {NULL, 0}};
 
 static bool read_number(const char *text, const struct unit *units, int64_t *out)

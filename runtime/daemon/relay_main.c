@@ -91,7 +91,7 @@ static unsigned judges_by_cores(void)
     return cores > 2 ? (unsigned)cores - 1 : 1;
 }
 
-static bool assemble(struct house *h, const char *state, struct err *e)
+static bool assemble(struct house *h, const char *state, enum log_form form, struct err *e)
 {
     uint64_t seed;
     h->loop = loop_create(e);
@@ -106,6 +106,7 @@ static bool assemble(struct house *h, const char *state, struct err *e)
     h->content = store_content_of(h->store);
     h->watch = loop_watch_create(h->loop, store_event_fd(h->store), on_answers, h);
     h->log = log_create(STDERR_FILENO, LOG_LEVEL_INFO, false);
+    log_set_form(h->log, form);
     log_set_time(h->log, net->now(net->self));
     loop_on_turn_end(h->loop, on_turn_end, h);
     h->relay = relay_create(&(struct relay_ports){
@@ -150,13 +151,14 @@ int relay_main(int argc, char **argv)
 {
     struct house h = {0};
     struct err e = {0};
-    if (argc != 3) {
+    if (argc != 4) {
         err_set(&e, EX_USAGE, "started by hand: this is sluiced's own business");
         return role_fail("relay", &e);
     }
     bool sandbox = strcmp(argv[2], "off") != 0;
+    enum log_form form = strcmp(argv[3], "json") == 0 ? LOG_JSON : LOG_TEXT;
     if (!role_begin("sluiced-relay", ROLE_CHANNEL_FD, &e) || !enter(argv[0], argv[1], sandbox, &e) ||
-        !assemble(&h, argv[0], &e))
+        !assemble(&h, argv[0], form, &e))
         return role_fail("relay", &e);
     if (!jail_install(JAIL_RELAY, &e) && sandbox) return role_fail("relay", &e);
     relay_begin(h.relay, ROLE_CHANNEL_FD);

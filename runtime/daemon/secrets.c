@@ -92,6 +92,19 @@ static bool tell(int fd, const struct err *e, struct buf *diagnostics)
     return fd >= 0;
 }
 
+/* The authorities that a connector trusts: read, and of the form; the relay reads them again at each handshake. */
+static bool check_trust(struct arena *a, const struct connector_settings *k, struct buf *diagnostics)
+{
+    struct err e = {0};
+    struct buf bytes = {0};
+    bool ok = !k->trust.n || build_read_file(arena_cstr(a, k->trust), PEM_MAX, &bytes, &e);
+    if (ok && k->trust.n && str_find(buf_str(&bytes), STR("-----BEGIN ")) == STR_NPOS)
+        ok = err_set(&e, EX_CONFIG, "%.*s: there is no certificate in PEM in it", STR_ARG(k->trust));
+    if (!ok) buf_printf(diagnostics, "connector \"%.*s\": trust: %s\n", STR_ARG(str_slice(k->name, 0, 100)), e.text);
+    buf_free(&bytes);
+    return ok;
+}
+
 bool secrets_check(const struct settings *s, struct buf *diagnostics)
 {
     bool ok = true;
@@ -108,6 +121,7 @@ bool secrets_check(const struct settings *s, struct buf *diagnostics)
     }
     for (size_t i = 0; i < s->connector_count; i++) {
         struct err e = {0};
+        ok &= check_trust(a, &s->connectors[i], diagnostics);
         if (s->connectors[i].user.n) ok &= tell(secret_password(&s->connectors[i], &e), &e, diagnostics);
     }
     arena_free(&a);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/link_io.h"
+#include "base/log.h"
 #include "daemon/children.h"
 #include "daemon/roles.h"
 #include "daemon/set.h"
@@ -58,15 +59,42 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* Where the log is JSON, so is what this process says; until the first configuration was read it cannot know. */
+static struct log *json;
+
+static void form_log(bool wanted)
+{
+    if (!wanted) {
+        log_free(&json);
+    } else if (!json) {
+        json = log_create(STDERR_FILENO, LOG_LEVEL_INFO, false);
+        log_set_form(json, LOG_JSON);
+    }
+}
+
+static void say_json(const char *event, const char *text)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    log_set_time(json, (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000);
+    log_begin(json, LOG_LEVEL_INFO, STR(""), event);
+    log_cstr(json, "text", text);
+    log_end(json);
+    log_flush(json);
+}
+
 static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void say(const char *format, ...)
 {
     va_list arguments;
+    char text[1024];
     va_start(arguments, format);
-    fputs("sluiced: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    if (json)
+        say_json("supervisor", text);
+    else
+        fprintf(stderr, "sluiced: %s\n", text);
     fflush(stderr);
 }
 
@@ -78,6 +106,14 @@ static void end(struct supervisor *s, int status)
 
 static void say_diagnostics(struct str text)
 {
+    if (json) {
+        struct buf copy = {0};
+        buf_add(&copy, text);
+        buf_add_byte(&copy, '\0');
+        if (text.n) say_json("configuration", copy.p);
+        buf_free(&copy);
+        return;
+    }
     fwrite(text.p, 1, text.n, stderr);
     if (text.n && text.p[text.n - 1] != '\n') fputc('\n', stderr);
     fflush(stderr);
@@ -165,7 +201,8 @@ static bool start_relay(struct supervisor *s, const struct set *set, struct err 
 {
     int ends[2];
     char *state = arena_cstr(set->arena, set->settings.state), *user = arena_cstr(set->arena, set->settings.user);
-    const char *const arguments[] = {state, user, set->settings.sandbox ? "on" : "off", NULL};
+    const char *const arguments[] = {state, user, set->settings.sandbox ? "on" : "off",
+                                     set->settings.log_json ? "json" : "text", NULL};
     if (!link_pair(ends, e)) return false;
     s->relay = child_start(s->self, "relay", arguments, &ends[1], 1, e);
     close(ends[1]);
@@ -213,6 +250,7 @@ static bool adopt(struct supervisor *s, struct set *set, struct err *e)
     }
     s->current = set;
     s->making = NULL;
+    form_log(set->settings.log_json);
     if (set->text.n) say_diagnostics(buf_str(&set->text));
     if (!set_send(set, s->channel, e)) say("%s", e->text); /* the relay died under it: it is made again */
     return true;
@@ -268,7 +306,9 @@ static void template_said(struct supervisor *s, struct set *set, const struct li
         refuse(s, set, m->text, m->name, EX_CONFIG);
     } else if (m->kind == LINK_BEGIN) {
         set->rules = m->flags;
-        if (!set_take(set, m->text, fds, &e) || !adopt(s, set, &e))
+        bool taken = set_take(set, m->text, fds, &e);
+        if (taken && !s->current) form_log(set->settings.log_json);
+        if (!taken || !adopt(s, set, &e))
             refuse_err(s, set, &e);
         else
             after_making(s);
@@ -519,5 +559,6 @@ int supervisor_run(const struct supervisor_options *o)
     close(s.signals);
     close(s.self);
     buf_free(&s.datagram);
+    form_log(false);
     return s.status;
 }

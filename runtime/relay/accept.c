@@ -68,14 +68,14 @@ static void written(void *owner, bool ok, const struct err *e)
     if (in->stores) {
         r->counts.received++;
         body_keep(in->body);
-        events_queued(r, &in->messages[0]);
+        events_queued(r, &in->messages[0], STR_NONE);
     }
     /* The answer first: it leaves at the end of the turn, whatever the deliveries do. */
     struct session *s = in->session;
     if (s) session_answer(s, &in->reply);
     if (in->stores) queue_add(r->queue, &in->messages[0], in->body);
     for (size_t i = 0; i < in->made_count; i++) {
-        events_queued(r, &in->made[i]->message);
+        events_queued(r, &in->made[i]->message, queue_id(in));
         queue_add(r->queue, &in->made[i]->message, in->made[i]->body);
     }
     in->phase = INTAKE_OVER;
@@ -105,7 +105,10 @@ static void write_traces(struct intake *in, const struct verdict *v, struct audi
     for (size_t i = 0; i < v->hit_count; i++) hits[i] = (struct stored_hit){v->hits[i].rule, v->hits[i].what, 1};
     for (size_t i = 0; i < v->note_count; i++) {
         const struct verdict_note *n = &v->notes[i];
-        events_rule(in->relay, n->kind, queue_id(in), n->rule, n->recipient, n->text);
+        if (n->kind == NOTE_AUDIT)
+            events_audit(in->relay, queue_id(in), &in->envelope, n);
+        else
+            events_rule(in->relay, n->kind, queue_id(in), n->rule, n->recipient, n->text);
         if (n->kind == NOTE_AUDIT) audit(rows, in, n->rule, n->recipient, STR("audit"), n->text);
     }
     in->write = (struct store_write){.hits = hits,

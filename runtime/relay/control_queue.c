@@ -4,6 +4,7 @@
 
 #include "mail/address.h"
 #include "mail/evidence.h"
+#include "mail/like.h"
 #include "relay/control_core.h"
 #include "relay/deliver.h"
 #include "relay/events.h"
@@ -123,6 +124,8 @@ static void put_waiting(struct js *o, struct client *c, const struct stored_mess
         buf_printf(&text, "%s", why);
     else if (s)
         buf_printf(&text, "suspension %lld: %.*s", (long long)s->id, STR_ARG(s->reason));
+    else if (operate_is_put_off(r, rcpt))
+        buf_printf(&text, "the hour that a rule's deliver_after set");
     else
         buf_printf(&text, rcpt->next_try > relay_now(r) ? "the next attempt" : "its turn");
     if (s) js_put_num(o, "suspended_until", s->ends);
@@ -293,6 +296,16 @@ static const struct {
     {"queue redirect", "redirected", CHANGE_REDIRECT, true, "\"text\" is missing: the address to redirect to"},
 };
 
+/* Mail that a rule puts off: a retry passes it over, whatever else makes it due overrides the rule, and says so. */
+static void tell_put_off(struct buf *text, const struct operation *o, enum change_kind kind)
+{
+    unsigned long long n = (unsigned long long)o->put_off;
+    if (n && kind == CHANGE_RETRY)
+        buf_printf(text, "; %llu wait%s for the hour that deliver_after set (release sends them now)", n, n == 1 ? "s" : "");
+    else if (n && (kind == CHANGE_RELEASE || kind == CHANGE_REDIRECT))
+        buf_printf(text, "; %llu of them before the hour that deliver_after set", n);
+}
+
 static size_t change_of(struct str op)
 {
     size_t i = 0;
@@ -308,11 +321,14 @@ static void answer_change(void *owner, bool ok, const struct err *e)
         control_result(c, ok, e);
         return;
     }
-    const char *done = changes[change_of(control_text(c, "op"))].done;
-    uint64_t n = o->dry_run ? o->recipients : o->changed;
+    size_t change = change_of(control_text(c, "op"));
+    const char *done = changes[change].done;
+    uint64_t passed_over = changes[change].kind == CHANGE_RETRY ? o->put_off : 0;
+    uint64_t n = o->dry_run ? o->recipients - passed_over : o->changed;
     struct buf text = {0};
     buf_printf(&text, "%llu recipient%s of %llu message%s %s%s", (unsigned long long)n, n == 1 ? "" : "s",
                (unsigned long long)o->messages, o->messages == 1 ? "" : "s", o->dry_run ? "would be: " : "", done);
+    tell_put_off(&text, o, changes[change].kind);
     if (!o->dry_run) events_note(c->relay, EVENT_INFO, "by hand: %.*s", STR_ARG(buf_str(&text)));
     control_ok(c, buf_str(&text));
     buf_free(&text);
@@ -386,6 +402,28 @@ static void suspended(void *owner, bool ok, const struct err *e)
     buf_free(&text);
 }
 
+/* True, or refused: a suspension that keeps nothing back would be believed to. */
+static bool names_connector(struct client *c, struct str pattern)
+{
+    const struct settings *s = c->relay->current ? relay_settings(c->relay) : NULL;
+    struct buf text = {0};
+    if (!pattern.n || !s) return true;
+    buf_printf(&text, "no connector is called \"%.*s\"; there are:", STR_ARG(pattern));
+    bool found = false;
+    for (size_t i = 0; i < s->connector_count && !found; i++) {
+        struct buf name = {0};
+        buf_add(&name, s->connectors[i].name);
+        for (size_t k = 0; k < name.n; k++) name.p[k] = ascii_lower(name.p[k]);
+        found = like_match(pattern, buf_str(&name));
+        buf_printf(&text, "%s %.*s", i ? "," : "", STR_ARG(s->connectors[i].name));
+        buf_free(&name);
+    }
+    buf_add_byte(&text, '\0');
+    if (!found) refuse(c, text.p);
+    buf_free(&text);
+    return found;
+}
+
 void control_suspend(struct client *c)
 {
     struct queue_filter f;
@@ -404,6 +442,8 @@ void control_suspend(struct client *c)
         refuse(c, "\"text\" is missing: the reason");
     else if (lasts < 0)
         refuse(c, "a suspension ends in the future");
+    else if (!names_connector(c, f.connector))
+        return; /* refused */
     else if (!suspensions_have_room(c->relay->deliver->suspensions))
         refuse(c, "there are too many suspensions");
     else {

@@ -408,7 +408,7 @@ static void imported(void *owner, bool ok, const struct err *e)
     struct transfer *t = c->transfer;
     if (ok) {
         body_keep(t->body);
-        events_queued(c->relay, &t->message);
+        events_queued(c->relay, &t->message, STR_NONE);
         queue_add(c->relay->queue, &t->message, NULL);
     }
     control_transfer_free(c);

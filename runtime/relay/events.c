@@ -15,7 +15,7 @@ void events_note(struct relay *r, int level, const char *format, ...)
     log_end(r->ports.log);
 }
 
-void events_queued(struct relay *r, const struct stored_message *m)
+void events_queued(struct relay *r, const struct stored_message *m, struct str about)
 {
     struct log *l = r->ports.log;
     log_begin(l, LOG_LEVEL_INFO, m->queue_id, "queued");
@@ -24,6 +24,7 @@ void events_queued(struct relay *r, const struct stored_message *m)
     log_num(l, "size", (int64_t)m->size);
     log_num(l, "recipients", (int64_t)m->recipient_count);
     log_num(l, "generation", (int64_t)m->generation);
+    if (about.n) log_str(l, "about", about);
     log_end(l);
     for (size_t i = 0; i < m->recipient_count; i++) {
         const struct stored_recipient *rcpt = &m->recipients[i];
@@ -51,6 +52,15 @@ void events_refused(struct relay *r, struct str queue_id, const struct envelope 
     log_str(l, "text", reply->text);
     if (rule.n) log_str(l, "rule", rule);
     log_end(l);
+}
+
+/* What concerns everybody names each, as long as they are not too many for the log. */
+void events_audit(struct relay *r, struct str queue_id, const struct envelope *env, const struct verdict_note *n)
+{
+    bool each = !n->recipient.n && env->recipient_count <= EVENT_NAMES_MAX;
+    for (size_t i = 0; each && i < env->recipient_count; i++)
+        events_rule(r, NOTE_AUDIT, queue_id, n->rule, env->recipients[i], n->text);
+    if (!each) events_rule(r, NOTE_AUDIT, queue_id, n->rule, n->recipient, n->text);
 }
 
 void events_rule(struct relay *r, enum note_kind kind, struct str queue_id, struct str rule, struct str recipient,

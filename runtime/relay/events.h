@@ -12,15 +12,21 @@
 
 enum { EVENT_INFO = LOG_LEVEL_INFO, EVENT_WARNING = LOG_LEVEL_WARNING, EVENT_ERROR = LOG_LEVEL_ERROR };
 
+enum { EVENT_NAMES_MAX = 50 }; /* recipients of one event that are named one by one */
+
 /* Something about the relay itself. */
 void events_note(struct relay *r, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-void events_queued(struct relay *r, const struct stored_message *m);
+/* `about`: the queue id of the message that a report or notice of ours is about; empty for others. */
+void events_queued(struct relay *r, const struct stored_message *m, struct str about);
 void events_refused(struct relay *r, struct str queue_id, const struct envelope *env, const struct reply *reply,
                     struct str rule);
 /* event=rule: what a `log` action says; event=audit: what a rule in mode audit would have done. */
 void events_rule(struct relay *r, enum note_kind kind, struct str queue_id, struct str rule, struct str recipient,
                  struct str text);
+
+/* event=audit, one for each recipient that it concerns. */
+void events_audit(struct relay *r, struct str queue_id, const struct envelope *env, const struct verdict_note *n);
 
 /* What a rule decided for one recipient of a message that is accepted: "dropped", "rejected", "redirected", "held",
  * "quarantined". */

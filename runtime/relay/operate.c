@@ -22,6 +22,11 @@ bool operate_takes(struct relay *r, const struct queue_filter *f, const struct s
     return like_match(f->connector, (struct str){name, c->name.n});
 }
 
+bool operate_is_put_off(const struct relay *r, const struct stored_recipient *rcpt)
+{
+    return rcpt->state == RECIPIENT_QUEUED && !rcpt->attempts && rcpt->next_try > relay_now(r);
+}
+
 static void finish(struct operation *o, bool ok, const struct err *e)
 {
     VEC_FREE(&o->ids);
@@ -75,6 +80,8 @@ static void passed(void *owner, const struct stored_message *m)
     if (view.recipient_count) {
         o->messages++;
         o->recipients += view.recipient_count;
+        for (size_t i = 0; i < view.recipient_count; i++)
+            o->put_off += operate_is_put_off(o->relay, &view.recipients[i]);
         if (o->row) o->row(o->owner, &view);
     }
     free(view.recipients);
@@ -92,7 +99,7 @@ static void all_passed(void *owner, bool ok, const struct err *e)
 void operate(struct relay *r, struct operation *o)
 {
     o->relay = r;
-    o->messages = o->recipients = o->changed = 0;
+    o->messages = o->recipients = o->changed = o->put_off = 0;
     o->at = 0;
     memset(&o->ids, 0, sizeof o->ids);
     o->query = (struct store_query){

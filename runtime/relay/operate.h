@@ -16,6 +16,7 @@ struct operation {
     void (*done)(void *owner, bool ok, const struct err *e);
     void *owner;
     uint64_t messages, recipients; /* that passed */
+    uint64_t put_off;              /* of the recipients: waiting for the hour that deliver_after set */
     uint64_t changed;
     /* private */
     struct relay *relay;
@@ -27,6 +28,9 @@ struct operation {
 
 /* An empty filter means everything: whether that was meant is the caller's to know. */
 void operate(struct relay *r, struct operation *o);
+
+/* Never tried, and not to be tried before an hour that is still to come: a rule's deliver_after. */
+bool operate_is_put_off(const struct relay *r, const struct stored_recipient *rcpt);
 
 /* What the store's filter cannot know: by which connector a recipient is routed now. */
 bool operate_takes(struct relay *r, const struct queue_filter *f, const struct stored_recipient *rcpt);

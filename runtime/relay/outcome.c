@@ -59,7 +59,7 @@ static void written(void *owner, bool ok, const struct err *e)
     }
     if (s->dsn) {
         body_keep(s->dsn->body);
-        events_queued(r, &s->dsn->message);
+        events_queued(r, &s->dsn->message, d->message->queue_id);
         queue_add(r->queue, &s->dsn->message, s->dsn->body);
     }
     d->deliver->under_way--;

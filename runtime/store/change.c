@@ -88,6 +88,8 @@ static enum trouble_kind change_one(struct writer *w, struct store_change *c, in
 static enum trouble_kind suspend(struct writer *w, struct store_change *c)
 {
     const struct stored_suspension *given = &c->suspension;
+    enum trouble_kind kind = database_run(&w->db, database_statement(&w->db, SQL_NEXT_SUSPENSION));
+    if (kind != TROUBLE_NONE) return kind;
     sqlite3_stmt *s = database_statement(&w->db, SQL_ADD_SUSPENSION);
     bind_text(s, 1, given->sender);
     bind_text(s, 2, given->recipient);
@@ -96,7 +98,7 @@ static enum trouble_kind suspend(struct writer *w, struct store_change *c)
     bind_text(s, 5, given->reason);
     sqlite3_bind_int64(s, 6, given->began);
     sqlite3_bind_int64(s, 7, given->ends);
-    enum trouble_kind kind = database_run(&w->db, s);
+    kind = database_run(&w->db, s);
     c->suspension.id = sqlite3_last_insert_rowid(w->db.handle);
     return kind;
 }

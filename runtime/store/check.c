@@ -25,6 +25,7 @@ static bool tell_recipients(struct page *p)
 {
     const struct stored_message *m = p->messages;
     size_t n = 0;
+    if (!m->recipient_count) return err_set(&p->err, EX_NOUSER, "the records of all its recipients are gone");
     for (size_t i = 0; i < m->recipient_count; i++) n += is_damaged_record(&m->recipients[i]);
     return !n || err_set(&p->err, EX_NOUSER, "the records of %zu of its recipients are damaged", n);
 }

@@ -272,10 +272,10 @@ bool database_take_blocks(struct database *d, int64_t pages)
     return sqlite3_file_control(d->handle, "main", SQLITE_FCNTL_SIZE_HINT, &bytes) == SQLITE_OK;
 }
 
-bool database_quick_check(struct database *d, char *answer, size_t n, struct err *e)
+bool database_check(struct database *d, enum script id, char *answer, size_t n, struct err *e)
 {
     sqlite3_stmt *s = NULL;
-    int result = sqlite3_prepare_v2(d->handle, scripts[SCRIPT_QUICK_CHECK], -1, &s, NULL);
+    int result = sqlite3_prepare_v2(d->handle, scripts[id], -1, &s, NULL);
     if (result == SQLITE_OK) result = sqlite3_step(s);
     if (result == SQLITE_ROW) sqlite3_snprintf((int)n, answer, "%s", (const char *)sqlite3_column_text(s, 0));
     sqlite3_finalize(s);

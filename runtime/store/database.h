@@ -55,7 +55,7 @@ enum trouble_kind database_script(struct database *d, enum script id);
 /* Gives the file disk blocks for so many pages, in steps of 4 MiB.  False: there are none. */
 bool database_take_blocks(struct database *d, int64_t pages);
 /* SQLite's first finding, or "ok"; false with *e when it cannot even look. */
-bool database_quick_check(struct database *d, char *answer, size_t n, struct err *e);
+bool database_check(struct database *d, enum script id, char *answer, size_t n, struct err *e);
 /* What a result means; a failure fills d->last, and *e if given, with `what` and SQLite's words. */
 enum trouble_kind database_trouble(struct database *d, int result, const char *what, struct err *e);
 

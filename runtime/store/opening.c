@@ -1,12 +1,14 @@
 /* Opening and closing the writer: what a start checks and prepares (DESIGN section 4, "Start" and "The reserve"). */
 #include "store/writer.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "store/spool.h"
 
@@ -17,6 +19,9 @@ enum {
     CHECKPOINT_AGAIN = 256,
     RESTART_FRAMES = 960, /* of 8 KiB: the reserve holds 1,024 */
 };
+
+/* An empty file in the state directory. */
+#define DAMAGE_MARK "damaged"
 
 static int count_frames(void *context, sqlite3 *handle, const char *name, int frames)
 {
@@ -54,17 +59,42 @@ static void empty_log(struct writer *w)
     w->log_moved = true;
 }
 
+void writer_mark_damaged(int state_fd)
+{
+    int fd = openat(state_fd, DAMAGE_MARK, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd >= 0) close(fd);
+}
+
+static bool is_sound(struct writer *w, enum script how, const char *path, struct err *e)
+{
+    char answer[160] = "";
+    if (!database_check(&w->db, how, answer, sizeof answer, e)) return false;
+    return strcmp(answer, "ok") == 0 || err_set(e, EX_DATAERR, "%s is damaged: %s", path, answer);
+}
+
+/* Indexes too, which a quick check passes over; those can be made anew from the rows.  Else every start would deliver, fail to
+ * write that down, and end. */
+static bool check_whole(struct writer *w, const char *path, struct err *e)
+{
+    bool ok = is_sound(w, SCRIPT_WHOLE_CHECK, path, e);
+    if (!ok && database_script(&w->db, SCRIPT_REINDEX) == TROUBLE_NONE && is_sound(w, SCRIPT_WHOLE_CHECK, path, e)) {
+        fprintf(stderr, "sluiced: relay: %s: an index was damaged and is made anew\n", path);
+        ok = true;
+    }
+    if (ok) unlinkat(w->state_fd, DAMAGE_MARK, 0);
+    return ok;
+}
+
 static bool check(struct writer *w, const char *path, struct err *e)
 {
     int64_t clean = 0;
     struct stat st;
+    if (faccessat(w->state_fd, DAMAGE_MARK, F_OK, 0) == 0 && !check_whole(w, path, e)) return false;
     if (!number_of(w, SQL_GET_CLEAN, &clean, e)) return false;
     if (clean) return true;
     empty_log(w); /* a torn commit in it is not to be counted again at the next start: log_file.c */
     if (stat(path, &st) < 0 || st.st_size >= QUICK_CHECK_MAX) return true;
-    char answer[160] = "";
-    if (!database_quick_check(&w->db, answer, sizeof answer, e)) return false;
-    return strcmp(answer, "ok") == 0 || err_set(e, EX_DATAERR, "%s is damaged: %s", path, answer);
+    return is_sound(w, SCRIPT_QUICK_CHECK, path, e);
 }
 
 static bool read_secret(struct writer *w)

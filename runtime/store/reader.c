@@ -266,6 +266,23 @@ static bool read_queue(struct reader *r, struct page *p, const struct queue_filt
     return result == SQLITE_DONE || (result != SQLITE_ROW && reader_failed(r, result, e));
 }
 
+/* Recipients that are due and have no message: one row's number was changed on the disk.  Nothing else would ever tell. */
+static void look_for_orphans(struct reader *r, struct page *p, int64_t message)
+{
+    sqlite3_stmt *s = range(r, SQL_READ_RECIPIENTS, message);
+    if (sqlite3_step(s) == SQLITE_ROW) {
+        struct str address = column_str(s, 1);
+        struct page *f = mem_alloc(sizeof *f);
+        f->arena = arena_create();
+        f->messages = ARENA_NEW(f->arena, struct stored_message);
+        f->messages->queue_id = STR("unknown");
+        err_set(&f->err, EX_NOUSER, "recipient %.*s belongs to no message: the record is damaged", STR_ARG(address));
+        f->next = p->found;
+        p->found = f;
+    }
+    sqlite3_reset(s);
+}
+
 /* *after counts the ids that were looked up. */
 static bool read_load(struct reader *r, struct page *p, const struct store_query *q, int64_t *after, struct err *e)
 {
@@ -281,7 +298,10 @@ static bool read_load(struct reader *r, struct page *p, const struct store_query
         struct message_key key;
         bool sound = result == SQLITE_ROW && take_message(p, s, m, &key);
         sqlite3_reset(s);
-        if (result == SQLITE_DONE) continue;
+        if (result == SQLITE_DONE) {
+            look_for_orphans(r, p, id);
+            continue;
+        }
         if (result != SQLITE_ROW) return reader_failed(r, result, e);
         if (!read_recipients(r, p, m, range(r, SQL_READ_RECIPIENTS, id), sound, QUEUED_RECIPIENTS, e)) return false;
         if (m->recipient_count) p->message_count++;

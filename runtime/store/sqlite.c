@@ -157,6 +157,7 @@ static void fail(struct store *s)
     if (s->failed) return;
     s->failed = true;
     s->failure = s->writer.db.last;
+    if (s->failure.sysexit == EX_DATAERR) writer_mark_damaged(s->state_fd);
     if (!s->failure.sysexit) err_set(&s->failure, EX_IOERR, "the queue's disk failed");
 }
 
@@ -274,7 +275,20 @@ static void look_at_reader(struct store *s)
     if (!s->reader.corrupt || s->failed) return;
     s->failed = true;
     s->failure = s->reader.db.last;
+    writer_mark_damaged(s->state_fd);
     wake_loop(s);
+}
+
+/* Lock held. */
+static void keep_found(struct store *s, struct page *found)
+{
+    while (found) {
+        struct page *next = found->next;
+        s->found++;
+        found->next = s->found_first;
+        s->found_first = found;
+        found = next;
+    }
 }
 
 static void answer_query(struct store *s, struct store_query *q)
@@ -288,6 +302,7 @@ static void answer_query(struct store *s, struct store_query *q)
             continue;
         }
         pthread_mutex_lock(&s->lock);
+        keep_found(s, p->found);
         hand_over(s, p);
         look_at_reader(s);
         while (s->pages_unread >= PAGES_UNREAD_MAX) pthread_cond_wait(&s->page_taken, &s->lock);
@@ -315,9 +330,7 @@ static void check_some(struct store *s)
         look_at_reader(s);
         s->checked += more;
         if (!found) continue;
-        s->found++;
-        found->next = s->found_first;
-        s->found_first = found;
+        keep_found(s, found);
         wake_loop(s);
     }
     s->check_due_ms = monotonic_ms() + (more ? CHECK_PAUSE_MS : CHECK_AGAIN_MS);

@@ -57,6 +57,9 @@ bool writer_open(struct writer *w, const char *state_dir, int state_fd, uint32_t
 /* `clean`: everything was committed, and the next start need not check. */
 void writer_close(struct writer *w, bool clean);
 
+/* What was met makes no sense: the next start looks at the whole database, indexes too, and refuses while it is damaged. */
+void writer_mark_damaged(int state_fd);
+
 /* Does all of `works` in one transaction, or, when that fails, each in its own.  Afterwards each has its trouble.  Answers
  * false after a fatal one: the writer must not be used again. */
 bool writer_batch(struct writer *w, struct work **works, size_t n);

@@ -404,6 +404,61 @@ def dead_host():
             assert left == 0, left
 
 
+@test
+def put_off():
+    """deliver_after: why says so; retry passes it over and tells; release sends it and tells"""
+    with Sink() as sink, Relay('rule "later" when subject contains "later" then deliver_after 2 hours', sink) as relay:
+        relay.send("later")
+        row = wait_until(relay.queue, "the message")[0]
+        equal(row["recipients"][0]["waits_for"], "the hour that a rule's deliver_after set")
+        assert "deliver_after" in relay.sluice("why", row["queue_id"]).stdout
+        told = relay.sluice("queue", "retry", "--all", "--dry-run").stdout
+        assert "0 recipients" in told and "1 waits for the hour" in told, told
+        told = relay.sluice("queue", "retry", "--all").stdout
+        assert "0 recipients" in told and "1 waits for the hour that deliver_after set" in told, told
+        equal(relay.queue()[0]["recipients"][0]["next_try"], row["recipients"][0]["next_try"])
+        told = relay.sluice("queue", "release", row["queue_id"]).stdout
+        assert "1 recipient" in told and "1 of them before the hour that deliver_after set" in told, told
+        sink.wait()
+
+
+@test
+def what_is_suspended():
+    """a suspension names a connector that there is, its end has a unit, and its number is used once"""
+    with Sink() as sink, Relay("", sink) as relay:
+        done = relay.sluice("queue", "suspend", "--connector", "defualt", "--reason", "x", check=False)
+        assert done.returncode and 'no connector is called "defualt"; there are: default' in done.stderr, done
+        done = relay.sluice("queue", "suspend", "--connector", "default", "--reason", "x", "--for", "2", check=False)
+        assert done.returncode == 64 and "90m" in done.stderr, done
+        numbers = []
+        for _ in range(3):
+            told = relay.sluice("queue", "suspend", "--connector", "def*", "--reason", "x", "--for", "2h").stdout
+            numbers.append(told.split()[1].rstrip(":"))
+            relay.sluice("queue", "resume", numbers[-1])
+        equal(numbers, ["1", "2", "3"])
+        relay.stop()
+        relay.start()
+        assert relay.sluice("queue", "suspend", "--connector", "default", "--reason", "x").stdout.startswith("suspension 4")
+
+
+@test
+def who_is_meant():
+    """the log: an audit event names each recipient; a report and a notice name the message that they are about"""
+    rules = ('rule "watch" mode audit when subject contains "watched" then quarantine\n'
+             'rule "tell" when subject contains "told" then notify "boss@corp.example" text "look"\n')
+    with Sink(reply="550 5.7.1 no") as sink, Relay(rules, sink) as relay:
+        relay.send("watched", to=("b@partner.example", "c@partner.example"))
+        relay.send("told")
+
+        def lines(*words):
+            return [line for line in relay.log if all(word in line for word in words)]
+        wait_until(lambda: len(lines("event=queued", "about=")) >= 3, "two reports and a notice")
+        equal([line.split(" to=")[1].split()[0] for line in lines("event=audit", "rule=watch")], ["b@partner.example", "c@partner.example"])
+        taken = {line.split()[1].rstrip(":") for line in lines("event=queued") if "about=" not in line}
+        for line in lines("event=queued", "about="):
+            assert line.split("about=")[1].split()[0] in taken, line
+
+
 # --- files --------------------------------------------------------------------------------------------------------------
 @test
 def export_and_import():

@@ -241,7 +241,7 @@ class Relay:
             for line in stream:
                 text = line.decode(errors="replace").rstrip()
                 self.hear(text)
-                if "sluiced: ready" in text:
+                if "sluiced: ready" in text or '"event":"supervisor","text":"ready"' in text.replace(" ", ""):
                     self.ready = True
                     told.set()
             told.set()

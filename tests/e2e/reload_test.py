@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """Hot reload: a message is judged by one generation, sessions survive, a bad set changes nothing."""
+import json
 import os
 import pathlib
 import signal
@@ -133,6 +134,35 @@ def failing_tests():
             raise AssertionError("it started")
         finally:
             relay.stop()
+
+
+@test
+def said_in_json():
+    """relay log_format json: what the supervisor says is JSON too, a refused configuration and its reasons included"""
+    with Sink() as sink, Relay("", sink, relay="log_format json") as relay:
+        relay.write_rules('when subjekt contains "x" then drop\n')
+        equal(relay.sluice("reload", check=False).returncode, 65)
+        wait_until(lambda: any("the one in force stays" in line for line in relay.log), "the refusal in the log")
+        rows = [json.loads(line) for line in relay.log]
+        assert any(row["event"] == "supervisor" and row["text"] == "ready" for row in rows), rows
+        told = [row for row in rows if row["event"] == "configuration"]
+        assert len(told) == 1 and "rules.sluice:1:6" in told[0]["text"], told
+
+
+@test
+def checks_trust():
+    """--check reads the authorities that a connector trusts"""
+    with Sink() as sink, tempfile.TemporaryDirectory(prefix="sluice-e2e-") as folder:
+        path = pathlib.Path(folder) / "ca.pem"
+        relay = Relay("", connectors={"default": f'host "127.0.0.1" port {sink.port} tls verified trust "{path}"'})
+        for content, words in ((None, "No such file"), ("nothing\n", "no certificate in PEM")):
+            if content:
+                path.write_text(content)
+            done = subprocess.run([str(SLUICED), "--check", "-c", str(relay.config)], capture_output=True, text=True)
+            assert done.returncode == 78 and f'connector "default": trust: ' in done.stderr and words in done.stderr, done
+        Certificates(folder)
+        done = subprocess.run([str(SLUICED), "--check", "-c", str(relay.config)], capture_output=True, text=True)
+        equal(done.returncode, 0, done.stderr)
 
 
 @test

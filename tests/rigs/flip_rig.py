@@ -179,7 +179,7 @@ def verdict(run, word):
     wrong += [end for end in run.relay.ends if end.startswith("signal")]
     wrong += [line for line in run.relay.log if "INVARIANT" in line or "Sanitizer" in line]
     for recipient, eras in run.history.deliveries.items():
-        if len(eras) > 1:
+        if len(eras) > 1 + len(run.relay.ends):  # what a relay that ended could not write down comes again, once a start
             wrong.append(f"{recipient} twice")
         if recipient not in run.due:
             wrong.append(f"{recipient}: held, or to go by TLS only, and delivered")

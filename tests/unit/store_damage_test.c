@@ -352,6 +352,72 @@ static void damaged_page(void **unused)
     driver_close(&driver);
 }
 
+static void on_damage(void *owner, struct str queue_id, const struct err *e)
+{
+    (void)queue_id;
+    *(struct err *)owner = *e;
+}
+
+/* A recipient whose number was changed to that of no message: told when its turn comes, for no listing would show it. */
+static void orphan(void **unused)
+{
+    (void)unused;
+    struct err told = {0};
+    open_or_fail();
+    message("M");
+    driver_close(&driver);
+    run_sql("UPDATE recipients SET id=id+(7<<20) WHERE address='one@x.example'");
+    open_or_fail();
+    driver.port.watch(driver.port.self, on_damage, &told);
+    int64_t ids[] = {stored[0].id >> 20, (stored[0].id >> 20) + 7, 999};
+    struct answer a = {.driver = &driver};
+    struct store_query q = {.kind = QUERY_LOAD, .ids = ids, .id_count = 3};
+    driver_query(&driver, &q, &a);
+    driver_run(&driver);
+    assert_int_equal(told.sysexit, EX_NOUSER);
+    assert_non_null(strstr(told.text, "one@x.example"));
+    assert_int_equal(driver.port.space(driver.port.self).damaged_messages, 1);
+    driver_close(&driver);
+}
+
+/* An index that lacks an entry: the delivery that meets it fails the store, and the next start makes the index anew. */
+static void damaged_index(void **unused)
+{
+    (void)unused;
+    struct err e = {0};
+    uint8_t states[TWO];
+    bool whole;
+    open_or_fail();
+    message("M1");
+    int64_t one = stored[0].id, two = stored[1].id;
+    message("M2");
+    driver_close(&driver);
+    int fd = open_file("queue.db");
+    struct stat st;
+    uint8_t page[LOG_PAGE];
+    fstat(fd, &st);
+    for (off_t at = LOG_PAGE; at < st.st_size; at += LOG_PAGE) { /* the leaf of the index of queue ids */
+        assert_int_equal(pread(fd, page, sizeof page, at), sizeof page);
+        uint8_t *id = memmem(page, sizeof page, "M1", 2);
+        if (page[0] != 10 || !id) continue;
+        id[1] = '0';
+        assert_int_equal(pwrite(fd, page, sizeof page, at), sizeof page);
+    }
+    close(fd);
+    open_or_fail();
+    struct outcome o[] = {{.recipient = one, .kind = OUTCOME_DONE}, {.recipient = two, .kind = OUTCOME_DONE}};
+    struct answer a = put(&(struct store_write){.outcomes = o, .outcome_count = 2});
+    assert_false(a.ok);
+    while (!driver.fatal) driver_turn(&driver);
+    assert_int_equal(driver.fatal_err.sysexit, EX_DATAERR);
+    driver_close(&driver);
+    if (!driver_open(&driver, state, NULL, &e)) fail_msg("%s", e.text);
+    look(STR("M1"), states, &whole);
+    assert_true(whole);
+    assert_true(put(&(struct store_write){.outcomes = o, .outcome_count = 2}).ok);
+    driver_close(&driver);
+}
+
 static int set_up(void **unused)
 {
     (void)unused;
@@ -379,6 +445,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(damaged_log, set_up, tear_down),
         cmocka_unit_test_setup_teardown(clean_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_page, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(orphan, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(damaged_index, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
