@@ -7,6 +7,8 @@
 
 #include "base/limits.h"
 #include "mail/orcpt.h"
+#include "relay/chain.h"
+#include "relay/dsn.h"
 #include "relay/events.h"
 #include "relay/generation.h"
 #include "relay/intake.h"
@@ -307,14 +309,23 @@ static void add_dsn(struct intake *in, const struct verdict *v)
 static void add_notices(struct intake *in, const struct verdict *v)
 {
     struct obligation need = with_promise(in, (struct obligation){0});
+    struct str header = v->notice_count ? dsn_header_section(body_view(in->body)) : STR_NONE;
+    struct buf before = {0};
+    if (!in->envelope.reverse_path.n && chain_is_ours(in->relay, header)) {
+        events_note(in->relay, EVENT_WARNING, "%.*s comes of a notice of this relay: it makes no other (RFC 3834)",
+                    STR_ARG(queue_id(in)));
+        return;
+    }
+    chain_references(header, &before);
     for (size_t i = 0; i < v->recipient_count; i++) need = obligation_join(need, v->recipients[i].need);
     for (size_t i = 0; i < v->notice_count; i++) {
         const struct verdict_notice *n = &v->notices[i];
-        struct origin *o = origin_notice(in->relay, n, need);
+        struct origin *o = origin_notice(in->relay, n, buf_str(&before), need);
         add_made(in, o);
         events_rule(in->relay, NOTE_LOG, queue_id(in), n->rule, n->to,
                     arena_printf(in->arena, "notice %.*s", STR_ARG(o->message.queue_id)));
     }
+    buf_free(&before);
 }
 
 /* --- the three answers ---------------------------------------------------------------------------------------------

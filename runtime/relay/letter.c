@@ -34,12 +34,13 @@ void letter_top(const struct letter *l, struct buf *out)
     bracketed(out, &scratch, "To", l->to);
     header_emit(out, STR("Subject"), l->subject, 0);
     scratch.n = 0;
-    buf_printf(&scratch, "<%.*s@%.*s>", STR_ARG(l->queue_id), STR_ARG(l->hostname));
+    buf_printf(&scratch, "<%.*s%s%.*s@%.*s>", STR_ARG(l->queue_id), l->mark.n ? "." : "", STR_ARG(l->mark), STR_ARG(l->hostname));
     letter_field(out, "Message-ID", buf_str(&scratch));
-    if (l->about.n) {
-        bracketed(out, &scratch, "In-Reply-To", l->about);
-        bracketed(out, &scratch, "References", l->about);
-    }
+    if (l->about.n) bracketed(out, &scratch, "In-Reply-To", l->about);
+    scratch.n = 0;
+    buf_add(&scratch, l->before);
+    if (l->about.n) buf_printf(&scratch, "%s<%.*s>", scratch.n ? " " : "", STR_ARG(l->about));
+    if (scratch.n) letter_field(out, "References", buf_str(&scratch));
     letter_field(out, "Auto-Submitted", STR("auto-replied")); /* RFC 3834 section 5 */
     letter_field(out, "MIME-Version", STR("1.0"));
     buf_free(&scratch);

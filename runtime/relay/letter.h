@@ -11,6 +11,8 @@ struct letter {
     struct str queue_id; /* of this mail: Message-ID, boundary */
     struct str to;       /* one address; never empty */
     struct str subject;
+    struct str mark;  /* behind the queue id in Message-ID; empty: none */
+    struct str before; /* what that message refers to itself, as in References; empty: nothing */
     struct str about; /* Message-ID of the message it is about, without angle brackets; empty: not known */
     int64_t now;      /* UTC seconds */
     int32_t utc_offset;

@@ -5,6 +5,7 @@
 
 #include "base/digest.h"
 #include "mail/queue_id.h"
+#include "relay/chain.h"
 #include "relay/generation.h"
 #include "relay/notice.h"
 
@@ -73,14 +74,19 @@ struct origin *origin_dsn(struct relay *r, const struct dsn *facts, struct oblig
     return finish(r, o, &out, need);
 }
 
-struct origin *origin_notice(struct relay *r, const struct verdict_notice *notice, struct obligation need)
+struct origin *origin_notice(struct relay *r, const struct verdict_notice *notice, struct str before,
+                             struct obligation need)
 {
+    char mark[CHAIN_MARK_SIZE];
     struct origin *o = begin(r, notice->to);
     struct buf out = {0};
+    chain_mark(r, o->message.queue_id, mark);
     notice_build(&(struct letter){.hostname = relay_settings(r)->hostname,
                                   .queue_id = o->message.queue_id,
                                   .to = notice->to,
                                   .subject = notice->subject,
+                                  .mark = str_of(mark),
+                                  .before = before,
                                   .about = notice->about,
                                   .now = o->message.arrived,
                                   .utc_offset = r->net->utc_offset(r->net->self, o->message.arrived)},

@@ -22,8 +22,9 @@ struct origin {
 /* Fills in what the relay knows (host name, ids, times) and builds it.  `need` is what the returned recipients
  * demanded: it travels on. */
 struct origin *origin_dsn(struct relay *r, const struct dsn *facts, struct obligation need);
-/* `need`: what the message it is about demanded. */
-struct origin *origin_notice(struct relay *r, const struct verdict_notice *notice, struct obligation need);
+/* `need`: what the message it is about demanded; `before`: what that refers to (relay/chain). */
+struct origin *origin_notice(struct relay *r, const struct verdict_notice *notice, struct str before,
+                             struct obligation need);
 void origin_free(struct origin **o); /* NULL-safe */
 
 /* A fresh queue id. */

@@ -61,6 +61,7 @@ struct relay *relay_create(const struct relay_ports *ports)
     r->store = ports->store;
     r->content = ports->content;
     r->started = relay_now(r);
+    r->net->random(r->net->self, r->chain_key, sizeof r->chain_key);
     r->lists = lists_create(r);
     r->receive = receive_create(r);
     r->queue = queue_create(r);

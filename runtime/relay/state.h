@@ -31,6 +31,7 @@ struct relay {
     void *backup;         /* the control client whose backup is under way or stands; NULL: none */
     uint64_t memory_used; /* message bytes held, DESIGN section 2 */
     int64_t started;      /* UTC seconds */
+    uint8_t chain_key[32]; /* relay/chain's */
     bool stopping, stopped;
     struct net_timer patience; /* while stopping */
     struct {
