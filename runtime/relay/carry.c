@@ -18,7 +18,7 @@ bool delivery_needs_utf8(const struct delivery *d)
 }
 
 /* What this server cannot carry, it will not carry tomorrow: 5.x.x, without asking it. */
-bool connection_cannot_carry(const struct connection *c, struct reply *why)
+bool connection_cannot_carry(const struct connection *c, const struct delivery *d, struct reply *why)
 {
     static const struct reply seven_bits = {
         554, {5, 6, 3}, STR_INIT("the message has 8-bit content and the next host takes 7 bits only")};
@@ -28,12 +28,12 @@ bool connection_cannot_carry(const struct connection *c, struct reply *why)
         553, {5, 6, 7}, STR_INIT("the message needs SMTPUTF8, which the next host does not offer")};
     static const struct reply too_large = {552, {5, 3, 4}, STR_INIT("the message is larger than the next host takes")};
     enum { binary_needs = SMTP_EXT_CHUNKING | SMTP_EXT_BINARYMIME };
-    const struct queued_message *m = c->delivery->message;
+    const struct queued_message *m = d->message;
     const struct reply *reply = NULL;
     if (m->eight_bit && !(c->extensions & SMTP_EXT_8BITMIME)) reply = &seven_bits;
     if (m->binary && (c->extensions & binary_needs) != binary_needs) reply = &no_binary;
-    if (!(c->extensions & SMTP_EXT_SMTPUTF8) && delivery_needs_utf8(c->delivery)) reply = &no_utf8;
-    if (c->size_limit && delivery_copy(c->delivery)->length > c->size_limit) reply = &too_large;
+    if (!(c->extensions & SMTP_EXT_SMTPUTF8) && delivery_needs_utf8(d)) reply = &no_utf8;
+    if (c->size_limit && delivery_copy(d)->length > c->size_limit) reply = &too_large;
     if (reply) *why = *reply;
     return reply != NULL;
 }

@@ -90,26 +90,6 @@ static void unlink_and_free(struct connection *c)
     free(c);
 }
 
-void connection_abort(struct connection *c)
-{
-    if (c->stream) c->relay->net->stream_abort(c->relay->net->self, c->stream);
-    if (c->delivery) {
-        if (c->delivery->waiting) queue_content_withdraw(c->delivery->message, &c->delivery->wait);
-        for (size_t i = 0; i < c->delivery->n; i++) free(c->delivery->results[i].reason);
-        free(c->delivery->remote);
-        free(c->delivery);
-    }
-    unlink_and_free(c);
-}
-
-static void flush(struct connection *c)
-{
-    struct buf *out = smtp_client_output(c->client);
-    if (!c->stream || c->shut || !out->n) return;
-    c->relay->net->stream_write(c->relay->net->self, c->stream, buf_str(out));
-    out->n = 0;
-}
-
 /* The delivery is done with this connection, well or badly. */
 static struct delivery *detach(struct connection *c)
 {
@@ -121,6 +101,31 @@ static struct delivery *detach(struct connection *c)
     c->delivery = NULL;
     c->sending = false;
     return d;
+}
+
+/* Likewise; then the one whose commands were sent ahead of that one's result. */
+static struct delivery *detach_any(struct connection *c)
+{
+    struct delivery *d = detach(c);
+    if (d) return d;
+    d = c->ahead;
+    c->ahead = NULL;
+    return d;
+}
+
+void connection_abort(struct connection *c)
+{
+    if (c->stream) c->relay->net->stream_abort(c->relay->net->self, c->stream);
+    for (struct delivery *d; (d = detach_any(c));) deliver_drop(d);
+    unlink_and_free(c);
+}
+
+static void flush(struct connection *c)
+{
+    struct buf *out = smtp_client_output(c->client);
+    if (!c->stream || c->shut || !out->n) return;
+    c->relay->net->stream_write(c->relay->net->self, c->stream, buf_str(out));
+    out->n = 0;
 }
 
 static void name_remote(struct connection *c)
@@ -179,27 +184,13 @@ static void break_off(struct connection *c)
 
 struct delivery *connection_give_up(struct connection *c)
 {
-    struct delivery *d = detach(c);
+    struct delivery *d = detach_any(c);
     break_off(c);
     return d;
 }
 
 /* --- policy --------------------------------------------------------------------------------------------------------
  */
-
-static struct tls_situation situation(const struct connection *c, uint8_t moment)
-{
-    return (struct tls_situation){
-        .need = c->delivery->need,
-        .connector_tls = c->connector_tls,
-        .moment = moment,
-        .offered = c->extensions & SMTP_EXT_STARTTLS,
-        .tls_spent = c->tls_spent,
-        .verified = c->verified,
-        .is_1_3 = c->is_1_3,
-        .requiretls_offered = c->extensions & SMTP_EXT_REQUIRETLS,
-    };
-}
 
 static void wait_for_policy(struct connection *c, const struct tls_decision *decision, const char *detail)
 {
@@ -224,7 +215,7 @@ static void tls_failed(struct connection *c, const char *detail)
         connection_quit(c);
         return;
     }
-    struct tls_situation s = situation(c, TLS_FAILED);
+    struct tls_situation s = connection_situation(c, c->delivery, TLS_FAILED);
     struct tls_decision decision = tls_policy(&s);
     if (decision.step == TLS_PLAIN) {
         events_note(c->relay, EVENT_WARNING, "TLS with %s failed (%s); mail that does not demand it goes without",
@@ -241,48 +232,9 @@ static void tls_failed(struct connection *c, const char *detail)
 static bool unable(struct connection *c)
 {
     struct reply reply;
-    if (!connection_cannot_carry(c, &reply)) return false;
+    if (!connection_cannot_carry(c, c->delivery, &reply)) return false;
     end_delivery(c, &(struct trouble){.phase = TROUBLE_MAIL, .cause = TROUBLE_UNABLE, .reply = reply});
     return true;
-}
-
-/* The one place from which MAIL is given to the engine.  tls_policy has said GO on the way here; it is asked again, and
- * clear text for mail that demands TLS ends the process rather than the promise. */
-static void release(struct connection *c)
-{
-    struct delivery *d = c->delivery;
-    const struct stored_copy *copy = delivery_copy(d);
-    struct obligation demand = tls_policy_demand(d->need, c->connector_tls);
-    struct tls_situation s = situation(c, c->tls ? TLS_DONE : TLS_IN_CLEAR);
-    INVARIANT(tls_policy(&s).step == TLS_GO);
-    INVARIANT(c->tls || !obligation_demands_tls(demand));
-    INVARIANT(obligation_covers(c->demand, demand));
-    INVARIANT(!c->login || (c->authenticated && c->verified));
-
-    size_t most = c->recipient_limit && c->recipient_limit < DELIVER_PER_TRANSACTION ? c->recipient_limit
-                                                                                      : DELIVER_PER_TRANSACTION;
-    deliver_split(d, most, c->domain_limit);
-    struct smtp_client_recipient few[8], *to = d->n <= 8 ? few : mem_array(d->n, sizeof *to);
-    for (size_t i = 0; i < d->n; i++)
-        to[i] = (struct smtp_client_recipient){.forward_path = d->recipients[i]->address,
-                                               .notify = d->recipients[i]->notify,
-                                               .orcpt = d->recipients[i]->orcpt};
-    c->ready = false;
-    d->dsn_offered = c->extensions & SMTP_EXT_DSN;
-    smtp_client_send(c->client, &(struct smtp_client_transaction){
-                                    .reverse_path = d->message->reverse_path,
-                                    .recipients = to,
-                                    .recipient_count = d->n,
-                                    .size = copy->length,
-                                    .eight_bit = d->message->eight_bit,
-                                    .binary = d->message->binary,
-                                    .smtputf8 = (c->extensions & SMTP_EXT_SMTPUTF8) && delivery_needs_utf8(d),
-                                    .requiretls = d->need.onward,
-                                    .tls_demanded = obligation_demands_tls(demand),
-                                    .ret = d->message->ret,
-                                    .envid = d->message->envid,
-                                });
-    if (to != few) free(to);
 }
 
 static void content_ready(void *owner, const struct err *failure)
@@ -309,7 +261,7 @@ static const struct trouble no_form = {
 void connection_decide(struct connection *c)
 {
     while (c->delivery && c->ready && !c->over) {
-        struct tls_situation s = situation(c, c->tls ? TLS_DONE : TLS_IN_CLEAR);
+        struct tls_situation s = connection_situation(c, c->delivery, c->tls ? TLS_DONE : TLS_IN_CLEAR);
         struct tls_decision decision = tls_policy(&s);
         if (decision.step == TLS_START) {
             c->ready = false;
@@ -331,7 +283,7 @@ void connection_decide(struct connection *c)
         } else if (!delivery_copy(c->delivery)) {
             end_delivery(c, &no_form);
         } else if (!unable(c)) {
-            release(c);
+            connection_release(c, c->delivery);
             return;
         }
         struct delivery *next = deliver_take(c->destination, c);
@@ -371,6 +323,7 @@ static void pump_body(struct connection *c)
     }
     c->sending = false;
     smtp_client_body_end(c->client);
+    connection_send_ahead(c);
 }
 
 /* --- what the engine says ------------------------------------------------------------------------------------------
@@ -390,10 +343,16 @@ static uint8_t phase_of(enum smtp_client_stage stage)
 
 static void on_result(struct connection *c, const struct smtp_client_event *ev)
 {
-    c->ready = true;
+    c->ready = !c->ahead;
     c->served++;
+    connection_heard(c, ev->stage);
     end_delivery(c, &(struct trouble){.phase = phase_of(ev->stage), .cause = TROUBLE_REPLY, .reply = ev->reply});
     deliver_took(c->destination, c->edition, c->which);
+    if (c->ahead) { /* it is under way already */
+        c->delivery = c->ahead;
+        c->ahead = NULL;
+        return;
+    }
     bool spent = c->message_limit && c->served >= c->message_limit;
     if (spent || c->generation != c->relay->current->number || c->destination->deliver->stopping) {
         connection_quit(c);
@@ -416,6 +375,8 @@ static void on_failed(struct connection *c, const struct smtp_client_event *ev)
 {
     c->ready = false;
     c->over = true;
+    if (c->ahead) deliver_put_back(c->ahead); /* the server has not answered any of it */
+    c->ahead = NULL;
     bool untouched = ev->stage == SMTP_STAGE_MAIL || ev->stage == SMTP_STAGE_IDLE;
     if (c->delivery && c->served && untouched && (ev->reply.code == 0 || ev->reply.code == 421)) {
         /* A pooled connection that the peer had given up in the meantime: that says nothing about this mail. */
@@ -581,7 +542,7 @@ static void on_closed(void *owner, enum net_close_reason reason, const char *why
         struct smtp_client_event ev;
         while (smtp_client_next(c->client, &ev)) handle(c, &ev);
     }
-    INVARIANT(!c->delivery);
+    INVARIANT(!c->delivery && !c->ahead);
     unlink_and_free(c);
     deliver_pump(to);
     relay_settle(r);

@@ -1,5 +1,6 @@
 /* relay/connection: one SMTP connection outwards, as connection.c (what happens on it), connect.c (which one a mail
- * gets), login.c (who we are there) and carry.c (what it can carry) share it.  Private to the four; everybody else sees
+ * gets), login.c (who we are there), transaction.c (a mail given to the engine) and carry.c (what it can carry) share it.
+ * Private to the five; everybody else sees
  * deliver.h. */
 #ifndef SLUICE_RELAY_CONNECTION_H
 #define SLUICE_RELAY_CONNECTION_H
@@ -15,6 +16,9 @@ struct connection {
     struct net_stream *stream; /* NULL once closed */
     struct smtp_client *client;
     struct delivery *delivery; /* NULL: idle, or on its way out */
+    struct delivery *ahead;    /* whose commands left ahead of that one's result; NULL: none */
+    bool prompt;               /* the last answer to content came at once */
+    int64_t ended_ms;          /* when content last ended */
     struct obligation demand;  /* what the connection was made for */
     uint64_t generation;
     uint8_t connector_tls;
@@ -46,6 +50,12 @@ extern const struct net_stream_events connection_events;
 /* Moves the deadline; the timer itself is only touched when it would come too late or not at all. */
 void connection_deadline(struct connection *c, int64_t ms);
 
+/* transaction.c */
+struct tls_situation connection_situation(const struct connection *c, const struct delivery *d, uint8_t moment);
+void connection_release(struct connection *c, struct delivery *d);
+void connection_send_ahead(struct connection *c); /* the content has ended */
+void connection_heard(struct connection *c, enum smtp_client_stage stage); /* the result */
+
 /* connection.c, for login.c */
 void connection_turn(struct connection *c);   /* the engine was told something */
 void connection_decide(struct connection *c); /* the engine waits for an order: what may happen now? */
@@ -61,6 +71,6 @@ void connection_login_event(struct connection *c, const struct smtp_client_event
 const struct stored_copy *delivery_copy(const struct delivery *d); /* the form to send; NULL: not stored, or not read yet */
 bool delivery_needs_utf8(const struct delivery *d);
 /* True: never by this host; *why says what it lacks, with a 5.x.x code. */
-bool connection_cannot_carry(const struct connection *c, struct reply *why);
+bool connection_cannot_carry(const struct connection *c, const struct delivery *d, struct reply *why);
 
 #endif

@@ -20,7 +20,7 @@ struct deliver *deliver_create(struct relay *r)
     return d;
 }
 
-static void delivery_free(struct delivery *d)
+void deliver_drop(struct delivery *d)
 {
     for (size_t i = 0; i < d->n; i++) free(d->results[i].reason);
     free(d->remote);
@@ -45,7 +45,7 @@ void deliver_free(struct deliver **at)
         while (to->connections) connection_abort(to->connections);
         for (struct delivery *one = to->first, *after; one; one = after) {
             after = one->next;
-            delivery_free(one);
+            deliver_drop(one);
         }
         destination_free(to);
     }
@@ -268,7 +268,7 @@ bool deliver_still_holds(struct delivery *d)
     d->n = kept;
     if (kept) return true;
     d->deliver->under_way--;
-    delivery_free(d);
+    deliver_drop(d);
     return false;
 }
 
@@ -586,12 +586,12 @@ void deliver_give_up(struct deliver *deliver)
     INVARIANT(deliver->stopping);
     for (struct destination *to = deliver->destinations; to; to = to->next) {
         for (struct connection *c = to->connections; c; c = connection_next(c)) {
-            struct delivery *d = connection_give_up(c);
-            if (!d) continue;
-            events_note(deliver->relay, EVENT_WARNING, "delivery of %.*s to %.*s is broken off: this process ends",
-                        STR_ARG(d->message->queue_id), STR_ARG(to->name));
-            deliver->under_way--;
-            delivery_free(d);
+            for (struct delivery *d; (d = connection_give_up(c));) {
+                events_note(deliver->relay, EVENT_WARNING, "delivery of %.*s to %.*s is broken off: this process ends",
+                            STR_ARG(d->message->queue_id), STR_ARG(to->name));
+                deliver->under_way--;
+                deliver_drop(d);
+            }
         }
     }
 }

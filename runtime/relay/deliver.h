@@ -125,13 +125,14 @@ bool connection_takes(const struct connection *c, const struct delivery *d, cons
 void connection_give(struct connection *c, struct delivery *d); /* an idle one */
 bool connection_is_idle(const struct connection *c);
 void connection_quit(struct connection *c);  /* an idle one */
-struct delivery *connection_give_up(struct connection *c); /* closes it at once; its delivery, if any, without results */
+struct delivery *connection_give_up(struct connection *c); /* closes it at once; a delivery of its, without results; NULL: none */
 void connection_abort(struct connection *c); /* for the relay's end: frees it, its delivery is dropped */
 struct connection *connection_next(const struct connection *c);
 
 /* deliver.c, for connection.c */
 /* What was changed by hand since goes back to the queue; false: nothing is left, and the delivery is gone. */
 bool deliver_still_holds(struct delivery *d);
+void deliver_drop(struct delivery *d); /* without a trace */
 void deliver_put_back(struct delivery *d); /* at the head of its line: not an attempt */
 struct delivery *deliver_take(struct destination *to,
                               struct connection *c); /* the next that this connection may carry */

@@ -22,11 +22,12 @@ struct net_stream {
     struct memory_server *server; /* on the other side; NULL: the test */
     unsigned number;
     struct buf in, out; /* as the relay sees it */
+    struct buf later;   /* answers behind one that waits */
     bool dialled, connecting, reading, tls_wanted, tls_verify, tls_floor_1_3, tls;
     bool closing, aborted, hung_up, closed;
-    bool logged_in, turned_away, mute;
+    bool logged_in, turned_away, mute, owes_dot;
     bool in_data; /* the server's state */
-    size_t mails;
+    size_t mails, mail; /* how many; the place of the last among the server's */
 };
 
 struct mem_listener {

@@ -46,9 +46,12 @@ struct memory_server {
     const char *greeting, *mail_reply, *rcpt_reply, *data_reply, *dot_reply; /* NULL: a good one; dot: "" is none */
     const char *rcpt_refused; /* recipients that contain this get rcpt_reply; NULL: all */
     bool drops_idle;          /* hangs up when the next MAIL comes on a used connection */
+    bool dots_wait;           /* content is answered by memory_answer_dots only */
+    bool hangs_up_ahead;      /* on MAIL that comes before content was answered */
+    unsigned ahead;           /* such MAILs */
     unsigned connections;
     struct buf clear; /* every byte that came before TLS */
-    struct memory_mail mail[64];
+    struct memory_mail mail[160];
     size_t mail_count;
 };
 
@@ -105,6 +108,9 @@ struct str memory_heard(struct net_stream *s); /* since the last memory_forget *
 void memory_forget(struct net_stream *s);
 void memory_hang_up(struct memory *m, struct net_stream *s);
 bool memory_is_open(const struct net_stream *s); /* the relay has not closed it */
+
+/* All servers answer the content that they keep waiting. */
+void memory_answer_dots(struct memory *m);
 
 /* The store's rows. */
 size_t memory_stored(const struct memory *m); /* messages */

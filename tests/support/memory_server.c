@@ -11,13 +11,13 @@ static bool is_silent(const struct net_stream *s, const char *at)
 
 static void reply(struct net_stream *s, const char *text)
 {
-    if (!s->mute) buf_printf(&s->in, "%s\r\n", text);
+    if (!s->mute) buf_printf(s->owes_dot ? &s->later : &s->in, "%s\r\n", text);
 }
 
 static struct memory_mail *current(struct net_stream *s)
 {
-    INVARIANT(s->server->mail_count > 0);
-    return &s->server->mail[s->server->mail_count - 1];
+    INVARIANT(s->mail < s->server->mail_count);
+    return &s->server->mail[s->mail];
 }
 
 static void ehlo(struct net_stream *s)
@@ -34,9 +34,32 @@ static void ehlo(struct net_stream *s)
     buf_printf(&s->in, "250 ENHANCEDSTATUSCODES\r\n");
 }
 
+static void answer_dot(struct net_stream *s)
+{
+    const struct memory_server *v = s->server;
+    struct buf later = s->later;
+    s->later = (struct buf){0};
+    s->owes_dot = false;
+    if (!v->dot_reply || *v->dot_reply) reply(s, v->dot_reply ? v->dot_reply : "250 2.0.0 stored");
+    buf_add(&s->in, buf_str(&later)); /* answers keep their order */
+    buf_free(&later);
+}
+
+void memory_answer_dots(struct memory *m)
+{
+    for (struct net_stream *s = m->impl->streams; s; s = s->next)
+        if (s->server && s->owes_dot) answer_dot(s);
+}
+
 static void mail(struct net_stream *s, struct str line)
 {
     struct memory_server *v = s->server;
+    v->ahead += s->owes_dot;
+    if (s->owes_dot && v->hangs_up_ahead) {
+        s->hung_up = true;
+        s->in.n = 0;
+        return;
+    }
     if (v->drops_idle && s->mails) {
         s->hung_up = true;
         s->in.n = 0;
@@ -49,7 +72,8 @@ static void mail(struct net_stream *s, struct str line)
     }
     s->mails++;
     INVARIANT(v->mail_count < sizeof v->mail / sizeof *v->mail);
-    struct memory_mail *m = &v->mail[v->mail_count++];
+    s->mail = v->mail_count++;
+    struct memory_mail *m = current(s);
     *m = (struct memory_mail){.tls = s->tls, .connection = s->number};
     buf_add(&m->from, line);
     reply(s, v->mail_reply ? v->mail_reply : "250 2.1.0 sender ok");
@@ -139,7 +163,8 @@ void memory_server_feed(struct net_stream *s)
         } else if (str_eq(line, STR("."))) {
             s->in_data = false;
             s->mute |= is_silent(s, "dot");
-            if (!v->dot_reply || *v->dot_reply) reply(s, v->dot_reply ? v->dot_reply : "250 2.0.0 stored");
+            s->owes_dot = true;
+            if (!v->dots_wait) answer_dot(s);
         } else {
             buf_add(&current(s)->data, line);
             buf_add(&current(s)->data, STR("\r\n"));

@@ -547,6 +547,7 @@ void memory_free(struct memory **at)
     for (struct net_stream *s = im->streams, *next; s; s = next) {
         next = s->next;
         buf_free(&s->in);
+        buf_free(&s->later);
         buf_free(&s->out);
         free(s);
     }

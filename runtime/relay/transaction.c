@@ -1,0 +1,95 @@
+/* A mail is given to the engine: when its turn has come, or ahead of the result of the one before.
+ *
+ * Ahead (RFC 2920 section 3.1: MAIL may follow the end of the content in one group): the next mail of the line leaves its
+ * commands with the last bytes of this one's content, which saves a round trip, and a packet each way, per mail.  Only where
+ * all connections have their hands full, or it would have one of its own; only to a host whose last answer to content came at
+ * once, so that it does not wait behind a slow one while others get free; and only what nothing stands in the way of. */
+#include <stdlib.h>
+
+#include "relay/connection.h"
+#include "relay/tls_policy.h"
+
+enum { PROMPT_MS = 500 };
+
+struct tls_situation connection_situation(const struct connection *c, const struct delivery *d, uint8_t moment)
+{
+    return (struct tls_situation){
+        .need = d->need,
+        .connector_tls = c->connector_tls,
+        .moment = moment,
+        .offered = c->extensions & SMTP_EXT_STARTTLS,
+        .tls_spent = c->tls_spent,
+        .verified = c->verified,
+        .is_1_3 = c->is_1_3,
+        .requiretls_offered = c->extensions & SMTP_EXT_REQUIRETLS,
+    };
+}
+
+/* The one place from which MAIL is given to the engine.  tls_policy has said GO on the way here; it is asked again, and
+ * clear text for mail that demands TLS ends the process rather than the promise. */
+void connection_release(struct connection *c, struct delivery *d)
+{
+    const struct stored_copy *copy = delivery_copy(d);
+    struct obligation demand = tls_policy_demand(d->need, c->connector_tls);
+    struct tls_situation s = connection_situation(c, d, c->tls ? TLS_DONE : TLS_IN_CLEAR);
+    INVARIANT(tls_policy(&s).step == TLS_GO);
+    INVARIANT(c->tls || !obligation_demands_tls(demand));
+    INVARIANT(obligation_covers(c->demand, demand));
+    INVARIANT(!c->login || (c->authenticated && c->verified));
+
+    size_t most = c->recipient_limit && c->recipient_limit < DELIVER_PER_TRANSACTION ? c->recipient_limit
+                                                                                      : DELIVER_PER_TRANSACTION;
+    deliver_split(d, most, c->domain_limit);
+    struct smtp_client_recipient few[8], *to = d->n <= 8 ? few : mem_array(d->n, sizeof *to);
+    for (size_t i = 0; i < d->n; i++)
+        to[i] = (struct smtp_client_recipient){.forward_path = d->recipients[i]->address,
+                                               .notify = d->recipients[i]->notify,
+                                               .orcpt = d->recipients[i]->orcpt};
+    c->ready = false;
+    d->dsn_offered = c->extensions & SMTP_EXT_DSN;
+    smtp_client_send(c->client, &(struct smtp_client_transaction){
+                                    .reverse_path = d->message->reverse_path,
+                                    .recipients = to,
+                                    .recipient_count = d->n,
+                                    .size = copy->length,
+                                    .eight_bit = d->message->eight_bit,
+                                    .binary = d->message->binary,
+                                    .smtputf8 = (c->extensions & SMTP_EXT_SMTPUTF8) && delivery_needs_utf8(d),
+                                    .requiretls = d->need.onward,
+                                    .tls_demanded = obligation_demands_tls(demand),
+                                    .ret = d->message->ret,
+                                    .envid = d->message->envid,
+                                });
+    if (to != few) free(to);
+}
+
+void connection_heard(struct connection *c, enum smtp_client_stage stage)
+{
+    c->prompt = stage == SMTP_STAGE_DOT && relay_ms(c->relay) - c->ended_ms <= PROMPT_MS;
+}
+
+static bool may_go_ahead(struct connection *c)
+{
+    const struct destination *to = c->destination;
+    bool last = c->message_limit && c->served + 2 > c->message_limit;
+    return c->prompt && !last && !to->deliver->stopping && to->first && to->first->message->body &&
+           smtp_client_may_send_ahead(c->client);
+}
+
+void connection_send_ahead(struct connection *c)
+{
+    INVARIANT(!c->ahead);
+    c->ended_ms = relay_ms(c->relay);
+    if (!may_go_ahead(c)) return;
+    struct delivery *d = deliver_take(c->destination, c);
+    if (!d) return;
+    struct reply lacks;
+    struct tls_situation s = connection_situation(c, d, c->tls ? TLS_DONE : TLS_IN_CLEAR);
+    if (d->message->loading || !d->message->body || !delivery_copy(d) || tls_policy(&s).step != TLS_GO ||
+        connection_cannot_carry(c, d, &lacks)) {
+        deliver_put_back(d); /* its own turn says what stands in its way */
+        return;
+    }
+    c->ahead = d;
+    connection_release(c, d);
+}
