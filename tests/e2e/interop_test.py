@@ -177,6 +177,18 @@ def internationalised(port, sink, tag):
         assert b"5.6.7" in sink.to(sender)[0].content or b"SMTPUTF8" in sink.to(sender)[0].content
 
 
+def backlog(port, sink, tag, relay):
+    """a backlog over few connections: what is sent ahead of an answer arrives once"""
+    relay.sluice("queue", "suspend", "--connector", "default", "--reason", "backlog")
+    to = [f"{tag}-{n}@end.example" for n in range(60)]
+    for address in to:
+        send(port, [address], b"Subject: backlog\r\n\r\n" + address.encode() + b"\r\n")
+    relay.sluice("queue", "resume", "1")
+    wait_until(lambda: all(sink.to(address) for address in to), "the backlog at the sink", 4 * PATIENCE)
+    for address in to:
+        equal(body(sink.wait(address)[0]), address.encode() + b"\r\n")
+
+
 SCENARIOS = (plain, eight_bits, dots, many, large, empty, null_sender, two_in_a_session, pipelined, odd_addresses, refused,
              internationalised)
 
@@ -202,12 +214,13 @@ def start(name, relay_to):
     return servers.START[name](relay_to=relay_to)
 
 
-def run_scenarios(name, role, port, sink, relay):
+def run_scenarios(name, role, port, sink, relay, scenarios=SCENARIOS):
     failed = 0
-    for number, scenario in enumerate(SCENARIOS, 1):
+    for number, scenario in enumerate(scenarios, 1):
         title = f"{name} {role}: {scenario.__doc__}"
         try:
-            scenario(port, sink, f"{role}{number}")
+            more = (relay,) if scenario is backlog else ()
+            scenario(port, sink, f"{role}{number}" if not more else f"{role}-backlog", *more)
             print(f"ok - {title}", flush=True)
         except Exception as e:  # the next scenario has its own addresses
             failed += 1
@@ -225,6 +238,7 @@ def inside(name):
         with contextlib.nullcontext(sink) if name == "aiosmtpd" else start(name, sink.port) as peer:
             with Relay("", connectors={"default": f'host "127.0.0.1" port {peer.port}'}) as relay:
                 failed = run_scenarios(name, "behind", relay.port, sink, relay)
+                failed += run_scenarios(name, "behind", relay.port, sink, relay, [backlog])
         with Relay("", connectors={"default": f'host "127.0.0.1" port {sink.port}'}) as relay:
             with start(name, relay.port) as peer:
                 failed += run_scenarios(name, "before", peer.port, sink, relay)
