@@ -14,12 +14,13 @@ static const uint64_t CAPACITY = 64 * 1024 * 1024;
 struct undone {
     bool resize;
     size_t at, n, size_before; /* n of a resize: the new size */
-    char *before, *after;      /* resize: what stood beyond the new size */
+    char *before, *after;      /* what stood there, or beyond the new size; what came */
+    size_t saved;              /* bytes of `before`; what follows them was zero, or beyond the end */
 };
 
 struct disk_file {
     char name[160]; /* empty: memory only */
-    char *bytes;
+    char *bytes;    /* from n to cap they are zero */
     size_t n, cap;
     bool linked, linked_for_sure;
     unsigned held;
@@ -128,19 +129,33 @@ void disk_fill(bool full)
 
 void disk_fail(unsigned writes) { failing = writes; }
 
+/* Up to the last byte from `from` on that is not zero. */
+static size_t used_until(const struct disk_file *f, size_t from)
+{
+    static const char zeros[4096];
+    size_t end = f->n;
+    while (end >= from + sizeof zeros && memcmp(f->bytes + end - sizeof zeros, zeros, sizeof zeros) == 0)
+        end -= sizeof zeros;
+    while (end > from && f->bytes[end - 1] == 0) end--;
+    return end;
+}
+
 static void set_size(struct disk_file *f, size_t n)
 {
     if (n > f->cap) {
-        f->cap = n > 2 * f->cap ? n : 2 * f->cap;
-        f->bytes = mem_grow(f->bytes, f->cap, 1);
+        size_t cap = n > 2 * f->cap ? n : 2 * f->cap;
+        f->bytes = mem_grow(f->bytes, cap, 1);
+        memset(f->bytes + f->cap, 0, cap - f->cap);
+        f->cap = cap;
     }
-    if (n > f->n) memset(f->bytes + f->n, 0, n - f->n);
+    if (n < f->n) memset(f->bytes + n, 0, used_until(f, n) - n);
     f->n = n;
 }
 
 static char *copy(const char *p, size_t n)
 {
-    char *c = mem_alloc(n ? n : 1);
+    char *c = malloc(n ? n : 1); /* not mem_alloc: nothing of it needs to be zero */
+    INVARIANT(c != NULL);
     if (n) memcpy(c, p, n);
     return c;
 }
@@ -163,7 +178,7 @@ enum disk_trouble disk_write(struct disk_file *f, size_t at, const void *bytes, 
         }
         if (at + n > f->n && at + n - f->n > disk_free_bytes()) return DISK_ENOSPC;
         size_t old = at < f->n ? (f->n - at < n ? f->n - at : n) : 0;
-        struct undone u = {.at = at, .n = n, .size_before = f->n};
+        struct undone u = {.at = at, .n = n, .size_before = f->n, .saved = old};
         u.before = copy(f->bytes + (old ? at : 0), old);
         u.after = copy(bytes, n);
         VEC_PUSH(&f->unsynced, u);
@@ -177,7 +192,10 @@ enum disk_trouble disk_resize(struct disk_file *f, size_t n)
     if (f->name[0]) {
         if (n > f->n && n - f->n > disk_free_bytes()) return DISK_ENOSPC;
         struct undone u = {.resize = true, .n = n, .size_before = f->n};
-        if (n < f->n) u.before = copy(f->bytes + n, f->n - n);
+        if (n < f->n) {
+            u.saved = used_until(f, n) - n;
+            u.before = copy(f->bytes + n, u.saved);
+        }
         VEC_PUSH(&f->unsynced, u);
     }
     set_size(f, n);
@@ -224,12 +242,8 @@ void disk_settle(void)
 
 static void undo(struct disk_file *f, const struct undone *u)
 {
-    size_t low = u->resize ? u->n : u->at;
-    size_t kept = u->size_before > low ? u->size_before - low : 0;
-    if (!u->resize && kept > u->n) kept = u->n;
-    if (u->size_before > f->n) set_size(f, u->size_before);
-    if (kept && u->before) memcpy(f->bytes + low, u->before, kept);
     set_size(f, u->size_before);
+    if (u->saved) memcpy(f->bytes + (u->resize ? u->n : u->at), u->before, u->saved);
 }
 
 enum keeping { KEEP_NONE, KEEP_ALL, KEEP_BEGINNING, KEEP_SOME };

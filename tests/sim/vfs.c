@@ -55,9 +55,18 @@ static int x_write(sqlite3_file *f, const void *bytes, int n, sqlite3_int64 at)
     return result_of(disk_write(of(f)->file, (size_t)at, bytes, (size_t)n), SQLITE_IOERR_WRITE);
 }
 
+/* As SQLite's own: a file that grows in chunks is cut to whole ones. */
+static size_t whole_chunks(const struct handle *h, sqlite3_int64 n)
+{
+    size_t chunk = h->chunk ? (size_t)h->chunk : 1;
+    return ((size_t)n + chunk - 1) / chunk * chunk;
+}
+
 static int x_truncate(sqlite3_file *f, sqlite3_int64 n)
 {
-    return result_of(disk_resize(of(f)->file, (size_t)n), SQLITE_IOERR_TRUNCATE);
+    size_t wanted = whole_chunks(of(f), n);
+    if (wanted >= disk_size(of(f)->file)) return SQLITE_OK;
+    return result_of(disk_resize(of(f)->file, wanted), SQLITE_IOERR_TRUNCATE);
 }
 
 static int x_sync(sqlite3_file *f, int flags)
@@ -128,8 +137,7 @@ static int x_control(sqlite3_file *f, int what, void *argument)
         return SQLITE_OK;
     }
     if (what == SQLITE_FCNTL_SIZE_HINT) {
-        size_t wanted = (size_t) * (sqlite3_int64 *)argument;
-        if (h->chunk) wanted = (wanted + (size_t)h->chunk - 1) / (size_t)h->chunk * (size_t)h->chunk;
+        size_t wanted = whole_chunks(h, *(sqlite3_int64 *)argument);
         return wanted <= disk_size(h->file) ? SQLITE_OK : result_of(disk_resize(h->file, wanted), SQLITE_IOERR_WRITE);
     }
     if (what == SQLITE_FCNTL_PERSIST_WAL) {
