@@ -271,8 +271,7 @@ struct look {
 static void on_count(void *owner, const uint64_t by_state[RECIPIENT_STATE_COUNT])
 {
     struct look *l = owner;
-    l->waiting = 0;
-    for (int i = 0; i < RECIPIENT_STATE_COUNT; i++) l->waiting += by_state[i];
+    l->waiting = by_state[RECIPIENT_QUEUED];
     if (by_state[RECIPIENT_DAMAGED])
         sim_violation("%llu recipients are set aside as damaged", (unsigned long long)by_state[RECIPIENT_DAMAGED]);
 }
