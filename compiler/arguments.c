@@ -435,7 +435,8 @@ static void tell_too_many(struct compiler *c, const struct argument_rows *rows, 
     struct diag *d = diag_add(c->d, DIAG_E220, a->span, "%s takes no further argument", rows->what);
     for (size_t i = 0; i < rows->n && a->kind == ARGUMENT_LITERAL && a->literal->kind == LITERAL_TEXT; i++) {
         const struct param_row *p = &rows->params[i];
-        if (p->type == TYPE_TEXT && !p->positional && !out[i].value && a->literal->text.n <= 80 &&
+        bool text = p->type == TYPE_TEXT && strcmp(p->words, "pattern") != 0; /* which stands between slashes */
+        if (text && !p->positional && !out[i].value && a->literal->text.n <= 80 &&
             !form_fault(p->words, a->literal->text))
             diag_fix(c->d, d, "did you mean:", "%s \"%.*s\"", p->name, STR_ARG(a->literal->text));
     }
