@@ -347,7 +347,8 @@ static void rcpt(struct smtp_model *m, struct str args)
         fault(m, 555);
         return;
     }
-    if (str_eq(rest, STR("NOTIFY=NEVER,DELAY")) || str_eq(rest, STR("ORCPT=rfc822;a+00b"))) {
+    if (str_eq(rest, STR("NOTIFY=NEVER,DELAY")) || str_eq(rest, STR("NOTIFY=DELAY,DELAY")) ||
+        str_eq(rest, STR("ORCPT=rfc822;a+00b"))) {
         fault(m, 501);
         return;
     }

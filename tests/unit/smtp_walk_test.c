@@ -19,7 +19,9 @@
     {                                                                                                                  \
         __VA_ARGS__, NULL                                                                                              \
     }
-#define LONG "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define LONG  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define BIG   LONG LONG LONG LONG LONG LONG
+#define CHUNK "BDAT 600"
 static const char *const anything[] = {
     "EHLO c\r\n",
     "HELO c\r\n",
@@ -86,9 +88,15 @@ static const char *const anything[] = {
     "XCLIENT ADDR=192.0.2.1 LOGIN=u\r\n",
     "XCLIENT FOO\r\n",
     LONG LONG LONG LONG LONG LONG LONG "x\r\n",
+    "RCPT TO:<c@d.example> NOTIFY=DELAY,DELAY\r\n",
+    "MAIL FROM:<defer@b.example> SMTPUTF8\r\n",
 };
+/* What a client that errs little says: it meets the limit of commands that bring no message nearer. */
+static const char *const calm[] = {"NOOP\r\n", "VRFY x\r\n", "HELP\r\n"};
 /* Rare: they end the session. */
 static const char *const ends[] = {
+    ".\rx\r\n",
+
     "QUIT\r\n", "RCPT TO:<close@d.example>\r\n", "GET / HTTP/1.1\r\n", "BDAT x\r\n", "BDAT 5 FIRST\r\n", "a\rb\r\n",
     "NOOP\n"};
 static const char *const paths[][12] = {
@@ -104,6 +112,8 @@ static const char *const paths[][12] = {
     STEPS("EHLO c\r\n", "STARTTLS\r\n", "EHLO c\r\n", "AUTH LOGIN\r\n", "dQ==\r\n", "cmlnaHQ=\r\n",
           "MAIL FROM:<\xc3\xa4@b.example> SMTPUTF8\r\n", "RCPT TO:<\xc3\xb6@d.example>\r\n",
           "RCPT TO:<c@d.example> ORCPT=utf-8;\xc3\xa4\r\n", "DATA\r\n", ".\r\n"),
+    STEPS("EHLO c\r\n", "MAIL FROM:<a@b.example>\r\n", "RCPT TO:<c@d.example>\r\n", CHUNK "\r\n" BIG,
+          CHUNK " LAST\r\n" BIG),
     STEPS("XCLIENT ADDR=192.0.2.1 LOGIN=u\r\n", "EHLO c\r\n", "MAIL FROM:<a@b.example>\r\n",
           "RCPT TO:<c@d.example>\r\n", "BDAT 0\r\n", "BDAT 13 last\r\nEHLO c\r\n.\r\n\r\n"),
     STEPS("EHLO c\r\n", "STARTTLS\r\n", "EHLO c\r\n", "AUTH SCRAM-SHA-256 biwsbj11LHI9YWJj\r\n", "*\r\n",
@@ -158,23 +168,27 @@ static void feed_both(struct smtp_drive *d, struct smtp_model *m, struct buf *in
 
 static size_t walk(uint64_t round, struct dice *seed)
 {
-    unsigned offers = draw_offers(seed);
+    bool is_calm = dice_roll(seed, 32) == 0;
+    unsigned offers = is_calm ? 0 : draw_offers(seed);
     struct smtp_server_options options = options_of(offers);
     struct smtp_model m = {.offers = offers, .tls = offers & OFFER_TLS_FIRST};
     struct smtp_drive d;
     struct buf in = {0}, got = {0};
-    const char *const *path = paths[dice_roll(seed, PATHS)];
+    const char *const *path = paths[dice_roll(seed, is_calm ? 2 : PATHS)];
     smtp_drive_init(&d, &options);
     d.late = round & 1;
     buf_add(&m.codes, STR("220"));
-    for (int i = 0, at = 0; i < 40; i++) {
+    for (int i = 0, at = 0; i < (is_calm ? 300 : 40); i++) {
         uint64_t r = dice_roll(seed, 256);
-        bool good = r < 150;
+        bool good = r < (is_calm && (round & 2) ? 10 : 150);
         if (good && !path[at]) {
-            path = paths[dice_roll(seed, PATHS)];
+            path = paths[dice_roll(seed, is_calm ? 2 : PATHS)];
             at = 1; /* greeted already */
         }
-        const char *line = good ? path[at++] : r == 255 ? PICK(seed, ends) : PICK(seed, anything);
+        const char *line = good                   ? path[at++]
+                           : r == 255 && !is_calm ? PICK(seed, ends)
+                           : is_calm              ? PICK(seed, calm)
+                                                  : PICK(seed, anything);
         buf_add(&in, str_of(line));
         bool whole_lines = in.p[in.n - 1] == '\n'; /* what is no chunk after all must end a line */
         if (whole_lines && (str_eq(str_of(line), STR("STARTTLS\r\n")) ? dice_roll(seed, 8) : dice_roll(seed, 2)))
