@@ -259,7 +259,8 @@ static void print_copy(struct pen *pen, const struct verdict *v, size_t number, 
 
 static void print_notice(struct pen *pen, const struct verdict_notice *n)
 {
-    buf_add(pen->out, STR("notice to "));
+    static const char *const attached[] = {"", " with its header", " with the message"};
+    buf_printf(pen->out, "%s%s to ", n->report ? "incident report" : "notice", attached[n->attach]);
     quote(pen, n->to, false);
     buf_add(pen->out, STR(": "));
     quote(pen, n->text, false);

@@ -181,6 +181,8 @@ static struct js *notices_json(const struct verdict *v)
         js_put_str(o, "subject", v->notices[i].subject);
         js_put_str(o, "text", v->notices[i].text);
         js_put_str(o, "rule", v->notices[i].rule);
+        if (v->notices[i].report) js_put_bool(o, "report", true);
+        if (v->notices[i].attach) js_put_cstr(o, "attached", v->notices[i].attach == NOTICE_ORIGINAL ? "message" : "header");
         js_add(list, o);
     }
     return list;

@@ -1,4 +1,5 @@
 #include "stdlib/put.h"
+#include "stdlib/report.h"
 #include "stdlib/vocabulary.h"
 #include "vm/plan.h"
 
@@ -39,23 +40,31 @@ static struct str id_of(struct judgement *j)
 }
 
 /* RFC 3834 section 2: automatic mail is not answered.  Nor is whom a machine wrote to told of that mail: it may itself
- * be a notice, and two relays would write to each other for ever. */
+ * be a notice, and two relays would write to each other for ever.  *recipient: the one it goes to, or NULL. */
+static bool may_tell(struct judgement *j, const struct action_call *c, struct str to, struct canonical_address *target,
+                     const struct member **recipient)
+{
+    if (!canonical_address_of(j->arena, to, target)) {
+        plan_left_out(j, c, "whom it is for is no address");
+        return false;
+    }
+    if (str_eq(target->whole, j->sender.whole) && forbids_answers(j)) {
+        plan_left_out(j, c, "automatic mail, or mail of a list, is not answered (RFC 3834)");
+        return false;
+    }
+    *recipient = judgement_find_member(j, target->whole);
+    if (*recipient && is_made_by_machines(j)) {
+        plan_left_out(j, c, "the message is automatic and goes to the same address (RFC 3834)");
+        return false;
+    }
+    return true;
+}
+
 static void tell(struct judgement *j, const struct action_call *c, struct str to, struct str text)
 {
     struct canonical_address target;
-    if (!canonical_address_of(j->arena, to, &target)) {
-        plan_left_out(j, c, "whom it is for is no address");
-        return;
-    }
-    if (str_eq(target.whole, j->sender.whole) && forbids_answers(j)) {
-        plan_left_out(j, c, "automatic mail, or mail of a list, is not answered (RFC 3834)");
-        return;
-    }
-    const struct member *recipient = judgement_find_member(j, target.whole);
-    if (recipient && is_made_by_machines(j)) {
-        plan_left_out(j, c, "the message is automatic and goes to the same address (RFC 3834)");
-        return;
-    }
+    const struct member *recipient;
+    if (!may_tell(j, c, to, &target, &recipient)) return;
     struct verdict_notice n = {
         .to = recipient ? recipient->address : to, .subject = subject_of(j, c->who), .about = id_of(j), .text = text};
     plan_notice(j, c, target.whole, &n);
@@ -72,4 +81,23 @@ void apply_NOTIFY_SENDER(struct judgement *j, const struct action_call *c)
         tell(j, c, j->in->envelope->reverse_path, call_text(c, PARAM_NOTIFY_SENDER_TEXT));
     else
         plan_left_out(j, c, "the sender is none of ours");
+}
+
+void apply_INCIDENT_REPORT(struct judgement *j, const struct action_call *c)
+{
+    struct canonical_address target;
+    const struct member *recipient;
+    struct str to = call_text(c, PARAM_INCIDENT_REPORT_TO);
+    uint32_t contents = 0;
+    if (!may_tell(j, c, to, &target, &recipient)) return;
+    for (size_t i = 0; i < c->argument_count; i++)
+        if (c->arguments[i].param == PARAM_INCIDENT_REPORT_CONTENTS) contents |= report_word(c->arguments[i].text);
+    plan_report(j, c, to, target.whole, contents ? contents : REPORT_USUAL);
+}
+
+/* The same guard as above spoke when it was planned. */
+void report_notice(struct judgement *j, const struct planned_report *r, struct verdict_notice *out)
+{
+    *out = (struct verdict_notice){.to = r->to, .about = id_of(j)};
+    report_write(j, r, out);
 }

@@ -1,6 +1,7 @@
 #include "stdlib/vocabulary.h"
 
 #include "stdlib/checksums.h"
+#include "stdlib/report.h"
 #include "stdlib/words.h"
 
 static field_getter *const getters[FIELD_COUNT] = {
@@ -38,4 +39,4 @@ static const struct detector_shape detector = {
 };
 
 const struct vocabulary stdlib_vocabulary = {&stdlib_rows, getters, appliers, audit_roles, template_fill, FIELD_MARKED,
-                                             FIELD_RECIPIENT_COUNT, &detector};
+                                             FIELD_RECIPIENT_COUNT, &detector, report_notice};

@@ -153,7 +153,7 @@ enum {
     COPY_BYTES = 4 + 8 + 32,
     HIT_BYTES = 4 + 4,
     NOTE_BYTES = 1 + 3 * 4,
-    NOTICE_BYTES = 5 * 4
+    NOTICE_BYTES = 5 * 4 + 2
 };
 
 static void io_recipient(struct wire_io *io, struct verdict_recipient *r)
@@ -202,6 +202,8 @@ static void io_notice(struct wire_io *io, struct verdict_notice *n)
     io_text(io, &n->subject);
     io_text(io, &n->about);
     io_text(io, &n->text);
+    io_bool(io, &n->report);
+    io_enum(io, &n->attach, NOTICE_ATTACH_COUNT);
 }
 
 static void io_verdict(struct wire_io *io, struct verdict *v)

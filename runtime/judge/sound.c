@@ -183,7 +183,7 @@ static bool notices_are_sound(const struct verdict *v, struct err *e)
         struct address a;
         if (!address_parse(n->to, ADDRESS_UTF8, &a)) return unsound(e, "a notice to what is no address");
         if (!text_is_sound(n->rule) || !line_is_sound(n->subject) || !id_is_sound(n->about) ||
-            !lines_are_sound(n->text))
+            !lines_are_sound(n->text) || n->attach >= NOTICE_ATTACH_COUNT)
             return unsound(e, "a notice's texts");
     }
     return true;

@@ -67,7 +67,7 @@ struct verdict_note {
     struct str text;
 };
 
-/* A mail that the relay is to write itself (notify, notify_sender): it is sent beside the message, whatever becomes of
+/* A mail that the relay is to write itself (notify, notify_sender, incident_report): it is sent beside the message, whatever becomes of
  * that, and carries the obligations of all its recipients, for it quotes the message. */
 enum {
     NOTICES_MAX = 1000,            /* of one message */
@@ -75,12 +75,16 @@ enum {
     NOTICE_TEXTS_MAX = 48 * 1024,  /* of all different texts: a verdict must fit its datagram */
     NOTICE_LINE_MAX = 500          /* of subject and message id */
 };
+/* What of the message goes with it. */
+enum notice_attach { NOTICE_ALONE, NOTICE_HEADER, NOTICE_ORIGINAL, NOTICE_ATTACH_COUNT };
 struct verdict_notice {
     struct str rule;
     struct str to;      /* one address */
     struct str subject; /* UTF-8, one line without control characters */
     struct str about;   /* Message-ID of the message, without its angle brackets; empty: none that can be named */
     struct str text;    /* UTF-8, lines with LF between; no other control characters but TAB */
+    bool report;        /* on an incident, and no answer to anybody (RFC 3834 section 5: auto-generated) */
+    uint8_t attach;     /* enum notice_attach */
 };
 
 enum verdict_answer {

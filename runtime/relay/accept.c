@@ -12,6 +12,8 @@
 #include "relay/events.h"
 #include "relay/generation.h"
 #include "relay/intake.h"
+#include "relay/letter.h"
+#include "relay/notice.h"
 #include "relay/origin.h"
 #include "relay/queue.h"
 #include "relay/received.h"
@@ -297,7 +299,7 @@ static void add_dsn(struct intake *in, const struct verdict *v)
     struct dsn facts = {.original_id = queue_id(in),
                         .reverse_path = in->envelope.reverse_path,
                         .envid = in->envelope.envid,
-                        .header = whole ? content : dsn_header_section(content),
+                        .header = whole ? content : letter_header_section(content),
                         .whole = whole,
                         .arrived = in->job.request.now,
                         .recipients = refused,
@@ -309,7 +311,7 @@ static void add_dsn(struct intake *in, const struct verdict *v)
 static void add_notices(struct intake *in, const struct verdict *v)
 {
     struct obligation need = with_promise(in, (struct obligation){0});
-    struct str header = v->notice_count ? dsn_header_section(body_view(in->body)) : STR_NONE;
+    struct str header = v->notice_count ? letter_header_section(body_view(in->body)) : STR_NONE;
     struct buf before = {0};
     if (!in->envelope.reverse_path.n && chain_is_ours(in->relay, header)) {
         events_note(in->relay, EVENT_WARNING, "%.*s comes of a notice of this relay: it makes no other (RFC 3834)",
@@ -318,9 +320,15 @@ static void add_notices(struct intake *in, const struct verdict *v)
     }
     chain_references(header, &before);
     for (size_t i = 0; i < v->recipient_count; i++) need = obligation_join(need, v->recipients[i].need);
+    struct str content = body_view(in->body);
+    size_t room = NOTICE_WHOLE_MOST; /* for all that takes the message along */
     for (size_t i = 0; i < v->notice_count; i++) {
         const struct verdict_notice *n = &v->notices[i];
-        struct origin *o = origin_notice(in->relay, n, buf_str(&before), need);
+        bool whole = n->attach == NOTICE_ORIGINAL && content.n <= room;
+        if (whole) room -= content.n;
+        struct origin *o = origin_notice(
+            in->relay, n,
+            &(struct origin_about){.before = buf_str(&before), .content = content, .whole = whole, .need = need});
         add_made(in, o);
         events_rule(in->relay, NOTE_LOG, queue_id(in), n->rule, n->to,
                     arena_printf(in->arena, "notice %.*s", STR_ARG(o->message.queue_id)));

@@ -1,4 +1,5 @@
 /* What a host can carry, by what its EHLO offered, and what a delivery asks of it. */
+#include "relay/letter.h"
 #include "relay/connection.h"
 #include "relay/dsn.h"
 
@@ -14,7 +15,7 @@ bool delivery_needs_utf8(const struct delivery *d)
     if (!str_is_ascii(d->message->reverse_path)) return true;
     for (size_t i = 0; i < d->n; i++)
         if (!str_is_ascii(d->recipients[i]->address)) return true;
-    return d->message->smtputf8 && !str_is_ascii(dsn_header_section(body_view(d->message->body)));
+    return d->message->smtputf8 && !str_is_ascii(letter_header_section(body_view(d->message->body)));
 }
 
 /* What this server cannot carry, it will not carry tomorrow: 5.x.x, without asking it. */

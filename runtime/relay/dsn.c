@@ -5,8 +5,6 @@
 #include "mail/xtext.h"
 #include "relay/letter.h"
 
-enum { HEADER_MOST = 64 * 1024 };
-
 /* Fields of the delivery-status part have the form of header fields (RFC 3464 section 2.1). */
 
 /* "type; value": a field whose value names its own address or diagnostic type. */
@@ -137,18 +135,6 @@ static void words_for_programs(const struct dsn *d, struct buf *out, struct buf 
     }
 }
 
-/* Lines as they came, but for a stray CR, LF or NUL, which the header of a binary message may hold: a blank stands
- * there. */
-static void lines(struct buf *out, struct str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        bool pair = s.p[i] == '\r' && i + 1 < s.n && s.p[i + 1] == '\n';
-        bool stray = s.p[i] == '\r' || s.p[i] == '\n' || s.p[i] == '\0';
-        buf_add_byte(out, stray && !pair ? ' ' : s.p[i]);
-        if (pair) buf_add_byte(out, s.p[++i]);
-    }
-}
-
 /* Lines as they came; a giant header is cut at a line's end, so the part stays well-formed. */
 static void original(const struct dsn *d, struct buf *out)
 {
@@ -159,12 +145,8 @@ static void original(const struct dsn *d, struct buf *out)
         {"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n", "Content-Type: message/rfc822\r\n"}};
     part(d, out, form[d->whole][ascii]);
     struct str header = d->header;
-    if (!d->whole && header.n > HEADER_MOST) {
-        header.n = HEADER_MOST;
-        size_t end = str_rfind_byte(header, '\n');
-        header.n = end == STR_NPOS ? 0 : end + 1;
-    }
-    lines(out, header);
+    if (!d->whole) header = letter_header_cut(header);
+    letter_lines(out, header);
 }
 
 bool dsn_returns_whole(uint8_t ret, uint64_t size, bool obliged, const struct dsn_recipient *recipients, size_t n)
@@ -186,11 +168,4 @@ void dsn_build(const struct dsn *d, struct buf *out)
     original(d, out);
     buf_printf(out, "\r\n--=_%.*s--\r\n", STR_ARG(d->queue_id));
     buf_free(&scratch);
-}
-
-struct str dsn_header_section(struct str content)
-{
-    if (str_starts(content, STR("\r\n"))) return str_slice(content, 0, 0);
-    size_t end = str_find(content, STR("\r\n\r\n"));
-    return end == STR_NPOS ? content : str_slice(content, 0, end + 2);
 }

@@ -40,7 +40,4 @@ void dsn_build(const struct dsn *d, struct buf *out);
 
 bool dsn_returns_whole(uint8_t ret, uint64_t size, bool obliged, const struct dsn_recipient *recipients, size_t n);
 
-/* The header section of a message: up to and with the CRLF of its last field, without the empty line. */
-struct str dsn_header_section(struct str content);
-
 #endif

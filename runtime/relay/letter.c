@@ -41,7 +41,34 @@ void letter_top(const struct letter *l, struct buf *out)
     buf_add(&scratch, l->before);
     if (l->about.n) buf_printf(&scratch, "%s<%.*s>", scratch.n ? " " : "", STR_ARG(l->about));
     if (scratch.n) letter_field(out, "References", buf_str(&scratch));
-    letter_field(out, "Auto-Submitted", STR("auto-replied")); /* RFC 3834 section 5 */
+    letter_field(out, "Auto-Submitted", l->generated ? STR("auto-generated") : STR("auto-replied"));
     letter_field(out, "MIME-Version", STR("1.0"));
     buf_free(&scratch);
+}
+
+void letter_lines(struct buf *out, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        bool pair = s.p[i] == '\r' && i + 1 < s.n && s.p[i + 1] == '\n';
+        bool stray = s.p[i] == '\r' || s.p[i] == '\n' || s.p[i] == '\0';
+        buf_add_byte(out, stray && !pair ? ' ' : s.p[i]);
+        if (pair) buf_add_byte(out, s.p[++i]);
+    }
+}
+
+struct str letter_header_section(struct str content)
+{
+    if (str_starts(content, STR("\r\n"))) return str_slice(content, 0, 0);
+    size_t end = str_find(content, STR("\r\n\r\n"));
+    return end == STR_NPOS ? content : str_slice(content, 0, end + 2);
+}
+
+struct str letter_header_cut(struct str header)
+{
+    enum { HEADER_MOST = 64 * 1024 };
+    if (header.n <= HEADER_MOST) return header;
+    header.n = HEADER_MOST;
+    size_t end = str_rfind_byte(header, '\n');
+    header.n = end == STR_NPOS ? 0 : end + 1;
+    return header;
 }

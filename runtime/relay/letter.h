@@ -11,6 +11,7 @@ struct letter {
     struct str queue_id; /* of this mail: Message-ID, boundary */
     struct str to;       /* one address; never empty */
     struct str subject;
+    bool generated;   /* of our own accord; else in answer to a mail (RFC 3834 section 5) */
     struct str mark;  /* behind the queue id in Message-ID; empty: none */
     struct str before; /* what that message refers to itself, as in References; empty: nothing */
     struct str about; /* Message-ID of the message it is about, without angle brackets; empty: not known */
@@ -22,6 +23,11 @@ struct letter {
 void letter_top(const struct letter *l, struct buf *out);
 /* A field in the form of a header field; what cannot stand in a structured one is written as words. */
 void letter_field(struct buf *out, const char *name, struct str value);
+/* Lines of a message as they came, but for a stray CR, LF or NUL, which one that is binary may hold: a blank stands there. */
+void letter_lines(struct buf *out, struct str s);
+/* Of a message: up to and with the CRLF of its last field, without the empty line. */
+struct str letter_header_section(struct str content);
+struct str letter_header_cut(struct str header); /* of a giant one the first 64 KiB, in whole lines */
 void letter_date(struct buf *out, const char *name, int64_t utc, int32_t offset);
 
 #endif

@@ -20,10 +20,9 @@ static bool with_line_ends(struct str text, struct buf *out)
 }
 
 /* In seven bits whatever the text is, so that every next host takes it. */
-void notice_build(const struct letter *head, struct str text, struct buf *out)
+static void add_text(struct str text, struct buf *out)
 {
     struct buf lines = {0}, base64 = {0};
-    letter_top(head, out);
     bool plain = with_line_ends(text, &lines) && str_is_ascii(text);
     if (plain) {
         buf_add(out, STR("Content-Type: text/plain; charset=us-ascii\r\n\r\n"));
@@ -38,4 +37,34 @@ void notice_build(const struct letter *head, struct str text, struct buf *out)
     }
     buf_free(&base64);
     buf_free(&lines);
+}
+
+/* The boundary is the queue id: made after the content came, and not to be guessed. */
+static void add_content(const struct letter *head, const struct notice *n, struct buf *out)
+{
+    static const char *const types[] = {"text/rfc822-headers", "message/rfc822"};
+    static const char *const said[] = {"The header of the message is attached.", "The message is attached."};
+    buf_printf(out, "Content-Type: multipart/mixed; boundary=\"=_%.*s\"\r\n", STR_ARG(head->queue_id));
+    if (!str_is_ascii(n->content)) buf_add(out, STR("Content-Transfer-Encoding: 8bit\r\n")); /* RFC 2045 section 6.4 */
+    buf_printf(out, "\r\n--=_%.*s\r\n", STR_ARG(head->queue_id));
+    struct buf text = {0};
+    buf_add(&text, n->text);
+    if (text.n && text.p[text.n - 1] != '\n') buf_add_byte(&text, '\n');
+    buf_printf(&text, "\n%s\n", said[n->whole]);
+    if (n->cut) buf_printf(&text, "All of it would be too much for a report.\n");
+    add_text(buf_str(&text), out);
+    buf_free(&text);
+    buf_printf(out, "\r\n--=_%.*s\r\nContent-Type: %s\r\nContent-Disposition: attachment\r\n", STR_ARG(head->queue_id),
+               types[n->whole]);
+    if (!str_is_ascii(n->content)) buf_add(out, STR("Content-Transfer-Encoding: 8bit\r\n"));
+    buf_add(out, STR("\r\n"));
+    letter_lines(out, n->content);
+    buf_printf(out, "\r\n--=_%.*s--\r\n", STR_ARG(head->queue_id));
+}
+
+void notice_build(const struct letter *head, const struct notice *n, struct buf *out)
+{
+    letter_top(head, out);
+    if (n->content.p) add_content(head, n, out);
+    else add_text(n->text, out);
 }

@@ -74,10 +74,13 @@ struct origin *origin_dsn(struct relay *r, const struct dsn *facts, struct oblig
     return finish(r, o, &out, need);
 }
 
-struct origin *origin_notice(struct relay *r, const struct verdict_notice *notice, struct str before,
-                             struct obligation need)
+struct origin *origin_notice(struct relay *r, const struct verdict_notice *notice, const struct origin_about *about)
 {
     char mark[CHAIN_MARK_SIZE];
+    struct notice n = {
+        .text = notice->text, .whole = about->whole, .cut = notice->attach == NOTICE_ORIGINAL && !about->whole};
+    if (notice->attach != NOTICE_ALONE)
+        n.content = n.whole ? about->content : letter_header_cut(letter_header_section(about->content));
     struct origin *o = begin(r, notice->to);
     struct buf out = {0};
     chain_mark(r, o->message.queue_id, mark);
@@ -86,12 +89,13 @@ struct origin *origin_notice(struct relay *r, const struct verdict_notice *notic
                                   .to = notice->to,
                                   .subject = notice->subject,
                                   .mark = str_of(mark),
-                                  .before = before,
+                                  .before = about->before,
                                   .about = notice->about,
+                                  .generated = notice->report,
                                   .now = o->message.arrived,
                                   .utc_offset = r->net->utc_offset(r->net->self, o->message.arrived)},
-                 notice->text, &out);
-    return finish(r, o, &out, need);
+                 &n, &out);
+    return finish(r, o, &out, about->need);
 }
 
 void origin_free(struct origin **at)

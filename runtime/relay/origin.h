@@ -22,9 +22,14 @@ struct origin {
 /* Fills in what the relay knows (host name, ids, times) and builds it.  `need` is what the returned recipients
  * demanded: it travels on. */
 struct origin *origin_dsn(struct relay *r, const struct dsn *facts, struct obligation need);
-/* `need`: what the message it is about demanded; `before`: what that refers to (relay/chain). */
-struct origin *origin_notice(struct relay *r, const struct verdict_notice *notice, struct str before,
-                             struct obligation need);
+/* The message that a notice is about. */
+struct origin_about {
+    struct str before;      /* what it refers to itself (relay/chain) */
+    struct str content;
+    bool whole;             /* all of it goes along where that is asked for; else its header */
+    struct obligation need; /* what it demanded */
+};
+struct origin *origin_notice(struct relay *r, const struct verdict_notice *notice, const struct origin_about *about);
 void origin_free(struct origin **o); /* NULL-safe */
 
 /* A fresh queue id. */

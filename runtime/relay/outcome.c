@@ -7,6 +7,7 @@
 #include "relay/deliver.h"
 #include "relay/events.h"
 #include "relay/generation.h"
+#include "relay/letter.h"
 #include "relay/origin.h"
 #include "relay/route.h"
 #include "relay/schedule.h"
@@ -161,7 +162,7 @@ static void make_dsn(struct settling *s)
         .reverse_path = d->message->reverse_path,
         .envid = d->message->envid,
         .header = whole       ? content
-                  : content.n ? dsn_header_section(content)
+                  : content.n ? letter_header_section(content)
                               : STR_NONE,
         .whole = whole,
         .arrived = d->message->arrived,

@@ -265,6 +265,7 @@ bool finish_verdict(struct judgement *j, struct verdict *out)
     name_replaced(j, out);
     if (!make_copies(j, out)) return false;
     list_hits(j, 0, out);
+    plan_write_reports(j);
     list_notices(j, out);
     witness_evidence(j, out);
     out->note_count = j->notes.n;

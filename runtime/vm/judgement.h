@@ -122,6 +122,14 @@ struct planned_notice {
     struct str target; /* canonical whole */
 };
 
+/* A report on this message, written when all is decided; one to a target, whatever rules ask for it. */
+struct planned_report {
+    struct str to, target; /* target: canonical whole */
+    uint32_t contents;     /* the vocabulary's bits */
+    uint32_t rule;         /* index of the first that asked */
+    const struct action_row *row;
+};
+
 struct judgement {
     const struct vm_program *program;
     const struct vm_input *in;
@@ -164,6 +172,7 @@ struct judgement {
     uint64_t *hit_rules; /* those that have some */
     VEC(struct verdict_note) notes;
     VEC(struct planned_notice) notices;
+    VEC(struct planned_report) reports;
     size_t notice_bytes; /* of their different texts */
     uint64_t spent; /* microseconds that patterns have taken */
     struct str why; /* why the last undecided test was so */

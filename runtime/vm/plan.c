@@ -367,3 +367,29 @@ void plan_notice(struct judgement *j, const struct action_call *c, struct str ta
         VEC_PUSH(&j->notices, x);
     }
 }
+
+void plan_report(struct judgement *j, const struct action_call *c, struct str to, struct str target, uint32_t contents)
+{
+    for (size_t i = 0; i < j->reports.n; i++) {
+        if (!str_eq(j->reports.v[i].target, target)) continue;
+        j->reports.v[i].contents |= contents;
+        return;
+    }
+    VEC_PUSH(&j->reports, (struct planned_report){to, target, contents, c->rule_index, c->row});
+}
+
+/* What is too much is left out and told as that rule's. */
+void plan_write_reports(struct judgement *j)
+{
+    for (size_t i = 0; i < j->reports.n; i++) {
+        const struct planned_report *r = &j->reports.v[i];
+        uint64_t *all = judgement_bits(j);
+        struct verdict_notice n = {0};
+        j->rule_index = r->rule;
+        j->rule = &j->program->program->rules[r->rule];
+        for (uint32_t k = 0; k < j->members.n; k++) bit_set(all, k);
+        struct action_call c = {.rule = j->rule, .rule_index = r->rule, .row = r->row, .who = all};
+        j->program->vocabulary->report(j, r, &n);
+        plan_notice(j, &c, r->target, &n);
+    }
+}

@@ -33,6 +33,11 @@ void plan_log(struct judgement *j, const struct action_call *c, struct str text)
 void plan_notice(struct judgement *j, const struct action_call *c, struct str target,
                  const struct verdict_notice *notice);
 
+/* Contents are joined with those that earlier rules want for the same target. */
+void plan_report(struct judgement *j, const struct action_call *c, struct str to, struct str target, uint32_t contents);
+/* All planned reports become notices, written by the vocabulary. */
+void plan_write_reports(struct judgement *j);
+
 void plan_note(struct judgement *j, enum note_kind kind, const uint64_t *who, struct str text);
 void plan_left_out(struct judgement *j, const struct action_call *c, const char *why); /* the action, and why */
 /* One printable ASCII line for an SMTP reply: anything else is a question mark, at most REPLY_TEXT_MAX bytes. */

@@ -344,5 +344,6 @@ bool vm_judge(const struct vm_program *p, const struct vm_input *in, struct aren
     VEC_FREE(&j.notes);
     VEC_FREE(&j.notices);
     VEC_FREE(&j.kept);
+    VEC_FREE(&j.reports);
     return good;
 }

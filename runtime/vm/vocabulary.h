@@ -120,6 +120,11 @@ struct detector_shape {
     bool (*checksum_holds)(struct str name, struct str match);
 };
 
+/* Fills in the notice (all but its rule) that a planned report becomes, once all rules have run. */
+struct planned_report;
+struct verdict_notice;
+typedef void report_writer(struct judgement *j, const struct planned_report *report, struct verdict_notice *out);
+
 struct vocabulary {
     const struct vocabulary_rows *rows;
     field_getter *const *getters;    /* by field */
@@ -129,6 +134,7 @@ struct vocabulary {
     uint32_t mark_field;  /* the field that reads marks: NO_INDEX without */
     uint32_t count_field; /* the field that counts recipients: NO_INDEX without */
     const struct detector_shape *detector;
+    report_writer *report; /* NULL: no action plans one */
 };
 
 #endif

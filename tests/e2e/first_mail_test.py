@@ -1,5 +1,7 @@
 #!/usr/bin/python3
 """Mail through a running relay: what the rules decide is what happens on the wire."""
+import email
+import email.policy
 import json
 import pathlib
 import re
@@ -69,6 +71,40 @@ then reject "No plans here.", notify "desk@partner.example" "{rule} refused {sub
         wait_until(lambda: len(relay.queue()) == 3, "three notices")
         equal(len(sink.messages), 7)
     assert any("event=rule" in line and "desk@partner.example" in line for line in relay.log), relay.log
+
+
+@test
+def incident_reports():
+    """one report an address says what was found and takes the message along, only in TLS where that must; of a rejected message too"""
+    rules = '''rule "secret" when subject contains "secret" then require_tls
+rule "cards" severity "high" on_unreadable skip when body contains at least 1 credit_card_number
+then reject "No cards here.", incident_report to "dlp@corp.example" contents (sender, recipients, rules, detectors, excerpts, original)
+rule "first" priority 1 when always then incident_report to "dlp@Corp.Example" contents (subject)'''
+    card = "the canary pays with 4111 1111 1111 1111 today\r\n"
+    with Sink(GOOD) as home, Sink() as clear:
+        connectors = {"default": f'host "127.0.0.1" port {clear.port} tls opportunistic',
+                      "home": f'host "127.0.0.1" port {home.port} tls opportunistic domains our_domains'}
+        with Relay(rules, connectors=connectors) as relay:
+            equal(relay.send("an invoice", body=card)[0], 550)
+            report = email.message_from_bytes(home.wait()[0].content, policy=email.policy.default)
+            equal((home.messages[0].sender, home.messages[0].recipients), ("<>", ["dlp@corp.example"]))
+            equal((report["auto-submitted"], report["subject"]), ("auto-generated", "Incident report: first"))
+            text, original = report.iter_parts()
+            words = text.get_content().replace("\r\n", "\n")
+            for part in ("Sender: a@corp.example\nSubject: an invoice\n", "  b@partner.example (reject)\n", "  cards: reject", "  credit_card_number, at least 1: body",
+                         ">>>4111 1111 1111 1111<<< today", "The message is attached."):
+                assert part in words, (part, words)
+            equal(original.get_content_type(), "message/rfc822")
+            equal(original.get_content().get_content().replace("\r\n", "\n"), card.replace("\r\n", "\n"))
+            wait_until(lambda: relay.queue() == [], "an empty queue")
+            equal(clear.messages, [])
+        with Sink() as bare, Proxy(bare.port) as proxy:
+            connectors["home"] = f'host "127.0.0.1" port {proxy.port} tls opportunistic domains our_domains'
+            with Relay(rules, connectors=connectors) as relay:
+                equal(relay.send("a secret invoice", body=card)[0], 550)
+                wait_until(lambda: "TLS" in reason_of(relay, "dlp@corp.example"), "the report waits for TLS")
+                assert b"EHLO" in bytes(proxy.log) and b"canary" not in bytes(proxy.log), proxy.log
+                equal(bare.messages, [])
 
 
 @test

@@ -2,6 +2,7 @@
  * one that was meant, and nothing of the texts makes a boundary or a field of its own.  Texts are cut from the input at
  * NUL. */
 #include "relay/dsn.h"
+#include "relay/letter.h"
 
 #include "base/err.h"
 #include "mail/orcpt.h"
@@ -85,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                       .diagnostic = text(&rest),
                                       .remote = text(&rest)};
     d.whole = data[0] & 32;
-    d.header = d.whole ? rest : dsn_header_section(rest);
+    d.header = d.whole ? rest : letter_header_section(rest);
     dsn_build(&d, &out);
     struct str s = buf_str(&out);
     bool bare = false;

@@ -146,7 +146,8 @@ static void mutate_once(struct verdict *v, struct str content, uint64_t *seed, s
     case 8:
         if (v->notice_count)
             v->notices[0] =
-                (struct verdict_notice){STR("r"), text(seed), text(seed), text(seed), text(seed)};
+                (struct verdict_notice){STR("r"), text(seed), text(seed), text(seed), text(seed), false,
+                                        (uint8_t)hostile_random(seed, 5)};
         break;
     case 9:
         if (v->evidence.row_count) mutate_evidence(&v->evidence, seed);

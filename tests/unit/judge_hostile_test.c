@@ -41,7 +41,8 @@ static struct judge_answer sound_answer(struct arena *a, struct str content, siz
     v->notes = ARENA_NEW(a, struct verdict_note);
     v->notes[0] = (struct verdict_note){NOTE_LOG, STR("r"), to[0], STR("text")};
     v->notices = ARENA_NEW(a, struct verdict_notice);
-    v->notices[0] = (struct verdict_notice){STR("r"), to[1], STR("Auto: x"), STR("1@x.example"), STR("text")};
+    v->notices[0] = (struct verdict_notice){STR("r"), to[1], STR("Auto: x"), STR("1@x.example"), STR("text"),
+                                              true, NOTICE_ORIGINAL};
     v->evidence.rows = ARENA_NEW(a, struct evidence_row);
     v->evidence.rows[0] = (struct evidence_row){STR("r"), STR("subject contains \"x\""), STR("subject"), STR("lenient"),
                                                 STR("\xc3\xa4"), 1, 2, 3, 5, EVIDENCE_DISPUTED};
@@ -117,6 +118,7 @@ static void verdict_is_harmless(struct arena *a, const struct verdict *v, struct
         text_is_harmless(n->subject);
         text_is_harmless(n->text);
         assert_true(str_find_byte(n->subject, '\n') == STR_NPOS && str_find_byte(n->subject, '\r') == STR_NPOS);
+        assert_true(n->attach < NOTICE_ATTACH_COUNT);
         assert_true(str_find_byte(n->text, '\r') == STR_NPOS && str_find_byte(n->about, '>') == STR_NPOS);
     }
     assert_true(v->evidence.row_count <= EVIDENCE_ROWS_MAX);

@@ -78,7 +78,7 @@ static struct judge_answer answer(struct arena *a)
     v->notice_count = 1;
     v->notices = ARENA_NEW(a, struct verdict_notice);
     v->notices[0] = (struct verdict_notice){
-        STR("r"), STR("dlp@corp.example"), STR("Auto: \xc3\xa4"), STR("1@x.example"), STR("one\n\ttwo")};
+        STR("r"), STR("dlp@corp.example"), STR("Auto: \xc3\xa4"), STR("1@x.example"), STR("one\n\ttwo"), true, NOTICE_HEADER};
     v->evidence.rows = ARENA_NEW(a, struct evidence_row);
     v->evidence.rows[0] = (struct evidence_row){STR("r"), STR("subject contains \"x\""), STR("subject"), STR("lenient"),
                                                 STR("\xc3\xa4"), 1, 2, 3, 5, EVIDENCE_DISPUTED};
@@ -141,6 +141,7 @@ static void answers_arrive(void **state)
     check_str(v->notices[0].subject, "Auto: \xc3\xa4");
     check_str(v->notices[0].about, "1@x.example");
     check_str(v->notices[0].text, "one\n\ttwo");
+    assert_true(v->notices[0].report && v->notices[0].attach == NOTICE_HEADER);
     const struct evidence_row *row = &v->evidence.rows[0];
     check_str(row->test, "subject contains \"x\"");
     check_str(row->view, "lenient");
@@ -295,6 +296,7 @@ static void spoil_notice_count(struct verdict *v)
     v->notices = many;
     v->notice_count = NOTICES_MAX + 1;
 }
+static void spoil_notice_attach(struct verdict *v) { v->notices[0].attach = NOTICE_ATTACH_COUNT; }
 static void spoil_notice_deferred(struct verdict *v)
 {
     spoil_defer_reply(v);
@@ -328,7 +330,7 @@ static void unsound_verdicts(void **state)
         spoil_hit,   spoil_hit_bits,    spoil_rule_text,  spoil_answer,        spoil_accept_as_reject,
         spoil_defer, spoil_defer_reply, spoil_notice_to,  spoil_notice_two,    spoil_notice_line,
         spoil_notice_id, spoil_notice_text, spoil_notice_utf8, spoil_notice_rule,
-        spoil_notice_length, spoil_notice_count, spoil_notice_deferred,
+        spoil_notice_length, spoil_notice_count, spoil_notice_deferred, spoil_notice_attach,
         spoil_evidence_line, spoil_evidence_escape, spoil_evidence_answer, spoil_evidence_place, spoil_evidence_list,
         spoil_evidence_length, spoil_stands_for, spoil_stands_for_named,
     };

@@ -45,7 +45,7 @@ static struct net_stream *begin(struct rig *g, struct wanted *w)
 
 /* To the second server, which the message's recipient does not share. */
 static const struct verdict_notice desk = {STR_INIT("r"), STR_INIT("desk@side.example"), STR_INIT("Auto: hello"),
-                                           STR_INIT("1@x.example"), STR_INIT("one\ntwo")};
+                                           STR_INIT("1@x.example"), STR_INIT("one\ntwo"), false, NOTICE_ALONE};
 
 static bool has(const struct memory_mail *m, const char *text)
 {
@@ -128,6 +128,7 @@ static void the_demand_travels_on(void **state)
     (void)state;
     for (int reject = 0; reject < 2; reject++) {
         struct wanted w = {.notices = {desk}, .count = 1, .need = {.peer = TLS_PEER_ENCRYPT}, .reject = reject};
+        w.notices[0].attach = NOTICE_ORIGINAL; /* in TLS it may go along */
         struct rig g;
         struct net_stream *s = begin(&g, &w);
         rig_send(&g, s, "a@corp.example", "b@partner.example", rig_mail);
@@ -142,6 +143,7 @@ static void the_demand_travels_on(void **state)
         memory_advance(g.memory, 3600000);
         assert_int_equal(rig_mails(&g, 1), 1);
         assert_true(g.memory->servers[1].mail[0].tls);
+        assert_true(has(&g.memory->servers[1].mail[0], "Content-Type: message/rfc822\r\n"));
         rig_teardown(&g);
     }
 }
@@ -179,18 +181,18 @@ static void how_texts_are_written(void **state)
     const struct letter head = {.hostname = STR("r.example"), .queue_id = STR("0N"), .to = STR("a@x.example"),
                                 .subject = STR("Auto: \xc3\xa4")};
     struct buf out = {0};
-    notice_build(&head, STR("a\n\nb\n"), &out);
+    notice_build(&head, &(struct notice){.text = STR("a\n\nb\n")}, &out);
     struct str mail = buf_str(&out);
     assert_true(str_ends(mail, STR("charset=us-ascii\r\n\r\na\r\n\r\nb\r\n")));
     assert_true(str_find(mail, STR("\r\nSubject: Auto: =?utf-8?")) != STR_NPOS && str_is_ascii(mail));
     assert_true(str_find(mail, STR("In-Reply-To")) == STR_NPOS);
     out.n = 0;
-    notice_build(&head, STR("\xc3\xa4\nb"), &out);
+    notice_build(&head, &(struct notice){.text = STR("\xc3\xa4\nb")}, &out);
     assert_true(str_ends(buf_str(&out), STR("Content-Transfer-Encoding: base64\r\n\r\nw6QNCmINCg==\r\n")));
     char wide[1200];
     memset(wide, 'w', sizeof wide);
     out.n = 0;
-    notice_build(&head, (struct str){wide, sizeof wide}, &out);
+    notice_build(&head, &(struct notice){.text = (struct str){wide, sizeof wide}}, &out);
     struct str rest = buf_str(&out), line;
     assert_true(str_find(rest, STR("base64")) != STR_NPOS);
     while (rest.n) {
@@ -200,12 +202,74 @@ static void how_texts_are_written(void **state)
     buf_free(&out);
 }
 
+/* With the message, or its header: as it came, each in a part of its own, and so far as it is not too much. */
+static void with_the_message(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t attach;
+        size_t body; /* bytes of the message's text */
+        const char *wanted[4], *not;
+    } rows[] = {
+        {NOTICE_ORIGINAL, 20, {"Content-Type: message/rfc822\r\nContent-Disposition: attachment\r\n\r\nReceived: ",
+                               "\r\n\r\nxxxxxxxxxx", "The message is attached.\r\n"}, "would be too much"},
+        {NOTICE_HEADER, 20, {"Content-Type: text/rfc822-headers\r\nContent-Disposition: attachment\r\n\r\nReceived: ",
+                             "Subject: canary\r\n\r\n--=_", "The header of the message is attached.\r\n"}, "xxxx"},
+        {NOTICE_ORIGINAL, NOTICE_WHOLE_MOST, {"Content-Type: text/rfc822-headers\r\n", "The header of the message is attached.\r\n",
+                                              "All of it would be too much for a report.\r\n"}, "xxxx"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct wanted w = {.notices = {desk}, .count = 1};
+        w.notices[0].attach = rows[i].attach;
+        w.notices[0].report = true;
+        struct rig g;
+        rig_setup(&g);
+        g.settings.message_size = 20 * 1024 * 1024;
+        g.memory->script = script;
+        g.memory->script_owner = &w;
+        rig_start(&g);
+        struct net_stream *s = rig_session(&g, "10.0.0.1");
+        struct buf mail = {0};
+        buf_add(&mail, STR("Subject: canary\r\n\r\n"));
+        for (size_t k = 0; k < rows[i].body; k += 100) {
+            for (size_t c = 0; c < 98 && c < rows[i].body; c++) buf_add_byte(&mail, 'x');
+            buf_add(&mail, STR("\r\n"));
+        }
+        buf_add_byte(&mail, 0);
+        assert_int_equal(strncmp(rig_send(&g, s, "a@corp.example", "b@partner.example", mail.p), "250", 3), 0);
+        memory_run(g.memory);
+        assert_int_equal(rig_mails(&g, 1), 1);
+        const struct memory_mail *m = &g.memory->servers[1].mail[0];
+        assert_true(has(m, "\r\nAuto-Submitted: auto-generated\r\n") && has(m, "multipart/mixed; boundary=\"=_"));
+        for (size_t k = 0; rows[i].wanted[k]; k++)
+            if (!has(m, rows[i].wanted[k])) fail_msg("%zu: %s is missing", i, rows[i].wanted[k]);
+        assert_false(has(m, rows[i].not));
+        assert_int_equal(count(buf_str(&m->data), "\r\n--=_"), 3);
+        buf_free(&mail);
+        rig_teardown(&g);
+    }
+}
+
+/* What is 8-bit is said to be; a stray line end or NUL of a binary message is a blank; a boundary cannot be guessed. */
+static void how_messages_are_written(void **state)
+{
+    (void)state;
+    const struct letter head = {.hostname = STR("r.example"), .queue_id = STR("0N"), .to = STR("a@x.example")};
+    struct buf out = {0};
+    static const char content[] = "A: \xc3\xa4\r\n\r\na\nb\rc\0d\r\n";
+    notice_build(&head, &(struct notice){.text = STR("t"), .content = {content, sizeof content - 1}, .whole = true}, &out);
+    assert_true(str_find(buf_str(&out), STR("rfc822\r\nContent-Disposition: attachment\r\nContent-Transfer-Encoding: 8bit\r\n\r\nA: ")) != STR_NPOS);
+    assert_true(str_find(buf_str(&out), STR("\r\n\r\na b c d\r\n\r\n--=_0N--\r\n")) != STR_NPOS);
+    buf_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(beside_the_message),    cmocka_unit_test(all_or_nothing),
         cmocka_unit_test(of_a_rejected_message), cmocka_unit_test(the_demand_travels_on),
         cmocka_unit_test(several_and_lost),      cmocka_unit_test(how_texts_are_written),
+        cmocka_unit_test(with_the_message),      cmocka_unit_test(how_messages_are_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
