@@ -32,6 +32,7 @@ enum reading {
     READING_DOMAIN,     /* lower-case U-labels */
     READING_COUNT
 };
+_Static_assert(READING_COUNT <= 8, "readings are bits of a byte");
 
 /* One view of one value.  Which members count depends on the row's type:
  * TEXT text · ADDRESS text (with the name as a reader sees it), name, address · DOMAIN address.domain · WORD text ·

@@ -25,7 +25,8 @@ static const struct edits *read_edits(struct message *m, struct str lines, bool 
         str_cut(lines, '\n', &line, &lines);
         if (line.n < 2) continue;
         str_cut(str_from(line, 1), ':', &name, &value);
-        enum edit_kind kind = (enum edit_kind)((unsigned char)line.p[0] % 7);
+        enum edit_kind kind = (enum edit_kind)((unsigned char)line.p[0] & 7); /* '0' is 0, whatever kinds there are */
+        if (kind > EDIT_REMOVE_PART) continue;
         const struct edits *more =
             kind < EDIT_APPEND_TEXT ? edits_add(a, e, kind, name, value) : read_body_edit(m, e, kind, name, value);
         *body |= more && kind >= EDIT_APPEND_TEXT;

@@ -71,6 +71,9 @@ static void check_attachments(struct message *m)
     const struct message_facts *f = message_facts(m);
     INVARIANT(f->attachments <= all->n);
     check_text(message_body_source(m));
+    struct message_text is_signed = message_is_signed(m), is_encrypted = message_is_encrypted(m);
+    check_text(&is_signed);
+    check_text(&is_encrypted);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
