@@ -263,6 +263,52 @@ static void requests_are_held_to_their_form(void **state)
     rig_teardown(&g);
 }
 
+/* ENVID and ORCPT of an imported message go into command lines: a blank in one would begin a parameter of its own. */
+static void what_is_imported_is_held_to_its_syntax(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *envid, *orcpt;
+        bool head, recipient; /* whether each is taken */
+    } rows[] = {
+        {"", "", true, true},
+        {"a+2Bb", "rfc822;a+2Bb@x.example", true, true},
+        {"a", "utf-8;\xc3\xa4@x.example", true, true},
+        {"a RET=FULL", "", false, false},
+        {"a+0Ab", "", false, false},
+        {"a", "rfc822;a NOTIFY=NEVER", true, false},
+        {"a", "rfc822;\xc3\xa4", true, false},
+        {"a", "a", true, false},
+    };
+    struct rig g;
+    rig_setup(&g);
+    rig_start(&g);
+    struct net_stream *c = memory_dial(g.memory, "control", "");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct buf head = {0}, recipient = {0};
+        buf_printf(&head,
+                   "{\"v\":1,\"op\":\"queue import begin\",\"message\":{\"queue_id\":\"1ngexeeejm1gaz02cjjb\",\"arrived\":1,"
+                   "\"sender\":\"a@b.example\",\"client\":\"\",\"helo\":\"\",\"size\":0,\"sha256\":\"%064d\",\"eight_bit\":false,"
+                   "\"binary\":false,\"smtputf8\":false,\"report\":false,\"envid\":\"%s\",\"ret\":0,\"generation\":1,\"copies\":1,"
+                   "\"recipients\":1}}\n",
+                   0, rows[i].envid);
+        buf_printf(&recipient,
+                   "{\"v\":1,\"op\":\"queue import recipient\",\"recipient\":{\"address\":\"c@d.example\",\"state\":0,"
+                   "\"tls\":\"none\",\"copy\":0,\"connector\":\"\",\"rule\":\"\",\"tls_rule\":\"\",\"reason\":\"\",\"attempts\":0,"
+                   "\"next_try\":1,\"expires\":2,\"waited\":0,\"delay_told\":false,\"notify\":0,\"orcpt\":\"%s\"}}\n",
+                   rows[i].orcpt);
+        buf_add_byte(&head, '\0');
+        buf_add_byte(&recipient, '\0');
+        const char *answer = rig_ask(&g, c, head.p);
+        if ((strstr(answer, "\"ok\":true") != NULL) != rows[i].head) fail_msg("%s: %s", head.p, answer);
+        answer = rig_ask(&g, c, recipient.p);
+        if ((strstr(answer, "\"ok\":true") != NULL) != rows[i].recipient) fail_msg("%s: %s", recipient.p, answer);
+        buf_free(&head);
+        buf_free(&recipient);
+    }
+    rig_teardown(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +321,7 @@ int main(void)
         cmocka_unit_test(what_is_held_in_line_stays),
         cmocka_unit_test(by_hand_at_once),
         cmocka_unit_test(requests_are_held_to_their_form),
+        cmocka_unit_test(what_is_imported_is_held_to_its_syntax),
     };
     return cmocka_run_group_tests_name("relay: the queue", tests, NULL, NULL);
 }
