@@ -103,10 +103,13 @@ static struct delivery *detach(struct connection *c)
     return d;
 }
 
-/* Likewise; then the one whose commands were sent ahead of that one's result. */
+/* Likewise; then those that were to follow it. */
 static struct delivery *detach_any(struct connection *c)
 {
     struct delivery *d = detach(c);
+    if (d) return d;
+    if ((d = c->upcoming) && d->waiting) queue_content_withdraw(d->message, &d->wait);
+    c->upcoming = NULL;
     if (d) return d;
     d = c->ahead;
     c->ahead = NULL;
@@ -353,6 +356,7 @@ static void on_result(struct connection *c, const struct smtp_client_event *ev)
         c->ahead = NULL;
         return;
     }
+    connection_let_go(c); /* there was no content behind which it could have gone */
     bool spent = c->message_limit && c->served >= c->message_limit;
     if (spent || c->generation != c->relay->current->number || c->destination->deliver->stopping) {
         connection_quit(c);
@@ -375,6 +379,7 @@ static void on_failed(struct connection *c, const struct smtp_client_event *ev)
 {
     c->ready = false;
     c->over = true;
+    connection_let_go(c);
     if (c->ahead) deliver_put_back(c->ahead); /* the server has not answered any of it */
     c->ahead = NULL;
     bool untouched = ev->stage == SMTP_STAGE_MAIL || ev->stage == SMTP_STAGE_IDLE;
@@ -542,7 +547,7 @@ static void on_closed(void *owner, enum net_close_reason reason, const char *why
         struct smtp_client_event ev;
         while (smtp_client_next(c->client, &ev)) handle(c, &ev);
     }
-    INVARIANT(!c->delivery && !c->ahead);
+    INVARIANT(!c->delivery && !c->ahead && !c->upcoming);
     unlink_and_free(c);
     deliver_pump(to);
     relay_settle(r);

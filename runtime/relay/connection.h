@@ -17,6 +17,7 @@ struct connection {
     struct smtp_client *client;
     struct delivery *delivery; /* NULL: idle, or on its way out */
     struct delivery *ahead;    /* whose commands left ahead of that one's result; NULL: none */
+    struct delivery *upcoming; /* taken from the line to be the next of these, while its content is read; NULL: none */
     bool prompt;               /* the last answer to content came at once */
     int64_t ended_ms;          /* when content last ended */
     struct obligation demand;  /* what the connection was made for */
@@ -54,6 +55,7 @@ void connection_deadline(struct connection *c, int64_t ms);
 struct tls_situation connection_situation(const struct connection *c, const struct delivery *d, uint8_t moment);
 void connection_release(struct connection *c, struct delivery *d);
 void connection_send_ahead(struct connection *c); /* the content has ended */
+void connection_let_go(struct connection *c);     /* the upcoming one goes back to its line */
 void connection_heard(struct connection *c, enum smtp_client_stage stage); /* the result */
 
 /* connection.c, for login.c */

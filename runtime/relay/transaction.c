@@ -1,7 +1,8 @@
 /* A mail is given to the engine: when its turn has come, or ahead of the result of the one before.
  *
  * Ahead (RFC 2920 section 3.1: MAIL may follow the end of the content in one group): the next mail of the line leaves its
- * commands with the last bytes of this one's content, which saves a round trip, and a packet each way, per mail.  Only where
+ * commands with the last bytes of this one's content, which saves a round trip, and a packet each way, per mail.  It is taken
+ * from the line, and its content fetched, when this one's commands leave.  Only where
  * all connections have their hands full, or it would have one of its own; only to a host whose last answer to content came at
  * once, so that it does not wait behind a slow one while others get free; and only what nothing stands in the way of. */
 #include <stdlib.h>
@@ -10,6 +11,8 @@
 #include "relay/tls_policy.h"
 
 enum { PROMPT_MS = 500 };
+
+static void look_ahead(struct connection *c);
 
 struct tls_situation connection_situation(const struct connection *c, const struct delivery *d, uint8_t moment)
 {
@@ -61,6 +64,7 @@ void connection_release(struct connection *c, struct delivery *d)
                                     .envid = d->message->envid,
                                 });
     if (to != few) free(to);
+    look_ahead(c);
 }
 
 void connection_heard(struct connection *c, enum smtp_client_stage stage)
@@ -68,28 +72,68 @@ void connection_heard(struct connection *c, enum smtp_client_stage stage)
     c->prompt = stage == SMTP_STAGE_DOT && relay_ms(c->relay) - c->ended_ms <= PROMPT_MS;
 }
 
-static bool may_go_ahead(struct connection *c)
+/* --- ahead -------------------------------------------------------------------------------------------------------- */
+
+static void upcoming_read(void *owner, const struct err *failure)
+{
+    struct connection *c = owner;
+    (void)failure; /* then there is no content, and its own turn says so */
+    c->upcoming->waiting = false;
+}
+
+void connection_let_go(struct connection *c)
+{
+    struct delivery *d = c->upcoming;
+    c->upcoming = NULL;
+    if (!d) return;
+    if (d->waiting) queue_content_withdraw(d->message, &d->wait);
+    d->waiting = false;
+    deliver_put_back(d);
+}
+
+/* Nobody else could take what waits in line. */
+static bool all_are_busy(const struct destination *to)
+{
+    for (const struct connection *c = to->connections; c; c = c->next)
+        if (connection_is_idle(c)) return false;
+    return to->open >= to->window;
+}
+
+/* While this mail is under way the next one's content is fetched. */
+static void look_ahead(struct connection *c)
 {
     const struct destination *to = c->destination;
+    if (!c->prompt || c->upcoming || !(c->extensions & SMTP_EXT_PIPELINING) || to->deliver->stopping || !all_are_busy(to))
+        return;
+    struct delivery *d = c->upcoming = deliver_take(c->destination, c);
+    if (!d) return;
+    d->wait = (struct content_wait){.ready = upcoming_read, .owner = c};
+    d->waiting = !queue_content(c->relay->queue, d->message, &d->wait);
+}
+
+static bool may_go_ahead(struct connection *c, struct delivery *d)
+{
     bool last = c->message_limit && c->served + 2 > c->message_limit;
-    return c->prompt && !last && !to->deliver->stopping && to->first && to->first->message->body &&
-           smtp_client_may_send_ahead(c->client);
+    if (last || d->waiting || c->destination->deliver->stopping || !smtp_client_may_send_ahead(c->client) ||
+        c->generation != c->relay->current->number)
+        return false;
+    struct reply lacks;
+    struct tls_situation s = connection_situation(c, d, c->tls ? TLS_DONE : TLS_IN_CLEAR);
+    return d->message->body && delivery_copy(d) && tls_policy(&s).step == TLS_GO && !connection_cannot_carry(c, d, &lacks);
 }
 
 void connection_send_ahead(struct connection *c)
 {
     INVARIANT(!c->ahead);
     c->ended_ms = relay_ms(c->relay);
-    if (!may_go_ahead(c)) return;
-    struct delivery *d = deliver_take(c->destination, c);
+    struct delivery *d = c->upcoming;
     if (!d) return;
-    struct reply lacks;
-    struct tls_situation s = connection_situation(c, d, c->tls ? TLS_DONE : TLS_IN_CLEAR);
-    if (d->message->loading || !d->message->body || !delivery_copy(d) || tls_policy(&s).step != TLS_GO ||
-        connection_cannot_carry(c, d, &lacks)) {
-        deliver_put_back(d); /* its own turn says what stands in its way */
+    if (!may_go_ahead(c, d)) {
+        connection_let_go(c); /* its own turn says what stands in its way */
         return;
     }
+    c->upcoming = NULL;
+    if (!deliver_still_holds(d)) return;
     c->ahead = d;
     connection_release(c, d);
 }

@@ -48,7 +48,16 @@ static void check_each(const struct rig *g, unsigned least, unsigned most)
         if (times[n] < least || times[n] > most) fail_msg("b%d arrived %u times", n, times[n]);
 }
 
-/* The twenty are answered; the first twenty of the line follow, and wait for their own answers with the last five ahead. */
+/* Given over whole, and not answered: all but the first and the twenty. */
+static unsigned unanswered(const struct rig *g)
+{
+    unsigned times[MAILS + 1], n = 0;
+    count(&g->memory->servers[0], times);
+    for (int i = 1; i <= MAILS; i++) n += times[i];
+    return n - 20;
+}
+
+/* The twenty are answered; those of the line follow, and wait for their own answers, some with another one ahead. */
 static void second_round(struct rig *g)
 {
     memory_answer_dots(g->memory);
@@ -62,7 +71,7 @@ static void each_arrives_once(void **state)
     begin(&g);
     assert_int_equal(g.memory->servers[0].ahead, 0);
     second_round(&g);
-    assert_int_equal(g.memory->servers[0].ahead, 5);
+    assert_in_range(g.memory->servers[0].ahead, 5, 20);
     second_round(&g);
     g.memory->servers[0].dots_wait = false;
     second_round(&g);
@@ -79,11 +88,13 @@ static void a_refusal_is_for_one(void **state)
     struct rig g;
     begin(&g);
     second_round(&g);
+    unsigned refused = unanswered(&g);
+    assert_in_range(refused, 12, 20);
     g.memory->servers[0].dot_reply = "451 4.3.0 not that one";
     second_round(&g);
     g.memory->servers[0].dot_reply = NULL;
     second_round(&g);
-    assert_int_equal(memory_stored(g.memory), 20);
+    assert_int_equal(memory_stored(g.memory), refused);
     assert_memory_equal(rig_reason(&g), "451 4.3.0 not that one", 22);
     g.memory->servers[0].dots_wait = false;
     check_each(&g, 1, 1);
@@ -100,7 +111,8 @@ static void the_connection_ends(void **state)
         struct memory_server *v = &g.memory->servers[0];
         if (!told) v->hangs_up_ahead = true;
         second_round(&g);
-        assert_int_equal(v->ahead, 5);
+        unsigned lost = told ? unanswered(&g) : v->ahead;
+        assert_in_range(lost, 5, 20);
         if (told) {
             v->dot_reply = "421 4.3.2 going down";
             second_round(&g);
@@ -114,7 +126,7 @@ static void the_connection_ends(void **state)
         unsigned times[MAILS + 1], twice = 0;
         count(v, times);
         for (int n = 1; n <= MAILS; n++) twice += times[n] == 2;
-        assert_int_equal(twice, told ? 20 : 5);
+        assert_int_equal(twice, lost);
         rig_teardown(&g);
     }
 }
@@ -185,11 +197,31 @@ static void reload_and_stop(void **state)
     rig_teardown(&g);
 }
 
+/* A backlog whose content is in the store only: the next one's is fetched while this one is under way. */
+static void from_the_store(void **state)
+{
+    (void)state;
+    struct rig g;
+    begin(&g);
+    struct memory_server *v = &g.memory->servers[0];
+    rig_restart(&g); /* what was under way is tried again, with the rest */
+    v->ahead = 0;
+    for (int round = 0; round < 6; round++) second_round(&g);
+    assert_in_range(v->ahead, 1, MAILS);
+    v->dots_wait = false;
+    second_round(&g);
+    memory_run(g.memory);
+    check_each(&g, 1, 2);
+    assert_int_equal(memory_stored(g.memory), 0);
+    rig_teardown(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_arrives_once), cmocka_unit_test(a_refusal_is_for_one), cmocka_unit_test(the_connection_ends),
         cmocka_unit_test(a_slow_host),       cmocka_unit_test(limits_hold),          cmocka_unit_test(reload_and_stop),
+        cmocka_unit_test(from_the_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
