@@ -87,6 +87,7 @@ struct known {
     const struct edits *edits;
     size_t members;
     enum answer_value value;
+    struct str why; /* of an undecided one */
     struct witness *seen; /* what it held of */
     uint32_t seen_count;
     struct known *next;

@@ -120,6 +120,20 @@ static enum answer_value at_point(struct judgement *j, const struct ready_test *
     return q == Q_NO ? value_not(out) : out;
 }
 
+/* The answer with what it held of and why it is undecided, to be told again. */
+static struct known *ask(struct judgement *j, const struct ready_test *t, const struct point *at)
+{
+    struct known *k = ARENA_NEW(j->arena, struct known);
+    struct str before = j->why;
+    uint32_t from = j->seen_count;
+    j->why = STR_NONE;
+    k->value = at_point(j, t, at);
+    k->why = j->why;
+    if (!k->why.n) j->why = before;
+    witness_share(j, k, from);
+    return k;
+}
+
 /* The same, asked once for each copy; what ranges over recipients, again when there are more. */
 static enum answer_value once(struct judgement *j, const struct ready_test *t, const struct point *at)
 {
@@ -128,12 +142,13 @@ static enum answer_value once(struct judgement *j, const struct ready_test *t, c
     for (const struct known *k = *all; k; k = k->next)
         if (k->edits == at->edits && k->members == j->members.n) {
             witness_again(j, k);
+            if (k->why.n) j->why = k->why;
             return k->value;
         }
-    struct known *new = ARENA_NEW(j->arena, struct known);
-    uint32_t from = j->seen_count;
-    *new = (struct known){.edits = at->edits, .members = j->members.n, .value = at_point(j, t, at), .next = *all};
-    witness_share(j, new, from);
+    struct known *new = ask(j, t, at);
+    new->edits = at->edits;
+    new->members = j->members.n;
+    new->next = *all;
     *all = new;
     return new->value;
 }
@@ -158,12 +173,10 @@ static enum answer_value once_of(struct judgement *j, const struct ready_test *t
     struct known **of = &k->of[at->recipient];
     if (*of) {
         witness_again(j, *of);
+        if ((*of)->why.n) j->why = (*of)->why;
         return (*of)->value;
     }
-    uint32_t from = j->seen_count;
-    *of = ARENA_NEW(j->arena, struct known);
-    **of = (struct known){.value = at_point(j, t, at)};
-    witness_share(j, *of, from);
+    *of = ask(j, t, at);
     return (*of)->value;
 }
 
