@@ -124,7 +124,9 @@ struct str charset_tight(struct viewer *r, struct str label)
     if (label.n == 0 || charset_is_known(label)) return label;
     const struct label *slot = label_slot(charsets.bare, label_bare(label, room, sizeof room));
     if (!slot->text.p || !manner_is(r, MANNER_CHARSET_TIGHT)) return label;
-    return str_of(rows[slot->row].iconv_name);
+    struct str first, rest;
+    str_cut(str_of(rows[slot->row].labels), ' ', &first, &rest);
+    return first;
 }
 
 bool charset_is_plain(struct str label, struct str bytes)
@@ -308,10 +310,12 @@ static uint32_t add_with_iconv(struct viewer *r, size_t row, struct str s, struc
             break;
         }
         add_invalid(r, out);
-        bool shifted = utf7 && in != stuck;
-        if (utf7) iconv(handle, NULL, NULL, NULL, NULL); /* or it would wait for the end of what began so badly */
+        /* Some begin anew behind what is no UTF-7, some go on with the bits they have. */
+        bool anew = utf7 && !manner_is(r, MANNER_BYTES_LOOSE), shifted = anew && in != stuck;
+        if (anew) iconv(handle, NULL, NULL, NULL, NULL); /* or it would wait for the end of what began so badly */
         stuck = in;
-        size_t skip = shifted && *in != '-' ? 0 : unit < left ? unit : left;
+        size_t step = unit > 1 && manner_is(r, MANNER_BYTES_LOOSE) ? 1 : unit;
+        size_t skip = shifted && *in != '-' ? 0 : step < left ? step : left;
         in += skip, left -= skip;
     }
     /* That no byte of a message can make glibc write anything but UTF-8 is not ours to promise. */

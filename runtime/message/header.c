@@ -29,7 +29,7 @@ static size_t folded_colon(struct str content, size_t end)
 {
     size_t i = end;
     while (i < content.n && ascii_is_blank(content.p[i])) {
-        while (i < content.n && ascii_is_blank(content.p[i])) i++;
+        while (i < content.n && (ascii_is_blank(content.p[i]) || is_trimmed(content.p[i]))) i++;
         if (i < content.n && content.p[i] == ':') return i;
         size_t line = i;
         while (i < content.n && content.p[i] == '\r') i++;

@@ -208,6 +208,15 @@ static void part_header_read(struct parser *p, size_t from, size_t end, struct p
     h->empty_message = scan.message && !scan.any;
 }
 
+static struct str decoded_words(struct arena *a, struct str text)
+{
+    struct buf out = {0};
+    decode_header_value(BEST_VIEWER, text, &out);
+    text = arena_str(a, buf_str(&out));
+    buf_free(&out);
+    return text;
+}
+
 static void boundary_set(struct parser *p, struct mime_part *part, struct open_part *open, size_t body)
 {
     const struct mime_param *boundary = mime_part_param(part, STR("boundary"));
@@ -219,14 +228,14 @@ static void boundary_set(struct parser *p, struct mime_part *part, struct open_p
     }
     struct str text = boundary ? boundary->raw : STR("");
     size_t blank = 0;
-    while (blank < text.n && !ascii_is_blank(text.p[blank]) && text.p[blank] != '"' &&
+    while (blank < text.n && !ascii_is_blank(text.p[blank]) && !memchr("\"\v\f\xa0", text.p[blank], 4) &&
            !(boundary->extended && text.p[blank] == '('))
         blank++;
     if (blank < text.n && manner_is(p->reading, MANNER_PARAM_CUT)) text.n = blank;
     /* Trailing blanks cannot stand in a delimiter line (RFC 2046 section 5.1.1). */
     while (text.n && ascii_is_blank(text.p[text.n - 1])) text.n--;
     if (text.n && str_find(text, STR("=?")) != STR_NPOS && manner_is(p->reading, MANNER_PARAM_DECODED))
-        text = message_text_best(&boundary->value);
+        text = decoded_words(p->m->arena, text);
     bool plain = text.n && !boundary->extended && !part->loose_params;
     bool flat = text.n == 0 && !(boundary && manner_is(p->reading, MANNER_EMPTY_BOUNDARY));
     if (text.n && !plain && manner_is(p->reading, MANNER_FLAT)) flat = true;

@@ -133,18 +133,19 @@ static struct str quoted_string(struct reader *r)
     return (struct str){p, n};
 }
 
-/* For who takes quotes for brackets that may stand anywhere, and every backslash for an escape: to the first ";" outside
- * of quotes. */
+/* For who takes quotes for brackets that may open anywhere, and every backslash for an escape: to the first ";" outside
+ * of them; what stands behind them is nothing. */
 static struct str scanned_value(struct reader *r)
 {
     char *p = arena_alloc(r->arena, r->s.n - r->at + 1);
     size_t n = 0;
-    for (bool quoted = false; !at_end(r) && (quoted || peek(r) != ';'); r->at++) {
-        bool escape = peek(r) == '\\' && r->at + 1 < r->s.n;
+    bool quoted = false, closed = false;
+    for (; !at_end(r) && (quoted || peek(r) != ';'); r->at++) {
+        bool escape = peek(r) == '\\' && r->at + 1 < r->s.n && !closed;
         if (escape) r->at++;
         if (!escape && peek(r) == '"')
-            quoted = !quoted;
-        else
+            closed |= quoted, quoted = !quoted && !closed;
+        else if (!closed)
             p[n++] = peek(r);
     }
     return str_trim((struct str){p, n});
@@ -156,9 +157,7 @@ static struct str value_of(struct reader *r)
     bool quoted = !at_end(r) && peek(r) == '"', loose = r->loose;
     r->loose = false;
     struct str value = quoted ? quoted_string(r) : bare_value(r), written = str_slice(r->s, begin, r->at);
-    size_t behind = r->at;
-    while (behind < r->s.n && ascii_is_blank(r->s.p[behind])) behind++;
-    bool odd = quoted ? r->loose || (behind < r->s.n && r->s.p[behind] != ';')
+    bool odd = quoted ? r->loose
                       : str_find_byte(written, '"') != STR_NPOS || str_find_byte(written, '\\') != STR_NPOS;
     r->loose |= loose;
     if (!odd || !manner_is(r->viewer, MANNER_PARAM_QUOTES)) return value;

@@ -115,6 +115,7 @@ SUBJECTS = {
     "8-bit blank before colon": f"Subject\xa0: {MARK}".encode("latin-1"),
     "8-bit blank before name": f"\xa0Subject: {MARK}".encode("latin-1"),
     "colon on the next line": f"Subject\r\n : {MARK}",
+    "colon on the next line behind an 8-bit blank": f"Subject\r\n \xa0: {MARK}".encode("latin-1"),
     "colon two lines on": f"Subject\r\n \r\n : {MARK}",
 }
 
@@ -188,6 +189,8 @@ CHARSETS = {
     "UTF-7 unlabelled": (None, lambda t: t.replace(MARK, utf7(MARK)).encode()),
     "ASCII as UTF-7": ("utf-7", lambda t: t.encode()),
     "UTF-7 behind a broken one": ("utf-7", lambda t: t.replace(MARK, "+r al=l, " + utf7(MARK)).encode()),
+    "UTF-7 broken inside": ("utf-7", lambda t: t.replace(MARK, utf7(MARK).replace("+AG0-", "+AG%0-")).encode()),
+    "wide EUC-JP, name behind two equals signs": ("=euc-jp", lambda t: t.replace(MARK, WIDE).encode("euc-jp", "replace")),
     "wide Shift_JIS, name with dashes": ("shift_ji--s", lambda t: t.replace(MARK, WIDE).encode("shift_jis", "replace")),
     "UTF-16": ("utf-16", lambda t: t.encode("utf-16")),
     "UTF-16 big": ("utf-16", lambda t: t.encode("utf-16-be")),
@@ -199,6 +202,7 @@ CHARSETS = {
     "UTF-32": ("utf-32", lambda t: t.encode("utf-32")),
     "UTF-32 big": ("utf-32be", lambda t: t.encode("utf-32-be")),
     "UTF-32 unlabelled": (None, lambda t: t.encode("utf-32")),
+    "UTF-32 out of step": ("utf-32be", lambda t: t.encode("utf-32-be").replace("c".encode("utf-32-be"), b"junk\r\n" + "c".encode("utf-32-be"), 1)),
     "UTF-8 with mark": ("utf-8", lambda t: b"\xef\xbb\xbf" + t.encode()),
     "JIS": ("iso-2022-jp", lambda t: t.replace(MARK, JIS).encode()),
     "JIS, an escape broken": ("iso-2022-jp", lambda t: t.replace(MARK, JIS.replace("\x1b$B#n", "\x1bB#n")).encode()),

@@ -56,7 +56,8 @@ def attachment(picks, marked):
 # --- structure -----------------------------------------------------------------------------------------------------------
 def multi(parts, boundary="b1", sub="mixed", param=None, preamble=b"", epilogue=b"", close=True, pad="", extra=b""):
     """Header lines and body of a multipart; each part is (header, body)."""
-    head = f"Content-Type: multipart/{sub}; ".encode() + (param or f'boundary="{boundary}"').encode() + extra
+    head = f"Content-Type: multipart/{sub}; ".encode() + (
+        param if isinstance(param, bytes) else (param or f'boundary="{boundary}"').encode()) + extra
     out = preamble
     for h, b in parts:
         out += f"--{boundary}{pad}\r\n".encode() + (h + b"\r\n\r\n" if h is not None else b"") + b + b"\r\n"
@@ -146,6 +147,10 @@ STRUCTURES = {
     "boundary word": lambda p: multi([OTHER, p], param=f'boundary="{word("b1")}"'),
     "boundary unclosed": lambda p: multi([OTHER, p], param='boundary="b1'),
     "boundary unclosed, with its quote": lambda p: multi([OTHER, p], boundary='"b1', param='boundary="b1'),
+    "boundary with an 8-bit blank": lambda p: multi([OTHER, p], param=b'boundary="b1\xa0"'),
+    "boundary extended, word": lambda p: multi([OTHER, p], param=f'boundary*="{word("b1")}"'),
+    "boundary with words behind, escape in the name": lambda p: multi([OTHER, (p[0].replace(b"%20", b"%2\\0").replace(
+        b'"plut', b'pl\\ut'), p[1])], param='boundary="b1"MIME-Version: 1.0'),
     "boundary extended, star forgotten": lambda p: multi([OTHER, p], param="boundary=us-ascii''b1"),
     "boundary extended, bracket": lambda p: multi([OTHER, p], param="boundary*=us-ascii''b1("),
     "boundary single quotes": lambda p: multi([OTHER, p], param="boundary='b1'"),

@@ -86,6 +86,11 @@ static const struct {
     {TOP "Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 x\r\n#=&]P'('-E8W)E= \r\nend\r\n", "top secret",
      "uuencoded lines end where they say", false, true},
     {TOP "Content-Type: text/plain; charset=utf-7\r\n\r\n+r al=+AHQ-op", "top", NULL, true, true},
+    {TOP "Content-Type: text/plain; charset=utf-7\r\n\r\n+AH%Q-op", "top", "over broken bytes", false, true},
+    {TOP "Content-Type: text/plain; charset==euc-jp\r\n\r\n\xa3\xf0", "\uff50", "the name of a charset without",
+     false, true},
+    {TOP "Content-Type: multipart/mixed; boundary=\"b\xa0\"\r\n\r\n--b\r\nContent-Transfer-Encoding: base64\r\n\r\n" SECRET,
+     "top secret", "a parameter ends at", false, true},
     {TOP "Content-Type: text/plain; charset=shift_ji--s\r\n\r\n\x82\x90", "\uff50", "the name of a charset without",
      false, true},
     {TOP "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\ntop: secret\r\n\r\n--b--\r\n", "top: secret",
@@ -202,7 +207,7 @@ static void name_views(void **state)
     static const struct {
         const char *params, *name, *how;
     } rows[] = {
-        {"filename=a\\b\"c\".exe", "abc.exe", "quotes and backslashes are taken out"},
+        {"filename=a\\b\"c.exe\"x", "abc.exe", "quotes and backslashes are taken out"},
         {"filename*=utf-8''a\"b.exe", "ab.exe", "quotes and backslashes are taken out"},
         {"filename*0=a; filename*2=b", "ab", "all sections of a parameter are joined"},
         {"filename*0=a; filename*=b", "ab", "all sections of a parameter are joined"},
