@@ -150,6 +150,7 @@ struct mime_param {
         value; /* RFC 2231 continuations joined, charset decoded; RFC 2047 words decoded (many senders) */
     struct str raw;           /* the joined bytes before any charset: what a boundary is compared with */
     bool extended;            /* written in the form of RFC 2231 */
+    bool quoted;              /* written in quotes; of sections, the first */
 };
 
 #define MIME_NO_PART SIZE_MAX

@@ -208,6 +208,19 @@ static void part_header_read(struct parser *p, size_t from, size_t end, struct p
     h->empty_message = scan.message && !scan.any;
 }
 
+/* Where a boundary ends for who takes blanks, quotes and parentheses for its end where nothing encloses them. */
+static size_t boundary_cut(const struct mime_param *boundary, struct str text)
+{
+    size_t i = 0;
+    for (; i < text.n; i++) {
+        char c = text.p[i];
+        if (c == '\v' || c == '\f' || c == '\xa0') break;
+        if (!boundary->quoted && (ascii_is_blank(c) || c == '"')) break;
+        if (boundary->extended && c == '(') break;
+    }
+    return i;
+}
+
 static struct str decoded_words(struct arena *a, struct str text)
 {
     struct buf out = {0};
@@ -227,11 +240,8 @@ static void boundary_set(struct parser *p, struct mime_part *part, struct open_p
             boundary = other;
     }
     struct str text = boundary ? boundary->raw : STR("");
-    size_t blank = 0;
-    while (blank < text.n && !ascii_is_blank(text.p[blank]) && !memchr("\"\v\f\xa0", text.p[blank], 4) &&
-           !(boundary->extended && text.p[blank] == '('))
-        blank++;
-    if (blank < text.n && manner_is(p->reading, MANNER_PARAM_CUT)) text.n = blank;
+    size_t cut = boundary_cut(boundary, text);
+    if (cut < text.n && manner_is(p->reading, MANNER_PARAM_CUT)) text.n = cut;
     /* Trailing blanks cannot stand in a delimiter line (RFC 2046 section 5.1.1). */
     while (text.n && ascii_is_blank(text.p[text.n - 1])) text.n--;
     if (text.n && str_find(text, STR("=?")) != STR_NPOS && manner_is(p->reading, MANNER_PARAM_DECODED))

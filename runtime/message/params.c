@@ -12,6 +12,7 @@ struct piece_of_param {
     struct str value; /* quotes off */
     int section;      /* RFC 2231 section 3; -1: not sectioned */
     bool extended;    /* percent-encoded, RFC 2231 section 4 */
+    bool quoted;
     bool used;
 };
 
@@ -230,6 +231,7 @@ static bool next_piece(struct reader *r, struct piece_of_param *out)
         skip_blanks(r);
         *out = (struct piece_of_param){0};
         split_name(r->viewer, lower_copy(r->arena, name), out);
+        out->quoted = !at_end(r) && peek(r) == '"';
         out->value = value_of(r);
         return true;
     }
@@ -367,6 +369,7 @@ static size_t join(struct reader *r, struct piece_of_param *v, size_t n, struct 
         if (v[i].used) continue;
         struct mime_param *param = &out[made];
         param->name = v[i].name;
+        param->quoted = v[i].quoted;
         if (!v[i].extended && v[i].section < 0 && looks_extended(v[i].value) &&
             manner_is(r->viewer, MANNER_PARAM_DECODED))
             v[i].extended = true;

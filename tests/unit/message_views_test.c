@@ -90,7 +90,7 @@ static const struct {
     {TOP "Content-Type: text/plain; charset==euc-jp\r\n\r\n\xa3\xf0", "\uff50", "the name of a charset without",
      false, true},
     {TOP "Content-Type: multipart/mixed; boundary=\"b\xa0\"\r\n\r\n--b\r\nContent-Transfer-Encoding: base64\r\n\r\n" SECRET,
-     "top secret", "a parameter ends at", false, true},
+     "top secret", "an unquoted boundary ends at", false, true},
     {TOP "Content-Type: text/plain; charset=shift_ji--s\r\n\r\n\x82\x90", "\uff50", "the name of a charset without",
      false, true},
     {TOP "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\ntop: secret\r\n\r\n--b--\r\n", "top: secret",
