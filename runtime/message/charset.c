@@ -20,7 +20,7 @@ static const struct charset_row {
 #include "message/charsets.def"
 #undef CHARSET
 };
-enum { ROWS = sizeof rows / sizeof rows[0], SLOTS = 1024, LABEL_MAX = 40 };
+enum { ROWS = sizeof rows / sizeof rows[0], SLOTS = 1024, LABEL_MIN = 4, LABEL_MAX = 40 };
 
 /* After this many bytes that are nothing in their charset the label is plainly wrong: the rest is read as windows-1252,
  * because asking iconv again for every byte would cost the hostile sender nothing and us seconds. */
@@ -122,7 +122,9 @@ struct str charset_tight(struct viewer *r, struct str label)
 {
     char room[LABEL_MAX];
     if (label.n == 0 || charset_is_known(label)) return label;
-    const struct label *slot = label_slot(charsets.bare, label_bare(label, room, sizeof room));
+    struct str bare = label_bare(label, room, sizeof room);
+    const struct label *slot = label_slot(charsets.bare, bare);
+    for (; !slot->text.p && bare.n > LABEL_MIN; slot = label_slot(charsets.bare, bare)) bare.n--;
     if (!slot->text.p || !manner_is(r, MANNER_CHARSET_TIGHT)) return label;
     struct str first, rest;
     str_cut(str_of(rows[slot->row].labels), ' ', &first, &rest);

@@ -13,7 +13,8 @@ bool charset_warm(struct err *e);
 
 /* True when text in this charset can be read. */
 bool charset_is_known(struct str label);
-/* The label, or that of the charset known by its letters and digits when it is not known itself.  Manner:
+/* The label, or that of the charset known by its letters and digits, or by what these begin with, when it is not known
+ * itself.  Manner:
  * CHARSET_TIGHT. */
 struct str charset_tight(struct viewer *r, struct str label);
 size_t charset_count(void);

@@ -39,12 +39,23 @@ static size_t folded_colon(struct str content, size_t end)
     return STR_NPOS;
 }
 
+/* Behind what they cut off in front of it, with the folds in that; *end becomes that of the name's line. */
+static size_t name_begin(struct str content, size_t at, size_t *end)
+{
+    while (at < content.n && is_trimmed(content.p[at])) {
+        at++;
+        size_t fold = empty_line_length(content, at);
+        if (!fold || at + fold == content.n || !ascii_is_blank(content.p[at + fold])) continue;
+        for (at += fold; at < content.n && ascii_is_blank(content.p[at]);) at++;
+        *end = header_line_end(content, at);
+    }
+    return at;
+}
+
 /* The name when [at, end) is a field's first line: printable ASCII, blanks, colon; else empty. */
 static struct str field_name(struct viewer *r, struct str content, size_t at, size_t end, size_t *colon)
 {
-    size_t from = at;
-    while (from < end && is_trimmed(content.p[from])) from++;
-    size_t to = from;
+    size_t from = name_begin(content, at, &end), to = from;
     while (to < end && content.p[to] > ' ' && content.p[to] < 0x7f && content.p[to] != ':') to++;
     size_t i = to;
     while (i < end && ascii_is_blank(content.p[i])) i++;

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Edits, over real mail, over mail a grammar makes, and over that damaged: what is written is what was asked for, a
-second reader (Python's email package, and a DKIM body hash of our own making) sees it, and nothing else changed.
+second reader (Python's email package) and a third (GMime) see it, and nothing else changed: the bytes, and DKIM's hash
+of a body that no edit touched, also where a new message was put around it.
 
 Usage: edits_test.py [--random N] [--seed N] [--fake-rounds] [FOLDER-OF-MAIL…]
 """
@@ -46,6 +47,30 @@ class Driver:
                 out += texts[-1]
                 data = data[int(line[1]):]
         return made.decode(), out, texts
+
+
+class GMime:
+    """tests/oracle/readers/gmime_reader.c: the fields of the header, and the texts it shows with those of messages inside."""
+
+    def __init__(self):
+        subprocess.run(["make", "-s", "-C", str(ROOT), "build/oracles/gmime_reader"], check=True)
+        self.process = subprocess.Popen([str(ROOT / "build/oracles/gmime_reader"), "--fields"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE)
+
+    def read(self, message):
+        self.process.stdin.write(len(message).to_bytes(4, "big") + message)
+        self.process.stdin.flush()
+        answer = self.process.stdout.read(int.from_bytes(self.process.stdout.read(4), "big")).decode()
+        fields, texts = [], []
+        for line in answer.split("\n")[:-1]:
+            what, rest = line.split(" ", 1)
+            name, _, encoded = rest.rpartition(" ")
+            text = bytes.fromhex(encoded).decode("utf-8", "replace")
+            if what == "field":
+                fields.append((name.lower(), text))
+            elif what == "part":
+                texts.append(html_text(text) if name.lower().startswith("text/html") else text)
+        return fields, texts
 
 
 # --- what a second reader sees ----------------------------------------------------------------------------------------
@@ -146,6 +171,13 @@ def dkim_body_hash(body, relaxed):
     return base64.b64encode(hashlib.sha256(body).digest())
 
 
+# What the RFC says of its own: hashes of the empty body, and the body of section 3.4.5.
+assert dkim_body_hash(b"", False) == b"frcCV1k9oG9oKj3dpUqdJg1PxRT2RSN/XKdLCPjaYaY="
+assert dkim_body_hash(b"", True) == b"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+assert dkim_body_hash(b" C \r\nD \t E\r\n\r\n\r\n", True) == base64.b64encode(hashlib.sha256(b" C\r\nD E\r\n").digest())
+assert dkim_body_hash(b" C \r\nD \t E\r\n\r\n\r\n", False) == base64.b64encode(hashlib.sha256(b" C \r\nD \t E\r\n").digest())
+
+
 def header_text(field):
     value = field.split(b":", 1)[1].decode("utf-8", "replace").replace("\r", "").replace("\n", "")
     out = ""
@@ -218,11 +250,46 @@ def check_header(content, out, edits, made):
             demand(any(squeeze(header_text(f)) == wanted for f in found), f"{key} does not say what was written")
         if kind == "^" and wanted:
             demand(wanted.lower() in squeeze(header_text(found[0])).lower(), "the subject's prefix is not seen")
-    if "w" not in made and not any(e[0] in "apr" for e in edits):
+    if not any(e[0] in "apr" and how != "!" for e, how in zip(edits, made)):
         old, new = content[before[1]:], out[after[1]:]
         demand(old == new, "the body changed")
-        for relaxed in (False, True):
-            demand(dkim_body_hash(old, relaxed) == dkim_body_hash(new, relaxed), "the DKIM body hash changed")
+        check_dkim(old, new)
+    if "w" in made and not any(e[0] in "apr" and how == "+" for e, how in zip(edits, made)):
+        demand(content[before[1]:] == body_inside(out), "the body inside changed")
+        check_dkim(content[before[1]:], body_inside(out))
+
+
+def body_inside(out):
+    """The body of the message that another was put around: its second part."""
+    part = out.split(b"\r\n--" + email.message_from_bytes(out).get_boundary().encode())[2].removeprefix(b"\r\n")
+    message = part[header_section(part)[1]:]
+    return message[header_section(message)[1]:]
+
+
+def check_dkim(old, new):
+    for relaxed in (False, True):
+        demand(dkim_body_hash(old, relaxed) == dkim_body_hash(new, relaxed), "the DKIM body hash changed")
+
+
+def check_third(gmime, out, edits, made):
+    """What was written last of each field, and each text, as GMime shows it."""
+    fields, texts = gmime.read(out)
+    last = {}
+    for edit in edits:
+        if edit[0] in "+=-^":
+            last["subject" if edit[0] == "^" else edit[1].lower()] = edit
+    for key, (kind, _, value, _) in last.items():
+        found, wanted = [squeeze(v) for k, v in fields if k == key], squeeze(value)
+        if kind in "=+":
+            demand(wanted in found, f"to GMime {key} does not say what was written: {found!r}")
+        elif kind == "-":
+            demand(not found, f"to GMime {key} is still there")
+        elif wanted:
+            demand(wanted.lower() in found[0].lower(), "GMime does not show the subject's prefix")
+    flat = [squeeze(t).replace(">", "") for t in texts]
+    for edit in (e for e, how in zip(edits, made) if e[0] in "ap" and how != "!"):
+        forms = [form.replace(">", "") for form in text_forms(edit)]
+        demand(any(form in text for form in forms for text in flat), f"GMime does not show a text: {edit[2][:40]!r}")
 
 
 def text_forms(edit):
@@ -296,12 +363,14 @@ def check_removed(content, out, edits, made):
             demand(above or same[0][2] != note or squeeze(note) in texts, "the note of a removed part is not seen")
 
 
-def check(driver, content, edits, honest):
+def check(driver, gmime, content, edits, honest):
     made, out, texts = driver.edit(edits, content)
     check_always(content, out, texts)
     check_header(content, out, edits, made)
     check_texts(content, out, edits, made)
     check_twice(driver, out, edits, made)
+    if header_section(content) is not None:
+        check_third(gmime, out, edits, made)
     if honest:
         check_removed(content, out, edits, made)
     return made
@@ -313,7 +382,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("folders", nargs="*", default=os.environ.get("EDITS_MAIL", str(ROOT / "tests/mail")).split(":"))
     options = parser.parse_args()
-    driver, faults, tally = Driver(), 0, {}
+    driver, gmime, faults, tally = Driver(), GMime(), 0, {}
     cases = []
     for folder in options.folders:
         for path in sorted(p for p in pathlib.Path(folder).rglob("*") if p.is_file() and p.suffix in (".eml", ".txt", "")):
@@ -322,7 +391,7 @@ def main():
     def run(name, content, edits, honest):
         nonlocal faults
         try:
-            for letter in check(driver, content, edits, honest):
+            for letter in check(driver, gmime, content, edits, honest):
                 tally[letter] = tally.get(letter, 0) + 1
         except Fault as fault:
             faults += 1

@@ -1,9 +1,11 @@
 /* What GMime shows of messages: an oracle for message/ (tests/oracle/views_test.py), as a long-lived worker.
  *
  * Input: 4 bytes of length (big-endian), the message; again and again.  Output likewise: lines "subject HEX",
- * "part TYPE DISPOSITION HEX", "name HEX", texts as GMime converts them to UTF-8. */
+ * "part TYPE DISPOSITION HEX", "name HEX", texts as GMime converts them to UTF-8; with --fields also "field NAME HEX"
+ * for each field of the message's header. */
 #include <arpa/inet.h>
 #include <gmime/gmime.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,7 +37,7 @@ static void add_text(GMimePart *part, const char *type)
         if (filter) {
             g_mime_stream_filter_add(GMIME_STREAM_FILTER(filtered), filter);
             g_object_unref(filter);
-            g_mime_stream_write(filtered, (const char *)bytes->data, bytes->len);
+            if (bytes->len) g_mime_stream_write(filtered, (const char *)bytes->data, bytes->len);
             g_mime_stream_flush(filtered);
             GByteArray *got = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(converted));
             n = got->len;
@@ -66,7 +68,18 @@ static void visit(GMimeObject *parent, GMimeObject *object, gpointer unused)
     g_free(name);
 }
 
-static void read_message(char *data, size_t n)
+static void add_fields(GMimeMessage *message)
+{
+    GMimeHeaderList *list = g_mime_object_get_header_list(GMIME_OBJECT(message));
+    for (int i = 0; i < g_mime_header_list_get_count(list); i++) {
+        GMimeHeader *header = g_mime_header_list_get_header_at(list, i);
+        const char *value = g_mime_header_get_value(header);
+        g_string_append_printf(out, "field %s ", g_mime_header_get_name(header));
+        add_hex("", value ? value : "", value ? strlen(value) : 0);
+    }
+}
+
+static void read_message(char *data, size_t n, bool fields)
 {
     GMimeStream *stream = g_mime_stream_mem_new_with_buffer(data, n);
     GMimeParser *parser = g_mime_parser_new_with_stream(stream);
@@ -74,6 +87,7 @@ static void read_message(char *data, size_t n)
     if (message) {
         const char *subject = g_mime_message_get_subject(message);
         if (subject) add_hex("subject ", subject, strlen(subject));
+        if (fields) add_fields(message);
         GMimeObject *root = g_mime_message_get_mime_part(message);
         if (root) visit(NULL, root, NULL);
         if (root && GMIME_IS_MULTIPART(root)) g_mime_multipart_foreach(GMIME_MULTIPART(root), visit, NULL);
@@ -83,8 +97,9 @@ static void read_message(char *data, size_t n)
     g_object_unref(stream);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    bool fields = argc > 1 && strcmp(argv[1], "--fields") == 0;
     g_mime_init();
     out = g_string_new(NULL);
     for (uint32_t length; fread(&length, 1, 4, stdin) == 4;) {
@@ -92,7 +107,7 @@ int main(void)
         char *data = g_malloc(n + 1);
         if (fread(data, 1, n, stdin) != n) return 1;
         g_string_truncate(out, 0);
-        read_message(data, n);
+        read_message(data, n, fields);
         g_free(data);
         uint32_t size = htonl((uint32_t)out->len);
         fwrite(&size, 1, 4, stdout);
