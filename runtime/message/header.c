@@ -135,7 +135,8 @@ static void skip_to_first_field(struct header_scan *s)
             return;
         }
         while (blank < end && ascii_is_blank(c.p[blank])) blank++;
-        if (field_name(s->reading, c, blank, end, &colon).n) {
+        bool field = field_name(s->reading, c, blank, end, &colon).n > 0;
+        if (field && !(blank > at && manner_is(s->reading, MANNER_JUNK_SKIPPED))) {
             if (blank > s->at && manner_is(s->reading, MANNER_JUNK_FIRST)) s->at = blank;
             return;
         }

@@ -341,10 +341,11 @@ static size_t raw_text_end(struct str s, size_t at, struct str name)
     return s.n;
 }
 
-/* Words that readers show where an image is not loaded, or in a control. */
+/* Words that readers show where an image is not loaded, or in a control; and where a link leads, which those tell who
+ * make plain text of HTML. */
 static void attribute_write(struct writer *w, const struct attribute *a)
 {
-    static const char *const names[] = {"alt", "value", "placeholder", "label", "title"};
+    static const char *const names[] = {"alt", "value", "placeholder", "label", "title", "href", "src"};
     bool shown = false;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) shown |= str_eq_nocase(a->name, str_of(names[i]));
     if (!shown || str_trim(a->value).n == 0 || !manner_is(w->r, MANNER_HTML_EXTRA)) return;
@@ -442,6 +443,14 @@ static size_t comment_length(struct writer *w, struct str s)
     return simple;
 }
 
+/* To simple programs all between "<" and ">" is a tag. */
+static size_t simple_tag(struct writer *w, struct str s)
+{
+    size_t end = 1;
+    while (end < s.n && s.p[end] != '<' && s.p[end] != '>') end++;
+    return end < s.n && end > 1 && s.p[end] == '>' && manner_is(w->r, MANNER_HTML_LOOSE) ? end + 1 : 0;
+}
+
 /* What stands at a "<": answers its length; 0 when it is no markup. */
 static size_t write_markup(struct writer *w, struct str s)
 {
@@ -451,7 +460,7 @@ static size_t write_markup(struct writer *w, struct str s)
     if (str_starts(s, STR("<!--"))) return comment_length(w, s);
     if (str_starts(s, STR("<![CDATA[")) && manner_is(w->r, MANNER_HTML_LOOSE)) return 9;
     if (s.p[1] == '/' && s.n == 2) return 0;
-    if (s.p[1] != '!' && s.p[1] != '?' && s.p[1] != '/') return 0;
+    if (s.p[1] != '!' && s.p[1] != '?' && s.p[1] != '/') return simple_tag(w, s);
     size_t close = str_find_byte(s, '>'); /* doctype, processing instruction, bogus comment */
     if (w->in_conditional && str_starts(s, STR("<![endif]-->"))) w->in_conditional = false;
     return close == STR_NPOS ? s.n : close + 1;

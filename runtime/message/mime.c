@@ -215,8 +215,7 @@ static size_t boundary_cut(const struct mime_param *boundary, struct str text)
     for (; i < text.n; i++) {
         char c = text.p[i];
         if (c == '\v' || c == '\f' || c == '\xa0') break;
-        if (!boundary->quoted && (ascii_is_blank(c) || c == '"')) break;
-        if (boundary->extended && c == '(') break;
+        if (!boundary->quoted && (ascii_is_blank(c) || c == '"' || c == '(')) break;
     }
     return i;
 }
