@@ -1,5 +1,5 @@
 # Sluice.  `make help` lists the targets.  Everything generated stands under build/.
-# VARIANT=release (default), asan (AddressSanitizer + UBSan), tsan, fuzz.
+# VARIANT=release (default), asan (AddressSanitizer + UBSan), tsan, msan (some rooms only), fuzz.
 VARIANT ?= release
 CC      ?= cc
 B       := build/$(VARIANT)
@@ -28,25 +28,32 @@ CFLAGS_release := -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
 CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DSLUICE_SANITIZED=1
 CFLAGS_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DSLUICE_SANITIZED=1
 CFLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -DSLUICE_SANITIZED=1
+CFLAGS_msan := -O1 -g -fno-omit-frame-pointer -fsanitize=memory,fuzzer-no-link -fsanitize-memory-track-origins -DSLUICE_SANITIZED=1
 CFLAGS  += -std=c11 $(WARN) $(CFLAGS_$(VARIANT)) -fPIE -pthread
 LDFLAGS += -pie -pthread -Wl,-z,relro,-z,now -Wl,--build-id=sha1
 LDFLAGS_asan := -fsanitize=address,undefined
 LDFLAGS_tsan := -fsanitize=thread
+LDFLAGS_msan := -fsanitize=memory
 LDFLAGS_fuzz := -fsanitize=fuzzer-no-link,address,undefined
 LDLIBS  := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lutf8proc -lunbound -lmagic -lm
 CFLAGS_coverage := -O1 -g -fprofile-instr-generate -fcoverage-mapping -DSLUICE_SANITIZED=1
 LDFLAGS_coverage := -fprofile-instr-generate
 FUZZ_LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
 FUZZ_LDFLAGS_coverage := -fsanitize=fuzzer -fprofile-instr-generate
-ifneq ($(filter fuzz coverage,$(VARIANT)),)
+FUZZ_LDFLAGS_msan := -fsanitize=fuzzer,memory
+ifneq ($(filter fuzz coverage msan,$(VARIANT)),)
 CC := clang
 endif
 
 # --- rooms -----------------------------------------------------------------------------------------------------------
 RUNTIME_ROOMS := base mail pattern bytecode message vm jail judge builder smtp net store relay daemon
 ROOMS := grammar compiler stdlib $(addprefix runtime/,$(RUNTIME_ROOMS))
+# MemorySanitizer wants all code compiled for it: these rooms ask little of libraries, and that little is told it.
+ifeq ($(VARIANT),msan)
+ROOMS := runtime/base runtime/mail runtime/message
+endif
 SOURCES := $(foreach r,$(ROOMS),$(wildcard $(r)/*.c))
-GRAMMAR_GEN := $(if $(wildcard grammar/grammar.y),$(GEN)/grammar/grammar.tab.c $(GEN)/grammar/lexer.yy.c)
+GRAMMAR_GEN := $(if $(and $(wildcard grammar/grammar.y),$(filter grammar,$(ROOMS))),$(GEN)/grammar/grammar.tab.c $(GEN)/grammar/lexer.yy.c)
 LIB_OBJECTS := $(SOURCES:%.c=$(B)/obj/%.o) $(GRAMMAR_GEN:$(GEN)/%.c=$(B)/obj/gen/%.o)
 MAIN_OBJECT := $(B)/obj/runtime/daemon/main.o
 LIBRARY := $(B)/libsluice.a
@@ -63,7 +70,7 @@ ORACLES := $(patsubst tests/oracle/%.c,$(B)/oracle/%,$(wildcard tests/oracle/*.c
 ORACLE_TESTS := $(wildcard tests/oracle/*_test.py)
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*_bench.c))
-SUPPORT_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/support/*.c))
+SUPPORT_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(if $(filter msan,$(VARIANT)),tests/support/read_file.c,$(wildcard tests/support/*.c)))
 
 .DEFAULT_GOAL := all
 .PHONY: bench-relay-ready bench-relay-table reference help all deps peers demo test asan torture torture-edits torture-sim mutants fuzz fuzz-coverage fuzz-seeds fuzzers \
@@ -271,6 +278,20 @@ run-fuzz: $(FUZZERS) $(B)/bin/sluice
 	@set -e; for f in $(FUZZERS); do n=$$(basename $$f _fuzz); echo "== $$n"; mkdir -p $(B)/corpus/$$n; \
 	    ASAN_OPTIONS=detect_leaks=0 $$f -seed=1 -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=2048 -print_final_stats=1 \
 	    -verbosity=0 $(B)/corpus/$$n $$(ls -d tests/fuzz/corpus/$$n $(B)/seeds/$$n 2>/dev/null); done
+
+# What reads messages under MemorySanitizer: its unit tests, and its fuzzers for MSAN_SECONDS each.
+MSAN_SECONDS ?= 5
+MSAN_TESTS := $(addprefix $(B)/test/,message_text_test message_views_test message_html_test message_edits_test)
+MSAN_FUZZERS := $(addprefix $(B)/fuzz/,message_fuzz decode_fuzz html_fuzz edits_fuzz fold_fuzz)
+.PHONY: msan run-msan
+msan: ## what reads messages, under MemorySanitizer: unit tests, and fuzzers for MSAN_SECONDS each
+	@$(DEPS) $(DEB_PACKAGES) $(DEB_FUZZ_PACKAGES)
+	@$(MAKE) -s -j2 VARIANT=msan run-msan
+run-msan: $(MSAN_TESTS) $(MSAN_FUZZERS)
+	@set -e; for t in $(MSAN_TESTS); do echo "== $$t"; $$t; done
+	@set -e; for f in $(MSAN_FUZZERS); do n=$$(basename $$f _fuzz); echo "== $$n"; mkdir -p $(B)/corpus/$$n; \
+	    $$f -seed=1 -max_total_time=$(MSAN_SECONDS) -timeout=30 -rss_limit_mb=4096 -verbosity=0 -print_final_stats=1 \
+	    $(B)/corpus/$$n $$(ls -d tests/fuzz/corpus/$$n build/fuzz/seeds/$$n 2>/dev/null); done
 
 fuzz-coverage: ## lines of each fuzz target's files that its corpora reach
 	@$(DEPS) $(DEB_PACKAGES) $(DEB_FUZZ_PACKAGES)

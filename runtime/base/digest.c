@@ -10,13 +10,16 @@
 
 #include "base/err.h"
 #include "base/pieces.h"
+#include "base/library.h"
 
 static EVP_MD *sha256;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void fetch(void)
 {
+    LIBRARY_ENTER();
     sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    LIBRARY_LEAVE();
     INVARIANT(sha256 != NULL);
 }
 
@@ -31,6 +34,7 @@ void digest_sha256(struct str s, uint8_t out[DIGEST_SIZE])
 {
     pthread_once(&once, fetch);
     INVARIANT(EVP_Digest(s.p ? s.p : "", s.n, out, NULL, sha256, NULL) == 1);
+    LIBRARY_WROTE(out, DIGEST_SIZE);
 }
 
 struct digest {
@@ -65,6 +69,7 @@ void digest_add(struct digest *d, struct str s)
 void digest_finish(struct digest *d, uint8_t out[DIGEST_SIZE])
 {
     INVARIANT(EVP_DigestFinal_ex(d->ctx, out, NULL) == 1);
+    LIBRARY_WROTE(out, DIGEST_SIZE);
     begin(d);
 }
 

@@ -5,6 +5,7 @@
 
 #include <utf8proc.h>
 
+#include "base/library.h"
 #include "mail/confusables.h"
 
 enum {
@@ -172,6 +173,7 @@ static void segment_flush(struct folder *f)
         utf8proc_ssize_t got = utf8proc_decompose_char(f->segment[i], folded + n, (utf8proc_ssize_t)(FOLDED_MAX - n),
                                                        f->manner->fold, &bound);
         INVARIANT(got >= 0 && (size_t)got <= FOLDED_MAX - n);
+        LIBRARY_WROTE(folded + n, (size_t)got * sizeof *folded);
         n += (size_t)got;
     }
     order(folded, n);
@@ -192,6 +194,7 @@ static void segment_add(struct folder *f, uint32_t c, size_t source)
     utf8proc_ssize_t n =
         utf8proc_decompose_char((utf8proc_int32_t)c, parts, EXPANSION_MAX, f->manner->decompose, &bound);
     INVARIANT(n >= 0 && n <= EXPANSION_MAX);
+    LIBRARY_WROTE(parts, (size_t)n * sizeof *parts);
     if (n == 0) return; /* Default_Ignorable: what it stood between composes */
     bool safe = begins_segment(f, parts[0]);
     if (safe || f->marks == MARKS_MAX) segment_flush(f);
@@ -391,6 +394,7 @@ void fold_nfc(struct str s, struct buf *out)
     utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)s.p, (utf8proc_ssize_t)s.n, &composed,
                                       UTF8PROC_STABLE | UTF8PROC_COMPOSE);
     INVARIANT(n >= 0 && composed);
+    LIBRARY_WROTE(composed, (size_t)n);
     buf_add(out, (struct str){(const char *)composed, (size_t)n});
     free(composed);
 }

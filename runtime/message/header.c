@@ -42,14 +42,14 @@ static size_t folded_colon(struct str content, size_t end)
 /* Behind what they cut off in front of it, with the folds in that; *end becomes that of the name's line. */
 static size_t name_begin(struct str content, size_t at, size_t *end)
 {
-    while (at < content.n && is_trimmed(content.p[at])) {
-        at++;
+    if (at == content.n || !is_trimmed(content.p[at])) return at;
+    for (;;) {
+        while (at < content.n && (ascii_is_blank(content.p[at]) || is_trimmed(content.p[at]))) at++;
         size_t fold = empty_line_length(content, at);
-        if (!fold || at + fold == content.n || !ascii_is_blank(content.p[at + fold])) continue;
-        for (at += fold; at < content.n && ascii_is_blank(content.p[at]);) at++;
+        if (!fold || at + fold == content.n || !ascii_is_blank(content.p[at + fold])) return at;
+        at += fold;
         *end = header_line_end(content, at);
     }
-    return at;
 }
 
 /* The name when [at, end) is a field's first line: printable ASCII, blanks, colon; else empty. */

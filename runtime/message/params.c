@@ -358,8 +358,9 @@ static size_t extended_begin(const struct piece_of_param *v, size_t n, size_t fr
 static bool looks_extended(struct str value)
 {
     struct str charset, rest;
-    return str_cut(value, '\'', &charset, &rest) && charset.n && charset_is_known(charset) &&
-           str_find_byte(rest, '\'') != STR_NPOS;
+    if (!str_cut(value, '\'', &charset, &rest) || charset.n == 0) return false;
+    if (str_starts(rest, STR("'"))) return str_find_byte(charset, ' ') == STR_NPOS;
+    return charset_is_known(charset) && str_find_byte(rest, '\'') != STR_NPOS;
 }
 
 static size_t join(struct reader *r, struct piece_of_param *v, size_t n, struct mime_param *out)

@@ -5,6 +5,7 @@ Every message hides MARK in one place: its subject, its body or the name of an a
 them in: CRLF, no bare CR or LF, no NUL, our Received field on top.
 """
 from hostile_forms import (AT, CHARSETS, CODES, DISPOSITIONS, FILES, HTML, MARK, SUBJECTS, TYPES, b64, enc, hexed, qp, word)
+from hostile_found import ABOVE, FOUND
 
 PLACES = ("subject", "body", "name")
 
@@ -239,7 +240,7 @@ NOBODY = {"subject: subject: no end", "subject: subject: other encoding", "subje
 
 
 def corpus():
-    """(name, place, message): every form of every production by itself."""
+    """(name, place, message): every form of every production by itself, and what mutations found."""
     own = {"subject": {"subject": SUBJECTS, "top": TOPS},
            "body": {"html": HTML, "charset": CHARSETS, "code": CODES, "type": TYPES, "disposition": DISPOSITIONS,
                     "structure": STRUCTURES, "top": TOPS},
@@ -248,6 +249,8 @@ def corpus():
         for production, forms in productions.items():
             for form in forms:
                 yield f"{place}: {production}: {form}", place, build(place, Picks({production: form}))
+    for name, (place, data) in FOUND.items():
+        yield "found: " + name, place, ABOVE + data
 
 
 INSERTED = [c.encode() for c in " ;\"=()\\?-\t*'%:,<>&#_+./[]"] + [

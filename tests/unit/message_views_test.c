@@ -193,7 +193,7 @@ static void subject_views(void **state)
 /* What only some take for a field stands behind those that all do. */
 static void doubtful_fields(void **state)
 {
-    static const char *const fields[] = {"Subject\r\n : top", "Subject\r\n \r\n\t\r\n : top", "\xa0Subject: top", "\xa0\r\n Subject: top",
+    static const char *const fields[] = {"Subject\r\n : top", "Subject\r\n \r\n\t\r\n : top", "\xa0Subject: top", "\xa0\r\n Subject: top", "\xa0 \r\n \xa0 Subject: top",
                                          "Subject\xa0: top", "Subject \x0b : top"};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         struct str content = arena_printf(*state, "From: a@b.example\r\n%s\r\n\r\nx", fields[i]);
@@ -226,6 +226,7 @@ static void name_views(void **state)
         {"filename*0=a; filename* 1=b", "ab", "blanks in the name of a parameter are dropped"},
         {"filename*=\"=?utf-8?q?a=62?=\"", "ab", "undone where none belongs"},
         {"filename=utf-8''a%62", "ab", "undone where none belongs"},
+        {"filename=ut8''a%62", "ab", "undone where none belongs"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct str content =
