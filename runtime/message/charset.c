@@ -395,6 +395,18 @@ static uint32_t add_row(struct viewer *r, size_t row, struct str bytes, struct b
     return flags;
 }
 
+/* Whether there are more characters beyond ASCII that are UTF-8 than such as are not: some of it may be damaged. */
+static bool is_mostly_utf8(struct str s)
+{
+    size_t sound = 0, broken = 0;
+    for (size_t at = str_ascii_prefix(s); at < s.n; at += str_ascii_prefix(str_from(s, at))) {
+        int step = utf8_step((const unsigned char *)s.p + at, s.n - at);
+        sound += step > 1, broken += step < 0;
+        at += (size_t)(step < 0 ? -step : step);
+    }
+    return sound > broken;
+}
+
 uint32_t charset_decode(struct viewer *r, struct str label, struct str bytes, struct buf *out)
 {
     if (bytes.n == 0) return 0;
@@ -405,6 +417,8 @@ uint32_t charset_decode(struct viewer *r, struct str label, struct str bytes, st
         bool same = other == row || (other == CHARSET_UTF8 && (row == CHARSET_ASCII || row == ROWS));
         if (!same && manner_is(r, MANNER_CHARSET_SNIFF)) row = other;
     }
+    if (row == CHARSET_1252 && sniffed.n == 0 && is_mostly_utf8(bytes) && manner_is(r, MANNER_CHARSET_SNIFF))
+        row = CHARSET_UTF8;
     return add_row(r, row, bytes, out);
 }
 

@@ -1,6 +1,8 @@
 """Messages that a run of views_test.py found missed and that are no form of hostile_mail.py's grammar, as small as they
 became: (place, the words in it); what stands above them is the relay's.
 """
+from hostile_forms import WIDE
+
 ABOVE = b"Received: from a.example by b.example; Mon, 5 Oct 2026 10:00:00 +0000\r\n"
 MARKED_NAME = b'\r\n\r\n--b1\r\nContent-Disposition: attachment; filename="plutonium cargo.txt"'
 FOUND = {
@@ -8,4 +10,6 @@ FOUND = {
     "8-bit blank and a blank before a name": ("subject", b"\xa0 Subject: plutonium cargo\r\n\r\n"),
     "boundary extended, star forgotten, charset unknown": (
         "name", b"Content-Type: multipart/mixed; boundary=usascii''b1" + MARKED_NAME),
+    "UTF-8 as latin1, some of it damaged": (
+        "body", b"Content-Type: text/plain; junk; charset=iso-8859-1\r\n\r\n" + WIDE.encode() + b" \xef\xbc\r\n"),
 }

@@ -94,6 +94,8 @@ static const struct {
      false, true},
     {TOP "Content-Type: multipart/mixed; boundary=\"b\xa0\"\r\n\r\n--b\r\nContent-Transfer-Encoding: base64\r\n\r\n" SECRET,
      "top secret", "an unquoted boundary ends at", false, true},
+    {TOP "Content-Type: text/plain; charset=iso-8859-1\r\n\r\n\xc3\xa9\xc3\xa8\xc3", "\xc3\xa9\xc3\xa8",
+     "the charset the bytes look like", false, true},
     {TOP "Content-Type: text/plain; charset=gb2312x:y\r\n\r\n\xa3\xf0", "\uff50", "the name of a charset without",
      false, true},
     {TOP "Content-Type: text/plain; charset=shift_ji--s\r\n\r\n\x82\x90", "\uff50", "the name of a charset without",
