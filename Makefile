@@ -293,6 +293,12 @@ run-msan: $(MSAN_TESTS) $(MSAN_FUZZERS)
 	    $$f -seed=1 -max_total_time=$(MSAN_SECONDS) -timeout=30 -rss_limit_mb=4096 -verbosity=0 -print_final_stats=1 \
 	    $(B)/corpus/$$n $$(ls -d tests/fuzz/corpus/$$n build/fuzz/seeds/$$n 2>/dev/null); done
 
+.PHONY: valgrind
+valgrind: $(MAIL_CORPUS) ## what reads and edits messages under Valgrind, over the hostile corpus and 6,000 real messages
+	@$(DEPS) $(DEB_PACKAGES) python3 valgrind
+	@$(MAKE) -s $(B)/oracle/views_driver $(B)/oracle/edits_driver
+	@SLUICE_BUILD=$(CURDIR)/$(B) /usr/bin/python3 tests/oracle/memory_check.py $(MAIL_CORPUS)
+
 fuzz-coverage: ## lines of each fuzz target's files that its corpora reach
 	@$(DEPS) $(DEB_PACKAGES) $(DEB_FUZZ_PACKAGES)
 	@$(MAKE) -s -j2 VARIANT=fuzz fuzz-seeds
