@@ -342,16 +342,17 @@ static bool is_exotic(size_t row)
     return false;
 }
 
-/* Programs that know these escapes and take any other for as long. */
-static size_t unknown_escape(struct str s, size_t from)
+/* Programs that know these escapes of ISO-2022-JP, or those of its kin, take any other for as long. */
+static size_t unknown_escape(struct str s, size_t from, bool japanese)
 {
     static const char *const known[] = {"(B", "(I", "(J", "(H", "$@", "$A", "$B", "$(", "$)", "$*", ".A", ".F", "N", "O"};
+    enum { JAPANESE_ONLY = 8 }; /* of them */
     for (size_t at = from; at < s.n; at++) {
         size_t escape = str_find_byte(str_from(s, at), '\x1b');
         if (escape == STR_NPOS) break;
         at += escape;
         bool is_known = false;
-        for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        for (size_t i = japanese ? 0 : JAPANESE_ONLY; i < sizeof known / sizeof known[0]; i++)
             is_known |= str_starts(str_from(s, at + 1), str_of(known[i]));
         if (!is_known) return at;
     }
@@ -359,11 +360,11 @@ static size_t unknown_escape(struct str s, size_t from)
 }
 
 /* False when there are none, or for who shows them. */
-static bool drop_unknown_escapes(struct viewer *r, struct str s, struct buf *out)
+static bool drop_unknown_escapes(struct viewer *r, struct str s, bool japanese, struct buf *out)
 {
-    size_t at = unknown_escape(s, 0), done = 0;
+    size_t at = unknown_escape(s, 0, japanese), done = 0;
     if (at == STR_NPOS || !manner_is(r, MANNER_BYTES_LOOSE)) return false;
-    for (; at != STR_NPOS; at = unknown_escape(s, done)) {
+    for (; at != STR_NPOS; at = unknown_escape(s, done, japanese)) {
         buf_add(out, str_slice(s, done, at));
         done = at + 3 < s.n ? at + 3 : s.n;
     }
@@ -384,7 +385,8 @@ static uint32_t add_row(struct viewer *r, size_t row, struct str bytes, struct b
     size_t begin = out->n;
     struct buf known = {0};
     uint32_t flags = 0;
-    if (strncmp(rows[row].iconv_name, "ISO-2022", 8) == 0 && drop_unknown_escapes(r, bytes, &known))
+    bool japanese = strncmp(rows[row].iconv_name, "ISO-2022-JP", 11) == 0;
+    if (strncmp(rows[row].iconv_name, "ISO-2022", 8) == 0 && drop_unknown_escapes(r, bytes, japanese, &known))
         flags = UNREADABLE_BYTES;
     flags |= add_with_iconv(r, row, flags ? buf_str(&known) : bytes, out);
     buf_free(&known);

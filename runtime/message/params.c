@@ -22,7 +22,9 @@ struct reader {
     struct str s;
     size_t at;
     bool loose;
+    unsigned unclosed; /* comments so far */
 };
+enum { UNCLOSED_MAX = 16 };
 
 static struct str lower_copy(struct arena *a, struct str s)
 {
@@ -44,27 +46,37 @@ static struct str without_blanks(struct arena *a, struct str s)
 static bool at_end(const struct reader *r) { return r->at >= r->s.n; }
 static char peek(const struct reader *r) { return r->s.p[r->at]; }
 
-static bool at_comment(const struct reader *r)
-{
-    return peek(r) == '(' && !manner_is(r->viewer, MANNER_PARAM_COMMENTS);
-}
-
-/* Steps over a comment, nested ones by counting; to the end when it is not closed. */
-static void skip_comment(struct reader *r)
+/* Behind the comment that begins at `at`, nested ones by counting; 0 when it is not closed. */
+static size_t comment_end(struct str s, size_t at)
 {
     size_t depth = 0;
-    for (; !at_end(r); r->at++) {
-        char c = peek(r);
+    for (; at < s.n; at++) {
+        char c = s.p[at];
         if (c == '\\') {
-            r->at++;
+            at++;
         } else if (c == '(') {
             depth++;
         } else if (c == ')' && --depth == 0) {
-            r->at++;
-            return;
+            return at + 1;
         }
     }
-    r->at = r->s.n;
+    return 0;
+}
+
+/* A comment that is not closed goes to the end; to some it is none.  Only so many are looked at, or it would take
+ * quadratic time. */
+static bool at_comment(struct reader *r)
+{
+    if (peek(r) != '(' || manner_is(r->viewer, MANNER_PARAM_COMMENTS)) return false;
+    if (r->unclosed == UNCLOSED_MAX || comment_end(r->s, r->at)) return true;
+    r->unclosed++;
+    return !manner_is(r->viewer, MANNER_PARAM_UNQUOTED);
+}
+
+static void skip_comment(struct reader *r)
+{
+    size_t end = comment_end(r->s, r->at);
+    r->at = end ? end : r->s.n;
 }
 
 static void skip_blanks(struct reader *r)
@@ -400,7 +412,7 @@ struct params params_parse(struct viewer *viewer, struct arena *a, struct str fi
         field_body = arena_str(a, buf_str(&line));
         buf_free(&line);
     }
-    struct reader r = {viewer, a, field_body, 0, false};
+    struct reader r = {viewer, a, field_body, 0, false, 0};
     out.value = main_value(&r);
     out.loose_value = r.loose;
     struct piece_of_param *pieces = NULL;

@@ -12,4 +12,7 @@ FOUND = {
         "name", b"Content-Type: multipart/mixed; boundary=usascii''b1" + MARKED_NAME),
     "UTF-8 as latin1, some of it damaged": (
         "body", b"Content-Type: text/plain; junk; charset=iso-8859-1\r\n\r\n" + WIDE.encode() + b" \xef\xbc\r\n"),
+    "escape that opens a comment": (
+        "name", b'Content-Disposition:\x1b(B attachment (x); (y) filename="plutonium cargo.txt" (z)'),
+    "Japanese escape in Korean": ("body", b"Content-Type: text/plain; charset=iso-2022-kr\r\n\r\nplu\x1b(Btonium cargo"),
 }

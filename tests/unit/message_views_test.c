@@ -96,6 +96,8 @@ static const struct {
      "top secret", "an unquoted boundary ends at", false, true},
     {TOP "Content-Type: text/plain; charset=iso-8859-1\r\n\r\n\xc3\xa9\xc3\xa8\xc3", "\xc3\xa9\xc3\xa8",
      "the charset the bytes look like", false, true},
+    {TOP "Content-Type: text/plain; charset=iso-2022-kr\r\n\r\nto\x1b(Bp", "top",
+     "unknown escapes of ISO-2022 as three bytes", false, true},
     {TOP "Content-Type: text/plain; charset=gb2312x:y\r\n\r\n\xa3\xf0", "\uff50", "the name of a charset without",
      false, true},
     {TOP "Content-Type: text/plain; charset=shift_ji--s\r\n\r\n\x82\x90", "\uff50", "the name of a charset without",
@@ -227,6 +229,7 @@ static void name_views(void **state)
         {"filename*0-=a; filename*1=b", "ab", "all sections of a parameter are joined"},
         {"filename*0=a; filename* 1=b", "ab", "blanks in the name of a parameter are dropped"},
         {"filename*=\"=?utf-8?q?a=62?=\"", "ab", "undone where none belongs"},
+        {"(x; filename=ab", "ab", "a quote or comment that never ends is none"},
         {"filename=utf-8''a%62", "ab", "undone where none belongs"},
         {"filename=ut8''a%62", "ab", "undone where none belongs"},
     };
