@@ -178,6 +178,15 @@ static struct str value_of(struct reader *r)
     return scanned_value(r);
 }
 
+/* Where an unquoted value ends for who reads a token only (RFC 2045 section 5.1): at a quote, and in a section at a blank;
+ * of whole values that are not in quotes, blanks are a part every day. */
+static size_t value_cut(struct str value, bool section)
+{
+    size_t i = 0;
+    while (i < value.n && value.p[i] != '"' && !(section && ascii_is_blank(value.p[i]))) i++;
+    return i;
+}
+
 /* The part before the first ";": "text/plain", without comments and blanks; also when the ";" was forgotten. */
 static struct str main_value(struct reader *r)
 {
@@ -245,6 +254,8 @@ static bool next_piece(struct reader *r, struct piece_of_param *out)
         split_name(r->viewer, lower_copy(r->arena, name), out);
         out->quoted = !at_end(r) && peek(r) == '"';
         out->value = value_of(r);
+        size_t cut = out->quoted ? out->value.n : value_cut(out->value, out->section >= 0);
+        if (cut < out->value.n && manner_is(r->viewer, MANNER_PARAM_CUT)) out->value.n = cut;
         return true;
     }
 }

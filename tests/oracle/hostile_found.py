@@ -15,4 +15,6 @@ FOUND = {
     "escape that opens a comment": (
         "name", b'Content-Disposition:\x1b(B attachment (x); (y) filename="plutonium cargo.txt" (z)'),
     "Japanese escape in Korean": ("body", b"Content-Type: text/plain; charset=iso-2022-kr\r\n\r\nplu\x1b(Btonium cargo"),
+    "sections, one of them with a quote": ("name", b'Content-Disposition: attachment; filename*1=pluton"; filename*2="ium cargo"'),
+    "sections, one of them with a blank": ("name", b'Content-Disposition: attachment; filename*0=pluton x; filename*1="ium cargo"'),
 }
