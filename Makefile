@@ -272,6 +272,7 @@ FUZZ_SECONDS ?= 60
 fuzz: ## every fuzz target for FUZZ_SECONDS each, from its corpus, with a fixed seed
 	@$(DEPS) $(DEB_PACKAGES) $(DEB_FUZZ_PACKAGES)
 	@$(MAKE) -s -j2 VARIANT=fuzz run-fuzz
+	@$(MAKE) -s -j2 VARIANT=msan run-msan
 
 run-fuzz: $(FUZZERS) $(B)/bin/sluice
 	@tests/fuzz/corpus.py seeds $(B)

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "base/pieces.h"
 #include "base/library.h"
+#include "base/pieces.h"
 
 static EVP_MD *sha256;
 static pthread_once_t once = PTHREAD_ONCE_INIT;

@@ -170,16 +170,15 @@ static struct str value_of(struct reader *r)
     bool quoted = !at_end(r) && peek(r) == '"', loose = r->loose;
     r->loose = false;
     struct str value = quoted ? quoted_string(r) : bare_value(r), written = str_slice(r->s, begin, r->at);
-    bool odd = quoted ? r->loose
-                      : str_find_byte(written, '"') != STR_NPOS || str_find_byte(written, '\\') != STR_NPOS;
+    bool odd = quoted ? r->loose : str_find_byte(written, '"') != STR_NPOS || str_find_byte(written, '\\') != STR_NPOS;
     r->loose |= loose;
     if (!odd || !manner_is(r->viewer, MANNER_PARAM_QUOTES)) return value;
     r->at = begin;
     return scanned_value(r);
 }
 
-/* Where an unquoted value ends for who reads a token only (RFC 2045 section 5.1): at a quote, and in a section at a blank;
- * of whole values that are not in quotes, blanks are a part every day. */
+/* Where an unquoted value ends for who reads a token only (RFC 2045 section 5.1): at a quote, and in a section at a
+ * blank; of whole values that are not in quotes, blanks are a part every day. */
 static size_t value_cut(struct str value, bool section)
 {
     size_t i = 0;

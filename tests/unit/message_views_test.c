@@ -41,8 +41,9 @@ static const struct {
     {TOP "Content-Type: text/plain; charset=utf-7\r\n\r\ntop secret +AHQ-", "secret +AHQ-",
      "as if no charset were named", false, true},
     {TOP "Content-Type: text/plain; charset=utf-8\r\n\r\nt\xc1\xafp", "top", "too long", false, true},
-    {TOP "Content-Type: text/plain; charset=iso-2022-jp\r\n\r\nto\x1b" "B#p", "top",
-     "unknown escapes of ISO-2022 as three bytes", false, true},
+    {TOP "Content-Type: text/plain; charset=iso-2022-jp\r\n\r\nto\x1b"
+         "B#p",
+     "top", "unknown escapes of ISO-2022 as three bytes", false, true},
     {TOP "Content-Type: text/plain\r\n; charset=utf-16be\r\nX-A: b\r\n\r\ntop", "top",
      "lines that are no field are skipped", false, true},
     {TOP "Content-Type: text/plain\r\n; charset=iso-8859-1\r\n\r\n\xc3\xa9\xff", "\xc3\xa9",
@@ -90,9 +91,10 @@ static const struct {
      "uuencoded lines end where they say", false, true},
     {TOP "Content-Type: text/plain; charset=utf-7\r\n\r\n+r al=+AHQ-op", "top", NULL, true, true},
     {TOP "Content-Type: text/plain; charset=utf-7\r\n\r\n+AH%Q-op", "top", "over broken bytes", false, true},
-    {TOP "Content-Type: text/plain; charset==euc-jp\r\n\r\n\xa3\xf0", "\uff50", "the name of a charset without",
-     false, true},
-    {TOP "Content-Type: multipart/mixed; boundary=\"b\xa0\"\r\n\r\n--b\r\nContent-Transfer-Encoding: base64\r\n\r\n" SECRET,
+    {TOP "Content-Type: text/plain; charset==euc-jp\r\n\r\n\xa3\xf0", "\uff50", "the name of a charset without", false,
+     true},
+    {TOP
+     "Content-Type: multipart/mixed; boundary=\"b\xa0\"\r\n\r\n--b\r\nContent-Transfer-Encoding: base64\r\n\r\n" SECRET,
      "top secret", "an unquoted parameter ends at", false, true},
     {TOP "Content-Type: text/plain; charset=iso-8859-1\r\n\r\n\xc3\xa9\xc3\xa8\xc3", "\xc3\xa9\xc3\xa8",
      "the charset the bytes look like", false, true},
@@ -102,7 +104,8 @@ static const struct {
      false, true},
     {TOP "Content-Type: text/plain; charset=shift_ji--s\r\n\r\n\x82\x90", "\uff50", "the name of a charset without",
      false, true},
-    {TOP "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\n" SECRET "\r\n--b--\r\n",
+    {TOP "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n Content-Type: "
+         "image/png\r\nContent-Transfer-Encoding: base64\r\n\r\n" SECRET "\r\n--b--\r\n",
      "top secret", "before the first field are skipped; lines that are no field are skipped", false, true},
     {TOP "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\ntop: secret\r\n\r\n--b--\r\n", "top: secret",
      "parts of a digest are text", false, false},
@@ -197,8 +200,9 @@ static void subject_views(void **state)
 /* What only some take for a field stands behind those that all do. */
 static void doubtful_fields(void **state)
 {
-    static const char *const fields[] = {"Subject\r\n : top", "Subject\r\n \r\n\t\r\n : top", "\xa0Subject: top", "\xa0\r\n Subject: top", "\xa0 \r\n \xa0 Subject: top",
-                                         "Subject\xa0: top", "Subject \x0b : top"};
+    static const char *const fields[] = {"Subject\r\n : top",     "Subject\r\n \r\n\t\r\n : top", "\xa0Subject: top",
+                                         "\xa0\r\n Subject: top", "\xa0 \r\n \xa0 Subject: top",  "Subject\xa0: top",
+                                         "Subject \x0b : top"};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         struct str content = arena_printf(*state, "From: a@b.example\r\n%s\r\n\r\nx", fields[i]);
         struct message *m = message_open(*state, content, NULL);
