@@ -167,6 +167,9 @@ static void put(struct disk_file *f, size_t at, const char *bytes, size_t n)
     memcpy(f->bytes + at, bytes, n);
 }
 
+/* Nothing is remembered where power never fails. */
+static bool remembers(const struct disk_file *f) { return f->name[0] && world.chance[POINT_POWER_CUT] && !world.calm; }
+
 enum disk_trouble disk_write(struct disk_file *f, size_t at, const void *bytes, size_t n)
 {
     if (f->name[0]) {
@@ -177,6 +180,8 @@ enum disk_trouble disk_write(struct disk_file *f, size_t at, const void *bytes, 
             return DISK_EIO;
         }
         if (at + n > f->n && at + n - f->n > disk_free_bytes()) return DISK_ENOSPC;
+    }
+    if (remembers(f)) {
         size_t old = at < f->n ? (f->n - at < n ? f->n - at : n) : 0;
         struct undone u = {.at = at, .n = n, .size_before = f->n, .saved = old};
         u.before = copy(f->bytes + (old ? at : 0), old);
@@ -189,8 +194,8 @@ enum disk_trouble disk_write(struct disk_file *f, size_t at, const void *bytes, 
 
 enum disk_trouble disk_resize(struct disk_file *f, size_t n)
 {
-    if (f->name[0]) {
-        if (n > f->n && n - f->n > disk_free_bytes()) return DISK_ENOSPC;
+    if (f->name[0] && n > f->n && n - f->n > disk_free_bytes()) return DISK_ENOSPC;
+    if (remembers(f)) {
         struct undone u = {.resize = true, .n = n, .size_before = f->n};
         if (n < f->n) {
             u.saved = used_until(f, n) - n;

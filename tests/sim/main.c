@@ -123,7 +123,7 @@ static void start_relay(void *unused)
     }
     struct house *h = house = mem_alloc(sizeof *h);
     sqlite3_randomness(0, NULL); /* it asks the world again: a seed must not depend on the one before */
-    history_look_at_disk();
+    if (starts > 1) history_look_at_disk();
     vfs_forget();
     sim_trace("relay starts");
     h->store = store_open("/sim", &options, &e);
