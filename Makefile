@@ -141,7 +141,7 @@ $(B)/sim/sluice-sim: $(SIM_OBJECTS) $(SUPPORT_OBJECTS) $(LIBRARY)
 	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $(SIM_WRAPPED:%=-Wl,--wrap=%) $^ $(LDLIBS) -lcmocka -Wl,-Map=$@.map -o $@
 # The same with mistakes between the objects, each of which must be found.
 SIM_MISTAKEN := obligation_parse obligation_demands_tls trouble_decide trouble_may_report schedule_next writer_batch \
-    smtp_client_body writer_log_began store_port_of
+    smtp_client_body writer_log_began store_port_of spool_remove
 $(B)/sim/sluice-sim-mistakes: $(SIM_OBJECTS) $(B)/obj/tests/sim/mistakes.o $(SUPPORT_OBJECTS) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $(SIM_WRAPPED:%=-Wl,--wrap=%) $(SIM_MISTAKEN:%=-Wl,--wrap=%) $^ $(LDLIBS) -lcmocka -o $@

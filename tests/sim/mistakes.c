@@ -7,6 +7,7 @@
 #include "relay/schedule.h"
 #include "relay/trouble.h"
 #include "smtp/client.h"
+#include "store/spool.h"
 #include "store/sqlite.h"
 #include "store/writer.h"
 #include "tests/sim/sim.h"
@@ -39,6 +40,7 @@ struct trouble_answer __wrap_trouble_decide(const struct trouble *t)
     struct trouble_answer a = __real_trouble_decide(t);
     bool lost = t->cause == TROUBLE_LOST && t->phase == TROUBLE_DOT;
     bool later = t->cause == TROUBLE_REPLY && t->phase == TROUBLE_RCPT && t->reply.code / 100 == 4;
+    if (planted("return-at-4yz") && later) a.fate = FATE_RETURN;
     if ((planted("lost-is-delivered") && lost) || (planted("drop-at-4yz") && later)) a.fate = FATE_DONE;
     return a;
 }
@@ -82,6 +84,14 @@ bool __wrap_smtp_client_body(struct smtp_client *c, struct str *run, struct str 
     bool more = __real_smtp_client_body(c, run, piece);
     if (more && planted("bare-dots") && str_eq(*piece, STR("."))) *piece = STR("");
     return more;
+}
+
+/* Content in files of their own is never removed. */
+void __real_spool_remove(int state_fd, struct str path);
+void __wrap_spool_remove(int state_fd, struct str path);
+void __wrap_spool_remove(int state_fd, struct str path)
+{
+    if (!planted("keep-spool-files")) __real_spool_remove(state_fd, path);
 }
 
 /* Where the log ends is not noted: what a failed commit left in it stays. */

@@ -130,7 +130,6 @@ void sim_secure(struct net_stream *s,
 /* --- channels.c: supervisor, template and judges
  * ------------------------------------------------------------------------ */
 void channels_prepare(void); /* compiles the rules, once */
-const struct net_channel *sim_channel(int fd);
 void channels_fill_port(struct net_port *p);
 int channels_supervisor(void);  /* a new one's, for relay_begin */
 void channels_generation(void); /* BEGIN … COMMIT */

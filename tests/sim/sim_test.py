@@ -18,7 +18,8 @@ LEAST_POINTS = 30
 # What is planted, and within how many seeds it must be found: about ten times what it takes.
 MISTAKES = {"forget-demand": 50, "go-in-clear": 50, "lost-is-delivered": 300, "drop-at-4yz": 100, "lose-reports": 50,
             "trust-the-calendar": 300, "ack-failed-commit": 100, "bare-dots": 50, "keep-failed-commit": 300, "count-twice": 50,
-            "no-sync": 300, "no-directory-sync": 1000}
+            "return-at-4yz": 100,
+            "keep-spool-files": 200, "no-sync": 300, "no-directory-sync": 1000}
 
 
 def run(program, *arguments):

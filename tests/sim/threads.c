@@ -1,4 +1,4 @@
-/* The store's two threads as fibers of this one thread.
+/* The store's threads as fibers of this one thread.
  *
  * The library's calls of pthread_… come here (the linker's --wrap); the threads' functions are the product's own, and
  * run on stacks of their own until they wait for a condition, or for the disk.  When they go on is an event like any

@@ -68,7 +68,9 @@ void sim_trace(const char *format, ...)
     vsnprintf(line + n, sizeof line - (size_t)n, format, args);
     va_end(args);
     for (const char *p = line; *p; p++) world.hash = (world.hash ^ (unsigned char)*p) * 1099511628211u;
-    if (world.tracing) fprintf(stdout, "%s\n", line);
+    if (!world.tracing) return;
+    fprintf(stdout, "%s\n", line);
+    fflush(stdout); /* the relay's own log goes between */
 }
 
 void sim_violation(const char *format, ...)
