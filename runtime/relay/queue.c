@@ -345,11 +345,13 @@ static void hand_out(struct queue *q, struct queued_recipient *rcpt, int64_t now
     }
 }
 
-/* An entry whose message is here. */
-static void take_entry(struct queue *q, struct queued_message *m, const struct due *d, int64_t now)
+/* An entry whose message is here; just now: read for it.  Then a recipient that did not come is queued no more (two entries may
+ * stand for one, of which the first was the last), else it may be queued since. */
+static void take_entry(struct queue *q, struct queued_message *m, const struct due *d, int64_t now, bool just_now)
 {
     struct queued_recipient *rcpt = recipient_of(m, d->recipient);
-    if (!rcpt) { /* queued since the message was read */
+    if (!rcpt && just_now) return;
+    if (!rcpt) {
         due_push(&q->due, (struct due){now + LOOK_AGAIN_S, d->recipient, d->since});
         return;
     }
@@ -369,6 +371,13 @@ static void batch_message(void *owner, const struct stored_message *m)
     b->taken[b->taken_count++] = message;
 }
 
+static bool has_read(const struct batch *b, const struct queued_message *m)
+{
+    for (size_t i = 0; i < b->taken_count; i++)
+        if (b->taken[i] == m) return true;
+    return false;
+}
+
 /* Each entry is looked at; then the messages that nobody holds go.  What was changed by hand in the meantime is read
  * again. */
 static void batch_done(void *owner, bool ok, const struct err *e)
@@ -385,7 +394,7 @@ static void batch_done(void *owner, bool ok, const struct err *e)
         if (again && !m)
             due_push(&q->due, (struct due){now, b->entries[i].recipient, b->entries[i].since});
         else if (m)
-            take_entry(q, m, &b->entries[i], now);
+            take_entry(q, m, &b->entries[i], now, !again && has_read(b, m));
     }
     for (size_t i = 0; i < b->taken_count; i++) unpin(q, b->taken[i]);
     q->pumping = false;
@@ -456,7 +465,7 @@ void queue_pump(struct queue *q)
         if (!due_pop(&q->due, now, &d)) break;
         struct queued_message *m = find(q, store_message_of(d.recipient));
         if (m) {
-            take_entry(q, m, &d, now);
+            take_entry(q, m, &d, now, false);
             continue;
         }
         if (!b) b = new_batch(q);

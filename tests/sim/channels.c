@@ -11,7 +11,7 @@
 #include "tests/sim/sim.h"
 #include "tests/support/compiled.h"
 
-enum { FIRST_CHANNEL = 600000, FIRST_SOCKET = 500000, SETS = 2 };
+enum { FIRST_CHANNEL = 600000, SETS = 2 };
 enum role { SUPERVISOR, TEMPLATE, JUDGE };
 
 struct parcel {
@@ -279,8 +279,6 @@ void channels_fill_port(struct net_port *p)
 /* --- the supervisor --------------------------------------------------------------------------------------------------
  */
 
-int sim_socket(void) { return FIRST_SOCKET; }
-
 int channels_supervisor(void) { return peer_new(SUPERVISOR, NULL, 0)->fd; }
 
 static struct peer *supervisor(void)
@@ -296,11 +294,13 @@ static void say(struct link_message message, int first, int second, int third)
     post_link(supervisor(), &message, (int[4]){first, second, third, -1}, 4);
 }
 
+void channels_control(void) { say((struct link_message){.kind = LINK_CONTROL}, SOCKET_CONTROL, -1, -1); }
+
 void channels_generation(void)
 {
     set_in_force = generation++ ? (int)sim_roll(SETS) : 0;
     say((struct link_message){.kind = LINK_BEGIN}, libc_memory_file(buf_str(&blocks[set_in_force])), -1, -1);
-    say((struct link_message){.kind = LINK_LISTENER, .name = STR("inbound")}, sim_socket(),
+    say((struct link_message){.kind = LINK_LISTENER, .name = STR("inbound")}, SOCKET_INBOUND,
         libc_memory_file(STR("certificate")), libc_memory_file(STR("key")));
     say((struct link_message){.kind = LINK_TEMPLATE}, peer_new(TEMPLATE, NULL, set_in_force)->fd, -1, -1);
     say((struct link_message){.kind = LINK_COMMIT}, -1, -1, -1);

@@ -397,7 +397,7 @@ static void call(void *what)
     c->wants_tls = sim_roll(3) == 0;
     c->stranger = sim_roll(8) == 0;
     snprintf(c->ip, sizeof c->ip, c->stranger ? "198.51.100.%u" : "10.0.0.%u", (unsigned)(1 + sim_roll(4)));
-    c->stream = sim_dial(c->ip, &peer, c);
+    c->stream = sim_dial(SOCKET_INBOUND, c->ip, &peer, c);
     if (!c->stream) {
         sim_after(SECONDS(5), call, c);
         return;

@@ -115,6 +115,7 @@ static void start_relay(void *unused)
     struct err e = {0};
     static const struct store_options options = {.spool_threshold = 3000, .spool_over = 100000};
     (void)unused;
+    if (house) return; /* two things ended it, and one start was enough */
     world.life++;
     if (++starts > STARTS_MOST) {
         sim_violation("the relay was started %u times", starts);
@@ -152,6 +153,7 @@ static void start_relay(void *unused)
                                     .owner = h};
     h->relay = relay_create(&h->ports);
     relay_begin(h->relay, channels_supervisor());
+    channels_control();
     channels_generation();
     h->stands = true;
 }
@@ -238,9 +240,11 @@ static const struct {
     enum trouble_point point;
     sim_action *action;
 } visits[] = {
-    {POINT_KILLED, killed},        {POINT_POWER_CUT, power_cut},    {POINT_STOPPED, asked_to_stop},
-    {POINT_RELOADED, reloaded},    {POINT_DISK_FULL, disk_is_full}, {POINT_CLOCK_HOURS, jump_hours},
-    {POINT_CLOCK_DAYS, jump_days}, {POINT_CLOCK_YEARS, jump_years}, {POINT_WRITE_FAILS, writes_fail},
+    {POINT_KILLED, killed},           {POINT_POWER_CUT, power_cut},
+    {POINT_STOPPED, asked_to_stop},   {POINT_RELOADED, reloaded},
+    {POINT_DISK_FULL, disk_is_full},  {POINT_CLOCK_HOURS, jump_hours},
+    {POINT_CLOCK_DAYS, jump_days},    {POINT_CLOCK_YEARS, jump_years},
+    {POINT_WRITE_FAILS, writes_fail}, {POINT_OPERATORS, operators_visit},
 };
 
 static void calm_begins(void *unused)
@@ -249,6 +253,7 @@ static void calm_begins(void *unused)
     sim_trace("calm");
     world.calm = true;
     disk_fill(false);
+    operators_release();
 }
 
 static void plan_visits(void)
@@ -280,7 +285,7 @@ static void on_counted(void *owner, bool ok, const struct err *e)
 {
     struct look *l = owner;
     (void)e;
-    if (ok && !l->waiting && clients_are_done()) {
+    if (ok && !l->waiting && clients_are_done() && operators_are_done()) {
         closing_time = true;
         asked_to_stop(NULL);
     }

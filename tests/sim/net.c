@@ -27,7 +27,7 @@ struct net_stream {
     struct pipe pipes[2];
     struct buf held;                                  /* written while the handshake is under way */
     bool dialled, connecting, reading, closing, over; /* the relay's end; over: `closed` was or will be told */
-    bool broken, peer_over;
+    bool broken, peer_over, by_hand;                  /* by_hand: root's, over the control socket */
     bool relay_secures, peer_secures, secure, handshaking;
     struct net_tls_client how;
     char name[256];
@@ -40,6 +40,7 @@ struct net_stream {
 
 struct listener {
     struct listener *next;
+    int socket;
     unsigned life;
     void (*accepted)(void *, struct net_stream *, struct str, uint16_t);
     void *owner;
@@ -349,8 +350,8 @@ static void port_own(void *self, struct net_stream *s, const struct net_stream_e
 
 static int64_t port_uid(void *self, struct net_stream *s)
 {
-    (void)self, (void)s;
-    return -1;
+    (void)self;
+    return s->by_hand ? 0 : -1;
 }
 
 static void port_read(void *self, struct net_stream *s, bool on)
@@ -428,8 +429,8 @@ static void *port_listen(void *self, int fd, void (*accepted)(void *, struct net
                          void *owner)
 {
     struct listener *l = mem_alloc(sizeof *l);
-    (void)self, (void)fd;
-    *l = (struct listener){listeners, world.life, accepted, owner};
+    (void)self;
+    *l = (struct listener){listeners, fd, world.life, accepted, owner};
     listeners = l;
     return l;
 }
@@ -440,16 +441,17 @@ static void port_unlisten(void *self, void *listener)
     ((struct listener *)listener)->life = 0;
 }
 
-struct net_stream *sim_dial(const char *ip, const struct sim_peer *peer, void *self)
+struct net_stream *sim_dial(int socket, const char *ip, const struct sim_peer *peer, void *self)
 {
     for (struct listener *l = listeners; l; l = l->next) {
-        if (l->life != world.life) continue;
+        if (l->life != world.life || l->socket != socket) continue;
         struct net_stream *s = stream_new();
         s->dialled = true;
         s->peer = peer;
         s->self = self;
         sim_trace("stream %u from %s", s->number, ip);
-        if (sim_happens(POINT_CUT_CLIENT)) s->left = 1 + sim_roll(sim_roll(2) ? 500 : 4000);
+        s->by_hand = socket == SOCKET_CONTROL;
+        if (!s->by_hand && sim_happens(POINT_CUT_CLIENT)) s->left = 1 + sim_roll(sim_roll(2) ? 500 : 4000);
         l->accepted(l->owner, s, str_of(ip), 40000);
         return s;
     }

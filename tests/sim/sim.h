@@ -106,8 +106,8 @@ void libc_forget(void);
 /* --- net.c -----------------------------------------------------------------------------------------------------------
  */
 const struct net_port *sim_net(void);
-int sim_socket(void);      /* for LINK_LISTENER: whoever dials next gets there */
-void sim_net_forget(void); /* a life ended: every peer sees a reset */
+enum { SOCKET_INBOUND = 500000, SOCKET_CONTROL }; /* descriptors, for LINK_LISTENER and LINK_CONTROL */
+void sim_net_forget(void);                        /* a life ended: every peer sees a reset */
 
 /* The other side of a stream: a client or a host of the world's. */
 struct sim_peer {
@@ -116,7 +116,8 @@ struct sim_peer {
     void (*secured)(void *self, bool good);
     void (*ended)(void *self, bool reset); /* once; the stream is gone */
 };
-struct net_stream *sim_dial(const char *ip, const struct sim_peer *peer, void *self); /* NULL: nobody listens */
+struct net_stream *sim_dial(int socket, const char *ip, const struct sim_peer *peer,
+                            void *self); /* NULL: nobody listens */
 void sim_say(struct net_stream *s, struct str bytes);
 void sim_finish(struct net_stream *s); /* shuts the peer's side after what was said; it may still hear */
 void sim_cut(struct net_stream *s);    /* at once, both ways */
@@ -131,16 +132,20 @@ void sim_secure(struct net_stream *s,
  * ------------------------------------------------------------------------ */
 void channels_prepare(void); /* compiles the rules, once */
 void channels_fill_port(struct net_port *p);
-int channels_supervisor(void);  /* a new one's, for relay_begin */
+int channels_supervisor(void); /* a new one's, for relay_begin */
+void channels_control(void);
 void channels_generation(void); /* BEGIN … COMMIT */
 void channels_stop(void);       /* LINK_STOP */
 void channels_forget(void);
 
-/* --- dns.c, hosts.c, clients.c
+/* --- dns.c, hosts.c, clients.c, operators.c
  * ---------------------------------------------------------------------------------------- */
 void dns_fill_port(struct net_port *p);
 /* The host at this name or address and port: what to talk to; NULL: nobody there. */
 bool hosts_answer(struct str host, uint16_t port, const struct sim_peer **peer, void **self, struct net_stream *s);
+void operators_visit(void *unused); /* by hand, over the control socket: hold, release, retry, look */
+void operators_release(void);       /* the calm: what was held goes on; asked for until it is done */
+bool operators_are_done(void);
 void clients_begin(void);
 bool clients_are_done(void);
 

@@ -83,7 +83,7 @@ struct memory {
     bool writes_stick; /* what is written to a dialled stream stays with us, and is told as waiting */
     bool store_fails;      /* every write and every look at a user is answered not-ok while set */
     bool store_waits;      /* nothing is answered while set */
-    unsigned writes, user_queries;
+    unsigned writes, user_queries, loads; /* loads: looks at what is due */
     uint64_t free_bytes;
     int64_t peer_uid;
     struct impl *impl;

@@ -17,7 +17,11 @@ static void submit(struct memory *m, enum request_kind kind, void *what)
 }
 
 static void port_write(void *self, struct store_write *w) { submit(self, REQUEST_WRITE, w); }
-static void port_query(void *self, struct store_query *q) { submit(self, REQUEST_QUERY, q); }
+static void port_query(void *self, struct store_query *q)
+{
+    ((struct memory *)self)->loads += q->kind == QUERY_LOAD;
+    submit(self, REQUEST_QUERY, q);
+}
 static void port_change(void *self, struct store_change *c) { submit(self, REQUEST_CHANGE, c); }
 static void port_watch(void *self, void (*damaged)(void *owner, struct str queue_id, const struct err *e), void *owner)
 {

@@ -195,6 +195,28 @@ static void what_is_held_in_line_stays(void **state)
     rig_teardown(&g);
 }
 
+/* A retry by hand makes a second entry for whom it is about.  The one that is left over when its recipient is delivered goes, and is
+ * not looked up for ever because the message stands for somebody else. */
+static void an_entry_left_over_goes(void **state)
+{
+    struct rig g;
+    struct net_stream *s;
+    (void)state;
+    begin(&g, &s);
+    struct net_stream *c = memory_dial(g.memory, "control", "");
+    g.memory->servers[0].refuses = g.memory->servers[1].refuses = true;
+    rig_send(&g, s, "a@corp.example", "b@partner.example,c@side.example", rig_mail);
+    memory_advance(g.memory, 5 * HOUR * 1000);
+    g.memory->servers[1].refuses = false;
+    for (int i = 0; i < 2; i++) rig_ask(&g, c, "{\"v\":1,\"op\":\"queue retry\",\"all\":true}");
+    memory_advance(g.memory, HOUR * 1000);
+    assert_int_equal(rig_mails(&g, 1), 1);
+    unsigned before = g.memory->loads;
+    memory_advance(g.memory, 10 * HOUR * 1000);
+    assert_in_range(g.memory->loads - before, 1, 30);
+    rig_teardown(&g);
+}
+
 /* A retry by hand forgets that the host failed a moment ago; one of two recipients removed, the other goes. */
 static void by_hand_at_once(void **state)
 {
@@ -319,6 +341,7 @@ int main(void)
         cmocka_unit_test(clocks_that_fall_back_prolong_no_lifetime),
         cmocka_unit_test(waiting_is_counted),
         cmocka_unit_test(what_is_held_in_line_stays),
+        cmocka_unit_test(an_entry_left_over_goes),
         cmocka_unit_test(by_hand_at_once),
         cmocka_unit_test(requests_are_held_to_their_form),
         cmocka_unit_test(what_is_imported_is_held_to_its_syntax),
