@@ -315,8 +315,9 @@ static void look_at_clock(struct queue *q)
     q->drift = drift;
 }
 
-/* When it may be tried.  By a calendar that was set back since, a time lies too far ahead: after an attempt no pause is longer than
- * the schedule's, and what a rule put off waits as long as the rule meant by the clock that does not jump, and at most till the next look. */
+/* When it may be tried.  By a calendar that was set back since, a time lies too far ahead: after an attempt no pause is
+ * longer than the schedule's, and what a rule put off waits as long as the rule meant by the clock that does not jump, and
+ * at most till the next look. */
 static int64_t may_be_tried(const struct queue *q, const struct queued_recipient *rcpt, int64_t now)
 {
     if (rcpt->next_try <= now) return now;
@@ -345,8 +346,8 @@ static void hand_out(struct queue *q, struct queued_recipient *rcpt, int64_t now
     }
 }
 
-/* An entry whose message is here; just now: read for it.  Then a recipient that did not come is queued no more (two entries may
- * stand for one, of which the first was the last), else it may be queued since. */
+/* An entry whose message is here; just now: read for it.  Then a recipient that did not come is queued no more (two entries
+ * may stand for one, of which the first was the last), else it may be queued since. */
 static void take_entry(struct queue *q, struct queued_message *m, const struct due *d, int64_t now, bool just_now)
 {
     struct queued_recipient *rcpt = recipient_of(m, d->recipient);
@@ -356,7 +357,9 @@ static void take_entry(struct queue *q, struct queued_message *m, const struct d
         return;
     }
     if (rcpt->busy || rcpt->gone) return; /* its outcome makes a new entry, or none */
-    if (d->since < rcpt->since) rcpt->since = d->since;
+    /* An entry from before its last attempt (a request by hand makes a second one) would count what was counted then. */
+    bool from_before = rcpt->attempts && d->at < rcpt->next_try;
+    if (!from_before && d->since < rcpt->since) rcpt->since = d->since;
     hand_out(q, rcpt, now);
 }
 

@@ -109,8 +109,8 @@ static enum judge_behaviour an_hour_later(void *owner, const struct judge_reques
     return JUDGE_ANSWERS;
 }
 
-/* Behind by years: what a rule put off for an hour comes after an hour, or an hour after a restart, and not before; later by the
- * longest pause at most, when it is looked at. */
+/* Behind by years: what a rule put off for an hour comes after an hour, or an hour after a restart, and not before; later
+ * by the longest pause at most, when it is looked at. */
 static void clocks_that_fall_back_do_not_prolong_a_delay(void **state)
 {
     (void)state;
@@ -195,8 +195,8 @@ static void what_is_held_in_line_stays(void **state)
     rig_teardown(&g);
 }
 
-/* A retry by hand makes a second entry for whom it is about.  The one that is left over when its recipient is delivered goes, and is
- * not looked up for ever because the message stands for somebody else. */
+/* A retry by hand makes a second entry for whom it is about.  The one that is left over when its recipient is delivered
+ * goes, and is not looked up for ever because the message stands for somebody else. */
 static void an_entry_left_over_goes(void **state)
 {
     struct rig g;
@@ -214,6 +214,28 @@ static void an_entry_left_over_goes(void **state)
     unsigned before = g.memory->loads;
     memory_advance(g.memory, 10 * HOUR * 1000);
     assert_in_range(g.memory->loads - before, 1, 30);
+    rig_teardown(&g);
+}
+
+/* What is tried by hand again and again has not waited longer for that (if anything it is counted too little). */
+static void waiting_is_counted_once(void **state)
+{
+    struct rig g;
+    struct net_stream *s;
+    (void)state;
+    begin(&g, &s);
+    struct net_stream *c = memory_dial(g.memory, "control", "");
+    g.memory->servers[0].refuses = true;
+    rig_send(&g, s, "a@corp.example", "b@partner.example", rig_mail);
+    for (int i = 0; i < 400; i++) {
+        rig_ask(&g, c, "{\"v\":1,\"op\":\"queue retry\",\"all\":true}");
+        memory_advance(g.memory, 5 * 60 * 1000);
+    }
+    jump(&g, 6 * DAY);
+    memory_advance(g.memory, 25 * HOUR * 1000);
+    assert_false(rig_log_has(&g, "event=returned"));
+    memory_advance(g.memory, 40 * HOUR * 1000);
+    assert_true(rig_log_has(&g, "event=returned"));
     rig_teardown(&g);
 }
 
@@ -342,6 +364,7 @@ int main(void)
         cmocka_unit_test(waiting_is_counted),
         cmocka_unit_test(what_is_held_in_line_stays),
         cmocka_unit_test(an_entry_left_over_goes),
+        cmocka_unit_test(waiting_is_counted_once),
         cmocka_unit_test(by_hand_at_once),
         cmocka_unit_test(requests_are_held_to_their_form),
         cmocka_unit_test(what_is_imported_is_held_to_its_syntax),
