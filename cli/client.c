@@ -1,6 +1,8 @@
 #include "cli/client.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -8,7 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { ROW_MAX = 16 * 1024 * 1024 };
+enum { ROW_MAX = 16 * 1024 * 1024, SILENCE_MS = 3000 };
 
 static const char *socket_path(const struct client *c)
 {
@@ -87,12 +89,21 @@ static bool take_line(const struct client *c, struct str line, int *status, stru
     return true;
 }
 
+/* The supervisor holds the socket while there is no relay behind it: who waits hears so, and may go on waiting. */
+static void wait_for_bytes(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    if (poll(&p, 1, SILENCE_MS) == 0)
+        fprintf(stderr, "sluice: no answer yet: the relay is busy, or does not run (its log says why); still waiting\n");
+}
+
 /* Reads until the last line; -1 with *e when the answer breaks off. */
 static int read_answer(const struct client *c, int fd, struct err *e)
 {
     struct buf in = {0};
     size_t begin = 0; /* of the line that is not yet whole */
     int status = -1;
+    wait_for_bytes(fd);
     while (status < 0) {
         struct str rest = str_from(buf_str(&in), begin);
         size_t end = str_find_byte(rest, '\n');

@@ -4,6 +4,7 @@ import json
 import re
 import os
 import pathlib
+import socket
 import subprocess
 import tempfile
 
@@ -160,6 +161,23 @@ def build_and_dump():
     equal(refused.returncode, 65)
     assert len(refused.stderr.splitlines()) == 1, refused.stderr
     equal(sluice("build", EXAMPLES / "relay.sluice", "-o", "/no/such/folder/x").returncode, 73)
+
+
+@test
+def nobody_behind_the_socket():
+    """a socket that nobody serves: who asks is told that the relay does not answer, and gets the answer when it comes"""
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listen:
+        path = f"{folder}/control.sock"
+        listen.bind(path)
+        listen.listen()
+        asked = subprocess.Popen([SLUICE, "status", "--socket", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        line = asked.stderr.readline()
+        assert "no answer yet" in line, line
+        peer, _ = listen.accept()
+        with peer:
+            peer.sendall(b'{"ok":true,"text":"late"}\n')
+            out, _ = asked.communicate(timeout=30)
+        equal((asked.returncode, out), (0, "late\n"))
 
 
 @test

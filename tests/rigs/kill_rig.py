@@ -15,7 +15,7 @@ import time
 import rig
 from relay import BUILD, SANITIZED, equal, main, test, wait_until
 
-KILLS = int(os.environ.get("SLUICE_KILLS", 24))
+KILLS = int(os.environ.get("SLUICE_KILLS", 16))
 QUEUED = int(os.environ.get("SLUICE_KILL_QUEUED", 10_000 if KILLS >= 1000 else 2000))
 LONG = KILLS >= 1000
 NEW = (QUEUED + 1 << 20) - 1  # ids of recipients above are of messages that came after those queued before

@@ -12,7 +12,7 @@ import time
 import rig
 from relay import equal, main, test, wait_until
 
-RELOADS = int(os.environ.get("SLUICE_RELOADS", 150))
+RELOADS = int(os.environ.get("SLUICE_RELOADS", 100))
 SETTLED = max(RELOADS // 10, 20)  # memory is compared from here on: what is made once is made by then
 GROWTH_KB = 1024
 MESSAGES = 50  # that a judge has judged before its memory is looked at
