@@ -91,8 +91,7 @@ static bool check(struct writer *w, const char *path, struct err *e)
     struct stat st;
     if (faccessat(w->state_fd, DAMAGE_MARK, F_OK, 0) == 0 && !check_whole(w, path, e)) return false;
     if (!number_of(w, SQL_GET_CLEAN, &clean, e)) return false;
-    if (clean) return true;
-    empty_log(w); /* a torn commit in it is not to be counted again at the next start: log_file.c */
+    if (!clean) empty_log(w); /* a torn commit in it is not to be counted again at the next start: log_file.c */
     if (stat(path, &st) < 0 || st.st_size >= QUICK_CHECK_MAX) return true;
     return is_sound(w, SCRIPT_QUICK_CHECK, path, e);
 }

@@ -20,7 +20,7 @@ struct store_options {
 };
 
 /* Opens or makes `state_dir` (0700), its database and spool directory: locks it against a second relay, migrates, checks
- * after an unclean end (quick_check, below 256 MB), grows the WAL (the reserve for a full disk), removes orphaned spool
+ * it (quick_check, below 256 MB), grows the WAL (the reserve for a full disk), removes orphaned spool
  * files, starts both threads.  NULL with *e: EX_TEMPFAIL when another process holds it, EX_DATAERR when the file is
  * damaged or is not ours, EX_CANTCREAT, EX_IOERR. */
 struct store *store_open(const char *state_dir, const struct store_options *options, struct err *e);

@@ -52,7 +52,7 @@ struct writer {
     bool log_moved;                    /* into the database, since that commit: the next one may begin it anew */
 };
 
-/* Opens database and spool under the state directory; checks after an unclean end; makes the reserve. */
+/* Opens database and spool under the state directory; checks it below 256 MB; makes the reserve. */
 bool writer_open(struct writer *w, const char *state_dir, int state_fd, uint32_t max_pages, struct err *e);
 /* `clean`: everything was committed, and the next start need not check. */
 void writer_close(struct writer *w, bool clean);

@@ -213,6 +213,7 @@ def flipped():
                 places[re.sub(r" about.*| at .*|/[^,]*", "", what)][word] += 1
                 for line in verdict(run, word):
                     wrong.append(f"run {n} ({what}): {line}")
+                    print(f"# {wrong[-1]}", flush=True)
                 if ONLY or (FLIPS >= 1000 and n % 100 == 99):
                     print(f"# {n + 1} runs in {time.monotonic() - began:.0f} s: {dict(words)}, {len(wrong)} wrong", flush=True)
                 if n < len(states):

@@ -319,30 +319,46 @@ static void clean_end(void **unused)
     driver_close(&driver);
 }
 
-/* A page that makes no sense: the store fails as a whole, instead of asking again for ever. */
-static void damaged_page(void **unused)
+/* The first leaf of recipients is changed on the disk, several pages of them standing there. */
+static void change_leaf(void (*change)(uint8_t *page))
 {
-    (void)unused;
+    int fd = open_file("queue.db");
+    struct stat st;
+    uint8_t page[LOG_PAGE];
+    bool found = false;
+    fstat(fd, &st);
+    for (off_t at = LOG_PAGE; at < st.st_size && !found; at += LOG_PAGE) {
+        assert_int_equal(pread(fd, page, sizeof page, at), sizeof page);
+        found = page[0] == 13 && memmem(page, sizeof page, "one@x.example", 13);
+        if (!found) continue;
+        change(page);
+        assert_int_equal(pwrite(fd, page, sizeof page, at), sizeof page);
+    }
+    assert_true(found);
+    close(fd);
+}
+
+static void many_messages(void)
+{
     open_or_fail();
-    for (int i = 0; i < 200; i++) { /* several pages of recipients: a start reads the last one */
+    for (int i = 0; i < 200; i++) {
         char id[8];
         snprintf(id, sizeof id, "P%d", i);
         message(id);
     }
     driver_close(&driver);
-    int fd = open_file("queue.db");
-    struct stat st;
-    uint8_t page[LOG_PAGE];
-    fstat(fd, &st);
-    for (off_t at = LOG_PAGE; at < st.st_size; at += LOG_PAGE) { /* the first leaf of recipients: its cells point nowhere */
-        assert_int_equal(pread(fd, page, sizeof page, at), sizeof page);
-        if (page[0] != 13 || memmem(page, sizeof page, "one@x.example", 13) == NULL) continue;
-        memset(page + 8, 0xff, 64);
-        assert_int_equal(pwrite(fd, page, sizeof page, at), sizeof page);
-        break;
-    }
-    close(fd);
+}
+
+static void cells_nowhere(uint8_t *page) { memset(page + 8, 0xff, 64); }
+static void fewer_cells(uint8_t *page) { page[4] -= 1; }
+
+/* A page that makes no sense: the store fails as a whole, instead of asking again for ever. */
+static void damaged_page(void **unused)
+{
+    (void)unused;
+    many_messages();
     open_or_fail();
+    change_leaf(cells_nowhere);
     struct read_back back;
     driver_read(&driver, QUERY_QUEUE, STR("P3"), &back);
     assert_false(back.answer.ok);
@@ -350,6 +366,17 @@ static void damaged_page(void **unused)
     while (!driver.fatal) driver_turn(&driver);
     assert_int_equal(driver.fatal_err.sysexit, EX_DATAERR);
     driver_close(&driver);
+}
+
+/* One that lost rows makes sense by itself: a start finds it, after a clean end too. */
+static void lost_rows(void **unused)
+{
+    (void)unused;
+    struct err e = {0};
+    many_messages();
+    change_leaf(fewer_cells);
+    assert_false(driver_open(&driver, state, NULL, &e));
+    assert_int_equal(e.sysexit, EX_DATAERR);
 }
 
 static void on_damage(void *owner, struct str queue_id, const struct err *e)
@@ -445,6 +472,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(damaged_log, set_up, tear_down),
         cmocka_unit_test_setup_teardown(clean_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_page, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(lost_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(orphan, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_index, set_up, tear_down),
     };
