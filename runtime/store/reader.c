@@ -104,9 +104,11 @@ static bool read_recipients(struct reader *r, struct page *p, struct stored_mess
 {
     VEC(struct stored_recipient) list = {0};
     int result;
+    p->aside = 0;
     while ((result = sqlite3_step(s)) == SQLITE_ROW) {
         struct stored_recipient one = {0};
         take_recipient(p, s, &one, sound, m->copy_count);
+        p->aside += str_eq(one.reason, reader_damaged_record);
         if (which == ALL_RECIPIENTS || one.state == RECIPIENT_QUEUED) VEC_PUSH(&list, one);
     }
     m->recipients = ARENA_ARRAY(p->arena, struct stored_recipient, list.n ? list.n : 1);
@@ -266,19 +268,27 @@ static bool read_queue(struct reader *r, struct page *p, const struct queue_filt
     return result == SQLITE_DONE || (result != SQLITE_ROW && reader_failed(r, result, e));
 }
 
+/* Some recipients of a message that is due are aside, and told. */
+static void tell(struct page *p, struct str queue_id, const struct err *e)
+{
+    struct page *f = mem_alloc(sizeof *f);
+    f->arena = arena_create();
+    f->messages = ARENA_NEW(f->arena, struct stored_message);
+    f->messages->queue_id = arena_str(f->arena, queue_id);
+    f->err = *e;
+    f->next = p->found;
+    p->found = f;
+}
+
 /* Recipients that are due and have no message: one row's number was changed on the disk.  Nothing else would ever tell. */
 static void look_for_orphans(struct reader *r, struct page *p, int64_t message)
 {
     sqlite3_stmt *s = range(r, SQL_READ_RECIPIENTS, message);
     if (sqlite3_step(s) == SQLITE_ROW) {
         struct str address = column_str(s, 1);
-        struct page *f = mem_alloc(sizeof *f);
-        f->arena = arena_create();
-        f->messages = ARENA_NEW(f->arena, struct stored_message);
-        f->messages->queue_id = STR("unknown");
-        err_set(&f->err, EX_NOUSER, "recipient %.*s belongs to no message: the record is damaged", STR_ARG(address));
-        f->next = p->found;
-        p->found = f;
+        struct err e = {0};
+        err_set(&e, EX_NOUSER, "recipient %.*s belongs to no message: the record is damaged", STR_ARG(address));
+        tell(p, STR("unknown"), &e);
     }
     sqlite3_reset(s);
 }
@@ -304,6 +314,11 @@ static bool read_load(struct reader *r, struct page *p, const struct store_query
         }
         if (result != SQLITE_ROW) return reader_failed(r, result, e);
         if (!read_recipients(r, p, m, range(r, SQL_READ_RECIPIENTS, id), sound, QUEUED_RECIPIENTS, e)) return false;
+        if (p->aside) {
+            struct err why = {0};
+            err_set(&why, EX_NOUSER, "the records of %zu of its recipients are damaged", p->aside);
+            tell(p, m->queue_id, &why);
+        }
         if (m->recipient_count) p->message_count++;
     }
     p->last = end == q->id_count;

@@ -40,6 +40,7 @@ struct page {
     size_t user_count;
     bool password_is; /* of the one user: store/hasher's */
     uint64_t states[RECIPIENT_STATE_COUNT];
+    size_t aside;       /* recipients whose record is damaged, of the message read last */
     struct page *found; /* damage met on the way: messages[0].queue_id and err, as reader_check_next has it */
     bool last, ok; /* last: the query is answered with this page; ok is its answer */
     struct err err;

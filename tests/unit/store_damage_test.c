@@ -407,6 +407,27 @@ static void orphan(void **unused)
     driver_close(&driver);
 }
 
+/* So is one whose record was changed. */
+static void damaged_and_due(void **unused)
+{
+    (void)unused;
+    struct err told = {0};
+    struct answer a;
+    open_or_fail();
+    message("M");
+    driver_close(&driver);
+    run_sql("UPDATE recipients SET address='onf@x.example' WHERE address='one@x.example'");
+    open_or_fail();
+    driver.port.watch(driver.port.self, on_damage, &told);
+    int64_t id = stored[0].id >> 20;
+    struct store_query q = {.kind = QUERY_LOAD, .ids = &id, .id_count = 1};
+    driver_query(&driver, &q, &a);
+    driver_run(&driver);
+    assert_true(a.ok);
+    assert_int_equal(told.sysexit, EX_NOUSER);
+    driver_close(&driver);
+}
+
 /* An index that lacks an entry: the delivery that meets it fails the store, and the next start makes the index anew. */
 static void damaged_index(void **unused)
 {
@@ -474,6 +495,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(damaged_page, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lost_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(orphan, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(damaged_and_due, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_index, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
