@@ -15,6 +15,7 @@ struct operator
 };
 
 static bool released;
+static unsigned visiting; /* the last release comes after all of them */
 
 static void call(void *what);
 
@@ -36,6 +37,7 @@ static void on_ended(void *self, bool reset)
     struct operator* o = self;
     (void)reset;
     o->stream = NULL;
+    if (!o->insists) visiting--;
     if (o->insists && !released) sim_after(AGAIN_US, call, o);
 }
 
@@ -44,8 +46,13 @@ static void call(void *what)
     static const struct sim_peer peer = {on_connected, on_received, on_secured, on_ended};
     struct operator* o = what;
     o->heard.n = 0;
+    if (o->insists && visiting) {
+        sim_after(AGAIN_US, call, o);
+        return;
+    }
     o->stream = sim_dial(SOCKET_CONTROL, "", &peer, o);
     if (o->stream) {
+        if (!o->insists) visiting++;
         sim_say(o->stream, str_of(o->says));
         sim_say(o->stream, STR("\n"));
     } else if (o->insists) {
