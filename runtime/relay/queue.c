@@ -332,8 +332,8 @@ static void hand_out(struct queue *q, struct queued_recipient *rcpt, int64_t now
 {
     int64_t at = may_be_tried(q, rcpt, now);
     if (rcpt->changed) { /* its message is still here for another: when that is over, the row is read */
-        no_longer_fresh(q, rcpt);
         due_push(&q->due, (struct due){now + LOOK_AGAIN_S, rcpt->id, rcpt->since});
+        no_longer_fresh(q, rcpt); /* it may be gone with its message */
     } else if (at > now) {
         due_push(&q->due, (struct due){at, rcpt->id, rcpt->since});
         no_longer_fresh(q, rcpt);

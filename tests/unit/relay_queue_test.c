@@ -239,6 +239,22 @@ static void waiting_is_counted_once(void **state)
     rig_teardown(&g);
 }
 
+/* What a rule puts off is in memory for its first look alone: changed by hand before that, it goes with its message. */
+static void what_is_put_off_is_tried_by_hand(void **state)
+{
+    struct rig g;
+    struct net_stream *s;
+    (void)state;
+    begin(&g, &s);
+    struct net_stream *c = memory_dial(g.memory, "control", "");
+    g.memory->script = an_hour_later;
+    rig_send(&g, s, "a@corp.example", "b@partner.example", rig_mail);
+    rig_ask(&g, c, "{\"v\":1,\"op\":\"queue retry\",\"all\":true}");
+    memory_advance(g.memory, 10 * 1000);
+    assert_int_equal(rig_mails(&g, 0), 1);
+    rig_teardown(&g);
+}
+
 /* A retry by hand forgets that the host failed a moment ago; one of two recipients removed, the other goes. */
 static void by_hand_at_once(void **state)
 {
@@ -363,6 +379,7 @@ int main(void)
         cmocka_unit_test(clocks_that_fall_back_prolong_no_lifetime),
         cmocka_unit_test(waiting_is_counted),
         cmocka_unit_test(what_is_held_in_line_stays),
+        cmocka_unit_test(what_is_put_off_is_tried_by_hand),
         cmocka_unit_test(an_entry_left_over_goes),
         cmocka_unit_test(waiting_is_counted_once),
         cmocka_unit_test(by_hand_at_once),
