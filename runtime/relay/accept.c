@@ -311,7 +311,8 @@ static void add_dsn(struct intake *in, const struct verdict *v)
 static void add_notices(struct intake *in, const struct verdict *v)
 {
     struct obligation need = with_promise(in, (struct obligation){0});
-    struct str header = v->notice_count ? letter_header_section(body_view(in->body)) : STR_NONE;
+    /* Cut: each id is hashed on this thread, and a sender decides how many there are. */
+    struct str header = v->notice_count ? letter_header_cut(letter_header_section(body_view(in->body))) : STR_NONE;
     struct buf before = {0};
     if (!in->envelope.reverse_path.n && chain_is_ours(in->relay, header)) {
         events_note(in->relay, EVENT_WARNING, "%.*s comes of a notice of this relay: it makes no other (RFC 3834)",

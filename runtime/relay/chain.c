@@ -34,10 +34,11 @@ static bool next_id(struct str *body, struct str *id)
         size_t open = str_find_byte(*body, '<');
         if (open == STR_NPOS) return false;
         *body = str_from(*body, open + 1);
-        size_t close = str_find_byte(*body, '>');
-        if (close == STR_NPOS) return false;
+        /* Looked for no further than one may be long: a body of "<" alone would be walked once for each of them. */
+        size_t close = str_find_byte(str_slice(*body, 0, body->n < ID_MAX + 1 ? body->n : ID_MAX + 1), '>');
+        if (close == STR_NPOS) continue;
         *id = str_slice(*body, 0, close);
-        bool good = id->n > 0 && id->n <= ID_MAX;
+        bool good = id->n > 0;
         for (size_t i = 0; good && i < id->n; i++) good = id->p[i] > ' ' && id->p[i] < 0x7f && id->p[i] != '<';
         if (!good) continue;
         *body = str_from(*body, close + 1);

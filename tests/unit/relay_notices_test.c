@@ -1,6 +1,8 @@
 /* relay/: notices of the rules are mail of the relay's own, stored with the message or instead of it. */
 #include <string.h>
+#include <time.h>
 
+#include "relay/chain.h"
 #include "relay/notice.h"
 #include "tests/support/check.h"
 #include "tests/support/relay_rig.h"
@@ -263,6 +265,49 @@ static void how_messages_are_written(void **state)
     buf_free(&out);
 }
 
+/* A sender's References cost what they are long: neither "<" after "<" nor id after id makes the relay stand still. */
+static void references_without_end(void **state)
+{
+    (void)state;
+    enum { BYTES = 3 * 1024 * 1024 };
+    static const char *const units[] = {"<", "<a.b@c> ", "<<a.b@c"};
+    struct wanted w = {.notices = {desk}, .count = 1};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        struct rig g;
+        struct net_stream *s = begin(&g, &w);
+        struct buf mail = {0};
+        buf_add(&mail, STR("References: <first@x.example>\r\n"));
+        while (mail.n < BYTES) {
+            buf_add_byte(&mail, ' ');
+            for (size_t k = 0; k < 100; k++) buf_add(&mail, str_of(units[i]));
+            buf_add(&mail, STR("\r\n"));
+        }
+        buf_add(&mail, STR(" >\r\nSubject: canary\r\n\r\nx\r\n"));
+        buf_add_byte(&mail, 0);
+        clock_t began = clock();
+        assert_int_equal(strncmp(rig_send(&g, s, "", "b@partner.example", mail.p), "250", 3), 0);
+        assert_true((double)(clock() - began) / CLOCKS_PER_SEC < 2);
+        memory_run(g.memory);
+        assert_int_equal(rig_mails(&g, 1), 1);
+        buf_free(&mail);
+        rig_teardown(&g);
+    }
+}
+
+/* What is too long for an id, or never ends, hides none that stands behind it. */
+static void references_are_found(void **state)
+{
+    (void)state;
+    struct buf header = {0}, out = {0};
+    buf_add(&header, STR("References: <one@x.example> <never"));
+    for (size_t i = 0; i < 300; i++) buf_add_byte(&header, 'x');
+    buf_add(&header, STR("\r\n <two@x.example> <a b> <three@x.example> <open\r\nSubject: <no@x.example>\r\n"));
+    chain_references(buf_str(&header), &out);
+    check_buf(&out, "<one@x.example> <two@x.example> <three@x.example>");
+    buf_free(&header);
+    buf_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +315,7 @@ int main(void)
         cmocka_unit_test(of_a_rejected_message), cmocka_unit_test(the_demand_travels_on),
         cmocka_unit_test(several_and_lost),      cmocka_unit_test(how_texts_are_written),
         cmocka_unit_test(with_the_message),      cmocka_unit_test(how_messages_are_written),
+        cmocka_unit_test(references_without_end), cmocka_unit_test(references_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
