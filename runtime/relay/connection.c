@@ -289,8 +289,7 @@ void connection_decide(struct connection *c)
             connection_release(c, c->delivery);
             return;
         }
-        struct delivery *next = deliver_take(c->destination, c);
-        if (next) connection_give(c, next);
+        connection_go_on(c);
     }
 }
 
@@ -362,8 +361,7 @@ static void on_result(struct connection *c, const struct smtp_client_event *ev)
         connection_quit(c);
         return;
     }
-    struct delivery *next = deliver_take(c->destination, c);
-    if (next) connection_give(c, next);
+    connection_go_on(c);
 }
 
 /* No session came about: another host may do. */

@@ -56,6 +56,7 @@ struct tls_situation connection_situation(const struct connection *c, const stru
 void connection_release(struct connection *c, struct delivery *d);
 void connection_send_ahead(struct connection *c); /* the content has ended */
 void connection_let_go(struct connection *c);     /* the upcoming one goes back to its line */
+void connection_go_on(struct connection *c);      /* an idle one takes what waits, if anything does */
 void connection_heard(struct connection *c, enum smtp_client_stage stage); /* the result */
 
 /* connection.c, for login.c */

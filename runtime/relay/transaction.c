@@ -91,6 +91,28 @@ void connection_let_go(struct connection *c)
     deliver_put_back(d);
 }
 
+/* One whose turn would come on another connection, which may stand still for minutes: this one is free now. */
+static struct delivery *take_upcoming(struct connection *c)
+{
+    const struct connector_settings *how = settings_connector(relay_settings(c->relay), c->destination->name);
+    for (struct connection *other = c->destination->connections; how && other; other = other->next) {
+        struct delivery *d = other->upcoming;
+        if (!d || !connection_takes(c, d, how)) continue;
+        other->upcoming = NULL;
+        if (d->waiting) queue_content_withdraw(d->message, &d->wait);
+        d->waiting = false;
+        if (deliver_still_holds(d)) return d;
+    }
+    return NULL;
+}
+
+void connection_go_on(struct connection *c)
+{
+    struct delivery *next = deliver_take(c->destination, c);
+    if (!next) next = take_upcoming(c);
+    if (next) connection_give(c, next);
+}
+
 /* Nobody else could take what waits in line. */
 static bool all_are_busy(const struct destination *to)
 {

@@ -51,6 +51,8 @@ static struct trouble_answer decide_reply(const struct trouble *t)
     if (t->phase == TROUBLE_RCPT && r->code == 552 && r->status.subject != 2) return retry;
     /* The peer demands TLS (RFC 3207 section 4) or AUTH, or another AUTH (RFC 4954 section 6): configuration may change that. */
     if (r->code == 530 || r->code == 534 || r->code == 535 || r->code == 538) return retry;
+    /* "Bad sequence of commands" is a word on the session, which may be out of step since the mail before: not on this one. */
+    if (r->code == 503 && t->phase != TROUBLE_DOT) return retry;
     return (struct trouble_answer){.fate = FATE_RETURN, .status = status_of(r, 5)};
 }
 

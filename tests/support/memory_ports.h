@@ -39,6 +39,7 @@ struct memory_server {
     unsigned size_limit;      /* of SIZE; 0: ten million */
     bool utf8;                /* SMTPUTF8 */
     const char *silent_at;    /* what is never answered: "greeting", "EHLO", "STARTTLS", "MAIL", "RCPT", "DATA", "dot" */
+    const char *silent_to;    /* a session that names a recipient with this in it is answered no more; NULL: none */
     bool starttls, starttls_breaks, certificate_good, tls_1_2, requiretls, no_8bit;
     const char *auth; /* mechanisms, offered inside TLS; NULL: none.  Only PLAIN is spoken */
     const char *auth_reply; /* to PLAIN; NULL: good.  Without AUTH, MAIL is then refused by 530 */

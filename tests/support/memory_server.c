@@ -86,6 +86,10 @@ static void rcpt(struct net_stream *s, struct str line)
         return;
     }
     struct memory_server *v = s->server;
+    if (v->silent_to && str_find(line, str_of(v->silent_to)) != STR_NPOS) {
+        s->mute = true;
+        return;
+    }
     bool refused = v->rcpt_reply && (!v->rcpt_refused || str_find(line, str_of(v->rcpt_refused)) != STR_NPOS);
     if (!refused) {
         buf_add(&current(s)->to, line);

@@ -147,6 +147,28 @@ static void a_slow_host(void **state)
     rig_teardown(&g);
 }
 
+/* A session that stands still keeps nobody but its own mail: what was to be its next goes by one that is free. */
+static void one_stands_still(void **state)
+{
+    (void)state;
+    struct rig g;
+    begin(&g);
+    struct memory_server *v = &g.memory->servers[0];
+    v->silent_to = "b21@";
+    v->dots_wait = false;
+    second_round(&g);
+    assert_int_equal(memory_stored(g.memory), 1);
+    unsigned times[MAILS + 1];
+    count(v, times);
+    for (int n = 1; n <= MAILS; n++)
+        if (times[n] != (n != 21)) fail_msg("b%d arrived %u times", n, times[n]);
+    v->silent_to = NULL;
+    memory_advance(g.memory, 3000000);
+    check_each(&g, 1, 1);
+    assert_int_equal(memory_stored(g.memory), 0);
+    rig_teardown(&g);
+}
+
 /* MAILMAX counts what goes ahead: no session takes more than it said. */
 static void limits_hold(void **state)
 {
@@ -221,7 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_arrives_once), cmocka_unit_test(a_refusal_is_for_one), cmocka_unit_test(the_connection_ends),
         cmocka_unit_test(a_slow_host),       cmocka_unit_test(limits_hold),          cmocka_unit_test(reload_and_stop),
-        cmocka_unit_test(from_the_store),
+        cmocka_unit_test(from_the_store),    cmocka_unit_test(one_stands_still),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
