@@ -162,11 +162,18 @@ static bool read_keys(struct set *s, const struct listener_settings *l, const st
     return true;
 }
 
+/* A password is for whom it was read: the same user, and the same host by all that says who that is.  Kept for another one
+ * under the same connector's name it would be told to a stranger. */
+static bool is_same_login(const struct connector_settings *a, const struct connector_settings *b)
+{
+    return str_eq(a->name, b->name) && str_eq(a->user, b->user) && str_eq(a->host, b->host) && a->port == b->port &&
+           str_eq(a->tls_name, b->tls_name) && str_eq(a->trust, b->trust);
+}
+
 static int password_before(const struct set *old, const struct connector_settings *k)
 {
     for (size_t i = 0; old && i < old->settings.connector_count; i++) {
-        const struct connector_settings *was = &old->settings.connectors[i];
-        if (str_eq(was->name, k->name) && str_eq(was->user, k->user)) return old->passwords[i];
+        if (is_same_login(&old->settings.connectors[i], k)) return old->passwords[i];
     }
     return -1;
 }

@@ -110,6 +110,12 @@ def a_wrong_password():
         equal(relay.send()[0], 250)
         sink.wait(2)
         assert_secret(relay, wire)
+        config = relay.config.read_text()
+        for mine, other in ((f'name "{HOST}"', 'name "other.example"'), (f"port {wire.port} ", f"port {free_port()} ")):
+            relay.config.write_text(config.replace(mine, other))
+            done = relay.sluice("reload", check=False)
+            assert done.returncode and "its mode is 0644" in done.stdout + done.stderr, (mine, done)
+            assert "stays" not in done.stdout + done.stderr, (mine, done)
 
 
 @test
