@@ -67,6 +67,7 @@ void client_fail(struct smtp_client *c, const char *why, const struct reply *r)
     c->failure = r ? *r : (struct reply){0};
     c->may_be_delivered = c->stage == SMTP_STAGE_DOT && !c->lone_dot && (!r || r->code < 400);
     c->stage = SMTP_STAGE_OVER;
+    if (c->auth && c->out.p) explicit_bzero(c->out.p, c->out.cap); /* it has held the password */
     c->out.n = 0;
 }
 

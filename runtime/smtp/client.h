@@ -130,8 +130,8 @@ void smtp_client_send(struct smtp_client *c, const struct smtp_client_transactio
  * RESULT of this one comes first, then the next one's events; FAILED before that RESULT ends both. */
 bool smtp_client_may_send_ahead(const struct smtp_client *c);
 /* By the strongest mechanism that is offered: SCRAM-SHA-256, PLAIN, LOGIN; another one only where the server says that it does
- * not have that one after all (504).  All is copied, and wiped when it is over; the output that holds the password is the
- * caller's to wipe.  INVARIANT: inside TLS, whose peer the caller has verified (RFC 4954 section 4), and offered. */
+ * not have that one after all (504).  All is copied, and wiped when it is over; so is the output when the session
+ * fails meanwhile, and else it is the caller's to wipe.  INVARIANT: inside TLS, whose peer the caller has verified (RFC 4954 section 4), and offered. */
 struct smtp_client_login {
     struct str user, password;
     struct str chance;       /* unpredictable bytes, SCRAM_NONCE_SIZE of them */

@@ -214,6 +214,24 @@ static void dialogues(void **state)
 }
 
 /* A first message that would make the line longer than 512 octets waits for its 334 (RFC 4954 section 4). */
+/* A session that ends in the middle leaves no password behind in what it wrote from. */
+static void lost_in_the_middle(void **state)
+{
+    (void)state;
+    struct side s = begin("AUTH PLAIN");
+    struct buf message = {0};
+    base64_encode((struct str){"\0user\0pencil", 12}, &message);
+    log_in(&s, "user", "pencil", STR("chance"));
+    assert_true(str_find(buf_str(&s.sent), buf_str(&message)) != STR_NPOS);
+    const struct buf *out = smtp_client_output(s.client);
+    assert_true(str_find((struct str){out->p, s.sent.n}, buf_str(&message)) != STR_NPOS);
+    smtp_client_lost(s.client, "gone");
+    hear(&s, STR(""));
+    assert_true(str_find((struct str){out->p, s.sent.n}, buf_str(&message)) == STR_NPOS);
+    buf_free(&message);
+    end(&s);
+}
+
 static void a_long_password(void **state)
 {
     (void)state;
@@ -299,7 +317,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_example_of_rfc7677), cmocka_unit_test(servers_that_prove_nothing),
-        cmocka_unit_test(dialogues),              cmocka_unit_test(a_long_password),
+        cmocka_unit_test(dialogues),              cmocka_unit_test(a_long_password), cmocka_unit_test(lost_in_the_middle),
         cmocka_unit_test(our_own_server),         cmocka_unit_test(stretched_in_portions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
