@@ -21,7 +21,7 @@ static void time_of(struct buf *out, const struct js *row, const char *member, c
     size_t n = strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", localtime_r(&t, &local));
     buf_printf(out, "    %-14s %.*s (%s", label, (int)n, when, at > now ? "in " : "");
     queue_print_span(out, at > now ? at - now : now - at);
-    buf_printf(out, at > now ? ")\n" : " ago)\n");
+    buf_printf(out, at < now ? " ago)\n" : ")\n");
 }
 
 static void number_of(struct buf *out, const struct js *row, const char *member, const char *label)

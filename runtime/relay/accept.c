@@ -363,12 +363,12 @@ static void carry_out_refusal(struct intake *in, const struct verdict *v, struct
         answer_now(in);
 }
 
-/* Whoever does not simply get the message stands in the log, and with its end decided in the audit too. */
+/* Whoever does not simply get the message stands in the log, and with its end decided in the audit too.  Who is held or
+ * quarantined does when the message is stored (events_queued). */
 static void tell_fates(struct intake *in, const struct verdict *v, struct audit_rows *rows)
 {
     static const char *const words[DISPOSITION_COUNT] = {
-        [DISPOSITION_REJECT] = "rejected",       [DISPOSITION_DROP] = "dropped", [DISPOSITION_QUARANTINE] = "quarantined",
-        [DISPOSITION_REDIRECT] = "redirected",   [DISPOSITION_HOLD] = "held"};
+        [DISPOSITION_REJECT] = "rejected", [DISPOSITION_DROP] = "dropped", [DISPOSITION_REDIRECT] = "redirected"};
     for (size_t i = 0; i < v->recipient_count; i++) {
         const struct verdict_recipient *r = &v->recipients[i];
         const char *word = words[r->disposition];

@@ -1,5 +1,6 @@
 /* The control socket's operations on the queue: listing, why, what is done by hand, suspensions. */
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "mail/address.h"
@@ -284,33 +285,47 @@ void control_queue_why(struct client *c)
  */
 
 static const struct {
-    const char *op, *done;
+    const char *op, *will, *done;
     enum change_kind kind;
     bool wants_text;
     const char *missing;
 } changes[] = {
-    {"queue hold", "held", CHANGE_HOLD, false, NULL},
-    {"queue release", "released", CHANGE_RELEASE, false, NULL},
-    {"queue retry", "will be tried now", CHANGE_RETRY, false, NULL},
-    {"queue remove", "removed", CHANGE_REMOVE, false, NULL},
-    {"queue redirect", "redirected", CHANGE_REDIRECT, true, "\"text\" is missing: the address to redirect to"},
+    {"queue hold", "", "held", CHANGE_HOLD, false, NULL},
+    {"queue release", "", "released", CHANGE_RELEASE, false, NULL},
+    {"queue retry", "will be ", "tried now", CHANGE_RETRY, false, NULL},
+    {"queue remove", "", "removed", CHANGE_REMOVE, false, NULL},
+    {"queue redirect", "", "redirected", CHANGE_REDIRECT, true,
+     "\"text\" is missing: the address to redirect to"},
 };
-
-/* Mail that a rule puts off: a retry passes it over, whatever else makes it due overrides the rule, and says so. */
-static void tell_put_off(struct buf *text, const struct operation *o, enum change_kind kind)
-{
-    unsigned long long n = (unsigned long long)o->put_off;
-    if (n && kind == CHANGE_RETRY)
-        buf_printf(text, "; %llu wait%s for the hour that deliver_after set (release sends them now)", n, n == 1 ? "s" : "");
-    else if (n && (kind == CHANGE_RELEASE || kind == CHANGE_REDIRECT))
-        buf_printf(text, "; %llu of them before the hour that deliver_after set", n);
-}
 
 static size_t change_of(struct str op)
 {
     size_t i = 0;
     while (!str_eq(op, str_of(changes[i].op))) i++; /* control.c's table has these five */
     return i;
+}
+
+/* Who let a message go, or took it away, is asked for by its queue id later.  A retry is told by its attempt. */
+static void tell_by_hand(void *owner, const struct stored_message *m)
+{
+    struct client *c = owner;
+    size_t change = change_of(control_text(c, "op"));
+    struct str what = str_from(str_of(changes[change].op), strlen("queue "));
+    for (size_t i = 0; i < m->recipient_count && changes[change].kind != CHANGE_RETRY; i++)
+        events_by_hand(c->relay, m->queue_id, m->recipients[i].address, what, c->operation.text);
+}
+
+/* Mail that a rule puts off: a retry passes it over, whatever else makes it due overrides the rule, and says so.  What is
+ * held or set aside a retry passes over too. */
+static void tell_passed_over(struct buf *text, const struct operation *o, enum change_kind kind)
+{
+    if (o->kept && kind == CHANGE_RETRY)
+        buf_printf(text, "; %llu held or set aside (release lets them go)", (unsigned long long)o->kept);
+    unsigned long long n = (unsigned long long)o->put_off;
+    if (n && kind == CHANGE_RETRY)
+        buf_printf(text, "; %llu wait%s for the hour that deliver_after set (release sends them now)", n, n == 1 ? "s" : "");
+    else if (n && (kind == CHANGE_RELEASE || kind == CHANGE_REDIRECT))
+        buf_printf(text, "; %llu of them before the hour that deliver_after set", n);
 }
 
 static void answer_change(void *owner, bool ok, const struct err *e)
@@ -322,13 +337,14 @@ static void answer_change(void *owner, bool ok, const struct err *e)
         return;
     }
     size_t change = change_of(control_text(c, "op"));
-    const char *done = changes[change].done;
-    uint64_t passed_over = changes[change].kind == CHANGE_RETRY ? o->put_off : 0;
+    bool retry = changes[change].kind == CHANGE_RETRY;
+    uint64_t passed_over = retry ? o->put_off + o->kept : changes[change].kind == CHANGE_HOLD ? o->kept : 0;
     uint64_t n = o->dry_run ? o->recipients - passed_over : o->changed;
     struct buf text = {0};
     buf_printf(&text, "%llu recipient%s of %llu message%s %s%s", (unsigned long long)n, n == 1 ? "" : "s",
-               (unsigned long long)o->messages, o->messages == 1 ? "" : "s", o->dry_run ? "would be: " : "", done);
-    tell_put_off(&text, o, changes[change].kind);
+               (unsigned long long)o->messages, o->messages == 1 ? "" : "s",
+               o->dry_run ? "would be " : changes[change].will, changes[change].done);
+    tell_passed_over(&text, o, changes[change].kind);
     if (!o->dry_run) events_note(c->relay, EVENT_INFO, "by hand: %.*s", STR_ARG(buf_str(&text)));
     control_ok(c, buf_str(&text));
     buf_free(&text);
@@ -356,7 +372,7 @@ void control_queue_change(struct client *c)
                                           .filter = f,
                                           .text = text,
                                           .dry_run = dry_run,
-                                          .row = dry_run ? queue_row : NULL,
+                                          .row = dry_run ? queue_row : tell_by_hand,
                                           .done = answer_change,
                                           .owner = c};
         operate(c->relay, &c->operation);

@@ -37,20 +37,47 @@ void events_queued(struct relay *r, const struct stored_message *m, struct str a
     }
 }
 
+static void put_reply(struct log *l, const struct reply *reply)
+{
+    char status[STATUS_TEXT_MAX];
+    size_t n = status_print(reply->status, status);
+    log_num(l, "code", reply->code);
+    log_str(l, "status", (struct str){status, n});
+    log_str(l, "text", reply->text);
+}
+
 void events_refused(struct relay *r, struct str queue_id, const struct envelope *env, const struct reply *reply,
                     struct str rule)
 {
     struct log *l = r->ports.log;
-    char status[STATUS_TEXT_MAX];
-    size_t n = status_print(reply->status, status);
     log_begin(l, LOG_LEVEL_INFO, queue_id, "refused");
     log_str(l, "from", env->reverse_path);
+    if (env->recipient_count) log_str(l, "to", env->recipients[0]);
     log_str(l, "client", env->client.ip);
     log_num(l, "recipients", (int64_t)env->recipient_count);
-    log_num(l, "code", reply->code);
-    log_str(l, "status", (struct str){status, n});
-    log_str(l, "text", reply->text);
+    put_reply(l, reply);
     if (rule.n) log_str(l, "rule", rule);
+    log_end(l);
+}
+
+void events_not_taken(struct relay *r, struct str queue_id, struct str client, struct str from, struct str to,
+                      const struct reply *reply)
+{
+    struct log *l = r->ports.log;
+    log_begin(l, LOG_LEVEL_INFO, queue_id, "refused");
+    log_str(l, "from", from);
+    if (to.n) log_str(l, "to", to);
+    log_str(l, "client", client);
+    put_reply(l, reply);
+    log_end(l);
+}
+
+void events_disconnect(struct relay *r, struct str queue_id, struct str client, const char *reason)
+{
+    struct log *l = r->ports.log;
+    log_begin(l, LOG_LEVEL_INFO, queue_id, "disconnect");
+    log_str(l, "client", client);
+    log_cstr(l, "reason", reason);
     log_end(l);
 }
 
@@ -81,6 +108,16 @@ void events_fate(struct relay *r, struct str queue_id, const char *what, struct 
     log_begin(l, LOG_LEVEL_INFO, queue_id, what);
     log_str(l, "to", recipient);
     if (rule.n) log_str(l, "rule", rule);
+    if (text.n) log_str(l, "text", text);
+    log_end(l);
+}
+
+void events_by_hand(struct relay *r, struct str queue_id, struct str recipient, struct str what, struct str text)
+{
+    struct log *l = r->ports.log;
+    log_begin(l, LOG_LEVEL_INFO, queue_id, "by-hand");
+    log_str(l, "what", what);
+    log_str(l, "to", recipient);
     if (text.n) log_str(l, "text", text);
     log_end(l);
 }

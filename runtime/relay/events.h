@@ -19,8 +19,14 @@ void events_note(struct relay *r, int level, const char *format, ...) __attribut
 
 /* `about`: the queue id of the message that a report or notice of ours is about; empty for others. */
 void events_queued(struct relay *r, const struct stored_message *m, struct str about);
+/* `to`: the recipient; of several the first. */
 void events_refused(struct relay *r, struct str queue_id, const struct envelope *env, const struct reply *reply,
                     struct str rule);
+/* MAIL (`to` is empty), RCPT, DATA or content that is not kept is refused. */
+void events_not_taken(struct relay *r, struct str queue_id, struct str client, struct str from, struct str to,
+                      const struct reply *reply);
+/* A session ended before its time. */
+void events_disconnect(struct relay *r, struct str queue_id, struct str client, const char *reason);
 /* event=rule: what a `log` action says; event=audit: what a rule in mode audit would have done. */
 void events_rule(struct relay *r, enum note_kind kind, struct str queue_id, struct str rule, struct str recipient,
                  struct str text);
@@ -28,10 +34,12 @@ void events_rule(struct relay *r, enum note_kind kind, struct str queue_id, stru
 /* event=audit, one for each recipient that it concerns. */
 void events_audit(struct relay *r, struct str queue_id, const struct envelope *env, const struct verdict_note *n);
 
-/* What a rule decided for one recipient of a message that is accepted: "dropped", "rejected", "redirected", "held",
- * "quarantined". */
+/* What a rule decided for one recipient of a message that is accepted: "dropped", "rejected", "redirected". */
 void events_fate(struct relay *r, struct str queue_id, const char *what, struct str rule, struct str recipient,
                  struct str text);
+
+/* What somebody does by hand to one recipient; `text`: the new address, or why. */
+void events_by_hand(struct relay *r, struct str queue_id, struct str recipient, struct str what, struct str text);
 
 /* One recipient at one attempt. */
 struct event_attempt {

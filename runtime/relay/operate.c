@@ -80,8 +80,10 @@ static void passed(void *owner, const struct stored_message *m)
     if (view.recipient_count) {
         o->messages++;
         o->recipients += view.recipient_count;
-        for (size_t i = 0; i < view.recipient_count; i++)
+        for (size_t i = 0; i < view.recipient_count; i++) {
+            o->kept += view.recipients[i].state != RECIPIENT_QUEUED;
             o->put_off += operate_is_put_off(o->relay, &view.recipients[i]);
+        }
         if (o->row) o->row(o->owner, &view);
     }
     free(view.recipients);
@@ -99,7 +101,7 @@ static void all_passed(void *owner, bool ok, const struct err *e)
 void operate(struct relay *r, struct operation *o)
 {
     o->relay = r;
-    o->messages = o->recipients = o->changed = o->put_off = 0;
+    o->messages = o->recipients = o->changed = o->kept = o->put_off = 0;
     o->at = 0;
     memset(&o->ids, 0, sizeof o->ids);
     o->query = (struct store_query){

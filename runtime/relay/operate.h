@@ -16,6 +16,7 @@ struct operation {
     void (*done)(void *owner, bool ok, const struct err *e);
     void *owner;
     uint64_t messages, recipients; /* that passed */
+    uint64_t kept;                 /* of the recipients: held, quarantined, damaged */
     uint64_t put_off;              /* of the recipients: waiting for the hour that deliver_after set */
     uint64_t changed;
     /* private */

@@ -84,6 +84,15 @@ static struct intake *release_intake(struct session *s)
     return in;
 }
 
+static struct str id_of(const struct session *s) { return s->intake ? str_of(s->intake->queue_id) : STR_NONE; }
+
+/* A command; whoever asks why mail did not come finds it in the log. */
+static void refuse(struct session *s, const struct reply *reply, struct str from, struct str to)
+{
+    events_not_taken(s->relay, id_of(s), s->client.ip, from, to, reply);
+    smtp_server_answer(s->server, reply);
+}
+
 /* --- content -------------------------------------------------------------------------------------------------------
  */
 
@@ -116,13 +125,12 @@ static void begin_content(struct session *s)
 
 static void on_data(struct session *s)
 {
-    if (relay_memory_is_full(s->relay, 0)) {
-        smtp_server_answer(s->server, &busy_memory);
-    } else if (!relay_memory_has_room(s->relay)) {
+    if (relay_memory_is_full(s->relay, 0))
+        refuse(s, &busy_memory, s->intake->envelope.reverse_path, STR_NONE);
+    else if (!relay_memory_has_room(s->relay))
         session_wait_for_room(s); /* answered by receive_memory_came_back, or 452 by the timer */
-    } else {
+    else
         begin_content(s);
-    }
 }
 
 static void on_content(struct session *s, struct str bytes)
@@ -173,17 +181,17 @@ static void on_mail(struct session *s, const struct smtp_server_mail *mail)
     struct relay *r = s->relay;
     adopt_generation(s);
     if (r->stopping) {
-        smtp_server_answer(s->server, &shutting_down);
+        refuse(s, &shutting_down, mail->reverse_path, STR_NONE);
         return;
     }
     if (!session_may_count(s, CLIENT_MESSAGES)) {
-        smtp_server_answer(s->server, &too_much);
+        refuse(s, &too_much, mail->reverse_path, STR_NONE);
         return;
     }
     uint64_t least = s->generation->settings.free_space, wanted;
     if (__builtin_add_overflow(least, mail->size, &wanted)) wanted = UINT64_MAX;
     if (r->store->space(r->store->self).free_bytes < wanted) {
-        smtp_server_answer(s->server, &busy_disk);
+        refuse(s, &busy_disk, mail->reverse_path, STR_NONE);
         return;
     }
     INVARIANT(!s->intake);
@@ -241,7 +249,7 @@ static void on_rcpt(struct session *s, const struct smtp_server_rcpt *rcpt)
     if (str_eq_nocase(path, STR("postmaster")))
         path = arena_printf(in->arena, "postmaster@%.*s", STR_ARG(s->generation->settings.hostname));
     else if (!may_send_to(s, path)) {
-        smtp_server_answer(s->server, &denied);
+        refuse(s, &denied, in->envelope.reverse_path, path);
         return;
     }
     if (is_known(in, path)) {
@@ -249,11 +257,11 @@ static void on_rcpt(struct session *s, const struct smtp_server_rcpt *rcpt)
         return;
     }
     if (in->recipient_bytes + path.n > RECIPIENT_BYTES_MAX) {
-        smtp_server_answer(s->server, &too_many);
+        refuse(s, &too_many, in->envelope.reverse_path, path);
         return;
     }
     if (!session_may_count(s, CLIENT_RECIPIENTS)) {
-        smtp_server_answer(s->server, &too_much);
+        refuse(s, &too_much, in->envelope.reverse_path, path);
         return;
     }
     path = arena_str(in->arena, path);
@@ -280,16 +288,17 @@ static void on_message(struct session *s)
     accept_message(in);
 }
 
-static void on_abort(struct session *s)
+static void on_abort(struct session *s, const struct reply *refusal)
 {
     session_leave_room(s);
-    struct intake *in = release_intake(s);
-    if (!in) return;
-    if (in->phase == INTAKE_JUDGING || in->phase == INTAKE_WRITING) {
+    struct intake *in = s->intake;
+    if (in && refusal)
+        events_not_taken(s->relay, id_of(s), s->client.ip, in->envelope.reverse_path, in->recipients.v[0], refusal);
+    release_intake(s);
+    if (in && (in->phase == INTAKE_JUDGING || in->phase == INTAKE_WRITING))
         accept_abandon(in);
-    } else {
+    else if (in)
         intake_free(in);
-    }
 }
 
 /* --- sessions ------------------------------------------------------------------------------------------------------
@@ -350,8 +359,11 @@ static void handle(struct session *s, const struct smtp_server_event *ev)
     case SMTP_SERVER_DATA: on_data(s); break;
     case SMTP_SERVER_CONTENT: on_content(s, ev->bytes); break;
     case SMTP_SERVER_MESSAGE: on_message(s); break;
-    case SMTP_SERVER_ABORT: on_abort(s); break;
-    case SMTP_SERVER_CLOSE: s->closing = true; break;
+    case SMTP_SERVER_ABORT: on_abort(s, ev->refusal); break;
+    case SMTP_SERVER_CLOSE:
+        if (ev->broken) events_disconnect(s->relay, STR_NONE, s->client.ip, ev->why);
+        s->closing = true;
+        break;
     }
 }
 
@@ -430,7 +442,7 @@ static void timer_fired(void *owner)
     if (!s->stream) return;
     if (s->wants_room && since >= ROOM_PATIENCE_MS) {
         session_leave_room(s);
-        smtp_server_answer(s->server, &busy_memory);
+        refuse(s, &busy_memory, s->intake->envelope.reverse_path, STR_NONE);
         session_run(s);
         since = 0;
     } else if (since >= patience && (!s->server || smtp_server_expects_tls(s->server))) {
@@ -490,12 +502,7 @@ static void on_closed(void *owner, enum net_close_reason reason, const char *why
 {
     struct session *s = owner;
     struct relay *r = s->relay;
-    if (reason == NET_CLOSED_ERROR) {
-        log_begin(r->ports.log, LOG_LEVEL_INFO, s->intake ? str_of(s->intake->queue_id) : STR_NONE, "disconnect");
-        log_str(r->ports.log, "client", s->client.ip);
-        log_cstr(r->ports.log, "reason", why);
-        log_end(r->ports.log);
-    }
+    if (reason == NET_CLOSED_ERROR) events_disconnect(r, id_of(s), s->client.ip, why);
     s->stream = NULL;
     if (!s->closing && s->server) {
         smtp_server_stop(s->server, NULL);

@@ -25,7 +25,7 @@ static void count_error(struct smtp_server *s)
 {
     if (++s->errors < SMTP_SERVER_ERRORS_MAX || s->phase >= PHASE_ENDING) return;
     server_say(s, 421, STATUS(4, 7, 0), STR("Too many errors"));
-    server_end(s, "too many errors");
+    server_break(s, "too many errors");
 }
 
 enum server_step server_refuse(struct smtp_server *s, uint16_t code, struct status status, struct str text)
@@ -40,6 +40,7 @@ void server_reset(struct smtp_server *s, const char *why)
     if (s->mail && !s->told) {
         s->abort_due = true;
         s->abort_why = why;
+        s->abort_refused = false;
     }
     s->mail = s->told = s->tried = s->discarding = s->smtputf8 = s->binary = s->chunked = false;
     s->recipients = 0;
@@ -55,6 +56,12 @@ void server_end(struct smtp_server *s, const char *why)
     server_reset(s, why);
     s->phase = PHASE_ENDING;
     s->end_why = why;
+}
+
+void server_break(struct smtp_server *s, const char *why)
+{
+    s->broken = s->broken || s->phase < PHASE_ENDING;
+    server_end(s, why);
 }
 
 void server_greet(struct smtp_server *s)
@@ -122,7 +129,7 @@ void smtp_server_feed(struct smtp_server *s, struct str bytes)
     keep_rest(s);
     if (bytes.n > HELD_MAX - s->in.n) {
         server_say(s, 421, STATUS(4, 7, 0), STR("Too much was sent ahead"));
-        server_end(s, "too much input ahead of an answer");
+        server_break(s, "too much input ahead of an answer");
         return;
     }
     buf_consume(&s->held, s->held.n - s->in.n);
@@ -145,12 +152,12 @@ static enum server_step step_command(struct smtp_server *s, struct smtp_server_e
     if (lf == STR_NPOS) {
         if (s->in.n < most) return STEP_STARVED;
         server_say(s, 500, STATUS(5, 5, 2), STR("Command line too long"));
-        server_end(s, "command line too long");
+        server_break(s, "command line too long");
         return STEP_AGAIN;
     }
     if (lf == 0 || s->in.p[lf - 1] != '\r') {
         server_say(s, 500, STATUS(5, 5, 2), STR("A line must end in CR LF"));
-        server_end(s, "bare LF in a command");
+        server_break(s, "bare LF in a command");
         return STEP_AGAIN;
     }
     struct str line = str_slice(s->in, 0, lf - 1);
@@ -165,6 +172,7 @@ static bool tell_abort(struct smtp_server *s, struct smtp_server_event *ev)
     if (!s->abort_due) return false;
     s->abort_due = false;
     *ev = (struct smtp_server_event){.kind = SMTP_SERVER_ABORT, .why = s->abort_why};
+    if (s->abort_refused) ev->refusal = &s->verdict;
     return true;
 }
 
@@ -175,11 +183,11 @@ static enum server_step step(struct smtp_server *s, struct smtp_server_event *ev
     case PHASE_CONTENT:
     case PHASE_CHUNK: return server_content_step(s, ev);
     case PHASE_TLS:
-        if (s->in.n) server_end(s, "bytes in clear after STARTTLS was answered");
+        if (s->in.n) server_break(s, "bytes in clear after STARTTLS was answered");
         return s->in.n ? STEP_AGAIN : STEP_STARVED;
     case PHASE_ENDING:
         s->phase = PHASE_OVER;
-        *ev = (struct smtp_server_event){.kind = SMTP_SERVER_CLOSE, .why = s->end_why};
+        *ev = (struct smtp_server_event){.kind = SMTP_SERVER_CLOSE, .why = s->end_why, .broken = s->broken};
         return STEP_EVENT;
     case PHASE_OVER: break;
     }
@@ -220,7 +228,7 @@ bool smtp_server_next(struct smtp_server *s, struct smtp_server_event *ev)
 enum server_step server_refuse_injection(struct smtp_server *s)
 {
     server_say(s, 554, STATUS(5, 5, 0), STR("Nothing may be sent behind STARTTLS before its answer"));
-    server_end(s, "bytes behind STARTTLS");
+    server_break(s, "bytes behind STARTTLS");
     return STEP_AGAIN;
 }
 

@@ -114,6 +114,8 @@ struct smtp_server_event {
     struct str bytes;          /* CONTENT */
     uint64_t size;             /* MESSAGE */
     const char *why;           /* ABORT, CLOSE: a constant sentence */
+    const struct reply *refusal; /* ABORT: what the client will hear, of content that is refused; else NULL */
+    bool broken;               /* CLOSE: for what the client did, neither at its QUIT nor by our will */
 };
 
 struct smtp_server;

@@ -70,7 +70,7 @@ static enum server_step wrong(struct smtp_server *s, const struct reply *r)
     server_refuse(s, r->code, r->status, r->text);
     if (++s->auth_failures < SMTP_SERVER_AUTH_FAILURES_MAX || s->phase >= PHASE_ENDING) return STEP_AGAIN;
     server_say(s, 421, STATUS(4, 7, 0), STR("Too many failed authentications"));
-    server_end(s, "too many failed authentications");
+    server_break(s, "too many failed authentications");
     return STEP_AGAIN;
 }
 

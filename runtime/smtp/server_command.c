@@ -22,7 +22,7 @@ static bool is_junk(struct smtp_server *s)
 {
     if (++s->junk <= SMTP_SERVER_JUNK_MAX) return false;
     server_say(s, 421, STATUS(4, 7, 0), STR("Too many commands without a message"));
-    server_end(s, "too many commands without a message");
+    server_break(s, "too many commands without a message");
     return true;
 }
 
@@ -190,7 +190,7 @@ static enum server_step run_bdat(struct smtp_server *s, struct str args, struct 
     last = str_trim(last);
     if (number.n > 20 || !str_to_u64(number, &octets) || (more && !str_eq_nocase(last, STR("LAST")))) {
         enum server_step step = server_refuse(s, 501, STATUS(5, 5, 4), STR("Expected BDAT octets [LAST]"));
-        server_end(s, "a chunk of unknown size");
+        server_break(s, "a chunk of unknown size");
         return step;
     }
     if (!more && octets < SMTP_SERVER_TINY_CHUNK && is_junk(s)) return STEP_AGAIN;
@@ -303,7 +303,7 @@ static enum server_step run_absent(struct smtp_server *s, struct str args, struc
 static enum server_step run_hostile(struct smtp_server *s, struct str args, struct smtp_server_event *ev)
 {
     run_absent(s, args, ev);
-    server_end(s, "a command that is not offered and carries content");
+    server_break(s, "a command that is not offered and carries content");
     return STEP_AGAIN;
 }
 
@@ -364,7 +364,7 @@ enum server_step server_command(struct smtp_server *s, struct str line, struct s
 {
     if (memchr(line.p, '\0', line.n) || memchr(line.p, '\r', line.n)) {
         enum server_step step = server_refuse(s, 500, STATUS(5, 5, 2), STR("A command line holds a bare CR or a NUL"));
-        if (s->phase == PHASE_COMMAND) server_end(s, "bare CR or NUL in a command");
+        if (s->phase == PHASE_COMMAND) server_break(s, "bare CR or NUL in a command");
         return step;
     }
     struct str verb, args;

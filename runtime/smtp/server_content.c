@@ -13,6 +13,7 @@ void server_content_discard(struct smtp_server *s, const struct reply *r)
     if (s->told || !s->mail) return;
     s->told = s->abort_due = true;
     s->abort_why = "the content is refused";
+    s->abort_refused = true;
 }
 
 /* A run of content that ended; true when the caller should see it. */
@@ -59,7 +60,7 @@ static enum server_step end_content(struct smtp_server *s, struct smtp_server_ev
 static enum server_step break_content(struct smtp_server *s)
 {
     server_say(s, stray.code, stray.status, stray.text);
-    server_end(s, "bare CR, bare LF or NUL in the content");
+    server_break(s, "bare CR, bare LF or NUL in the content");
     return STEP_AGAIN;
 }
 
@@ -188,7 +189,7 @@ enum server_step server_content_step(struct smtp_server *s, struct smtp_server_e
 {
     if (is_discarding_too_much(s)) {
         server_say(s, s->verdict.code, s->verdict.status, s->verdict.text);
-        server_end(s, "more refused content than is worth reading");
+        server_break(s, "more refused content than is worth reading");
         return STEP_AGAIN;
     }
     return s->phase == PHASE_CONTENT ? step_data(s, ev) : step_chunk(s, ev);

@@ -56,6 +56,8 @@ struct smtp_server {
     struct buf verdict_text;
     bool abort_due;
     const char *abort_why, *end_why;
+    bool abort_refused; /* the ABORT that is due comes of `verdict` */
+    bool broken; /* end_why is the client's doing */
     bool has_later;         /* an event that had to let an ABORT pass */
     struct smtp_server_event later;
     unsigned errors, junk;
@@ -69,6 +71,7 @@ enum server_step server_refuse_injection(struct smtp_server *s); /* bytes behind
 /* The transaction goes: ABORT becomes due if the caller holds one. */
 void server_reset(struct smtp_server *s, const char *why);
 void server_end(struct smtp_server *s, const char *why);
+void server_break(struct smtp_server *s, const char *why); /* likewise, for what the client did */
 
 /* server_content.c: content begins, as the DATA event was answered. */
 void server_content_begin(struct smtp_server *s, const struct reply *r, bool accepted);

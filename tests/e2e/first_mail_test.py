@@ -254,7 +254,12 @@ def hold_and_release():
         assert "person must look" in json.dumps(rows["hold"]), rows
         assert "looks bad" in json.dumps(rows["quarantine"]), rows
         equal(sink.messages, [])
+        for what, told in (("held", 'rule=hold reason="a person must look"'), ("quarantined", 'rule=jail reason="looks bad"')):
+            lines = [line for line in relay.log if f"event={what} " in line]
+            assert len(lines) == 1 and told in lines[0], lines
         relay.sluice("queue", "release", rows["hold"]["queue_id"])
+        let_go = f"{rows['hold']['queue_id']}: event=by-hand what=release to="
+        wait_until(lambda: any(let_go in line for line in relay.log), "the release in the log, by its queue id")
         equal(sink.wait()[0].tls, True, "released mail still wants TLS")
         equal(relay.sluice("queue", "release", "NOSUCHID", check=False).returncode != 0, True)
 
@@ -319,6 +324,8 @@ def no_open_relay():
                         '"b@partner.example"@elsewhere.example'):
             code, reply = relay.send("x", sender="x@elsewhere.example", to=(address,))
             assert 500 <= code < 600, (address, code, reply)
+        told = 'event=refused from=x@elsewhere.example to=b@partner.example client=127.0.0.1 code=550 status=5.7.1 text="Relaying denied"'
+        wait_until(lambda: any(told in line for line in relay.log), "the refused recipient in the log")
         equal(relay.send("x", sender="x@elsewhere.example", to=("c@corp.example",))[0], 250)
         equal(sink.wait()[0].recipients, ["c@corp.example"])
 

@@ -206,7 +206,7 @@ def hold_release_retry():
             relay.send(f"m{n}", to=(f"b{n}@partner.example",))
         deferred(relay, 3)
         told = relay.sluice("queue", "hold", "--domain", "partner.example", "--dry-run").stdout
-        assert "3 recipients of 3 messages would be: held" in told, told
+        assert "3 recipients of 3 messages would be held" in told, told
         equal(len(queue(relay, "--state", "held")), 0)
         told = relay.sluice("queue", "hold", "--recipient", "b0@*", "--because", "ticket 5").stdout
         assert told.startswith("1 recipient of 1 message held"), told
@@ -215,6 +215,8 @@ def hold_release_retry():
         relay.start()
         equal([r["delay_reason"] for row in queue(relay, "--state", "held") for r in row["recipients"]], ["ticket 5"])
         equal(len(sink.messages), 0)
+        told = relay.sluice("queue", "retry", "--all", "--dry-run").stdout
+        assert "2 recipients of 3 messages would be tried now; 1 held or set aside (release lets them go)" in told, told
         relay.sluice("queue", "retry", "--all")
         sink.wait(2)
         wait_until(lambda: len(relay.queue()) == 1, "the two are gone")
@@ -234,6 +236,8 @@ def remove_redirect():
         first, second = relay.queue()
         relay.sluice("queue", "remove", first["queue_id"], "--because", "spam")
         equal(ids(relay.queue()), {second["queue_id"]})
+        gone = relay.sluice("why", first["queue_id"]).stdout
+        assert "now ago" not in gone, gone
         gone = [json.loads(line) for line in relay.sluice("why", first["queue_id"], "--json").stdout.splitlines()]
         equal({(r["what"], r["recipient"]) for r in gone}, {("removed", "gone@x.example"), ("removed", "stays@x.example")})
         relay.sluice("queue", "redirect", second["queue_id"], "--to", "new@y.example")

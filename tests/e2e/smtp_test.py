@@ -75,6 +75,8 @@ def line_ends():
             equal(raw.say(b"Subject: x\r\n\r\n" + bad + b"\r\n.\r\n")[0], 554, bad)
             equal(raw.reply()[0], None, "closed")
             nothing_kept(relay, sink)
+            told = 'event=disconnect client=127.0.0.1 reason="bare CR, bare LF or NUL in the content"'
+            wait_until(lambda: any(told in line for line in relay.log), "the reason in the log")
 
 
 @test
@@ -95,6 +97,8 @@ def size():
         equal(raw.say(b"RCPT TO:<b@partner.example>\r\n")[0], 250)
         equal(raw.say(b"DATA\r\n")[0], 354)
         equal(raw.say(b"Subject: x\r\n\r\n" + (b"y" * 70 + b"\r\n") * 2000 + b".\r\n")[0], 552)
+        told = "event=refused from=a@corp.example to=b@partner.example client=127.0.0.1 code=552 status=5.3.4"
+        wait_until(lambda: any(told in line for line in relay.log), "the refusal in the log")
         nothing_kept(relay, sink)
 
 
