@@ -380,13 +380,15 @@ bench-message: ## what reading a message costs beside GMime, and every hostile s
 fmt: ## clang-format over all C sources
 	clang-format -i $(SOURCES) $(foreach r,$(ROOMS),$(wildcard $(r)/*.h)) $(wildcard cli/*.[ch] tests/*/*.[ch])
 
-install: all ## install sluice and sluiced with their manual pages under DESTDIR/PREFIX
+install: all ## install sluice and sluiced with their manual under DESTDIR/PREFIX
 	install -D -m 755 $(B)/bin/sluice $(DESTDIR)$(PREFIX)/bin/sluice
 	install -D -m 755 $(B)/bin/sluiced $(DESTDIR)$(PREFIX)/sbin/sluiced
 	for file in $(wildcard stdlib/library/*.sluice); do \
 	    install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/sluice/std/$$(basename $$file); done
 	for page in $(wildcard docs/man/*.[18]); do \
 	    install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$(basename $$page); done
+	for file in README.md $(wildcard docs/*.md) $(wildcard examples/*.sluice examples/mail/*.eml); do \
+	    install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/doc/sluice/$$file; done
 
 clean: ## remove build/
 	rm -rf build

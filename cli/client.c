@@ -29,7 +29,10 @@ static int connect_to(const char *path, struct err *e)
     memcpy(a.sun_path, path, strlen(path) + 1);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd >= 0 && connect(fd, (const struct sockaddr *)&a, sizeof a) == 0) return fd;
-    err_os(e, errno == EACCES ? EX_NOPERM : EX_UNAVAILABLE, "no relay answers at %s (is sluiced running?)", path);
+    if (errno == EACCES)
+        err_os(e, EX_NOPERM, "%s is for root, the relay's user and its group", path);
+    else
+        err_os(e, EX_UNAVAILABLE, "no relay answers at %s (is sluiced running?)", path);
     if (fd >= 0) close(fd);
     return -1;
 }

@@ -176,10 +176,12 @@ static bool take_list(const struct judge_run *r, struct arena *a, const char *to
     if (!str_cut(str_of(told), '=', &name, &path)) return err_set(e, EX_USAGE, "--list wants NAME=FILE");
     for (size_t i = 0; i < r->settings->live_list_count; i++)
         if (str_eq(r->settings->live_lists[i].name, name)) l = &r->settings->live_lists[i];
+    for (size_t i = 0; !l && i < r->settings->live_list_count; i++)
+        if (str_eq(r->settings->live_lists[i].table, name)) l = &r->settings->live_lists[i];
     if (!l) return err_set(e, EX_USAGE, "the rules have no list %.*s in a table", STR_ARG(name));
     struct buf text = {0}, block = {0};
     bool good = read_file(arena_cstr(a, path), JUDGE_MAIL_MAX, &text, e) && read_list(a, l->type, buf_str(&text), &block, e) &&
-                judge_set_list(r->judge, name, arena_str(a, buf_str(&block)), e);
+                judge_set_list(r->judge, l->name, arena_str(a, buf_str(&block)), e);
     buf_free(&text);
     buf_free(&block);
     return good;

@@ -203,7 +203,9 @@ static bool name_value(struct compiler *c, const struct param_row *p, const stru
     }
     struct str want = str_from(str_of(p->words), strlen("list:"));
     if (a->kind != ARGUMENT_NAME) {
-        diag_add(c->d, DIAG_E219, a->span, "`%s` takes the name of a list of %.*s", p->name, STR_ARG(want));
+        struct diag *d =
+            diag_add(c->d, DIAG_E219, a->span, "`%s` takes the name of a list of %.*s", p->name, STR_ARG(want));
+        diag_fix(c->d, d, "declare one:", "list NAME of %.*s = …", STR_ARG(want));
         return false;
     }
     struct name *n = names_list(c, a->name, a->span);
@@ -252,6 +254,10 @@ static bool text_value(struct compiler *c, const struct param_row *p, const stru
             header_name_is_valid(name) && value.n <= 80)
             diag_fix(c->d, d, "the name alone:", str_trim(value).n ? "\"%.*s\" \"%.*s\"" : "\"%.*s\"", STR_ARG(name),
                      STR_ARG(str_trim(value)));
+        uint64_t port;
+        if (strcmp(p->words, "hosts") == 0 && str_cut(a->literal->text, ':', &name, &value) && !form_host(name) &&
+            str_to_u64(value, &port) && port <= 65535)
+            diag_fix(c->d, d, "the port by itself:", "\"%.*s\" port %.*s", STR_ARG(name), STR_ARG(value));
         return false;
     }
     *out = (struct constant){.type = TYPE_TEXT, .text = a->literal->text};

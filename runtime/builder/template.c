@@ -56,8 +56,9 @@ static bool refuse(const struct making *m, struct str text)
 
 static bool refuse_err(const struct making *m, const struct err *e)
 {
-    return refuse(
-        m, arena_printf(m->arena, "%s%s%s\n", m->o->config ? m->o->config : "", m->o->config ? ": " : "", e->text));
+    const char *config = m->o->config;
+    bool named = !config || str_starts(str_of(e->text), str_of(config)); /* what could not be read is named already */
+    return refuse(m, arena_printf(m->arena, "%s%s%s\n", named ? "" : config, named ? "" : ": ", e->text));
 }
 
 /* Step 1: what is opened lazily, and the descriptor by which generated code is found later. */

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 
-from relay import PATIENCE, ROOT, SLUICE, equal, main, test
+from relay import PATIENCE, ROOT, SLUICE, SLUICED, Skip, equal, main, test
 
 EXAMPLES = ROOT / "examples"
 FOLDER = tempfile.TemporaryDirectory(prefix="sluice-cli-")
@@ -161,6 +161,32 @@ def build_and_dump():
     equal(refused.returncode, 65)
     assert len(refused.stderr.splitlines()) == 1, refused.stderr
     equal(sluice("build", EXAMPLES / "relay.sluice", "-o", "/no/such/folder/x").returncode, 73)
+
+
+@test
+def no_such_configuration():
+    """a configuration that cannot be read is named, once"""
+    done = subprocess.run([SLUICED, "-c", "/no/such/relay.sluice"], capture_output=True, text=True, timeout=PATIENCE)
+    equal((done.returncode, done.stderr), (78, "/no/such/relay.sluice: No such file or directory\n"))
+
+
+@test
+def a_socket_of_others():
+    """who may not open the control socket is told so, not that no relay runs"""
+    if os.geteuid() != 0:
+        raise Skip("needs root, to be somebody else")
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listen:
+        path = f"{folder}/control.sock"
+        listen.bind(path)
+        listen.listen()
+        os.chmod(folder, 0o755)
+        os.chmod(path, 0o660)
+        copy = pathlib.Path(folder, "sluice")
+        copy.write_bytes(pathlib.Path(SLUICE).read_bytes())
+        copy.chmod(0o755)
+        done = subprocess.run([copy, "status", "--socket", path], user=65534, group=65534, extra_groups=[],
+                              capture_output=True, text=True, timeout=PATIENCE)
+        equal((done.returncode, done.stderr), (77, f"sluice: {path} is for root, the relay's user and its group: Permission denied\n"))
 
 
 @test

@@ -6,8 +6,10 @@ SLUICE_UPDATE_GOLDENS=1 writes them anew.  What a clock says and how many steps 
 import difflib
 import json
 import os
+import pathlib
 import re
 import subprocess
+import tempfile
 
 from relay import PATIENCE, ROOT, SLUICE, equal, main, test
 
@@ -89,6 +91,14 @@ def wrong_calls():
     whole = [POLICY, mail, "--from", "a@b.example", "--to", "b@b.example"]
     judge(*whole, "--list", "nowhere=x", status=64)
     judge(*whole, "--list", "blocked=/no/such/file", status=66)
+    with tempfile.TemporaryDirectory() as folder:
+        rules = pathlib.Path(folder, "r.sluice")
+        rules.write_text('list mine of address in table "theirs"\nwhen sender is in mine then drop\n')
+        entries = pathlib.Path(folder, "entries")
+        entries.write_text("a@b.example\n")
+        for name in ("mine", "theirs"):
+            told = judge(str(rules), *whole[1:], "--list", f"{name}={entries}")
+            assert "b@b.example: drop" in told, told
     judge(*whole, "--list", f"blocked={POLICY}", status=65)
     judge(POLICY, "--coverage", "/no/such/folder", status=66)
     judge(POLICY, mail, "--from", "a@b.example", status=64)
