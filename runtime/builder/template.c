@@ -57,7 +57,8 @@ static bool refuse(const struct making *m, struct str text)
 static bool refuse_err(const struct making *m, const struct err *e)
 {
     const char *config = m->o->config;
-    bool named = !config || str_starts(str_of(e->text), str_of(config)); /* what could not be read is named already */
+    /* What could not be read is named already, and a program in its place is another file. */
+    bool named = !config || m->o->source == TEMPLATE_PROGRAM || str_starts(str_of(e->text), str_of(config));
     return refuse(m, arena_printf(m->arena, "%s%s%s\n", named ? "" : config, named ? "" : ": ", e->text));
 }
 

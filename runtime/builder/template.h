@@ -11,7 +11,7 @@
 
 enum template_source {
     TEMPLATE_FILE,    /* `config` is the path of a .sluice file, or of a compiled .sluicec */
-    TEMPLATE_PROGRAM, /* `program` is a descriptor of a compiled program, which a template of this start once made */
+    TEMPLATE_PROGRAM, /* `program` is a descriptor of a compiled program, which a template once made, in the place of `config` */
 };
 
 struct template_options {

@@ -60,7 +60,7 @@ struct set *set_start(int self, uint64_t number, enum set_source source, const c
     snprintf(generation, sizeof generation, "%llu", (unsigned long long)number);
     bool ok = link_pair(supervisor, e) && link_pair(relay, e);
     if (ok) {
-        bool given = source == SET_PROGRAM;
+        bool given = program >= 0;
         const char *const arguments[] = {generation, given ? "program" : "file", path, NULL};
         const int fds[] = {supervisor[1], relay[1], program};
         s->pid = child_start(self, "template", arguments, fds, given ? 3 : 2, e);

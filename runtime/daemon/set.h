@@ -34,7 +34,8 @@ struct set {
     uint32_t rules;       /* how many it has */
 };
 
-/* Starts a template.  `path` for SET_CONFIG and SET_ACCEPTED, `program` for SET_PROGRAM.  NULL with *e. */
+/* Starts a template.  `path` is the configuration's, where relative paths begin; `program`, for all but SET_CONFIG (-1), a
+ * compiled program in its place.  NULL with *e. */
 struct set *set_start(int self, uint64_t number, enum set_source source, const char *path, int program, struct err *e);
 void set_free(struct set **s); /* its template reads end of file and ends */
 

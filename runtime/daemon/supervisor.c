@@ -148,12 +148,12 @@ static void plan_again(struct supervisor *s)
     s->again_at = now_ms() + s->pause;
 }
 
-static bool make(struct supervisor *s, enum set_source source, const char *path)
+/* `program`: a descriptor, of which the set keeps nothing; -1 for SET_CONFIG. */
+static bool make(struct supervisor *s, enum set_source source, int program)
 {
     struct err e = {0};
-    int program = source == SET_PROGRAM ? s->current->program : -1;
     s->again_at = NEVER;
-    s->making = set_start(s->self, ++s->last_number, source, path, program, &e);
+    s->making = set_start(s->self, ++s->last_number, source, s->options->config, program, &e);
     if (!s->making) {
         say("%s", e.text);
         return false;
@@ -177,7 +177,7 @@ static void start_failed(struct supervisor *s, int status)
 static void make_again(struct supervisor *s)
 {
     s->again_at = NEVER;
-    if (!s->making && !make(s, SET_PROGRAM, s->options->config)) plan_again(s);
+    if (!s->making && !make(s, SET_PROGRAM, s->current->program)) plan_again(s);
 }
 
 static void reload(struct supervisor *s)
@@ -188,7 +188,7 @@ static void reload(struct supervisor *s)
         return;
     }
     s->reload_again = false;
-    if (!make(s, SET_CONFIG, s->options->config))
+    if (!make(s, SET_CONFIG, -1))
         tell_relay(s, LINK_REFUSED, s->last_number, STR("the template process could not be started"));
 }
 
@@ -256,14 +256,17 @@ static bool adopt(struct supervisor *s, struct set *set, struct err *e)
     return true;
 }
 
+/* In the place of the configuration, whose directory its relative paths begin at. */
 static bool start_last_good(struct supervisor *s, struct str state)
 {
     struct arena *a = arena_create();
     struct str name = arena_printf(a, "%.*s/" ACCEPTED_PROGRAM, STR_ARG(state));
-    bool ok = access(name.p, R_OK) == 0;
+    int program = open(name.p, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+    bool ok = program >= 0;
     if (ok) {
         say("starting the last accepted program, %s", name.p);
-        ok = make(s, SET_ACCEPTED, name.p);
+        ok = make(s, SET_ACCEPTED, program);
+        close(program);
     } else {
         say("there is no last accepted program in %.*s", STR_ARG(state));
     }
@@ -549,7 +552,7 @@ int supervisor_run(const struct supervisor_options *o)
     struct err e = {0};
     if (!prepare(&s, &e)) return role_fail("supervisor", &e);
     s.started = now_ms();
-    if (!make(&s, SET_CONFIG, o->config)) return EX_OSERR;
+    if (!make(&s, SET_CONFIG, -1)) return EX_OSERR;
     while (!s.ended) turn(&s);
     if (s.relay) kill(s.relay, SIGKILL); /* only when this process must end before it */
     if (s.control_path[0]) unlink(s.control_path);

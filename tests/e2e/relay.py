@@ -205,7 +205,7 @@ class Relay:
         self._folder = None if folder else tempfile.TemporaryDirectory(prefix="sluice-e2e-")
         self.folder = pathlib.Path(folder or self._folder.name)
         self.port, self.program = free_port(), SLUICED
-        self.wrapper = list(wrapper)
+        self.wrapper, self.arguments = list(wrapper), []
         self.control = self.folder / "control.sock"
         if connectors is None:
             connectors = {"default": f'host "127.0.0.1" port {sink.port} tls opportunistic'}
@@ -233,7 +233,7 @@ class Relay:
             self._folder.cleanup()
 
     def start(self):
-        self.process = subprocess.Popen([*self.wrapper, str(self.program), "-c", str(self.config)], cwd=self.folder,
+        self.process = subprocess.Popen([*self.wrapper, str(self.program), "-c", str(self.config), *self.arguments], cwd=self.folder,
                                         stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         told, self.ready = threading.Event(), False
 

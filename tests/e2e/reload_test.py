@@ -150,6 +150,37 @@ def said_in_json():
 
 
 @test
+def last_good():
+    """--last-good: the accepted program, with the queue, socket and certificate of the configuration; also when the relay dies"""
+    relay = Relay('rule "keep" when always then hold reason "old"', connectors={"default": 'host "127.0.0.1"'},
+                  listener='certificate "cert.pem" key "key.pem"')
+    here = relay.config.read_text().replace(f"{relay.folder}/", "")
+    assert 'state "state"' in here and 'control "control.sock"' in here, here
+    relay.config.write_text(here)
+    chain, key = Certificates(relay.folder).issue("relay.test")
+    chain.rename(relay.folder / "cert.pem"), key.rename(relay.folder / "key.pem")
+    with relay:
+        equal(relay.send("first")[0], 250)
+        relay.stop()
+        relay.write_rules("when nonsense")
+        relay.arguments = ["--last-good"]
+        relay.start()
+        status = json.loads(relay.sluice("status", "--json").stdout)
+        equal((status["last_good"], status["held"]), (True, 1))
+        offered(relay)
+        equal(relay.send("second")[0], 250)
+        os.kill(relay.children()["sluiced-relay"][0], signal.SIGKILL)
+        wait_until(lambda: relay.sluice("status", check=False).returncode == 0, "the relay again")
+        status = json.loads(relay.sluice("status", "--json").stdout)
+        equal((status["last_good"], status["held"]), (True, 2))
+        offered(relay)
+        relay.write_rules("")
+        relay.sluice("reload")
+        equal(json.loads(relay.sluice("status", "--json").stdout)["last_good"], False)
+        equal(sorted(p.name for p in (relay.folder / "state").iterdir() if p.is_dir()), ["spool"])
+
+
+@test
 def checks_trust():
     """--check reads the authorities that a connector trusts"""
     with Sink() as sink, tempfile.TemporaryDirectory(prefix="sluice-e2e-") as folder:
