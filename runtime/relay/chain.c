@@ -65,7 +65,8 @@ static bool next_field(struct str *header, struct str name, struct str *body)
     return false;
 }
 
-static const struct str fields[] = {STR_INIT("References:"), STR_INIT("In-Reply-To:")};
+/* Message-ID: the notice itself, which somebody's forwarding brings back. */
+static const struct str fields[] = {STR_INIT("References:"), STR_INIT("In-Reply-To:"), STR_INIT("Message-ID:")};
 
 bool chain_is_ours(const struct relay *r, struct str header)
 {
