@@ -51,8 +51,6 @@ static void top(const struct dsn *d, struct buf *out)
                                 .now = d->now,
                                 .utc_offset = d->utc_offset},
                out);
-    if (!str_is_ascii(d->header)) /* RFC 2045 section 6.4 */
-        letter_field(out, "Content-Transfer-Encoding", STR("8bit"));
     buf_printf(out, "Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"=_%.*s\"\r\n\r\n",
                STR_ARG(d->queue_id));
 }
@@ -135,18 +133,11 @@ static void words_for_programs(const struct dsn *d, struct buf *out, struct buf 
     }
 }
 
-/* Lines as they came; a giant header is cut at a line's end, so the part stays well-formed. */
+/* A giant header is cut at a line's end, so the part stays well-formed. */
 static void original(const struct dsn *d, struct buf *out)
 {
-    bool ascii = str_is_ascii(d->header);
-    const char *form[2][2] = {
-        {"Content-Type: text/rfc822-headers; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n",
-         "Content-Type: text/rfc822-headers\r\n"},
-        {"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n", "Content-Type: message/rfc822\r\n"}};
-    part(d, out, form[d->whole][ascii]);
-    struct str header = d->header;
-    if (!d->whole) header = letter_header_cut(header);
-    letter_lines(out, header);
+    buf_printf(out, "\r\n--=_%.*s\r\n", STR_ARG(d->queue_id));
+    letter_original(out, d->whole ? d->header : letter_header_cut(d->header), d->whole);
 }
 
 bool dsn_returns_whole(uint8_t ret, uint64_t size, bool obliged, const struct dsn_recipient *recipients, size_t n)

@@ -1,7 +1,14 @@
 #include "relay/letter.h"
 
+#include "base/base64.h"
+#include "base/limits.h"
 #include "mail/datetime.h"
 #include "mail/header_emit.h"
+
+enum {
+    BASE64_LINE = 57,  /* bytes that make a line of 76 characters (RFC 2045 section 6.8) */
+    QUOTED_LINE = 76   /* characters, the soft line break's "=" included (section 6.7) */
+};
 
 void letter_field(struct buf *out, const char *name, struct str value)
 {
@@ -46,13 +53,71 @@ void letter_top(const struct letter *l, struct buf *out)
     buf_free(&scratch);
 }
 
-void letter_lines(struct buf *out, struct str s)
+/* Whether lines of seven bits can carry it as it is (RFC 2045 section 2.7). */
+static bool is_seven_bit(struct str s)
 {
+    struct str line;
+    if (!str_is_ascii(s)) return false;
+    while (s.n) {
+        size_t end = str_find(s, STR("\r\n"));
+        line = end == STR_NPOS ? s : str_slice(s, 0, end);
+        s = end == STR_NPOS ? STR_NONE : str_from(s, end + 2);
+        if (line.n > LIMIT_TEXT_LINE) return false;
+        for (size_t i = 0; i < line.n; i++)
+            if (line.p[i] == '\r' || line.p[i] == '\n' || line.p[i] == '\0') return false;
+    }
+    return true;
+}
+
+void letter_base64(struct buf *out, struct str s)
+{
+    for (; s.n; s = str_from(s, s.n < BASE64_LINE ? s.n : BASE64_LINE)) {
+        base64_encode(str_slice(s, 0, BASE64_LINE), out);
+        buf_add(out, STR("\r\n"));
+    }
+}
+
+/* RFC 2045 section 6.7: lines stay lines, and can be read. */
+static void quoted_printable(struct buf *out, struct str s)
+{
+    size_t column = 0;
     for (size_t i = 0; i < s.n; i++) {
-        bool pair = s.p[i] == '\r' && i + 1 < s.n && s.p[i + 1] == '\n';
-        bool stray = s.p[i] == '\r' || s.p[i] == '\n' || s.p[i] == '\0';
-        buf_add_byte(out, stray && !pair ? ' ' : s.p[i]);
-        if (pair) buf_add_byte(out, s.p[++i]);
+        unsigned char c = (unsigned char)s.p[i];
+        if (str_starts(str_from(s, i), STR("\r\n"))) {
+            buf_add(out, STR("\r\n"));
+            column = 0;
+            i++;
+            continue;
+        }
+        bool last = i + 1 == s.n || str_starts(str_from(s, i + 1), STR("\r\n"));
+        bool plain = c != '=' && (ascii_is_print(s.p[i]) || c == '\t') && !((c == ' ' || c == '\t') && last);
+        if (column + 3 >= QUOTED_LINE) {
+            buf_add(out, STR("=\r\n"));
+            column = 0;
+        }
+        if (plain) buf_add_byte(out, s.p[i]);
+        else buf_printf(out, "=%02X", c);
+        column += plain ? 1 : 3;
+    }
+}
+
+void letter_original(struct buf *out, struct str content, bool whole)
+{
+    bool plain = is_seven_bit(content);
+    if (whole && plain) {
+        buf_add(out, STR("Content-Type: message/rfc822\r\n\r\n"));
+        buf_add(out, content);
+    } else if (whole) {
+        buf_add(out, STR("Content-Type: message/global; name=\"message.eml\"\r\n"
+                         "Content-Transfer-Encoding: base64\r\n\r\n"));
+        letter_base64(out, content);
+    } else if (plain) {
+        buf_add(out, STR("Content-Type: text/rfc822-headers\r\n\r\n"));
+        buf_add(out, content);
+    } else {
+        buf_add(out, STR("Content-Type: text/rfc822-headers; charset=utf-8\r\n"
+                         "Content-Transfer-Encoding: quoted-printable\r\n\r\n"));
+        quoted_printable(out, content);
     }
 }
 

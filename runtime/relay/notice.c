@@ -1,9 +1,6 @@
 #include "relay/notice.h"
 
-#include "base/base64.h"
 #include "base/limits.h"
-
-enum { BASE64_LINE = 76 }; /* RFC 2045 section 6.8 */
 
 /* Lines end with CR LF, the last one too.  False when some line is longer than RFC 5322 section 2.1.1 has it. */
 static bool with_line_ends(struct str text, struct buf *out)
@@ -22,30 +19,23 @@ static bool with_line_ends(struct str text, struct buf *out)
 /* In seven bits whatever the text is, so that every next host takes it. */
 static void add_text(struct str text, struct buf *out)
 {
-    struct buf lines = {0}, base64 = {0};
+    struct buf lines = {0};
     bool plain = with_line_ends(text, &lines) && str_is_ascii(text);
     if (plain) {
         buf_add(out, STR("Content-Type: text/plain; charset=us-ascii\r\n\r\n"));
         buf_add(out, buf_str(&lines));
     } else {
         buf_add(out, STR("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"));
-        base64_encode(buf_str(&lines), &base64);
-        for (size_t i = 0; i < base64.n; i += BASE64_LINE) {
-            buf_add(out, str_slice(buf_str(&base64), i, i + BASE64_LINE));
-            buf_add(out, STR("\r\n"));
-        }
+        letter_base64(out, buf_str(&lines));
     }
-    buf_free(&base64);
     buf_free(&lines);
 }
 
 /* The boundary is the queue id: made after the content came, and not to be guessed. */
 static void add_content(const struct letter *head, const struct notice *n, struct buf *out)
 {
-    static const char *const types[] = {"text/rfc822-headers", "message/rfc822"};
     static const char *const said[] = {"The header of the message is attached.", "The message is attached."};
     buf_printf(out, "Content-Type: multipart/mixed; boundary=\"=_%.*s\"\r\n", STR_ARG(head->queue_id));
-    if (!str_is_ascii(n->content)) buf_add(out, STR("Content-Transfer-Encoding: 8bit\r\n")); /* RFC 2045 section 6.4 */
     buf_printf(out, "\r\n--=_%.*s\r\n", STR_ARG(head->queue_id));
     struct buf text = {0};
     buf_add(&text, n->text);
@@ -54,11 +44,8 @@ static void add_content(const struct letter *head, const struct notice *n, struc
     if (n->cut) buf_printf(&text, "All of it would be too much for a report.\n");
     add_text(buf_str(&text), out);
     buf_free(&text);
-    buf_printf(out, "\r\n--=_%.*s\r\nContent-Type: %s\r\nContent-Disposition: attachment\r\n", STR_ARG(head->queue_id),
-               types[n->whole]);
-    if (!str_is_ascii(n->content)) buf_add(out, STR("Content-Transfer-Encoding: 8bit\r\n"));
-    buf_add(out, STR("\r\n"));
-    letter_lines(out, n->content);
+    buf_printf(out, "\r\n--=_%.*s\r\nContent-Disposition: attachment\r\n", STR_ARG(head->queue_id));
+    letter_original(out, n->content, n->whole);
     buf_printf(out, "\r\n--=_%.*s--\r\n", STR_ARG(head->queue_id));
 }
 

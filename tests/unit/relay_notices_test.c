@@ -213,9 +213,9 @@ static void with_the_message(void **state)
         size_t body; /* bytes of the message's text */
         const char *wanted[4], *not;
     } rows[] = {
-        {NOTICE_ORIGINAL, 20, {"Content-Type: message/rfc822\r\nContent-Disposition: attachment\r\n\r\nReceived: ",
-                               "\r\n\r\nxxxxxxxxxx", "The message is attached.\r\n"}, "would be too much"},
-        {NOTICE_HEADER, 20, {"Content-Type: text/rfc822-headers\r\nContent-Disposition: attachment\r\n\r\nReceived: ",
+        {NOTICE_ORIGINAL, 20, {"Content-Type: message/rfc822\r\n\r\nReceived: ",
+                               "\r\n\r\nxxxxxxxxxx", "\r\nContent-Disposition: attachment\r\nContent-Type: message/rfc822\r\n"}, "would be too much"},
+        {NOTICE_HEADER, 20, {"Content-Type: text/rfc822-headers\r\n\r\nReceived: ",
                              "Subject: canary\r\n\r\n--=_", "The header of the message is attached.\r\n"}, "xxxx"},
         {NOTICE_ORIGINAL, NOTICE_WHOLE_MOST, {"Content-Type: text/rfc822-headers\r\n", "The header of the message is attached.\r\n",
                                               "All of it would be too much for a report.\r\n"}, "xxxx"},
@@ -252,16 +252,40 @@ static void with_the_message(void **state)
     }
 }
 
-/* What is 8-bit is said to be; a stray line end or NUL of a binary message is a blank; a boundary cannot be guessed. */
+/* What came, byte for byte, in seven bits, whatever it was: see relay/letter. */
 static void how_messages_are_written(void **state)
 {
     (void)state;
+    static char wide[1200];
+    memset(wide, 'w', sizeof wide);
+    memcpy(wide, "A: b\r\n\r\n", 8);
+    static const char binary[] = "A: b\r\n\r\na\nb\rc\0d\r\n";
+    const struct {
+        struct str content;
+        bool whole;
+        const char *wanted;
+    } rows[] = {
+        {STR("A: b\r\n\r\nc\r\n"), true, "Content-Type: message/rfc822\r\n\r\nA: b\r\n\r\nc\r\n\r\n--"},
+        {STR("A: \xc3\xa4\r\n\r\nc\r\n"), true, "Content-Type: message/global; "
+         "name=\"message.eml\"\r\nContent-Transfer-Encoding: base64\r\n\r\nQTogw6QNCg0KYw0K\r\n\r\n--"},
+        {{binary, sizeof binary - 1}, true, "base64\r\n\r\nQTogYg0KDQphCmINYwBkDQo=\r\n\r\n--"},
+        {{wide, sizeof wide}, true, "message/global; name="},
+        {STR("A: b\r\n"), false, "Content-Type: text/rfc822-headers\r\n\r\nA: b\r\n\r\n--"},
+        {STR("A: \xc3\xa4=b \r\nC:\td\re\r\n"), false, "Content-Type: text/rfc822-headers; charset=utf-8\r\n"
+         "Content-Transfer-Encoding: quoted-printable\r\n\r\nA: =C3=A4=3Db=20\r\nC:\td=0De\r\n\r\n--"},
+        {STR("A: \xc3\xa4" "0123456789012345678901234567890123456789012345678901234567890123456789\r\n"), false,
+         "\r\n\r\nA: =C3=A40123456789012345678901234567890123456789012345678901234567890123=\r\n456789\r\n\r\n--"},
+    };
     const struct letter head = {.hostname = STR("r.example"), .queue_id = STR("0N"), .to = STR("a@x.example")};
     struct buf out = {0};
-    static const char content[] = "A: \xc3\xa4\r\n\r\na\nb\rc\0d\r\n";
-    notice_build(&head, &(struct notice){.text = STR("t"), .content = {content, sizeof content - 1}, .whole = true}, &out);
-    assert_true(str_find(buf_str(&out), STR("rfc822\r\nContent-Disposition: attachment\r\nContent-Transfer-Encoding: 8bit\r\n\r\nA: ")) != STR_NPOS);
-    assert_true(str_find(buf_str(&out), STR("\r\n\r\na b c d\r\n\r\n--=_0N--\r\n")) != STR_NPOS);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        out.n = 0;
+        notice_build(&head, &(struct notice){.text = STR("t"), .content = rows[i].content, .whole = rows[i].whole}, &out);
+        if (str_find(buf_str(&out), str_of(rows[i].wanted)) == STR_NPOS)
+            fail_msg("%zu: %s is missing in %.*s", i, rows[i].wanted, STR_ARG(buf_str(&out)));
+        assert_true(str_is_ascii(buf_str(&out)) && str_find_byte(buf_str(&out), '\0') == STR_NPOS);
+        for (struct str line, rest = buf_str(&out); str_cut(rest, '\n', &line, &rest);) assert_true(line.n <= 999);
+    }
     buf_free(&out);
 }
 
@@ -294,6 +318,32 @@ static void references_without_end(void **state)
     }
 }
 
+/* A report on an 8-bit message, and a DSN on one, reach a host that takes seven bits. */
+static void to_a_host_of_seven_bits(void **state)
+{
+    (void)state;
+    for (int whole = 0; whole < 2; whole++) {
+        struct wanted w = {.notices = {desk}, .count = 1};
+        w.notices[0].attach = whole ? NOTICE_ORIGINAL : NOTICE_HEADER;
+        struct rig g;
+        struct net_stream *s = begin(&g, &w);
+        g.memory->servers[0].no_8bit = g.memory->servers[1].no_8bit = true;
+        const char *mail = "Subject: caf\xc3\xa9\r\n\r\n\xc3\xa4\r\n";
+        assert_int_equal(strncmp(rig_send(&g, s, "a@side.example", "b@partner.example", mail), "250", 3), 0);
+        memory_advance(g.memory, 1000);
+        assert_int_equal(rig_mails(&g, 0), 0); /* the message itself is not converted, so it comes back */
+        assert_int_equal(rig_mails(&g, 1), 2);
+        for (size_t i = 0; i < 2; i++) {
+            const struct memory_mail *m = &g.memory->servers[1].mail[i];
+            bool report = str_find(buf_str(&m->to), STR("desk@")) != STR_NPOS;
+            assert_true(str_is_ascii(buf_str(&m->data)));
+            assert_true(has(m, report && whole ? "Content-Type: message/global;" : "\r\nSubject: caf=C3=A9\r\n"));
+        }
+        assert_int_equal(memory_stored(g.memory), 0);
+        rig_teardown(&g);
+    }
+}
+
 /* What is too long for an id, or never ends, hides none that stands behind it. */
 static void references_are_found(void **state)
 {
@@ -316,6 +366,7 @@ int main(void)
         cmocka_unit_test(several_and_lost),      cmocka_unit_test(how_texts_are_written),
         cmocka_unit_test(with_the_message),      cmocka_unit_test(how_messages_are_written),
         cmocka_unit_test(references_without_end), cmocka_unit_test(references_are_found),
+        cmocka_unit_test(to_a_host_of_seven_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -223,12 +223,13 @@ static void dsn_kinds(void **state)
     dsn_build(&d, &out);
     static const char *const wanted[] = {
         "Subject: Delayed Mail",
-        "\r\nContent-Transfer-Encoding: 8bit\r\nContent-Type: multipart/report",
+        "\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report",
         "will not report its delivery, for:\r\n\r\n  <b@x.example>",
         "Action: relayed\r\nStatus: 2.0.0\r\n",
         "Action: delayed\r\nStatus: 4.4.1\r\n",
         "Will-Retry-Until: Mon, 23 Nov 2026",
-        "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSubject: \xc3\xa4\r\n\r\nall of it\r\n",
+        "Content-Type: message/global; name=\"message.eml\"\r\n"
+        "Content-Transfer-Encoding: base64\r\n\r\nU3ViamVjdDogw6QNCg0KYWxsIG9mIGl0DQo=\r\n",
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (str_find(buf_str(&out), str_of(wanted[i])) == STR_NPOS)
