@@ -54,8 +54,16 @@ class Unmodelled(Exception):
 
 
 NOTIFY_WORDS = ["never", "success", "failure", "delay"]          # RFC 3461, by bit
-TELLS = ("log", "notify", "notify_sender")
+TELLS = ("log", "notify", "notify_sender", "incident_report")
+SEVERITIES = ["informational", "low", "medium", "high", "critical"]
+USUAL = {"sender", "recipients", "subject", "cc", "bcc", "severity", "override", "rules", "detectors"}
 BODY = {"append_disclaimer": 0, "prepend_disclaimer": 1}
+
+
+def in_a_line(text):
+    """Foreign text in a report: nothing that breaks its line or turns it round."""
+    text = re.sub("[\x00-\x1f\x7f-\x9f]", " ", text)
+    return re.sub("[\u2028-\u202e\u2066-\u2069]", "?", text) or "(none)"
 
 
 class Context:
@@ -68,7 +76,7 @@ class Context:
         self.members = [Member(a) for a in message["to"]]
         for m, bits in zip(self.members, message["notify"]):
             m.notify = [w for i, w in enumerate(NOTIFY_WORDS) if bits >> i & 1]
-        self.notices = []
+        self.notices, self.reports = [], {}
         self.named = len(self.members)
         self.original = self.audit = False
         self.hits, self.notes, self.trace, self.acted = {}, [], [], []
@@ -555,6 +563,14 @@ class Context:
                     self.tell(rule, name, m, self.message["from"], a["text"]["value"])
                 else:
                     self.note("log", rule, [m], "notify_sender left out: the sender is none of ours")
+        elif name == "incident_report":
+            a = self.arguments(action, ["to"], ["contents"])
+            to, contents = self.target(a["to"], None, None), a.get("contents")
+            words = USUAL if contents is None else \
+                {e[0]["value"] for e in contents["entries"]} if contents["kind"] == "group" else {contents["value"]}
+            if all([self.may_tell(rule, name, m, to) for m in who]):
+                report = self.reports.setdefault(Address(to).whole, {"to": to, "rule": rule, "words": set()})
+                report["words"] |= words
         elif name == "stop":
             for m in who:
                 endings.setdefault(m, {"stop": True})
@@ -594,19 +610,53 @@ class Context:
             n.startswith("list-") or n in ("x-autoreply", "x-autorespond") or
             (n == "precedence" and v in ("bulk", "list", "junk", "auto_reply")) for n, v in self.header_lines())
 
-    def tell(self, rule, action, m, to, text):
+    def recipient_at(self, whole):
+        return next((x for x in self.members if x.address.whole == whole), None)
+
+    def may_tell(self, rule, action, m, to):
         whole = Address(to).whole
-        there = next((x for x in self.members if x.address.whole == whole), None)
         if whole == self.sender.whole and not self.is_answered():
             self.note("log", rule, [m], f"{action} left out: automatic mail, or mail of a list, is not answered (RFC 3834)")
-            return
-        if there and self.is_automatic():
+        elif self.recipient_at(whole) and self.is_automatic():
             self.note("log", rule, [m], f"{action} left out: the message is automatic and goes to the same address (RFC 3834)")
+        else:
+            return True
+        return False
+
+    def tell(self, rule, action, m, to, text):
+        if not self.may_tell(rule, action, m, to):
             return
+        whole = Address(to).whole
+        there = self.recipient_at(whole)
         text = self.fill(rule, text, m)
         subject = next((e[0]["text"] for e in self.instances("Subject", m)), "").strip(" \t") or "(no subject)"
         if not any(x[:2] == [whole, text] for x in self.notices):
-            self.notices.append([whole, text, rule.name, there.text if there else to, "Auto: " + subject])
+            self.notices.append([whole, text, rule.name, there.text if there else to, "Auto: " + subject, 0])
+
+    def write_reports(self):
+        """When all is decided.  What a report says is a dictionary here; of some parts only that they are there."""
+        acted = [(r, self.hits.get(r.name, 0)) for r in self.program.rules if self.hits.get(r.name, 0) & (1 | 2 | 16)]
+        for whole, report in self.reports.items():
+            words, said = report["words"], {"Incident report of rule": report["rule"].name}
+            said.update({x.capitalize(): None for x in words & {"cc", "bcc", "override", "detectors", "excerpts"}})
+            if "sender" in words:
+                said["Sender"] = self.message["from"] or "(none)"
+            if "subject" in words:
+                self.original = True
+                subjects = [e[0]["text"] for e in self.instances("Subject", self.members[0])]
+                self.original = False
+                said["Subject"] = in_a_line(subjects[0]) if len(subjects) == 1 else None
+            if "recipients" in words:
+                said["Recipients"] = [f"{m.text} ({'added, ' * m.added}{m.disposition})" for m in self.members[:10]] + \
+                    [f"and {len(self.members) - 10} more"] * (len(self.members) > 10)
+            if "severity" in words:
+                ranked = [r.options["severity"] for r, _ in acted if r.options["severity"]]
+                ranked.sort(key=lambda s: -SEVERITIES.index(s) if s in SEVERITIES else 1)
+                said["Severity"] = ranked[0] if ranked else "(none)"
+            if "rules" in words:
+                said["Rules"] = [r.name + " (audit, not carried out)" * (not what & 3) + f": {len(r.then)} actions" for r, what in acted]
+            attached = 2 if "original" in words else 1 if "headers" in words else 0
+            self.notices.append([whole, said, report["rule"].name, report["to"], f"Incident report: {report['rule'].name}", attached])
 
     def rule_over(self, i, rule, endings, wanted):
         if getattr(self, "defer_with", None):
@@ -696,6 +746,7 @@ class Context:
                 self.refuse_whole(first)
         out["recipients"] = [self.recipient(m) for m in self.members]
         out["hits"] = {k: v for k, v in self.hits.items() if v}
+        self.write_reports()
         out["notes"], out["notices"] = self.notes, self.notices
         return out
 

@@ -294,6 +294,8 @@ static struct js *verdict_json(struct arena *a, const struct verdict *v, struct 
         js_add_str(x, n->to);
         js_add_str(x, n->subject);
         js_add_str(x, n->text);
+        js_add_num(x, n->attach);
+        js_add_num(x, n->report);
         js_add(notices, x);
     }
     js_put(o, "notices", notices);

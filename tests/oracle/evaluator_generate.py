@@ -43,6 +43,8 @@ FINDABLE = ["prj-123", "PRJ-123", "prj-124", "project prj-123", "prj-123 caf\u00
             "prj-123 79927398713 prj-124 PRJ\u00ad-123"]
 PATTERNS = ["secret", "s.cret", "^secret", "plan$", "\\\\bplan\\\\b", "\\\\d{2,}", "[a-c]+b", "caf(e|\u00e9)", "\u6771.", "st(ra|u)(ss|\u00df)e", "x-?ray",
             "\\\\w+ \\\\w+", "(?:a|b)\\\\.b", "e.?t\\\\b", "^\\\\S+$", "[^a-z ]", "ann@", "\\\\.example$"]
+REPORT_WORDS = ["sender", "recipients", "subject", "cc", "bcc", "severity", "override", "rules", "detectors", "excerpts",
+                "headers", "original"]
 NOW = 1790000000
 IDN = ', "b\u00fccher.example"'
 
@@ -212,7 +214,7 @@ class Generator:
     ACTIONS = {"require_tls", "reject", "defer", "drop", "quarantine", "hold", "redirect", "copy", "route_via", "add_header",
                "set_header", "remove_header", "prepend_subject", "log", "mark", "stop", "disconnect", "add_recipient",
                "deliver_after", "set_importance", "set_scl", "set_classification", "append_disclaimer", "prepend_disclaimer",
-               "remove_attachment", "notify", "notify_sender"}
+               "remove_attachment", "notify", "notify_sender", "incident_report"}
 
     def __init__(self, rows):
         self.rows, self.words = rows, WORDS
@@ -460,6 +462,7 @@ class Generator:
                 ("priority", [str(n) for n in (1, 50, 100, 200)], 0.3), ("mode", ["audit", "audit_and_notify", "off", "enforce"], 0.2),
                 ("on_error", ["defer", "skip", "apply"], 0.5), ("on_unreadable", ["protect", "hold", "apply", "skip"], 0.5),
                 ("confusables", ["fold", "fold", "keep"], 0.4),
+                ("severity", ['"low"', '"high"', '"medium"', '"odd"', '"critical"'], 0.5),
                 ("effective", ["2026-09-20", "2026-09-21T14:00Z", "2026-09-22"], 0.06),
                 ("expires", ["2026-09-21", "2026-09-22T02:00", "2026-09-24"], 0.06)):
             if name == "expires" and " effective " in out:
@@ -529,6 +532,10 @@ class Generator:
             return f"notify {rnd.choice([who, 'sender', 'recipient'])} {self.value(rnd)}"
         if name == "notify_sender":
             return f"notify_sender {self.value(rnd)}"
+        if name == "incident_report":
+            said = rnd.sample(REPORT_WORDS, rnd.randint(1, 6))
+            return f"incident_report to {rnd.choice([who, quoted('dlp@corp.example')])}" + \
+                rnd.choice(["", f" contents ({', '.join(said)})", f" contents ({said[0]})"])
         return name
 
     FINAL = ("reject", "defer", "drop", "quarantine", "hold", "redirect", "disconnect")

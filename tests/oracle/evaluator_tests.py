@@ -374,7 +374,7 @@ def luhn(text):
 # --- programs --------------------------------------------------------------------------------------------------------
 
 OPTIONS = {"priority": 100, "mode": "enforce", "effective": None, "expires": None, "on_error": "defer",
-           "on_unreadable": "protect", "confusables": "keep"}
+           "on_unreadable": "protect", "confusables": "keep", "severity": ""}
 
 
 def read_options(arguments, into):
