@@ -94,8 +94,7 @@ bool build_check(const char *path, bool (*also)(const struct settings *s, struct
     struct settings settings;
     struct arena *a = arena_create();
     struct program *p = load_either(path, diagnostics);
-    bool served = p && program_is_served(p, &stdlib_rows, &e);
-    if (p && !served) buf_printf(diagnostics, "%s\n", e.text);
+    bool served = p && program_is_served(p, &stdlib_rows, diagnostics);
     bool ok = served && settings_from_program(a, p, path, &settings, &e);
     struct judge *j = ok ? judge_create(p, &settings, &e) : NULL;
     ok = j != NULL;

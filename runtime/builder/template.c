@@ -92,7 +92,11 @@ static bool build(struct making *m)
     struct buf bytes = {0};
     m->jailed = jail_install(JAIL_TEMPLATE_BUILD, &m->jail_err);
     if (!load_program(m, &e)) return m->warnings.n ? refuse(m, buf_str(&m->warnings)) : refuse_err(m, &e);
-    if (!program_is_served(m->program, &stdlib_rows, &e)) return refuse(m, arena_printf(m->arena, "%s\n", e.text));
+    if (!program_is_served(m->program, &stdlib_rows, &bytes)) {
+        bool refused = refuse(m, arena_str(m->arena, buf_str(&bytes)));
+        buf_free(&bytes);
+        return refused;
+    }
     if (!settings_from_program(m->arena, m->program, m->o->config, &m->settings, &e)) return refuse_err(m, &e);
     if (m->settings.sandbox && !m->jailed) return refuse_err(m, &m->jail_err);
     settings_encode(&m->settings, &bytes);

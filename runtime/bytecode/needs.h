@@ -5,11 +5,14 @@
 #ifndef SLUICE_BYTECODE_NEEDS_H
 #define SLUICE_BYTECODE_NEEDS_H
 
-#include "base/err.h"
+#include "base/vec.h"
 #include "bytecode/program.h"
 
-/* False with *e (EX_CONFIG, one sentence naming the rule, the word and what is missing) when a rule that can run uses a
- * field or an action that this build does not serve.  Rules of `mode off` may wait.  The program is verified. */
-bool program_is_served(const struct program *p, const struct vocabulary_rows *rows, struct err *e);
+enum { NEEDS_TOLD_MOST = 50 };
+
+/* False, with a line in *out for each word of a rule that can run which this build does not serve (a field or an action), naming
+ * the rule, the word and what is missing; of more than NEEDS_TOLD_MOST the rest is counted.  Rules of `mode off` may wait.
+ * The program is verified. */
+bool program_is_served(const struct program *p, const struct vocabulary_rows *rows, struct buf *out);
 
 #endif

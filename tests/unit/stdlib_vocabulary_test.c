@@ -374,10 +374,11 @@ static void a_session_is_ended(void **state)
 static bool is_served(const char *rules, char *why, size_t room)
 {
     struct compiled c;
-    struct err e = {0};
+    struct buf out = {0};
     struct program *p = compiled_program(&c, str_of(rules));
-    bool served = program_is_served(p, &words_rows, &e);
-    snprintf(why, room, "%s", e.text);
+    bool served = program_is_served(p, &words_rows, &out);
+    snprintf(why, room, "%.*s", STR_ARG(buf_str(&out)));
+    buf_free(&out);
     compiled_close(&c);
     return served;
 }
@@ -389,7 +390,7 @@ static void what_is_missing_is_told(void **state)
     assert_true(is_served("when subject contains \"x\" then require_tls", why, sizeof why));
     assert_false(is_served("when always then stop\nrule \"n\" when sender.group is \"x\" then stop", why, sizeof why));
     assert_string_equal(why, "policy.sluice:2: the rule \"n\" uses `sender.group`, which needs a directory, and this "
-                             "version has not got that: the rules are not loaded (`mode off` lets the rule wait)");
+                             "version has not got that: the rules are not loaded (`mode off` lets the rule wait)\n");
     assert_true(is_served("rule \"n\" mode off when sender.group is \"x\" then stop", why, sizeof why));
     assert_false(is_served("when always then sign_dkim", why, sizeof why));
     assert_non_null(strstr(why, "`always` uses `sign_dkim`, which needs DKIM keys"));
@@ -397,6 +398,32 @@ static void what_is_missing_is_told(void **state)
     assert_non_null(strstr(why, "`sender.manager`"));
     assert_false(is_served("when recipient.manager is sender then stop", why, sizeof why));
     assert_false(is_served("when recipient is recipient.manager then stop", why, sizeof why));
+}
+
+/* A line each, whatever comes first; a word that a rule says twice is told once. */
+static void all_that_is_missing_is_told(void **state)
+{
+    (void)state;
+    static char why[60000];
+    struct buf many = {0};
+    assert_false(is_served("rule \"a\" when sender.group is \"x\" or sender.group is \"y\" then sign_dkim\n"
+                           "rule \"b\" when always then stop\nrule \"c\" mode off when always then sign_dkim\n"
+                           "rule \"d\" when always then sign_dkim",
+                           why, sizeof why));
+    static const char *const wanted[] = {"policy.sluice:1: the rule \"a\" uses `sender.group`",
+                                         "policy.sluice:1: the rule \"a\" uses `sign_dkim`",
+                                         "policy.sluice:4: the rule \"d\" uses `sign_dkim`"};
+    struct str line, rest = str_of(why);
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(str_cut(rest, '\n', &line, &rest));
+        if (!str_starts(line, str_of(wanted[i]))) fail_msg("%s is not the line %.*s", wanted[i], STR_ARG(line));
+    }
+    assert_int_equal(rest.n, 0);
+    for (int i = 0; i < NEEDS_TOLD_MOST + 7; i++) buf_printf(&many, "rule \"%d\" when always then sign_dkim\n", i);
+    buf_add_byte(&many, 0);
+    assert_false(is_served(many.p, why, sizeof why));
+    assert_true(str_ends(str_of(why), STR("\nand 7 more\n")));
+    buf_free(&many);
 }
 
 /* Judged all the same (`sluice judge`): never "no match", and what should be kept back is. */
@@ -436,7 +463,7 @@ int main(void)
         cmocka_unit_test(an_address_may_be_a_field),
         cmocka_unit_test(delivery_waits),
         cmocka_unit_test(a_session_is_ended),
-        cmocka_unit_test(what_is_missing_is_told),
+        cmocka_unit_test(what_is_missing_is_told), cmocka_unit_test(all_that_is_missing_is_told),
         cmocka_unit_test(what_is_missing_weakens_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
