@@ -1,6 +1,7 @@
 #include "compiler/internal.h"
 
 #include "base/limits.h"
+#include "mail/domain.h"
 #include "mail/fold.h"
 #include "mail/like.h"
 #include "pattern/required.h"
@@ -167,6 +168,15 @@ static bool domain_has_no_at(struct compiler *c, const struct field_use *f, stru
     return false;
 }
 
+/* `recipient.local is "a@b.example"`.  A quoted local part may have an @, so it is no mistake for certain. */
+static void warn_local_has_at(struct compiler *c, const struct field_use *f, const struct ast_literal *l)
+{
+    size_t sign = str_rfind_byte(l->text, '@');
+    if (f->word.part != PART_LOCAL || sign == STR_NPOS || !domain_is_valid(str_from(l->text, sign + 1), true)) return;
+    struct diag *d = diag_add(c->d, DIAG_W320, l->span, "`%.*s` is what stands before the @", STR_ARG(f->ast->name));
+    if (sign) diag_fix(c->d, d, "", "\"%.*s\"", STR_ARG(str_slice(l->text, 0, sign)));
+}
+
 static bool text_constant(struct compiler *c, const struct field_use *f, enum relation r, const struct ast_literal *l,
                           struct constant *out)
 {
@@ -174,6 +184,7 @@ static bool text_constant(struct compiler *c, const struct field_use *f, enum re
     if (!value_can_occur(c, f->word.field, out->text, l->span, NULL)) return false;
     if (r == REL_EQUAL && !value_can_be_whole(c, f->word.field, out->text, l->span, NULL)) return false;
     if (f->word.type == TYPE_DOMAIN && !domain_has_no_at(c, f, out->text, l->span)) return false;
+    if (r == REL_EQUAL) warn_local_has_at(c, f, l);
     text_form(c, f, out);
     bool starred = r == REL_EQUAL && out->text.n > 1 && (out->text.p[0] == '*' || out->text.p[out->text.n - 1] == '*');
     if (starred) {

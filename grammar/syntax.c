@@ -236,6 +236,43 @@ static bool tell_left_out(struct parse *p, const struct syntax_error *e)
     return false;
 }
 
+/* The name that the action before begins with: it stands behind `then`, `and` or a comma. */
+static struct str action_before(const struct parse *p)
+{
+    for (size_t i = p->stray_count; i-- > 0;) {
+        struct str text = p->source->text, ahead = str_trim(str_slice(text, 0, p->strays[i].span.from));
+        if (str_ends(ahead, STR(",")) || str_ends(ahead, STR("then")) || str_ends(ahead, STR("and")))
+            return span_text(p, p->strays[i].span);
+    }
+    return STR_NONE;
+}
+
+/* then redirect to "a@b.example", "c@b.example" */
+static bool tell_text_for_action(struct parse *p, const struct syntax_error *e)
+{
+    static const struct {
+        const char *action, *label, *further; /* how one more is said; NULL: what stands before the comma goes on */
+    } rows[] = {{"redirect", "an action for each:", "copy to "},
+                {"copy", "an action for each:", "copy to "},
+                {"incident_report", "an action for each:", "incident_report to "},
+                {"log", "an action for each:", "log "},
+                {"mark", "an action for each:", "mark "},
+                {"remove_header", "an action for each:", "remove_header "},
+                {"set_header", "without the comma:", NULL},
+                {"add_header", "without the comma:", NULL},
+                {"notify", "without the comma:", NULL}};
+    if (p->found.kind != SL_TEXT || p->previous.kind != SL_COMMA || !expects(e, SL_NAME)) return false;
+    struct str action = action_before(p), word = shown(p, e->at);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (!str_eq_nocase(action, str_of(rows[i].action))) continue;
+        struct diag *d = diag_add(p->diags, DIAG_E100, e->at, "`%s` ends before the comma, and a text begins no action",
+                                  rows[i].action);
+        diag_fix(p->diags, d, rows[i].label, "%s%.*s", rows[i].further ? rows[i].further : "", STR_ARG(word));
+        return true;
+    }
+    return false;
+}
+
 /* subject not contains "x" */
 static bool tell_not_first(struct parse *p, const struct syntax_error *e)
 {
@@ -367,5 +404,5 @@ void syntax_report(struct parse *p, const struct syntax_error *e)
     if (p->found.kind == SL_BAD) return; /* told when it was read */
     (void)(tell_reserved_name(p, e) || tell_equals_sign(p, e) || tell_bare_domain(p, e) || tell_bare_infinitive(p, e) ||
            tell_missing_is(p, e) || tell_not_first(p, e) || tell_tried_word(p, e) || tell_stray(p, e) ||
-           tell_left_out(p, e) || (tell_generally(p, e), true));
+           tell_left_out(p, e) || tell_text_for_action(p, e) || (tell_generally(p, e), true));
 }
