@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static bool read_text(struct str text, struct buf *tree, struct buf *layout)
 {
     struct arena *a = arena_create();
-    struct source source = {STR("fuzz.sluice"), text, 0};
+    struct source source = {.name = STR("fuzz.sluice"), .text = text};
     struct sources sources = {0};
     struct diags d = {.arena = a, .sources = &sources};
     VEC_PUSH(&sources.list, &source);
