@@ -64,7 +64,7 @@ E2E_TESTS := $(wildcard tests/e2e/*_test.py)
 RIGS := $(wildcard tests/rigs/*_rig.py)
 # The relay with a mistake planted by the linker, for rigs to find: tests/rigs/mutants.c.
 RIG_MUTANTS := no_sync synchronous_normal answer_before_commit no_content_sync no_directory_sync
-RIG_PROGRAMS := $(B)/bench/queue_fill_bench $(B)/rigs/block_log $(RIG_MUTANTS:%=$(B)/rigs/sluiced-%)
+RIG_PROGRAMS := $(B)/bench/queue_fill_bench $(B)/rigs/block_log $(B)/rigs/sluice-failing $(RIG_MUTANTS:%=$(B)/rigs/sluiced-%)
 # A second opinion: a program of C and a script that compares what it says with what something else says.
 ORACLES := $(patsubst tests/oracle/%.c,$(B)/oracle/%,$(wildcard tests/oracle/*.c))
 ORACLE_TESTS := $(wildcard tests/oracle/*_test.py)
@@ -145,6 +145,12 @@ SIM_MISTAKEN := obligation_parse obligation_demands_tls trouble_decide trouble_m
 $(B)/sim/sluice-sim-mistakes: $(SIM_OBJECTS) $(B)/obj/tests/sim/mistakes.o $(SUPPORT_OBJECTS) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $(SIM_WRAPPED:%=-Wl,--wrap=%) $(SIM_MISTAKEN:%=-Wl,--wrap=%) $^ $(LDLIBS) -lcmocka -o $@
+# The store's own objects, whose calls and whose connections fail at the k-th: tests/failing.
+FAILING_WRAPPED := open openat read pread write fdatasync fsync ftruncate unlinkat mmap memfd_create mkdir mkdirat fstat stat lseek \
+    flock fdopendir readdir database_run writer_cut_log
+$(B)/rigs/sluice-failing: $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/failing/*.c)) $(SUPPORT_OBJECTS) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $(FAILING_WRAPPED:%=-Wl,--wrap=%) $^ $(LDLIBS) -lcmocka -o $@
 .PHONY: simulators
 simulators: $(B)/sim/sluice-sim $(B)/sim/sluice-sim-mistakes
 
@@ -245,11 +251,11 @@ torture: ## long proofs, MINUTES in all: the second evaluator and the index on a
 	@$(MAKE) -s torture-sim
 
 .PHONY: torture-rigs
-torture-rigs: ## kill -9, flipped bits, 1,000 times each; 10,000 reloads; a full disk (root); a clock that jumps; power cuts, with planted mistakes
+torture-rigs: ## kill -9, flipped bits, 1,000 times each; 10,000 reloads; a full disk (root); a clock that jumps; power cuts, and every k-th failure of input and output, with planted mistakes
 	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
 	@$(MAKE) -s -j2 all $(RIG_PROGRAMS)
 	@set -e; for rig in $(RIGS); do echo "== $$rig"; env SLUICE_BUILD=$(CURDIR)/$(B) SLUICE_SEED=$(SEED) SLUICE_KILLS=1000 SLUICE_CUTS=1000 \
-	    SLUICE_FLIPS=1000 SLUICE_RELOADS=10000 SLUICE_CLOCK_MESSAGES=1000 /usr/bin/python3 $$rig; done
+	    SLUICE_FLIPS=1000 SLUICE_RELOADS=10000 SLUICE_CLOCK_MESSAGES=1000 SLUICE_FAILING=all /usr/bin/python3 $$rig; done
 
 .PHONY: torture-server
 torture-server: ## a million dialogues beside a reference, a million bodies onto our wire, 335 smugglings x 12 and through four peers, 10,000 forged messages, 2,000 slow clients
@@ -394,4 +400,4 @@ clean: ## remove build/
 	rm -rf build
 
 -include $(LIB_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(SUPPORT_OBJECTS:.o=.d) \
-    $(patsubst %.c,$(B)/obj/%.d,$(wildcard tests/sim/*.c tests/unit/*_test.c tests/oracle/*.c tests/fuzz/*_fuzz.c tests/bench/*_bench.c))
+    $(patsubst %.c,$(B)/obj/%.d,$(wildcard tests/sim/*.c tests/failing/*.c tests/unit/*_test.c tests/oracle/*.c tests/fuzz/*_fuzz.c tests/bench/*_bench.c))

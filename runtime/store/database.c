@@ -54,6 +54,8 @@ static enum trouble_kind classify(struct database *d, int result, const char *wh
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
     case SQLITE_PROTOCOL: err_set(e, EX_IOERR, "%s: %s (%d)", what, words, result); return TROUBLE_FATAL;
+    /* Unlike memory of our own it ends in order: a transaction is under way, and its clients can be told 451. */
+    case SQLITE_NOMEM: err_set(e, EX_OSERR, "%s: no memory", what); return TROUBLE_FATAL;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         err_set(e, EX_DATAERR, "%s: the database is damaged: %s (%d)", what, words, result);
@@ -68,7 +70,7 @@ enum trouble_kind database_trouble(struct database *d, int result, const char *w
 {
     int primary = result & 0xff;
     if (primary == SQLITE_OK || primary == SQLITE_DONE || primary == SQLITE_ROW) return TROUBLE_NONE;
-    INVARIANT(primary != SQLITE_MISUSE && primary != SQLITE_NOMEM && result != SQLITE_IOERR_NOMEM);
+    INVARIANT(primary != SQLITE_MISUSE);
     enum trouble_kind kind = classify(d, result, what, &d->last);
     if (e) *e = d->last;
     return kind;

@@ -103,8 +103,6 @@ void driver_query(struct driver *d, struct store_query *q, struct answer *a)
     d->port.query(d->port.self, q);
 }
 
-enum { READ_MAX = 100000 };
-
 static struct pieces pieces_copy(struct arena *a, struct pieces p)
 {
     struct piece *v = ARENA_ARRAY(a, struct piece, p.n ? p.n : 1);
@@ -118,7 +116,10 @@ static struct pieces pieces_copy(struct arena *a, struct pieces p)
 static void on_message(void *owner, const struct stored_message *m)
 {
     struct read_back *r = owner;
-    INVARIANT(r->message_count < READ_MAX);
+    if (r->message_count == r->message_room) {
+        r->message_room = r->message_room ? 2 * r->message_room : 8;
+        r->messages = mem_grow(r->messages, r->message_room, sizeof *r->messages);
+    }
     struct stored_message *out = &r->messages[r->message_count++];
     struct arena *a = r->arena;
     *out = *m;
@@ -174,7 +175,6 @@ static void read_one(struct driver *d, struct store_query *q, struct read_back *
 {
     memset(out, 0, sizeof *out);
     out->arena = arena_create();
-    out->messages = mem_array(READ_MAX, sizeof *out->messages);
     q->message = on_message;
     q->rule = on_rule;
     q->due = on_due;

@@ -40,7 +40,7 @@ struct read_back {
     struct answer answer; /* first: it is the owner */
     struct arena *arena;
     struct stored_message *messages;
-    size_t message_count;
+    size_t message_count, message_room;
     VEC(struct due_entry) due;
     uint64_t states[RECIPIENT_STATE_COUNT];
     struct { struct str rule; uint64_t counts[5]; int64_t last; } rules[64];
