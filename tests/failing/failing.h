@@ -1,7 +1,8 @@
 /* A store on which the k-th input or output fails: what fails, and what is known of what was asked and answered.
  *
  * The store is the product's own objects.  Three layers can fail: SQLite's files (a VFS over its own), the calls that
- * SQLite's unix VFS makes, and the store's own calls to libc (the linker sends them to libc.c).  One point is one
+ * SQLite's unix VFS makes, and the store's own calls to libc (the linker sends them to libc.c); or
+ * the disk, which is both kinds of calls and SQLite's syncs together.  One point is one
  * layer, one kind of failure, once or for ever, and the k of the operations that the kind applies to. */
 #ifndef SLUICE_TESTS_FAILING_H
 #define SLUICE_TESTS_FAILING_H
@@ -10,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum layer { LAYER_VFS, LAYER_CALLS, LAYER_LIBC, LAYER_COUNT };
+enum layer { LAYER_VFS, LAYER_CALLS, LAYER_LIBC, LAYER_DISK, LAYER_COUNT };
 enum kind {
     KIND_EIO,
     KIND_FULL,   /* ENOSPC, SQLITE_FULL */

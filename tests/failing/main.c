@@ -29,7 +29,7 @@
 
 enum { LIFE_SECONDS = 60, TOLD_MOST = 20, NAME_MOST = 80, ROW_TELLING = 16 };
 
-const char *const layer_names[LAYER_COUNT] = {"vfs", "calls", "libc"};
+const char *const layer_names[LAYER_COUNT] = {"vfs", "calls", "libc", "disk"};
 const char *const kind_names[KIND_COUNT] = {"eio", "full", "memory", "files", "sync", "lost", "eintr", "short"};
 const char *const op_names[OP_COUNT] = {"open",   "make", "read", "write", "sync", "truncate",
                                         "delete", "map",  "size", "grow",  "lock", "list"};
@@ -56,6 +56,11 @@ static const uint32_t applies[LAYER_COUNT][KIND_COUNT] = {
                     [KIND_LOST] = BIT(SYNC),
                     [KIND_EINTR] = BIT(READ) | BIT(WRITE) | BIT(SYNC),
                     [KIND_SHORT] = BIT(READ) | BIT(WRITE)},
+    [LAYER_DISK] = {[KIND_EIO] = ANY,
+                    [KIND_FULL] = BIT(MAKE) | BIT(WRITE) | BIT(GROW),
+                    [KIND_FILES] = BIT(OPEN) | BIT(MAKE),
+                    [KIND_SYNC] = BIT(SYNC),
+                    [KIND_LOST] = BIT(SYNC)},
 };
 
 struct shared *shared;
@@ -64,7 +69,9 @@ bool fails(enum layer layer, enum op op)
 {
     if (!shared || !shared->armed) return false;
     const struct point *p = &shared->point;
-    if (p->layer != layer || !(applies[layer][p->kind] & 1u << op)) return false;
+    bool of_disk = layer != LAYER_VFS || op == OP_SYNC; /* SQLite's VFS makes that call by itself */
+    if ((p->layer != layer && !(p->layer == LAYER_DISK && of_disk)) || !(applies[p->layer][p->kind] & 1u << op))
+        return false;
     uint32_t n = atomic_fetch_add(&shared->count, 1) + 1;
     if (!p->k && n <= TRACE_MOST) shared->trace[n - 1] = (uint8_t)op;
     if (!p->k || n < p->k || (n > p->k && !p->for_ever)) return false;
@@ -201,7 +208,8 @@ static void add_points(struct point p, const char *begins, bool whole)
         const uint8_t *op = &shared->trace[p.k - 1];
         since = p.k == 1 || op[-1] != *op ? 0 : since + 1;
         bool telling = whole || since < ROW_TELLING || p.k == count || op[1] != *op;
-        for (int for_ever = 0; for_ever <= (p.kind != KIND_EINTR); for_ever++) {
+        for (int for_ever = p.layer == LAYER_DISK; /* once: the others' */ for_ever <= (p.kind != KIND_EINTR);
+             for_ever++) {
             p.for_ever = for_ever;
             name_of(&p, name);
             if ((telling || !strcmp(name, begins)) && !strncmp(name, begins, n)) VEC_PUSH(&points, p);

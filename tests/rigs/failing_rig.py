@@ -41,7 +41,7 @@ def run(*arguments):
 
 @test
 def every_failure():
-    """the k-th operation fails: SQLite's, of the calls below it, and the store's own"""
+    """the k-th operation fails: SQLite's, of the calls below it, the store's own, the whole disk"""
     for arguments in ([("--points", "0", "--whole", "later"), ("--points", "0", "first")] if LONG else [("--points", str(POINTS))]):
         said, points, failed, wrong = run(*arguments)
         print("# " + said.splitlines()[-1])
