@@ -177,7 +177,7 @@ MUTANT_no_content_sync := -Wl,--wrap=fdatasync
 MUTANT_no_directory_sync := -Wl,--wrap=spool_sync_directory
 $(B)/rigs/sluiced-%: tests/rigs/mutants.c $(MAIN_OBJECT) $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -std=c11 -O1 -fPIE -DMUTANT_$* $(LDFLAGS) $(MUTANT_$*) $^ $(LDLIBS) -o $@
+	$(CC) $(CPPFLAGS) -std=c11 -O1 -fPIE -DMUTANT_$* $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $(MUTANT_$*) $^ $(LDLIBS) -o $@
 
 # Fuzz targets are compiled too: what is run seldom must stay C.
 unit-tests: $(UNIT_TESTS) $(ORACLES) $(RIG_PROGRAMS) $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/fuzz/*_fuzz.c))
