@@ -88,12 +88,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     arena_reset(arena);
     struct str content = arena_str(arena, (struct str){(const char *)data, size});
-    for (int i = 0; i < 2; i++) {
-        const struct message_limits *limits = i ? &small : &message_limits_default;
-        struct message *m = message_open(arena, content, limits);
-        check_header(m, content);
-        check_tree(m, content, limits);
-        check_attachments(m);
-    }
+    /* One or the other, for speed: an input of one byte more or less is soon made. */
+    const struct message_limits *limits = size % 2 ? &small : &message_limits_default;
+    struct message *m = message_open(arena, content, limits);
+    check_header(m, content);
+    check_tree(m, content, limits);
+    check_attachments(m);
     return 0;
 }
