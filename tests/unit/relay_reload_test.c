@@ -333,9 +333,12 @@ static void control(void **state)
     for (int i = 0; i < 60000; i++) buf_printf(&many, "x\n");
     buf_printf(&many, "{\"v\":1,\"op\":\"rules\"}");
     buf_add_byte(&many, '\0');
-    got = rig_ask(&g, c, many.p);
+    struct str line, rest = str_of(rig_ask(&g, c, many.p));
     unsigned answers = 0;
-    for (const char *at = got; (at = strstr(at, "\"ok\":")); at++) answers++;
+    while (rest.n) { /* line by line: AddressSanitizer's strstr measures all that follows each time */
+        str_cut(rest, '\n', &line, &rest);
+        answers += str_find(line, STR("\"ok\":")) != STR_NPOS;
+    }
     assert_int_equal(answers, 60001);
     buf_free(&many);
 
