@@ -311,7 +311,7 @@ static void a_failing_disk_ends_it(void **unused)
 
 /* --- a sync that fails ---------------------------------------------------------------------------------------------
  * SQLite's own file system with one fault: from the moment it is set, no log is synced any more. */
-static bool sync_fails;
+static _Atomic bool sync_fails; /* set here, seen by the store's threads */
 static const sqlite3_io_methods *real_methods;
 static sqlite3_io_methods failing_methods;
 static sqlite3_vfs failing_vfs, *real_vfs;

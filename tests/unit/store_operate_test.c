@@ -220,8 +220,11 @@ static void changes(void **unused)
     struct outcome late = {.recipient = stored[0].id, .kind = OUTCOME_RETRY, .reason = STR("late")};
     struct answer a;
     struct store_write w = {.outcomes = &late, .outcome_count = 1};
-    driver_write(&driver, &w, &a);
+    driver_write(&driver, &w, &a); /* whose thread reads the outcome until it has answered */
+    driver_run(&driver);
+    assert_true(a.ok);
     late.kind = OUTCOME_DONE;
+    driver_write(&driver, &w, &a);
     driver_run(&driver);
     assert_true(a.ok);
     assert_string_equal(passing(&(struct queue_filter){0}), "ab");
