@@ -74,7 +74,7 @@ static int check(const char *config)
 {
     struct buf diagnostics = {0};
     bool ok = build_check(config, secrets_check, &diagnostics);
-    fwrite(diagnostics.p, 1, diagnostics.n, stderr);
+    if (diagnostics.n) fwrite(diagnostics.p, 1, diagnostics.n, stderr);
     buf_free(&diagnostics);
     return ok ? EX_OK : EX_CONFIG;
 }
