@@ -106,10 +106,24 @@ static struct delivery *take_upcoming(struct connection *c)
     return NULL;
 }
 
+/* One whose connection the host has not greeted yet, and may let wait for minutes: that connection is not needed now. */
+static struct delivery *take_ungreeted(struct connection *c)
+{
+    const struct connector_settings *how = settings_connector(relay_settings(c->relay), c->destination->name);
+    for (struct connection *other = c->destination->connections; how && other; other = other->next) {
+        bool greeted = smtp_client_stage(other->client) != SMTP_STAGE_GREETING;
+        if (greeted || other->over || !other->delivery || !connection_takes(c, other->delivery, how)) continue;
+        struct delivery *d = connection_give_up(other);
+        if (deliver_still_holds(d)) return d;
+    }
+    return NULL;
+}
+
 void connection_go_on(struct connection *c)
 {
     struct delivery *next = deliver_take(c->destination, c);
     if (!next) next = take_upcoming(c);
+    if (!next) next = take_ungreeted(c);
     if (next) connection_give(c, next);
 }
 

@@ -169,6 +169,33 @@ static void one_stands_still(void **state)
     rig_teardown(&g);
 }
 
+/* A host that lets further connections wait for its greeting: their mail goes over the one that stands. */
+static void not_greeted(void **state)
+{
+    (void)state;
+    struct rig g;
+    rig_setup(&g);
+    rig_start(&g);
+    struct memory_server *v = &g.memory->servers[0];
+    v->dots_wait = true;
+    for (int n = 0; n < 4; n++) {
+        char to[64];
+        struct net_stream *s = rig_session(&g, "10.0.0.1");
+        snprintf(to, sizeof to, "b%d@partner.example", n);
+        assert_memory_equal(rig_send(&g, s, "a@side.example", to, rig_mail), "250", 3);
+        memory_run(g.memory);
+        v->silent_at = "greeting";
+    }
+    assert_int_equal(v->connections, 4);
+    v->dots_wait = false;
+    memory_answer_dots(g.memory);
+    memory_run(g.memory);
+    assert_int_equal(memory_stored(g.memory), 0);
+    assert_int_equal(v->connections, 4);
+    assert_int_equal(v->mail_count, 4);
+    rig_teardown(&g);
+}
+
 /* MAILMAX counts what goes ahead: no session takes more than it said. */
 static void limits_hold(void **state)
 {
@@ -244,6 +271,7 @@ int main(void)
         cmocka_unit_test(each_arrives_once), cmocka_unit_test(a_refusal_is_for_one), cmocka_unit_test(the_connection_ends),
         cmocka_unit_test(a_slow_host),       cmocka_unit_test(limits_hold),          cmocka_unit_test(reload_and_stop),
         cmocka_unit_test(from_the_store),    cmocka_unit_test(one_stands_still),
+        cmocka_unit_test(not_greeted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
