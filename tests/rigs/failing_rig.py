@@ -4,7 +4,8 @@
     SLUICE_FAILING=all tests/rigs/failing_rig.py
 
 The program (tests/failing) drives the store's own objects through two lives with the failure and looks at everything in a third
-without.  Short: points spread over all; long: every k, in the first start's long rows of equal writes the first few and the last.
+without.  Short: points spread over all.  Long: every k, some 70,000 points and 40 minutes on two cores; in the first start, whose
+reserve is a thousand equal writes, the first sixteen and the last of such a row.
 """
 import os
 import pathlib
