@@ -56,15 +56,15 @@ void letter_top(const struct letter *l, struct buf *out)
 /* Whether lines of seven bits can carry it as it is (RFC 2045 section 2.7). */
 static bool is_seven_bit(struct str s)
 {
-    struct str line;
+    size_t length = 0;
     if (!str_is_ascii(s)) return false;
-    while (s.n) {
-        size_t end = str_find(s, STR("\r\n"));
-        line = end == STR_NPOS ? s : str_slice(s, 0, end);
-        s = end == STR_NPOS ? STR_NONE : str_from(s, end + 2);
-        if (line.n > LIMIT_TEXT_LINE) return false;
-        for (size_t i = 0; i < line.n; i++)
-            if (line.p[i] == '\r' || line.p[i] == '\n' || line.p[i] == '\0') return false;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '\r' && i + 1 < s.n && s.p[i + 1] == '\n') {
+            length = 0;
+            i++;
+        } else if (s.p[i] == '\r' || s.p[i] == '\n' || s.p[i] == '\0' || ++length > LIMIT_TEXT_LINE) {
+            return false;
+        }
     }
     return true;
 }
