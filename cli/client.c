@@ -97,7 +97,8 @@ static void wait_for_bytes(int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
     if (poll(&p, 1, SILENCE_MS) == 0)
-        fprintf(stderr, "sluice: no answer yet: the relay is busy, or does not run (its log says why); still waiting\n");
+        fprintf(stderr,
+                "sluice: no answer yet: the relay is busy, or does not run (its log says why); still waiting\n");
 }
 
 /* Reads until the last line; -1 with *e when the answer breaks off. */
@@ -134,7 +135,8 @@ static int read_answer(const struct client *c, int fd, struct err *e)
     return status;
 }
 
-/* --- several requests ------------------------------------------------------------------------------------------------ */
+/* --- several requests
+ * ------------------------------------------------------------------------------------------------ */
 
 struct client_talk {
     const struct client *client;
@@ -166,7 +168,8 @@ void client_talk_end(struct client_talk **t)
     *t = NULL;
 }
 
-/* --- one request ----------------------------------------------------------------------------------------------------- */
+/* --- one request
+ * ----------------------------------------------------------------------------------------------------- */
 
 int client_send(const struct client *c, struct js *request)
 {

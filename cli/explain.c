@@ -71,9 +71,11 @@ static bool explain_setting(struct str word, struct buf *out)
         const struct setting_row *r = &setting_rows[i];
         if (!r->name) declaration = r->declaration;
         if (!r->name && str_eq(word, str_of(r->declaration)))
-            buf_printf(out, "%s: %s\n    e.g. %s\n    `sluice settings` lists what it can say\n", r->declaration, r->doc, r->value);
+            buf_printf(out, "%s: %s\n    e.g. %s\n    `sluice settings` lists what it can say\n", r->declaration,
+                       r->doc, r->value);
         if (r->name && str_eq(word, str_of(r->name)))
-            buf_printf(out, "%s of `%s`: %s%s%s\n", r->name, declaration, r->doc, *r->value ? "; default " : "", r->value);
+            buf_printf(out, "%s of `%s`: %s%s%s\n", r->name, declaration, r->doc, *r->value ? "; default " : "",
+                       r->value);
     }
     return out->n > before;
 }
@@ -108,7 +110,9 @@ static bool explain_detector(struct str word, struct buf *out)
     bool known = false;
     for (uint32_t i = 0; i < p->declarations_count; i++) known |= str_eq(p->declarations[i].name, word);
     if (known)
-        buf_printf(out, "%.*s: a detector, for `contains`; `sluice detectors` says what it finds\n    e.g. body contains at least 2 %.*s\n",
+        buf_printf(out,
+                   "%.*s: a detector, for `contains`; `sluice detectors` says what it finds\n    e.g. body contains at "
+                   "least 2 %.*s\n",
                    STR_ARG(word), STR_ARG(word));
     program_free(&p);
     return known;

@@ -52,7 +52,8 @@ static void look_in(const char *folder, const char *wanted, struct buf *out)
         else buf_printf(&path, "%s/%s", folder, entry->d_name);
         buf_add_byte(&path, '\0');
         if (imports(folder, path.p, wanted))
-            buf_printf(out, "note: %s imports this file and may hold the names it does not know: sluice check %s\n", path.p, path.p);
+            buf_printf(out, "note: %s imports this file and may hold the names it does not know: sluice check %s\n",
+                       path.p, path.p);
         buf_free(&path);
     }
     if (d) closedir(d);

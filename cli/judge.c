@@ -94,7 +94,8 @@ static bool take_clock(const struct judge_options *o, struct tm *local, int *sta
     return true;
 }
 
-bool judge_request_make(const struct judge_run *r, struct arena *a, uint64_t size, struct judge_request *out, int *status)
+bool judge_request_make(const struct judge_run *r, struct arena *a, uint64_t size, struct judge_request *out,
+                        int *status)
 {
     struct tm local;
     *status = EX_OK;
@@ -135,7 +136,8 @@ static int judge_one(const struct judge_run *run, const char *mail)
     return status;
 }
 
-/* --- live lists: a relay has them in its store, here they come from files -------------------------------------------- */
+/* --- live lists: a relay has them in its store, here they come from files
+ * -------------------------------------------- */
 
 static int by_bytes(const void *a, const void *b, void *ctx)
 {
@@ -157,7 +159,8 @@ static bool read_list(struct arena *a, uint8_t type, struct str text, struct buf
         good = live_key(type, line, &key, e);
         if (good) VEC_PUSH(&keys, arena_str(a, buf_str(&key)));
     }
-    if (good) good = keys.n <= LIVE_ENTRIES_MAX || err_set(e, EX_DATAERR, "a list has at most %d entries", LIVE_ENTRIES_MAX);
+    if (good)
+        good = keys.n <= LIVE_ENTRIES_MAX || err_set(e, EX_DATAERR, "a list has at most %d entries", LIVE_ENTRIES_MAX);
     size_t kept = 0;
     sort_array(keys.v, keys.n, sizeof *keys.v, by_bytes, NULL);
     for (size_t i = 0; i < keys.n; i++)
@@ -180,7 +183,8 @@ static bool take_list(const struct judge_run *r, struct arena *a, const char *to
         if (str_eq(r->settings->live_lists[i].table, name)) l = &r->settings->live_lists[i];
     if (!l) return err_set(e, EX_USAGE, "the rules have no list %.*s in a table", STR_ARG(name));
     struct buf text = {0}, block = {0};
-    bool good = read_file(arena_cstr(a, path), JUDGE_MAIL_MAX, &text, e) && read_list(a, l->type, buf_str(&text), &block, e) &&
+    bool good = read_file(arena_cstr(a, path), JUDGE_MAIL_MAX, &text, e) &&
+                read_list(a, l->type, buf_str(&text), &block, e) &&
                 judge_set_list(r->judge, l->name, arena_str(a, buf_str(&block)), e);
     buf_free(&text);
     buf_free(&block);

@@ -31,7 +31,8 @@ struct coverage {
     bool progress;
 };
 
-/* --- the folder ------------------------------------------------------------------------------------------------------ */
+/* --- the folder
+ * ------------------------------------------------------------------------------------------------------ */
 
 static int by_name(const void *a, const void *b, void *ctx)
 {
@@ -70,7 +71,8 @@ static bool walk(struct coverage *c, const char *folder, unsigned depth, struct 
     return good;
 }
 
-/* --- whom a message is from and for, as its header says --------------------------------------------------------------- */
+/* --- whom a message is from and for, as its header says
+ * --------------------------------------------------------------- */
 
 /* The bodies of all fields of that name, folds as they stand, joined by commas. */
 static struct str header_fields(struct arena *a, struct str content, const char *name)
@@ -120,7 +122,8 @@ static void complete(const struct judge_options *o, struct arena *a, struct str 
     if (!env->recipient_count) env->recipients[env->recipient_count++] = STR("recipient@test.invalid");
 }
 
-/* --- judging ---------------------------------------------------------------------------------------------------------- */
+/* --- judging
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static void count_rules(struct coverage *c, const struct trace *t, const char *path)
 {
@@ -187,7 +190,8 @@ static void show_progress(struct coverage *c, size_t done)
     fprintf(stderr, "\r%zu of %zu messages%s", done, c->paths.n, last ? "\r\033[K" : "");
 }
 
-/* --- what came of it ---------------------------------------------------------------------------------------------------- */
+/* --- what came of it
+ * ---------------------------------------------------------------------------------------------------- */
 
 static void print_json(const struct coverage *c, struct buf *out)
 {
@@ -202,7 +206,8 @@ static void print_json(const struct coverage *c, struct buf *out)
         js_put_num(o, "no", c->rules[i].no);
         js_put_num(o, "not_asked", c->rules[i].not_asked);
         struct js *files = js_array();
-        for (uint32_t k = 0; k < c->rules[i].undecided && k < NAMED_MAX; k++) js_add_str(files, str_of(c->rules[i].files[k]));
+        for (uint32_t k = 0; k < c->rules[i].undecided && k < NAMED_MAX; k++)
+            js_add_str(files, str_of(c->rules[i].files[k]));
         js_put(o, "undecided_files", files);
         js_print(o, out);
         js_free(&o);

@@ -1,4 +1,5 @@
-/* A judgement as text: rule by rule what was asked, what was seen and what came of it; then what becomes of the message. */
+/* A judgement as text: rule by rule what was asked, what was seen and what came of it; then what becomes of the
+ * message. */
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -27,7 +28,8 @@ static void quote(struct pen *pen, struct str text, bool cut)
     buf_printf(pen->out, "%s\"", cut ? "…" : "");
 }
 
-/* --- answers --------------------------------------------------------------------------------------------------------- */
+/* --- answers
+ * --------------------------------------------------------------------------------------------------------- */
 
 static const char *answer_colour(char letter)
 {
@@ -78,7 +80,8 @@ static void print_elements(struct pen *pen, struct str letters)
     }
 }
 
-/* --- tests ----------------------------------------------------------------------------------------------------------- */
+/* --- tests
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static void print_value(struct pen *pen, uint32_t field, const struct trace_value *v)
 {
@@ -170,7 +173,8 @@ static void print_actions(struct pen *pen, uint32_t rule)
     if (open != NO_INDEX) buf_add_byte(pen->out, '\n');
 }
 
-/* --- rules ----------------------------------------------------------------------------------------------------------- */
+/* --- rules
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static void print_name(struct pen *pen, const struct rule *rule)
 {
@@ -199,7 +203,8 @@ static void print_rule(struct pen *pen, const struct trace_rule *tr)
     if (!tr->second) print_actions(pen, tr->rule);
 }
 
-/* --- the outcome ----------------------------------------------------------------------------------------------------- */
+/* --- the outcome
+ * ----------------------------------------------------------------------------------------------------- */
 
 static void print_recipient(struct pen *pen, const struct verdict_recipient *r)
 {
@@ -238,7 +243,9 @@ static void print_copy(struct pen *pen, const struct verdict *v, size_t number, 
     const char *before = "";
     buf_printf(pen->out, "copy %zu, %llu bytes", number + 1, (unsigned long long)c->length);
     if (c->length == size && kept == size) buf_add(pen->out, STR(", as it came"));
-    else if (kept < size) buf_printf(pen->out, ", without %llu byte%s of it", (unsigned long long)(size - kept), size - kept == 1 ? "" : "s");
+    else if (kept < size)
+        buf_printf(pen->out, ", without %llu byte%s of it", (unsigned long long)(size - kept),
+                   size - kept == 1 ? "" : "s");
     buf_add(pen->out, STR(", for "));
     for (size_t i = 0; i < v->recipient_count; i++) {
         if (v->recipients[i].copy != number) continue;
@@ -299,7 +306,8 @@ void judge_report_text(const struct program *p, const struct judge_request *r, c
         return;
     }
     if (v->answer != VERDICT_ACCEPT) print_for_all(&pen, v);
-    for (size_t i = 0; v->answer == VERDICT_ACCEPT && i < v->recipient_count; i++) print_recipient(&pen, &v->recipients[i]);
+    for (size_t i = 0; v->answer == VERDICT_ACCEPT && i < v->recipient_count; i++)
+        print_recipient(&pen, &v->recipients[i]);
     for (size_t i = 0; v->answer == VERDICT_ACCEPT && i < v->copy_count; i++) print_copy(&pen, v, i, r->size);
     for (size_t i = 0; i < v->notice_count; i++) print_notice(&pen, &v->notices[i]);
     buf_printf(out, "judged in %llu µs, %llu steps\n", (unsigned long long)t->micros, (unsigned long long)t->steps);

@@ -52,7 +52,8 @@ static void put_reply(struct js *o, const char *key, const struct reply *r)
     buf_free(&text);
 }
 
-/* --- actions --------------------------------------------------------------------------------------------------------- */
+/* --- actions
+ * --------------------------------------------------------------------------------------------------------- */
 static void put_argument(struct js *o, const struct program *p, const struct param_row *param, const struct argument *a)
 {
     if (a->operand == OPERAND_FIELD) {
@@ -68,12 +69,14 @@ static void put_argument(struct js *o, const struct program *p, const struct par
 }
 
 /* A positional word that was left out stands for the first of its words: `require_tls` is `require_tls encrypt`. */
-static void put_default(struct js *o, const struct program *p, const struct action *action, const struct action_row *row)
+static void put_default(struct js *o, const struct program *p, const struct action *action,
+                        const struct action_row *row)
 {
     for (uint8_t i = 0; i < row->param_count; i++) {
         const struct param_row *param = &row->params[i];
         bool given = false;
-        for (uint32_t k = 0; k < action->argument_count; k++) given |= p->arguments[action->first_argument + k].param == i;
+        for (uint32_t k = 0; k < action->argument_count; k++)
+            given |= p->arguments[action->first_argument + k].param == i;
         if (given || !param->positional || param->type != TYPE_WORD) continue;
         struct str first, rest;
         str_cut(str_of(param->words), ' ', &first, &rest);
@@ -105,7 +108,8 @@ static struct js *actions_of(const struct program *p, const struct trace *t, str
     return list;
 }
 
-/* --- recipients ------------------------------------------------------------------------------------------------------ */
+/* --- recipients
+ * ------------------------------------------------------------------------------------------------------ */
 static struct js *recipient_json(const struct program *p, const struct trace *t, const struct verdict_recipient *r)
 {
     struct js *o = js_object();
@@ -143,7 +147,8 @@ static struct js *recipients_json(const struct program *p, const struct envelope
     return all;
 }
 
-/* --- copies ---------------------------------------------------------------------------------------------------------- */
+/* --- copies
+ * ---------------------------------------------------------------------------------------------------------- */
 uint64_t judge_copy_kept(const struct verdict_copy *c)
 {
     uint64_t kept = 0;
@@ -171,7 +176,8 @@ static struct js *copies_json(const struct verdict *v, uint64_t size)
     return list;
 }
 
-/* --- notices --------------------------------------------------------------------------------------------------------- */
+/* --- notices
+ * --------------------------------------------------------------------------------------------------------- */
 static struct js *notices_json(const struct verdict *v)
 {
     struct js *list = js_array();
@@ -182,13 +188,15 @@ static struct js *notices_json(const struct verdict *v)
         js_put_str(o, "text", v->notices[i].text);
         js_put_str(o, "rule", v->notices[i].rule);
         if (v->notices[i].report) js_put_bool(o, "report", true);
-        if (v->notices[i].attach) js_put_cstr(o, "attached", v->notices[i].attach == NOTICE_ORIGINAL ? "message" : "header");
+        if (v->notices[i].attach)
+            js_put_cstr(o, "attached", v->notices[i].attach == NOTICE_ORIGINAL ? "message" : "header");
         js_add(list, o);
     }
     return list;
 }
 
-/* --- rules ----------------------------------------------------------------------------------------------------------- */
+/* --- rules
+ * ----------------------------------------------------------------------------------------------------------- */
 static void put_answers(struct js *o, const struct trace *t, struct str letters)
 {
     if (letters.n == 1 || t->recipients.n == 0) {
@@ -229,7 +237,8 @@ uint32_t judge_skipped(const struct program *p, const struct trace *t, const str
 {
     const struct rule *r = &p->rules[tr->rule];
     for (uint32_t pc = *at < r->first ? r->first : *at; tr->state == TRACE_RAN && pc < r->end; pc++) {
-        if (instruction_op(p->code[pc]) != OP_TEST || judge_was_tested(t, tr, instruction_operand(p->code[pc]))) continue;
+        if (instruction_op(p->code[pc]) != OP_TEST || judge_was_tested(t, tr, instruction_operand(p->code[pc])))
+            continue;
         *at = pc + 1;
         return instruction_operand(p->code[pc]);
     }

@@ -11,7 +11,8 @@ static const struct command commands[] = {
     {"fmt", fmt_main, "FILE… [--check] [--write|-w]", "lay rule files out in the one canonical way"},
     {"test", test_main, "FILE [--json]", "run the tests in rule files, and tell which rules they saw"},
     {"judge", judge_main,
-     "RULES MAIL --from A --to B [--to C]… [--client IP] [--helo NAME] [--user NAME] [--tls VERSION] [--listener NAME]\n"
+     "RULES MAIL --from A --to B [--to C]… [--client IP] [--helo NAME] [--user NAME] [--tls VERSION] [--listener "
+     "NAME]\n"
      "                    [--list NAME=FILE]… [--date DATE] [--time TIME] [--json]\n"
      "                    |  RULES --coverage FOLDER [--from A] [--to B]… [--json] …",
      "what the rules would do with a message, and why; no relay needed"},
@@ -26,14 +27,17 @@ static const struct command commands[] = {
     {"reload", reload_main, "[--socket PATH]", "take the changed rules into the running relay"},
     {"queue", queue_main,
      "[list|show ID…|hold|release|retry|remove|redirect|suspend|suspensions|resume N|export DIR|import DIR] [ID…]\n"
-     "  [--sender P] [--recipient P] [--domain P] [--connector P] [--rule P] [--reason TEXT] [--state S,S] [--older TIME]\n"
-     "  [--newer TIME] [--larger SIZE] [--smaller SIZE] [--all] [--dry-run] [--because TEXT] [--to ADDRESS] [--for TIME]\n"
+     "  [--sender P] [--recipient P] [--domain P] [--connector P] [--rule P] [--reason TEXT] [--state S,S] [--older "
+     "TIME]\n"
+     "  [--newer TIME] [--larger SIZE] [--smaller SIZE] [--all] [--dry-run] [--because TEXT] [--to ADDRESS] [--for "
+     "TIME]\n"
      "  [--json] [--socket PATH]",
      "what waits; hold, release, retry, remove, redirect, suspend it; export and import"},
     {"why", why_main, "ID [--json] [--socket PATH]", "why one message waits: rules, last answer, next attempt, end"},
     {"backup", backup_main, "DIRECTORY [--socket PATH]", "a copy of queue and state, made while the relay works"},
     {"list", list_main,
-     "[show NAME]  |  add NAME ENTRY… [--from FILE]  |  remove NAME ENTRY… [--from FILE]   [--json] [--socket PATH]",
+     "[show NAME]  |  add NAME ENTRY… [--from FILE]  |  remove NAME ENTRY… [--from FILE]   "
+      "[--json] [--socket PATH]",
      "the lists that are edited while the relay runs"},
     {"user", user_main,
      "[list]  |  add|password NAME [--password-stdin]  |  remove|disable|enable NAME   [--json] [--socket PATH]",
@@ -53,7 +57,8 @@ static void help(FILE *to)
 {
     fputs("usage: sluice COMMAND …\n\n", to);
     for (size_t i = 0; i < COMMANDS; i++) fprintf(to, "  %-9s  %s\n", commands[i].name, commands[i].summary);
-    fputs("\n`sluice COMMAND --help` shows what a command takes.  The relay's socket is --socket PATH, else $SLUICE_SOCKET,\n"
+    fputs("\n`sluice COMMAND --help` shows what a command takes.  The relay's socket is --socket PATH, else "
+          "$SLUICE_SOCKET,\n"
           "else /run/sluice/control.sock.\n",
           to);
 }

@@ -53,7 +53,8 @@ bool replace_file(const char *path, struct str bytes, struct err *e)
     buf_printf(&name, "%s.XXXXXX", path);
     buf_add_byte(&name, '\0');
     int fd = mkostemp(name.p, O_CLOEXEC);
-    bool ok = fd >= 0 && fchmod(fd, mode_of(path)) == 0 && write_all(fd, bytes) && fsync(fd) == 0 && rename(name.p, path) == 0;
+    bool ok = fd >= 0 && fchmod(fd, mode_of(path)) == 0 && write_all(fd, bytes) && fsync(fd) == 0 &&
+              rename(name.p, path) == 0;
     if (!ok) {
         err_os(e, EX_CANTCREAT, "cannot write %s", path);
         if (fd >= 0) unlink(name.p);

@@ -5,8 +5,8 @@
 #include "cli/queue_rows.h"
 #include "cli/transfer.h"
 
-/* What the command line said.  A text option that was given goes into the request's filter as it stands, a number is read
- * with its unit. */
+/* What the command line said.  A text option that was given goes into the request's filter as it stands, a number is
+ * read with its unit. */
 struct words {
     const char *sender, *recipient, *domain, *rule, *connector, *state, *reason, *older, *newer, *larger, *smaller;
     const char *text, *to, *lasts;
@@ -14,14 +14,16 @@ struct words {
     bool filtered;
 };
 
-/* --- numbers with units ---------------------------------------------------------------------------------------------- */
+/* --- numbers with units
+ * ---------------------------------------------------------------------------------------------- */
 
 struct unit {
     const char *name;
     int64_t factor;
 };
 static const struct unit spans[] = {{"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}, {"d", 86400}, {NULL, 0}};
-static const struct unit sizes[] = {{"", 1}, {"B", 1}, {"K", 1 << 10}, {"KB", 1 << 10}, {"M", 1 << 20}, {"MB", 1 << 20}, {NULL, 0}};
+static const struct unit sizes[] = {{"", 1},        {"B", 1},        {"K", 1 << 10}, {"KB", 1 << 10},
+                                    {"M", 1 << 20}, {"MB", 1 << 20}, {NULL, 0}};
 
 static bool read_number(const char *text, const struct unit *units, int64_t *out)
 {
@@ -36,7 +38,8 @@ static bool read_number(const char *text, const struct unit *units, int64_t *out
     return false;
 }
 
-/* --- the filter ------------------------------------------------------------------------------------------------------ */
+/* --- the filter
+ * ------------------------------------------------------------------------------------------------------ */
 
 /* False after one sentence. */
 static bool put_filter(struct words *w, struct js *request)
@@ -81,7 +84,8 @@ static struct js *request(const char *op, struct words *w, const char *id)
     return NULL;
 }
 
-/* --- what is looked at ----------------------------------------------------------------------------------------------- */
+/* --- what is looked at
+ * ----------------------------------------------------------------------------------------------- */
 
 static int list(struct client *c, struct words *w, const char *id)
 {
@@ -116,10 +120,12 @@ static int show(struct client *c, struct words *w, int argc, char **argv)
     return status;
 }
 
-/* --- what is done ---------------------------------------------------------------------------------------------------- */
+/* --- what is done
+ * ---------------------------------------------------------------------------------------------------- */
 
 /* One call for each id, or one for the filter. */
-static int change(struct client *c, struct words *w, const char *op, const char *verb, const char *text, int argc, char **argv)
+static int change(struct client *c, struct words *w, const char *op, const char *verb, const char *text, int argc,
+                  char **argv)
 {
     struct queue_listing l = {.json = w->json, .colour = use_colour(stdout)};
     int status = EX_OK;
@@ -165,7 +171,8 @@ static int redirect(struct client *c, struct words *w, int argc, char **argv)
     return change(c, w, "queue redirect", "redirect", w->to, argc, argv);
 }
 
-/* --- suspensions ----------------------------------------------------------------------------------------------------- */
+/* --- suspensions
+ * ----------------------------------------------------------------------------------------------------- */
 
 static void suspension_row(void *owner, const struct js *row, struct str line)
 {
@@ -219,7 +226,8 @@ static int suspensions(struct client *c, struct words *w, int argc, char **argv)
 static int suspend(struct client *c, struct words *w, int argc, char **argv)
 {
     int64_t lasts = 0;
-    if (argc) return usage("queue", "`%s`: say what to suspend by --connector, --domain, --recipient or --sender", argv[0]);
+    if (argc)
+        return usage("queue", "`%s`: say what to suspend by --connector, --domain, --recipient or --sender", argv[0]);
     const char *why = w->text ? w->text : w->reason;
     w->reason = NULL;
     if (!why) return usage("queue", "suspend why? Say --reason TEXT");
@@ -243,7 +251,8 @@ static int resume(struct client *c, struct words *w, int argc, char **argv)
     return client_send(c, o);
 }
 
-/* --- files ----------------------------------------------------------------------------------------------------------- */
+/* --- files
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static int export_mail(struct client *c, struct words *w, int argc, char **argv)
 {
@@ -259,7 +268,8 @@ static int import_mail(struct client *c, struct words *w, int argc, char **argv)
     return transfer_import(c, argv[0]);
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------------- */
+/* --- the table
+ * ------------------------------------------------------------------------------------------------------- */
 
 static const struct verb {
     const char *name;

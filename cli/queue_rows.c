@@ -16,7 +16,8 @@ void queue_print_span(struct buf *out, int64_t seconds)
     }
     for (size_t i = 0; i < sizeof units / sizeof *units && printed < 2; i++) {
         if (seconds < units[i].seconds && !printed) continue;
-        if (seconds / units[i].seconds) buf_printf(out, "%s%lld %s", printed ? " " : "", (long long)(seconds / units[i].seconds), units[i].unit);
+        if (seconds / units[i].seconds)
+            buf_printf(out, "%s%lld %s", printed ? " " : "", (long long)(seconds / units[i].seconds), units[i].unit);
         seconds %= units[i].seconds;
         printed++;
     }
@@ -37,11 +38,14 @@ static void print_recipient(struct queue_listing *l, const struct js *r, int64_t
     js_get_num(r, "attempts", &attempts);
     l->recipients++;
     buf_printf(&l->out, "    %.*s  %.*s", STR_ARG(address), STR_ARG(state));
-    if (!str_eq(tls, STR("none"))) buf_printf(&l->out, "  %sTLS required: %.*s%s", l->colour ? "\033[36m" : "", STR_ARG(tls), l->colour ? "\033[0m" : "");
+    if (!str_eq(tls, STR("none")))
+        buf_printf(&l->out, "  %sTLS required: %.*s%s", l->colour ? "\033[36m" : "", STR_ARG(tls),
+                   l->colour ? "\033[0m" : "");
     if (rule.n) buf_printf(&l->out, "  (rule %.*s)", STR_ARG(rule));
     buf_add_byte(&l->out, '\n');
     if (reason.n) buf_printf(&l->out, "        %.*s\n", STR_ARG(reason));
-    if (str_starts(waits, STR("suspension")) || str_starts(waits, STR("connector")) || str_starts(waits, STR("no connector")))
+    if (str_starts(waits, STR("suspension")) || str_starts(waits, STR("connector")) ||
+        str_starts(waits, STR("no connector")))
         buf_printf(&l->out, "        waits for %.*s\n", STR_ARG(waits));
     if (str_eq(state, STR("queued"))) {
         buf_printf(&l->out, "        %lld tries, next ", (long long)attempts);

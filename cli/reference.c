@@ -61,28 +61,34 @@ static void write_field(struct buf *out, const struct field_row *f)
 
 static void write_fields(struct buf *out)
 {
-    buf_add(out, STR("## Fields\n\n*Of the message*: it holds for all recipients or for none.  *Of a recipient*: for each by "
-                     "itself.  *Of an element*: the field has several values, and a quantifier says which are meant.\n"));
+    buf_add(
+        out,
+        STR("## Fields\n\n*Of the message*: it holds for all recipients or for none.  *Of a recipient*: for each by "
+            "itself.  *Of an element*: the field has several values, and a quantifier says which are meant.\n"));
     for (size_t i = 0; i < words_field_listing_count; i++) {
         const struct word_listing *l = &words_field_listing[i];
         if (l->group)
-            buf_printf(out, "\n### %s\n\n| field | type | fact of | meaning | example |\n| --- | --- | --- | --- | --- |\n",
+            buf_printf(out,
+                       "\n### %s\n\n| field | type | fact of | meaning | example |\n| --- | --- | --- | --- | --- |\n",
                        l->group);
         else
             write_field(out, &words_rows.fields[l->row]);
     }
     buf_add(out, STR("\n### Parts of an address\n\n| part | type | meaning |\n| --- | --- | --- |\n"));
     for (size_t i = 0; i < words_part_count; i++)
-        buf_printf(out, "| `.%s` | %s | %s |\n", words_parts[i].name, type_names[words_parts[i].type], words_parts[i].doc);
+        buf_printf(out, "| `.%s` | %s | %s |\n", words_parts[i].name, type_names[words_parts[i].type],
+                   words_parts[i].doc);
     buf_add_byte(out, '\n');
 }
 
 static void write_options(struct buf *out)
 {
-    buf_add(out, STR("## Options of a rule\n\n| option | type | default | meaning | example |\n| --- | --- | --- | --- | --- |\n"));
+    buf_add(out, STR("## Options of a rule\n\n| option | type | default | meaning | example |\n| --- | --- | --- | --- "
+                     "| --- |\n"));
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option_row *o = &words_options[i];
-        buf_printf(out, "| `%s` | %s | %s | ", o->name, *o->words ? o->words : type_names[o->type], *o->value ? o->value : "-");
+        buf_printf(out, "| `%s` | %s | %s | ", o->name, *o->words ? o->words : type_names[o->type],
+                   *o->value ? o->value : "-");
         cell(out, str_of(o->doc));
         buf_printf(out, " | `%s` |\n", o->example);
     }
@@ -111,10 +117,13 @@ static void write_action(struct buf *out, const struct action_row *a)
 
 static void write_actions(struct buf *out)
 {
-    buf_add(out, STR("## Actions\n\nHow an action *joins* with those of earlier rules: each is done once, the strongest, the last, "
-                     "the latest counts, together.  A rule whose condition is disputed is carried out without what *relaxes*; "
-                     "one that could not be read, with what *protects* alone.  Templates in texts: `{subject}`, `{sender}`, "
-                     "`{rule}`; `{{` is a brace.\n"));
+    buf_add(
+        out,
+        STR("## Actions\n\nHow an action *joins* with those of earlier rules: each is done once, the strongest, the "
+            "last, "
+            "the latest counts, together.  A rule whose condition is disputed is carried out without what *relaxes*; "
+            "one that could not be read, with what *protects* alone.  Templates in texts: `{subject}`, `{sender}`, "
+            "`{rule}`; `{{` is a brace.\n"));
     for (size_t i = 0; i < words_action_listing_count; i++) {
         const struct word_listing *l = &words_action_listing[i];
         if (l->group)
@@ -192,7 +201,8 @@ static void write_codes(struct buf *out)
 #include "grammar/codes.def"
 #undef CODE
     };
-    buf_add(out, STR("## Diagnostics\n\n`E` is an error, `W` a warning (an error under `--werror`).  `sluice explain CODE` prints one.\n\n"
+    buf_add(out, STR("## Diagnostics\n\n`E` is an error, `W` a warning (an error under `--werror`).  `sluice explain "
+                     "CODE` prints one.\n\n"
                      "| code | what | meaning |\n| --- | --- | --- |\n"));
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
         buf_printf(out, "| %s | ", codes[i].id);
@@ -208,8 +218,10 @@ int reference_main(int argc, char **argv)
     if (options_parse(command_find("reference"), argc, argv, NULL, 0) > 1)
         return usage("reference", "it takes no argument");
     struct buf out = {0};
-    buf_add(&out, STR("# Reference of the rule language\n\nAll words, from the tables of this version: `sluice reference` prints "
-                      "this page, `make reference` writes it.\n[The manual](language.md) explains what they mean together.\n\n"));
+    buf_add(
+        &out,
+        STR("# Reference of the rule language\n\nAll words, from the tables of this version: `sluice reference` prints "
+            "this page, `make reference` writes it.\n[The manual](language.md) explains what they mean together.\n\n"));
     write_verbs(&out);
     write_fields(&out);
     write_options(&out);

@@ -55,8 +55,8 @@ static void put_tree(void *context, const struct ast_file *file)
     js_free(&tree);
 }
 
-struct program *rule_set_load(const char *path, enum diagnostics_form form, bool werror, FILE *to, struct counts *counts,
-                              int *status)
+struct program *rule_set_load(const char *path, enum diagnostics_form form, bool werror, FILE *to,
+                              struct counts *counts, int *status)
 {
     struct buf file = {0};
     struct err e = {0};

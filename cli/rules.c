@@ -27,7 +27,8 @@ static void rules_row(void *owner, const struct js *row, struct str line)
     js_get_num(row, "last_hit", &last);
     bool placed = js_get_str(row, "file", &file) && js_get_num(row, "line", &line_number);
     if (l->rules++ == 0)
-        buf_printf(&l->out, "  applied rejected deferred undecided    audit  last hit              mode              rule\n");
+        buf_printf(&l->out,
+                   "  applied rejected deferred undecided    audit  last hit              mode              rule\n");
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
         int64_t n = 0;
         js_get_num(row, columns[i], &n);

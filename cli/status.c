@@ -11,9 +11,10 @@ struct listing {
 /* Each member on a line; what a member holds is the relay's to say (relay/control). */
 static void status_row(void *owner, const struct js *row, struct str line)
 {
-    static const char *const members[] = {"state",  "hostname", "generation", "rules",     "last_good", "sandbox", "listeners",
-                                          "judges", "sessions", "deliveries", "messages",  "queued",    "held",    "damaged",
-                                          "suspensions", "accepting", "free_space", "checked", "found_damaged", "memory", "uptime"};
+    static const char *const members[] = {
+        "state",       "hostname",  "generation", "rules",    "last_good",     "sandbox", "listeners",
+        "judges",      "sessions",  "deliveries", "messages", "queued",        "held",    "damaged",
+        "suspensions", "accepting", "free_space", "checked",  "found_damaged", "memory",  "uptime"};
     struct listing *l = owner;
     if (l->json) {
         buf_add(&l->out, line);
@@ -35,7 +36,8 @@ int status_main(int argc, char **argv)
     struct listing l = {0};
     struct client c = {.row = status_row, .owner = &l};
     const struct option options[] = {CLIENT_SOCKET_OPTION(c.socket), {"json", NULL, &l.json, NULL}};
-    if (options_parse(command_find("status"), argc, argv, options, 2) > 1) return usage("status", "it takes no argument");
+    if (options_parse(command_find("status"), argc, argv, options, 2) > 1)
+        return usage("status", "it takes no argument");
     int status = client_call(&c, "status", NULL);
     put(&l.out, stdout);
     buf_free(&l.out);

@@ -92,7 +92,8 @@ static void run_all(struct run *r)
     arena_free(&a);
 }
 
-/* --- what the tests saw of each rule --------------------------------------------------------------------------------- */
+/* --- what the tests saw of each rule
+ * --------------------------------------------------------------------------------- */
 
 static void rule_json(struct run *r, uint32_t i)
 {
@@ -158,7 +159,8 @@ int test_main(int argc, char **argv)
     struct settings settings;
     struct arena *a = arena_create();
     struct program *p = rule_set_load(argv[1], DIAGNOSTICS_TEXT, false, stderr, NULL, &status);
-    if (p && !(settings_declared(a, p, argv[1], &settings, &e) && (r.judge = judge_create(p, &settings, &e)))) status = fail(&e);
+    if (p && !(settings_declared(a, p, argv[1], &settings, &e) && (r.judge = judge_create(p, &settings, &e))))
+        status = fail(&e);
     if (r.judge) {
         r.p = p;
         r.rules = ARENA_ARRAY(a, struct coverage, p->rules_count);

@@ -1,4 +1,5 @@
-/* `sluice user`: who may authenticate.  The password ends here: the relay gets, and keeps, the SCRAM secret made of it. */
+/* `sluice user`: who may authenticate.  The password ends here: the relay gets, and keeps, the SCRAM secret made of
+ * it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -54,7 +55,8 @@ static int list(struct client *c, bool json)
     return status;
 }
 
-/* --- the password -------------------------------------------------------------------------------------------------- */
+/* --- the password
+ * -------------------------------------------------------------------------------------------------- */
 
 enum { LINE_MAX_BYTES = SCRAM_PASSWORD_MAX + 2 }; /* with its CR LF */
 
@@ -174,7 +176,8 @@ static bool put_secret(struct js *o, bool from_stdin, struct err *e)
     return true;
 }
 
-/* --- the command --------------------------------------------------------------------------------------------------- */
+/* --- the command
+ * --------------------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *word, *op;

@@ -81,8 +81,8 @@ static void print_needs(const char *needs, struct buf *out)
 void field_print(const struct field_row *f, struct buf *out)
 {
     buf_printf(out, "%s%s\n    %s of the %s%s%s%s\n    %s\n    e.g. %s\n", f->name, f->text ? " \"…\"" : "",
-               type_names[f->type], fact_names[f->of], f->many ? ", several" : "", *f->words ? ": " : "", f->words, f->doc,
-               f->example);
+               type_names[f->type], fact_names[f->of], f->many ? ", several" : "", *f->words ? ": " : "", f->words,
+               f->doc, f->example);
     print_needs(f->needs, out);
 }
 
@@ -146,7 +146,8 @@ int actions_main(int argc, char **argv)
     return EX_OK;
 }
 
-/* --- settings -------------------------------------------------------------------------------------------------------- */
+/* --- settings
+ * -------------------------------------------------------------------------------------------------------- */
 /* The rows of the table as it is written, with the words that a compiled program does not carry. */
 const struct setting_row setting_rows[] = {
 #define DECLARATION(id, name, named, once, settings, doc, example) {name, NULL, TYPE_TEXT, "", example, doc, false},

@@ -37,8 +37,8 @@ static void recipient(struct queue_listing *l, const struct js *r, int64_t now)
     js_get_str(r, "address", &address);
     js_get_str(r, "state", &state);
     js_get_num(r, "waited", &waited);
-    buf_printf(&l->out, "\n  %s%.*s%s  %.*s\n", l->colour ? "\033[1m" : "", STR_ARG(address), l->colour ? "\033[0m" : "",
-               STR_ARG(state));
+    buf_printf(&l->out, "\n  %s%.*s%s  %.*s\n", l->colour ? "\033[1m" : "", STR_ARG(address),
+               l->colour ? "\033[0m" : "", STR_ARG(state));
     line_of(&l->out, r, "waits_for", "waits for");
     time_of(&l->out, r, "suspended_until", "suspended till", now);
     line_of(&l->out, r, "delay_reason", "last answer");
@@ -100,7 +100,8 @@ static void lists(struct queue_listing *l, const struct js *all)
         int64_t revision = 0;
         js_get_str(js_at(all, i), "list", &name);
         buf_printf(&l->out, "    %.*s: ", STR_ARG(name));
-        if (js_get_num(js_at(all, i), "revision", &revision)) buf_printf(&l->out, "revision %lld\n", (long long)revision);
+        if (js_get_num(js_at(all, i), "revision", &revision))
+            buf_printf(&l->out, "revision %lld\n", (long long)revision);
         else buf_printf(&l->out, "not there\n");
     }
 }

@@ -38,7 +38,8 @@ static uint32_t keep_values(struct case_use *u, struct values *v, enum value_typ
     return list;
 }
 
-/* --- values of fields ---------------------------------------------------------------------------------------------- */
+/* --- values of fields
+ * ---------------------------------------------------------------------------------------------- */
 
 static bool is_envelope(struct str field) { return str_eq(field, STR("sender")) || str_eq(field, STR("recipient")); }
 
@@ -51,11 +52,13 @@ static bool address_value(struct case_use *u, struct str field, const struct ast
     if (!is_envelope(field) || address_parse(out->text, ADDRESS_UTF8, &parsed)) return true;
     struct diag *d = diag_add(u->c->d, DIAG_E230, a->span, "`%.*s` is no address that an envelope can have",
                               STR_ARG(a->literal->text));
-    if (str_eq(field, STR("sender")) && !out->text.n) diag_fix(u->c->d, d, "no sender, as in a bounce:", "sender absent");
+    if (str_eq(field, STR("sender")) && !out->text.n)
+        diag_fix(u->c->d, d, "no sender, as in a bounce:", "sender absent");
     return false;
 }
 
-static bool field_value(struct case_use *u, const struct field_row *row, const struct ast_argument *a, struct constant *out)
+static bool field_value(struct case_use *u, const struct field_row *row, const struct ast_argument *a,
+                        struct constant *out)
 {
     struct str name = str_of(row->name);
     if (row->type == TYPE_ADDRESS) return address_value(u, name, a, out);
@@ -83,7 +86,8 @@ static bool field_value(struct case_use *u, const struct field_row *row, const s
     return true;
 }
 
-static bool take_value(struct case_use *u, const struct field_row *row, const struct ast_argument *a, struct values *out)
+static bool take_value(struct case_use *u, const struct field_row *row, const struct ast_argument *a,
+                       struct values *out)
 {
     if (a->kind != ARGUMENT_GROUP) {
         struct constant k;
@@ -94,7 +98,8 @@ static bool take_value(struct case_use *u, const struct field_row *row, const st
     bool several = row->many || str_eq(str_of(row->name), STR("recipient"));
     bool ok = several || !a->entries->next || refuse(u, a->span, "this has one value only");
     for (const struct ast_entry *e = a->entries; e && ok; e = e->next) {
-        if (e->arguments->next || e->arguments->kind == ARGUMENT_GROUP) ok = refuse(u, e->span, "one value is wanted here");
+        if (e->arguments->next || e->arguments->kind == ARGUMENT_GROUP)
+            ok = refuse(u, e->span, "one value is wanted here");
         else ok = take_value(u, row, e->arguments, out);
     }
     return ok;
@@ -173,7 +178,8 @@ static bool field_fact(struct case_use *u, const struct ast_fact *f, const struc
     return ok;
 }
 
-/* --- other facts --------------------------------------------------------------------------------------------------- */
+/* --- other facts
+ * --------------------------------------------------------------------------------------------------- */
 
 static bool element_value(struct case_use *u, const struct name *n, const struct ast_argument *a, struct values *out)
 {
@@ -291,7 +297,8 @@ static bool check_fact(struct case_use *u, const struct ast_fact *f)
     struct name *n = names_find(u->c, f->name);
     if (n && n->kind == NAME_LIST) return list_fact(u, f, n);
     if (n && n->kind == NAME_BROKEN) return false;
-    struct diag *d = diag_add(u->c->d, DIAG_E230, f->name_span, "`%.*s` is no fact that can be given", STR_ARG(f->name));
+    struct diag *d =
+        diag_add(u->c->d, DIAG_E230, f->name_span, "`%.*s` is no fact that can be given", STR_ARG(f->name));
     if (!n) names_help(u->c, d, f->name, NULL, 0);
     return false;
 }
@@ -304,7 +311,8 @@ static void settle_clock(struct case_use *u)
     if (!u->has_date || u->date.date_only) u->row.now += u->minutes * 60;
 }
 
-/* --- expectations -------------------------------------------------------------------------------------------------- */
+/* --- expectations
+ * -------------------------------------------------------------------------------------------------- */
 
 static bool recipients_of(struct case_use *u, const struct ast_argument *a, struct values *out)
 {
@@ -391,7 +399,8 @@ static bool check_expectation(struct case_use *u, struct ast_action *a)
     return true;
 }
 
-/* --- whose rules take part ----------------------------------------------------------------------------------------- */
+/* --- whose rules take part
+ * ----------------------------------------------------------------------------------------- */
 
 /* The file of the test and what it imports, directly or not. */
 static void mark_scope(struct compiler *c, const struct unit *unit, bool *in)
@@ -444,7 +453,8 @@ static void clocks_read(struct compiler *c, const struct rule *r, bool reads[CLO
 
 static const struct ast_fact *given_weekday(const struct case_use *u) { return map_get(&u->given, STR("weekday ")); }
 
-/* What the clock says must not depend on when the test is run: what a rule reads and the test does not say is unsaid. */
+/* What the clock says must not depend on when the test is run: what a rule reads and the test does not say is
+ * unsaid. */
 static void leave_clock_open(struct case_use *u)
 {
     struct compiler *c = u->c;
@@ -473,7 +483,8 @@ static bool weekday_is_of_date(struct case_use *u)
     return false;
 }
 
-/* --- the whole ----------------------------------------------------------------------------------------------------- */
+/* --- the whole
+ * ----------------------------------------------------------------------------------------------------- */
 
 static bool check_case(struct compiler *c, const struct item_ref *ref)
 {

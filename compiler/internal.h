@@ -1,8 +1,9 @@
 /* compiler/internal: what the compiler's files share: one compilation, its tables under construction, its intermediate
  * form.
  *
- * Order of work (compiler.c): load (files, imports) · names (lists, definitions, connectors) · fold (grammar) · lists ·
- * definitions · declarations · rules · code.  Scratch memory is `a`; what the program keeps goes to `p->arena`. */
+ * Order of work (compiler.c): load (files, imports) · names (lists, definitions, connectors) · fold (grammar) ·
+ * lists · definitions · declarations · rules · code.  Scratch memory is `a`; what the program keeps goes to
+ * `p->arena`. */
 #ifndef SLUICE_COMPILER_INTERNAL_H
 #define SLUICE_COMPILER_INTERNAL_H
 

@@ -1,5 +1,5 @@
-/* compiler/library: the rule files that come with Sluice (`import "std/files"`), inside the program itself, so that they
- * are found wherever it was installed.  Their text is stdlib/library/NAME.sluice.  Constant, owned by nobody. */
+/* compiler/library: the rule files that come with Sluice (`import "std/files"`), inside the program itself, so that
+ * they are found wherever it was installed.  Their text is stdlib/library/NAME.sluice.  Constant, owned by nobody. */
 #ifndef SLUICE_COMPILER_LIBRARY_H
 #define SLUICE_COMPILER_LIBRARY_H
 

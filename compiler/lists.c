@@ -182,8 +182,9 @@ static bool check_table(struct compiler *c, struct name *n)
 bool lists_are_written(struct compiler *c, const struct name *n, struct span at, const char *instead)
 {
     if (!n->live) return true;
-    struct diag *d = diag_add(c->d, DIAG_E240, at,
-                              "`%.*s` is edited while the relay runs, so its elements are not known here", STR_ARG(n->name));
+    struct diag *d =
+        diag_add(c->d, DIAG_E240, at, "`%.*s` is edited while the relay runs, so its elements are not known here",
+                 STR_ARG(n->name));
     diag_note(c->d, d, n->at, "it is in a table");
     if (instead) diag_fix(c->d, d, "a test of its own:", "%s %.*s", instead, STR_ARG(n->name));
     return false;

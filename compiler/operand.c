@@ -379,8 +379,9 @@ static bool pattern_operand(struct compiler *c, const struct ast_verb *v, struct
             ok = false;
         } else if (value_pattern(c, x->literal, &p)) {
             if (!pattern_required(p.text, p.flags, NULL)) {
-                struct diag *d = diag_add(c->d, DIAG_W308, x->span,
-                                          "no word stands in every text this matches, so it must be tried on every message");
+                struct diag *d =
+                    diag_add(c->d, DIAG_W308, x->span,
+                             "no word stands in every text this matches, so it must be tried on every message");
                 if (is_bracketed_word(p.text)) {
                     diag_note(c->d, d, x->span, "brackets in a pattern mean one of the characters in them");
                     diag_fix(c->d, d, "the text itself:", "contains \"%.*s\"", STR_ARG(p.text));

@@ -88,7 +88,8 @@ def run(relay, partner, clear):
 
     title("3. The same to the clear side waits.")
     code, _ = send(relay, "secret.eml", "alice@corp.example", "bob@clear.example")
-    waiting = wait_until(lambda: [r for m in relay.queue() for r in m["recipients"] if "TLS" in r.get("delay_reason", "")],
+    waiting = wait_until(lambda: [r for m in relay.queue() for r in m["recipients"]
+                                  if "TLS" in r.get("delay_reason", "")],
                          "the reason in the queue")
     announce("250, it waits and says why", code == 250 and waiting[0]["address"] == "bob@clear.example")
     announce("nothing of it went out in clear", len(clear.messages) == 1)

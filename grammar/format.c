@@ -92,7 +92,8 @@ static void drop_idle(struct format *f, struct clause *c)
     if (c->kind != CLAUSE_LIST || c->to - c->from < 7 || v[c->from + 5].kind != SL_LPAREN) return;
     struct word *open = &v[c->from + 5], *close = &v[c->to - 1], *last = close - 1;
     while (last->dropped) last--;
-    if (last->kind == SL_COMMA || is_commented(open) || close->comment_count || (close->beside.n && last->beside.n)) return;
+    if (last->kind == SL_COMMA || is_commented(open) || close->comment_count || (close->beside.n && last->beside.n))
+        return;
     open->dropped = close->dropped = true;
     if (close->beside.n) last->beside = close->beside;
     close->beside = STR_NONE;
@@ -149,7 +150,8 @@ static bool put_in_one_line(struct format *f)
     return true;
 }
 
-/* Items that take several lines stand apart.  The words decide what else is kept: one empty line where there were any. */
+/* Items that take several lines stand apart.  The words decide what else is kept: one empty line where there were
+ * any. */
 static void put_comments(struct format *f, const struct word *w, bool apart)
 {
     bool blank = apart;
@@ -255,7 +257,8 @@ static void trim_common(struct str from, size_t *gone, size_t *gone_lines, struc
     for (;;) {
         struct str a = str_slice(from, 0, *gone), b = str_slice(to, 0, *come);
         if (!a.n || !b.n || a.p[a.n - 1] != '\n' || b.p[b.n - 1] != '\n') return;
-        size_t a_at = str_rfind_byte(str_slice(a, 0, a.n - 1), '\n') + 1, b_at = str_rfind_byte(str_slice(b, 0, b.n - 1), '\n') + 1;
+        size_t a_at = str_rfind_byte(str_slice(a, 0, a.n - 1), '\n') + 1,
+               b_at = str_rfind_byte(str_slice(b, 0, b.n - 1), '\n') + 1;
         if (!str_eq(str_from(a, a_at), str_from(b, b_at))) return;
         *gone = a_at, *come = b_at;
         --*gone_lines;

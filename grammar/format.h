@@ -12,7 +12,8 @@
 /* Columns (code points) of a line; one word alone may be longer. */
 enum { FORMAT_WIDTH = 100 };
 
-/* Appends the source in its canonical layout.  False when it cannot be read: the errors are in *d, *out is untouched. */
+/* Appends the source in its canonical layout.  False when it cannot be read: the errors are in *d, *out is
+ * untouched. */
 bool format_source(struct arena *a, struct source *s, ast_is_kind *is_kind, struct diags *d, struct buf *out);
 
 /* The lines in which two texts differ, `-` before those of `from` and `+` before those of `to`, each run of differences

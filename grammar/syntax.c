@@ -196,8 +196,8 @@ static bool tell_bare_text(struct parse *p, const struct syntax_error *e)
     return true;
 }
 
-/* Words that are left out: what was found says what was meant.  `before` is the token before it (0: any); the help is what
- * was found between two texts, or (ahead is NULL) the second alone. */
+/* Words that are left out: what was found says what was meant.  `before` is the token before it (0: any); the help is
+ * what was found between two texts, or (ahead is NULL) the second alone. */
 static bool tell_left_out(struct parse *p, const struct syntax_error *e)
 {
     static const struct {
@@ -343,7 +343,8 @@ static bool tell_tried_word(struct parse *p, const struct syntax_error *e)
 }
 
 /* A name near to a keyword that could stand here, or could have stood where an earlier stray name was taken for an
- * argument: rule "x" wen subject …, or `if` after a rule's last action.  Nothing is suggested for what is a keyword. */
+ * argument: rule "x" wen subject …, or `if` after a rule's last action.  Nothing is suggested for what is a keyword.
+ * */
 static bool tell_stray(struct parse *p, const struct syntax_error *e)
 {
     struct str candidates[SYNTAX_TOKENS];

@@ -41,7 +41,10 @@ static struct js *literal(const struct ast_literal *l)
         js_put_bool(o, "day", l->date_only);
         js_put_bool(o, "utc", l->date_zoned);
         break;
-    case LITERAL_NUMBER: case LITERAL_SIZE: case LITERAL_DURATION: case LITERAL_CLOCK: js_put_num(o, "value", l->number);
+    case LITERAL_NUMBER:
+    case LITERAL_SIZE:
+    case LITERAL_DURATION:
+    case LITERAL_CLOCK: js_put_num(o, "value", l->number);
     }
     return o;
 }

@@ -28,7 +28,8 @@ uint32_t report_word(struct str word)
     return 0;
 }
 
-/* --- what is foreign ------------------------------------------------------------------------------------------------ */
+/* --- what is foreign
+ * ------------------------------------------------------------------------------------------------ */
 
 /* Line and paragraph separator, and what turns the direction of text: a reader would show more than one honest line. */
 static bool misleads(struct str s, size_t i)
@@ -58,7 +59,8 @@ static void line(struct judgement *j, struct buf *out, const char *label, struct
     buf_add_byte(out, '\n');
 }
 
-/* --- who ------------------------------------------------------------------------------------------------------------ */
+/* --- who
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static void more(struct buf *out, size_t all)
 {
@@ -118,7 +120,8 @@ static void bcc(struct judgement *j, struct buf *out)
     if (j->envelope_count > LOOKED_AT) buf_printf(out, "  (of the first %d recipients)\n", LOOKED_AT);
 }
 
-/* --- what ----------------------------------------------------------------------------------------------------------- */
+/* --- what
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static void override(struct judgement *j, struct buf *out)
 {
@@ -179,7 +182,8 @@ static void rules(struct judgement *j, struct buf *out)
     if (n > RULES_MAX) buf_printf(out, "  and %zu more\n", n - RULES_MAX);
 }
 
-/* --- what was found ------------------------------------------------------------------------------------------------- */
+/* --- what was found
+ * ------------------------------------------------------------------------------------------------- */
 
 static void place(struct judgement *j, struct buf *out, const struct witness *w)
 {
@@ -229,7 +233,8 @@ static void excerpts(struct judgement *j, struct buf *out)
         place(j, out, w);
         buf_add(out, STR("\n    "));
         if (w->to > w->from && w->to <= w->text.n) {
-            struct str before = shown_before(w->text, w->from, AROUND_MAX), after = shown_after(w->text, w->to, AROUND_MAX);
+            struct str before = shown_before(w->text, w->from, AROUND_MAX),
+                       after = shown_after(w->text, w->to, AROUND_MAX);
             if (before.n < w->from) buf_add(out, STR("... "));
             add_foreign(j, out, before, AROUND_MAX);
             buf_add(out, STR(">>>"));
@@ -245,7 +250,8 @@ static void excerpts(struct judgement *j, struct buf *out)
     if (!n) buf_add(out, STR("  (none)\n"));
 }
 
-/* --- the whole ------------------------------------------------------------------------------------------------------ */
+/* --- the whole
+ * ------------------------------------------------------------------------------------------------------ */
 
 static void cut(struct buf *text)
 {
@@ -277,7 +283,10 @@ void report_write(struct judgement *j, const struct planned_report *r, struct ve
     cut(&b);
     out->text = arena_str(j->arena, buf_str(&b));
     buf_free(&b);
-    out->subject = shown_line(j->arena, arena_printf(j->arena, "Incident report: %.*s", STR_ARG(rule_name)), NOTICE_LINE_MAX, NULL);
+    out->subject = shown_line(j->arena, arena_printf(j->arena, "Incident report: %.*s", STR_ARG(rule_name)),
+                              NOTICE_LINE_MAX, NULL);
     out->report = true;
-    out->attach = r->contents & REPORT_ORIGINAL ? NOTICE_ORIGINAL : r->contents & REPORT_HEADERS ? NOTICE_HEADER : NOTICE_ALONE;
+    out->attach = r->contents & REPORT_ORIGINAL  ? NOTICE_ORIGINAL
+                  : r->contents & REPORT_HEADERS ? NOTICE_HEADER
+                                                 : NOTICE_ALONE;
 }

@@ -1,7 +1,7 @@
 /* stdlib/report: what an incident report says (incident_report): its words, and the text they ask for.
  *
- * Private to stdlib/, but for report_notice, which the vocabulary hands to the machine.  Everything foreign in the text is
- * one line behind a word of ours, so nothing that a message says can pass for what the report says. */
+ * Private to stdlib/, but for report_notice, which the vocabulary hands to the machine.  Everything foreign in the text
+ * is one line behind a word of ours, so nothing that a message says can pass for what the report says. */
 #ifndef SLUICE_STDLIB_REPORT_H
 #define SLUICE_STDLIB_REPORT_H
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Every ```sluice block of README.md and docs/ compiles without errors; so does every .sluice file under examples/ and
-stdlib/library/.  docs/reference.md is what `sluice reference` prints.  docs/parity.md is whole, every rule text in it compiles,
-and says "declared" exactly where the compiler tells that something is missing (W317)."""
+stdlib/library/.  docs/reference.md is what `sluice reference` prints.  docs/parity.md is whole, every rule text in it
+compiles, and says "declared" exactly where the compiler tells that something is missing (W317)."""
 import os
 import pathlib
 import re
@@ -51,7 +51,8 @@ def snippets(snippet):
 
 def reference():
     now = subprocess.run([SLUICE, "reference"], capture_output=True, text=True, check=True).stdout
-    told("docs/reference.md is what the tables say", now == (ROOT / "docs/reference.md").read_text(), "run `make reference`")
+    told("docs/reference.md is what the tables say", now == (ROOT / "docs/reference.md").read_text(),
+         "run `make reference`")
 
 
 def parity_rows():
@@ -80,10 +81,12 @@ def parity(snippet):
         snippet.write_text(text)
         done = check(snippet)
         really = "declared" if "W317" in done.stdout else "works"
-        told(f"{name} {today}", done.returncode == 0 and today == really, f"{text}it {really}\n{done.stdout}{done.stderr}")
+        told(f"{name} {today}", done.returncode == 0 and today == really,
+             f"{text}it {really}\n{done.stdout}{done.stderr}")
     for section, wanted in (("Conditions", 59), ("Actions", 39)):
         have = names[section]
-        told(f"parity: {wanted} parameters of {section.lower()}", len(have) == len(set(have)) == wanted, f"{len(have)}, {len(set(have))}")
+        told(f"parity: {wanted} parameters of {section.lower()}", len(have) == len(set(have)) == wanted,
+             f"{len(have)}, {len(set(have))}")
 
 
 def main():

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """docs/first-rules.md: the first rules that newcomers write, and what sluice says to each.
 
-Reads tests/first-rules.txt, where `== title` begins each.  Without an argument it holds the page to what the tool says now,
-and each rule to this: it is meant as it stands, or its first error shows a mend.  `--write` writes the page."""
+Reads tests/first-rules.txt, where `== title` begins each.  Without an argument it holds the page to what the tool says
+now, and each rule to this: it is meant as it stands, or its first error shows a mend.  `--write` writes the page."""
 import os
 import pathlib
 import re
@@ -15,8 +15,9 @@ SLUICE = pathlib.Path(os.environ.get("SLUICE_BUILD", ROOT / "build/release")) / 
 PAGE = ROOT / "docs/first-rules.md"
 INTRODUCTION = """# The first rules that people write
 
-What newcomers type, some of it from other tools, and what `sluice check` answers: either the rule is meant as it stands, or
-the help shows what to write.  This page is the tool's own output; a test holds it to that (`make first-rules` writes it).
+What newcomers type, some of it from other tools, and what `sluice check` answers: either the rule is meant as it
+stands, or the help shows what to write.  This page is the tool's own output; a test holds it to that
+(`make first-rules` writes it).
 
 """
 
@@ -57,7 +58,8 @@ def main():
     print(f"{'ok' if not failed else 'not ok'} 1 - {len(cases())} first rules are meant or told the mend")
     for title in failed:
         print(f"# no mend: {title}")
-    print(f"{'ok' if same else 'not ok'} 2 - docs/first-rules.md is what sluice says{'' if same else ' (make first-rules)'}")
+    print(f"{'ok' if same else 'not ok'} 2 - docs/first-rules.md is what sluice "
+          f"says{'' if same else ' (make first-rules)'}")
     return 0 if same and not failed else 1
 
 

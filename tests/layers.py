@@ -3,9 +3,9 @@
 
     tests/layers.py BUILD_DIR      e.g. build/release
 
-Includes are read from the sources.  Objects are read with nm: a room may only ask for symbols that are defined in a room it
-may name, so an arrow smuggled in by a bare `extern` is found too.  "pure" rows name symbols that a room's objects must not
-ask for at all; "library" rows name the one module that may ask for a library's symbols.
+Includes are read from the sources.  Objects are read with nm: a room may only ask for symbols that are defined in a
+room it may name, so an arrow smuggled in by a bare `extern` is found too.  "pure" rows name symbols that a room's
+objects must not ask for at all; "library" rows name the one module that may ask for a library's symbols.
 """
 import fnmatch
 import pathlib

@@ -4,9 +4,10 @@
     tests/mutants.py BUILD [--show] [--jobs N]
 
 Every row of runtime/bytecode/checks.def is a mutant (its check always holds), and so is every part of a condition in
-runtime/bytecode/verify*.c: in what a check demands a part becomes true, in what it refuses a part becomes false, a bound moves
-by one.  Each mutant is compiled, linked with the verifier's test and run; it is caught when the test fails.  A mutant that no
-program can tell from the original stands in EQUIVALENT, with the reason.  `make mutants` is the way to call it.
+runtime/bytecode/verify*.c: in what a check demands a part becomes true, in what it refuses a part becomes false, a
+bound moves by one.  Each mutant is compiled, linked with the verifier's test and run; it is caught when the test fails.
+A mutant that no program can tell from the original stands in EQUIVALENT, with the reason.  `make mutants` is the way to
+call it.
 """
 import argparse
 import collections
@@ -25,8 +26,10 @@ TEST = "tests/unit/bytecode_verify_test.c"
 # (function, the part as written): why nothing can tell it away.
 EQUIVALENT = {
     ("verify_rule_ranges", "r->end > p->code_count"): "rules leave no gap, so the last one's end is held to the code's",
-    ("verify_test_indexes", "t->a < p->patterns_count, bound"): "of patterns there is at least one, which then lies outside",
-    ("field_argument_holds", "param->type == TYPE_ADDRESS"): "only parameters that are addresses say that a field may stand there",
+    ("verify_test_indexes",
+     "t->a < p->patterns_count, bound"): "of patterns there is at least one, which then lies outside",
+    ("field_argument_holds",
+     "param->type == TYPE_ADDRESS"): "only parameters that are addresses say that a field may stand there",
 }
 
 Mutant = collections.namedtuple("Mutant", "file function text start end by")
@@ -134,7 +137,8 @@ def source_of(m):
     if m.function != "checks.def":
         return text[:m.start] + m.by + text[m.end:]
     gone = f"verify_{m.by}"
-    return text.replace("/* --- the table --- */", "static bool holds_always(const struct program *p, const struct vocabulary_rows *rows,"
+    return text.replace("/* --- the table --- */",
+                        "static bool holds_always(const struct program *p, const struct vocabulary_rows *rows,"
                         " struct verify_failure *f)\n{\n    (void)p, (void)rows, (void)f;\n    return true;\n}\n"
                         f"#define {gone} holds_always\n")
 
@@ -143,7 +147,8 @@ def run(m, build, folder):
     stem = pathlib.Path(folder) / f"m{abs(hash(m))}"
     source, program = stem.with_suffix(".c"), stem.with_suffix(".test")
     source.write_text(source_of(m))
-    compiled = subprocess.run([*os.environ["MUTANT_CC"].split(), str(source), *os.environ["MUTANT_OBJECTS"].split(), "-o", str(program),
+    compiled = subprocess.run([*os.environ["MUTANT_CC"].split(), str(source), *os.environ["MUTANT_OBJECTS"].split(),
+                               "-o", str(program),
                                *os.environ["MUTANT_LIBS"].split()], cwd=ROOT, capture_output=True, text=True)
     if compiled.returncode:
         return "no program", compiled.stderr

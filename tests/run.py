@@ -3,9 +3,9 @@
 
     tests/run.py BUILD_DIR [--jobs N] TEST…
 
-Each TEST is a program that prints TAP lines ("ok 1 - name", "not ok 2 - name", "ok 3 - name # SKIP why"); cmocka programs
-are told to.  A program that ends badly without a failed line, or that prints no line at all, counts as one failure.  The
-last line is "N passed, N failed" (and ", N skipped").
+Each TEST is a program that prints TAP lines ("ok 1 - name", "not ok 2 - name", "ok 3 - name # SKIP why"); cmocka
+programs are told to.  A program that ends badly without a failed line, or that prints no line at all, counts as one
+failure.  The last line is "N passed, N failed" (and ", N skipped").
 """
 import argparse
 import concurrent.futures

@@ -6,7 +6,8 @@
 #include "base/vec.h"
 
 void base64_encode(struct str s, struct buf *out);
-/* False, with *out as it was, for anything but whole groups with "=" at the end only and no stray bits (section 3.5). */
+/* False, with *out as it was, for anything but whole groups with "=" at the end only and no stray bits (section
+ * 3.5). */
 bool base64_decode(struct str s, struct buf *out);
 
 #endif

@@ -21,7 +21,8 @@ int64_t civil_to_utc(const struct civil *c, int32_t offset); /* weekday is not l
 bool civil_is_valid(const struct civil *c); /* month, day of that month, hour, minute, second in range */
 uint8_t civil_days_in_month(int32_t year, uint8_t month);
 
-/* "2026-09-01" and "18:00", exactly: into those members; false for another form.  civil_is_valid says whether they exist. */
+/* "2026-09-01" and "18:00", exactly: into those members; false for another form.  civil_is_valid says whether they
+ * exist. */
 bool civil_read_date(struct str s, struct civil *out);
 bool civil_read_clock(struct str s, struct civil *out);
 

@@ -87,18 +87,20 @@ void digest_pieces(struct str content, const struct pieces *p, uint8_t out[DIGES
 void digest_hmac(struct str key, struct str s, uint8_t out[DIGEST_SIZE])
 {
     INVARIANT(key.n <= INT_MAX);
-    INVARIANT(HMAC(EVP_sha256(), key.p ? key.p : "", (int)key.n, (const unsigned char *)(s.p ? s.p : ""), s.n, out, NULL));
+    INVARIANT(
+        HMAC(EVP_sha256(), key.p ? key.p : "", (int)key.n, (const unsigned char *)(s.p ? s.p : ""), s.n, out, NULL));
 }
 
 void digest_pbkdf2(struct str password, struct str salt, uint32_t iterations, uint8_t out[DIGEST_SIZE])
 {
     INVARIANT(password.n <= INT_MAX && salt.n <= INT_MAX && iterations > 0 && iterations <= INT_MAX);
-    INVARIANT(PKCS5_PBKDF2_HMAC(password.p ? password.p : "", (int)password.n, (const unsigned char *)(salt.p ? salt.p : ""),
-                                (int)salt.n, (int)iterations, EVP_sha256(), DIGEST_SIZE, out) == 1);
+    INVARIANT(PKCS5_PBKDF2_HMAC(password.p ? password.p : "", (int)password.n,
+                                (const unsigned char *)(salt.p ? salt.p : ""), (int)salt.n, (int)iterations,
+                                EVP_sha256(), DIGEST_SIZE, out) == 1);
 }
 
-/* RFC 8018 section 5.2 for one block: U1 = HMAC(password, salt || 1), Un = HMAC(password, Un-1), all of them xored.  What a
- * key does to HMAC's two hashes is done once. */
+/* RFC 8018 section 5.2 for one block: U1 = HMAC(password, salt || 1), Un = HMAC(password, Un-1), all of them xored.
+ * What a key does to HMAC's two hashes is done once. */
 struct digest_stretch {
     EVP_MD_CTX *inner, *outer, *work;
     uint8_t last[DIGEST_SIZE], sum[DIGEST_SIZE];

@@ -25,11 +25,13 @@ void digest_pieces(struct str content, const struct pieces *p, uint8_t out[DIGES
 /* HMAC (RFC 2104) with SHA-256, and PBKDF2 (RFC 8018) with that; `iterations` at least 1. */
 void digest_hmac(struct str key, struct str s, uint8_t out[DIGEST_SIZE]);
 void digest_pbkdf2(struct str password, struct str salt, uint32_t iterations, uint8_t out[DIGEST_SIZE]);
-/* The same in portions, for a thread that must not stand still; frees nothing of the caller's and wipes what it held. */
+/* The same in portions, for a thread that must not stand still; frees nothing of the caller's and wipes what it
+ * held. */
 struct digest_stretch;
 struct digest_stretch *digest_stretch_create(struct str password, struct str salt, uint32_t iterations);
 void digest_stretch_free(struct digest_stretch **s);
-bool digest_stretch_run(struct digest_stretch *s, uint32_t rounds, uint8_t out[DIGEST_SIZE]); /* true: done, *out is set */
+bool digest_stretch_run(struct digest_stretch *s, uint32_t rounds,
+                        uint8_t out[DIGEST_SIZE]);                             /* true: done, *out is set */
 bool digest_equal(const uint8_t a[DIGEST_SIZE], const uint8_t b[DIGEST_SIZE]); /* in constant time */
 
 void digest_hex(const uint8_t in[DIGEST_SIZE], char out[DIGEST_HEX_SIZE]); /* lower case, NUL-terminated */

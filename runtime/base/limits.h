@@ -9,7 +9,8 @@ enum {
     LIMIT_COMMAND_LINE = 4096,         /* 512 and the extensions' increments; longer is 500, then the session ends */
     LIMIT_AUTH_LINE = 12288,           /* RFC 4954 section 4 */
     LIMIT_COMMAND_DISCARD = 64 * 1024, /* read of one overlong line before the connection is closed */
-    LIMIT_CONTENT_DISCARD = 64 * 1024 * 1024, /* read of content that is refused already; then the connection is closed */
+    LIMIT_CONTENT_DISCARD =
+        64 * 1024 * 1024,      /* read of content that is refused already; then the connection is closed */
     LIMIT_TEXT_LINE = 998,     /* RFC 5322 section 2.1.1, without CR LF: what we make; longer received lines pass */
     LIMIT_RECIPIENTS = 1000,   /* at least 100; further ones get 452 4.5.3 (RFC 5321 section 4.5.3.1.10) */
     LIMIT_SESSION_ERRORS = 20, /* then 421: a peer that only errs is not speaking SMTP */

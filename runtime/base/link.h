@@ -11,25 +11,26 @@
 #include "base/vec.h"
 
 enum link_kind {
-    LINK_HELLO,       /* build id (bytes) */
-    /* supervisor -> relay: one generation is BEGIN, LISTENER…, PASSWORD…, TEMPLATE, COMMIT; nothing changes before COMMIT */
-    LINK_BEGIN,       /* generation, flags; fd: memfd with the encoded settings */
-    LINK_LISTENER,    /* generation, name; fds: listening socket, certificate memfd or -1, key memfd or -1 */
-    LINK_PASSWORD,    /* generation, name of a connector with a user; fd: memfd with its password */
-    LINK_TEMPLATE,    /* generation; fd: the channel to the template */
-    LINK_COMMIT,      /* generation, flags: how many rules it has, text: what to tell whoever asked ("") */
-    LINK_REFUSED,     /* generation, text: the diagnostics; the running set stays */
-    LINK_CONTROL,     /* fd: the listening control socket */
-    LINK_STOP,        /* finish what is under way, then end */
+    LINK_HELLO, /* build id (bytes) */
+    /* supervisor -> relay: one generation is BEGIN, LISTENER…, PASSWORD…, TEMPLATE, COMMIT; nothing changes before
+       COMMIT */
+    LINK_BEGIN,    /* generation, flags; fd: memfd with the encoded settings */
+    LINK_LISTENER, /* generation, name; fds: listening socket, certificate memfd or -1, key memfd or -1 */
+    LINK_PASSWORD, /* generation, name of a connector with a user; fd: memfd with its password */
+    LINK_TEMPLATE, /* generation; fd: the channel to the template */
+    LINK_COMMIT,   /* generation, flags: how many rules it has, text: what to tell whoever asked ("") */
+    LINK_REFUSED,  /* generation, text: the diagnostics; the running set stays */
+    LINK_CONTROL,  /* fd: the listening control socket */
+    LINK_STOP,     /* finish what is under way, then end */
     /* relay -> supervisor */
-    LINK_READY,       /* generation: in force, listening (the template's own LINK_BEGIN and LINK_REFUSED:
-                       * builder/template.h).  LINK_LISTENER too: this one keeps its former certificate */
-    LINK_RELOAD,      /* read the configuration again */
+    LINK_READY,  /* generation: in force, listening (the template's own LINK_BEGIN and LINK_REFUSED:
+                  * builder/template.h).  LINK_LISTENER too: this one keeps its former certificate */
+    LINK_RELOAD, /* read the configuration again */
     /* relay <-> template */
-    LINK_SPAWN,       /* relay -> template: one more judge */
-    LINK_JUDGE,       /* template -> relay: generation = pid; fd: the judge's channel */
-    LINK_DIED,        /* template -> relay: generation = pid, text: how */
-    LINK_KILL,        /* relay -> template: generation = pid; the template kills its child */
+    LINK_SPAWN, /* relay -> template: one more judge */
+    LINK_JUDGE, /* template -> relay: generation = pid; fd: the judge's channel */
+    LINK_DIED,  /* template -> relay: generation = pid, text: how */
+    LINK_KILL,  /* relay -> template: generation = pid; the template kills its child */
     LINK_KIND_COUNT
 };
 

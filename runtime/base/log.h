@@ -3,12 +3,13 @@
  * Owns the form, its escaping and the buffer; not the descriptor, nor the clock: the loop says the time once per turn
  * (log_set_time) and flushes once per turn (log_flush).  Never write a subject or a body.
  *
- * The same event as JSON (log_set_form) is one object a line: "time", "id" where there is one, "event", "level" from warning
- * upwards, then the keys; numbers are numbers.  Bytes that are no UTF-8 show as U+FFFD there.
+ * The same event as JSON (log_set_form) is one object a line: "time", "id" where there is one, "event", "level" from
+ * warning upwards, then the keys; numbers are numbers.  Bytes that are no UTF-8 show as U+FFFD there.
  *
- * In text a value stands bare when it is a run of printable ASCII without blank, quote, backslash and "="; otherwise between
- * double quotes with \" \\ \n \r \t and \xHH for every byte that is a control, not UTF-8, or part of a character that
- * breaks or reorders lines.  So one event is one line, whatever a peer sent, and log_unescape gives the bytes back.
+ * In text a value stands bare when it is a run of printable ASCII without blank, quote, backslash and "="; otherwise
+ * between double quotes with \" \\ \n \r \t and \xHH for every byte that is a control, not UTF-8, or part of a
+ * character that breaks or reorders lines.  So one event is one line, whatever a peer sent, and log_unescape gives the
+ * bytes back.
  *
  *     log_begin(log, LOG_LEVEL_INFO, queue_id, "deliver");
  *     log_str(log, "to", address);

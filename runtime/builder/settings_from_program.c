@@ -236,9 +236,12 @@ static void read_retry(const struct reading *r, struct settings *out)
 /* A connector's own schedule, else the relay's: which may stand behind it in the file. */
 static void read_own_retry(const struct reading *r, const struct settings *all, struct connector_settings *out)
 {
-    out->retry_first = given(r, SETTING_CONNECTOR_FIRST) ? small_number_of(r, SETTING_CONNECTOR_FIRST) : all->retry_first;
-    out->retry_most = given(r, SETTING_CONNECTOR_LONGEST) ? small_number_of(r, SETTING_CONNECTOR_LONGEST) : all->retry_most;
-    out->retry_until = given(r, SETTING_CONNECTOR_UNTIL) ? small_number_of(r, SETTING_CONNECTOR_UNTIL) : all->retry_until;
+    out->retry_first =
+        given(r, SETTING_CONNECTOR_FIRST) ? small_number_of(r, SETTING_CONNECTOR_FIRST) : all->retry_first;
+    out->retry_most =
+        given(r, SETTING_CONNECTOR_LONGEST) ? small_number_of(r, SETTING_CONNECTOR_LONGEST) : all->retry_most;
+    out->retry_until =
+        given(r, SETTING_CONNECTOR_UNTIL) ? small_number_of(r, SETTING_CONNECTOR_UNTIL) : all->retry_until;
     out->retry_notice =
         given(r, SETTING_CONNECTOR_NOTICE) ? small_number_of(r, SETTING_CONNECTOR_NOTICE) : all->retry_notice;
 }
@@ -284,7 +287,8 @@ static void read_rules(struct arena *a, const struct program *p, struct settings
     }
 }
 
-bool settings_declared(struct arena *a, const struct program *p, const char *config, struct settings *out, struct err *e)
+bool settings_declared(struct arena *a, const struct program *p, const char *config, struct settings *out,
+                       struct err *e)
 {
     struct str whole = config ? str_of(config) : STR_NONE;
     size_t slash = str_rfind_byte(whole, '/');

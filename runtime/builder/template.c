@@ -28,7 +28,8 @@ static bool warm_digest(struct err *e)
 }
 
 /* What a judge needs that libc or a library would open at its first use. */
-static const struct warm_step steps[] = {{"digests", warm_digest}, {"charset converters", charset_warm}, {"file types", filetype_warm}};
+static const struct warm_step steps[] = {
+    {"digests", warm_digest}, {"charset converters", charset_warm}, {"file types", filetype_warm}};
 
 /* One generation on its way from source to running judges. */
 struct making {

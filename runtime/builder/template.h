@@ -1,8 +1,9 @@
-/* builder/template: the process of one generation: it builds or loads the rule set, then forks judges (DESIGN section 2).
+/* builder/template: the process of one generation: it builds or loads the rule set, then forks judges (DESIGN section
+ * 2).
  *
- * Owns its two channels: to the supervisor (the outcome of building) and to the relay (LINK_SPAWN, LINK_JUDGE, LINK_DIED,
- * LINK_KILL).  It has neither network nor, once it serves, any file; it ends when either channel reads end of file.  Judges
- * end by themselves, when theirs do. */
+ * Owns its two channels: to the supervisor (the outcome of building) and to the relay (LINK_SPAWN, LINK_JUDGE,
+ * LINK_DIED, LINK_KILL).  It has neither network nor, once it serves, any file; it ends when either channel reads end
+ * of file.  Judges end by themselves, when theirs do. */
 #ifndef SLUICE_BUILDER_TEMPLATE_H
 #define SLUICE_BUILDER_TEMPLATE_H
 
@@ -11,7 +12,8 @@
 
 enum template_source {
     TEMPLATE_FILE,    /* `config` is the path of a .sluice file, or of a compiled .sluicec */
-    TEMPLATE_PROGRAM, /* `program` is a descriptor of a compiled program, which a template once made, in the place of `config` */
+    TEMPLATE_PROGRAM, /* `program` is a descriptor of a compiled program, which a template once made, in the place of
+                         `config` */
 };
 
 struct template_options {

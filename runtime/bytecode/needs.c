@@ -14,11 +14,12 @@ static void tell(struct walk *w, const char *word, const char *what)
 {
     const struct rule *r = w->rule;
     struct buf line = {0};
-    buf_printf(&line,
-               "%.*s:%u: the rule %s%.*s%s uses `%s`, which needs %s, and this version has not got that: the rules are not "
-               "loaded (`mode off` lets the rule wait)\n",
-               STR_ARG(w->p->sources[r->origin.source].name), r->origin.line, r->named ? "\"" : "`",
-               STR_ARG(r->named ? r->identity : r->origin.text), r->named ? "\"" : "`", word, what);
+    buf_printf(
+        &line,
+        "%.*s:%u: the rule %s%.*s%s uses `%s`, which needs %s, and this version has not got that: the rules are not "
+        "loaded (`mode off` lets the rule wait)\n",
+        STR_ARG(w->p->sources[r->origin.source].name), r->origin.line, r->named ? "\"" : "`",
+        STR_ARG(r->named ? r->identity : r->origin.text), r->named ? "\"" : "`", word, what);
     bool again = str_find(str_from(buf_str(w->out), w->rule_starts), buf_str(&line)) != STR_NPOS;
     if (!again) {
         w->missing++;

@@ -10,9 +10,9 @@
 
 enum { NEEDS_TOLD_MOST = 50 };
 
-/* False, with a line in *out for each word of a rule that can run which this build does not serve (a field or an action), naming
- * the rule, the word and what is missing; of more than NEEDS_TOLD_MOST the rest is counted.  Rules of `mode off` may wait.
- * The program is verified. */
+/* False, with a line in *out for each word of a rule that can run which this build does not serve (a field or an
+ * action), naming the rule, the word and what is missing; of more than NEEDS_TOLD_MOST the rest is counted.  Rules of
+ * `mode off` may wait. The program is verified. */
 bool program_is_served(const struct program *p, const struct vocabulary_rows *rows, struct buf *out);
 
 #endif

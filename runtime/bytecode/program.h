@@ -111,8 +111,8 @@ struct test {
     bool counted;         /* least/most occurrences (contains) or members (at least N of) */
     int64_t least, most;  /* most -1: open */
     uint8_t operand;      /* enum operand_kind */
-    uint32_t a, b;        /* CONSTANT a; RANGE constants a..b; LIST, LIVE a; FIELD field_ref a; PATTERNS [a, a + b); DETECTOR
-                           * declaration a, at least b percent sure (0: any) */
+    uint32_t a, b; /* CONSTANT a; RANGE constants a..b; LIST, LIVE a; FIELD field_ref a; PATTERNS [a, a + b); DETECTOR
+                    * declaration a, at least b percent sure (0: any) */
     struct origin origin;
 };
 

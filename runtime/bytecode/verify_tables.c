@@ -313,7 +313,8 @@ static bool can_look_alike(const struct program *p, const struct vocabulary_rows
     uint8_t part = p->field_refs[t->field].part;
     if (!vocabulary_is_seen(row, part)) return false;
     if (t->relation == REL_EQUAL && vocabulary_part_type(row, part) != TYPE_TEXT) return false;
-    return t->operand == OPERAND_CONSTANT || t->operand == OPERAND_LIST || t->operand == OPERAND_FIELD; /* by test_types of texts */
+    return t->operand == OPERAND_CONSTANT || t->operand == OPERAND_LIST ||
+           t->operand == OPERAND_FIELD; /* by test_types of texts */
 }
 
 bool verify_test_counts(const struct program *p, const struct vocabulary_rows *rows, struct verify_failure *f)

@@ -44,8 +44,8 @@ struct param_row {
     const char *name;       /* as option word: set_header name "X" value "9" */
     enum value_type type;
     /* TYPE_WORD: the words.  TYPE_NAME: what is named ("connector", "list:domain").  TYPE_TEXT: the form the compiler
-     * holds it to ("", "path", "header" …: see the tables).  TYPE_NUMBER: "least most".  TYPE_ADDRESS: "field" where one
-     * may stand for it. */
+     * holds it to ("", "path", "header" …: see the tables).  TYPE_NUMBER: "least most".  TYPE_ADDRESS: "field" where
+     * one may stand for it. */
     const char *words;
     bool positional;        /* may be given without its name, in the order of the rows */
     bool required;

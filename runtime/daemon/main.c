@@ -61,7 +61,8 @@ static bool parse(int argc, char **argv, struct arguments *out, int *status)
             out->config = argv[++i];
         } else {
             bool lacks = !strcmp(a, "-c") || !strcmp(a, "--config") || !strcmp(a, "--config=");
-            *status = lacks ? usage_error("which file? It is missing after ", a) : usage_error("there is no option ", a);
+            *status =
+                lacks ? usage_error("which file? It is missing after ", a) : usage_error("there is no option ", a);
             return true;
         }
     }

@@ -27,8 +27,8 @@ int template_main(int argc, char **argv); /* GENERATION file|program CONFIG */
 /* The build id of this binary (its ELF note); the same bytes in every process of one build, never empty. */
 struct str role_build_id(void);
 
-/* What a child does first: it takes its name (15 bytes), closes what is not its own, leaves signals to the supervisor, and
- * exchanges build ids.  False with *e. */
+/* What a child does first: it takes its name (15 bytes), closes what is not its own, leaves signals to the supervisor,
+ * and exchanges build ids.  False with *e. */
 bool role_begin(const char *name, int last_fd, struct err *e);
 
 /* Says on the error stream why this process of ours ends. */

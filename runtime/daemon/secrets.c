@@ -39,7 +39,8 @@ static bool is_closed_to_others(int fd, struct err *e)
     struct stat st;
     if (fstat(fd, &st) < 0) return err_os(e, EX_NOINPUT, "reading a file");
     if (st.st_uid != 0 && st.st_uid != geteuid())
-        return err_set(e, EX_NOPERM, "it belongs to user %lu, who is neither root nor the service", (unsigned long)st.st_uid);
+        return err_set(e, EX_NOPERM, "it belongs to user %lu, who is neither root nor the service",
+                       (unsigned long)st.st_uid);
     if (st.st_mode & (S_IRWXO | S_IWGRP))
         return err_set(e, EX_NOPERM, "its mode is %04o: others can get at the password (chmod 600)",
                        (unsigned)(st.st_mode & 07777));
@@ -75,8 +76,8 @@ int secret_password(const struct connector_settings *k, struct err *e)
          take_line(buf_str(&bytes), &line, &why);
     if (ok) out = link_memfd("password", line, &why);
     if (out < 0)
-        err_set(e, why.sysexit, "connector \"%.*s\": password_file \"%s\": %s", STR_ARG(str_slice(k->name, 0, 100)), path.p,
-                why.text);
+        err_set(e, why.sysexit, "connector \"%.*s\": password_file \"%s\": %s", STR_ARG(str_slice(k->name, 0, 100)),
+                path.p, why.text);
     if (fd >= 0) close(fd);
     wipe(&bytes);
     buf_free(&path);

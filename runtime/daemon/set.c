@@ -162,8 +162,8 @@ static bool read_keys(struct set *s, const struct listener_settings *l, const st
     return true;
 }
 
-/* A password is for whom it was read: the same user, and the same host by all that says who that is.  Kept for another one
- * under the same connector's name it would be told to a stranger. */
+/* A password is for whom it was read: the same user, and the same host by all that says who that is.  Kept for another
+ * one under the same connector's name it would be told to a stranger. */
 static bool is_same_login(const struct connector_settings *a, const struct connector_settings *b)
 {
     return str_eq(a->name, b->name) && str_eq(a->user, b->user) && str_eq(a->host, b->host) && a->port == b->port &&
@@ -178,7 +178,8 @@ static int password_before(const struct set *old, const struct connector_setting
     return -1;
 }
 
-/* As with certificates: a file that cannot be read leaves the password in use, and is told; without any the set is refused. */
+/* As with certificates: a file that cannot be read leaves the password in use, and is told; without any the set is
+ * refused. */
 static bool read_passwords(struct set *s, const struct set *old, struct err *e)
 {
     size_t n = s->settings.connector_count;

@@ -1,7 +1,7 @@
 /* daemon/set: one generation as the supervisor has it: its template, settings, sockets, keys.  Private to this room.
  *
- * A set is being made (its template has not answered), in force, or old (its template serves until the relay lets it go).
- * Owns its descriptors and its arena. */
+ * A set is being made (its template has not answered), in force, or old (its template serves until the relay lets it
+ * go). Owns its descriptors and its arena. */
 #ifndef SLUICE_DAEMON_SET_H
 #define SLUICE_DAEMON_SET_H
 
@@ -34,8 +34,8 @@ struct set {
     uint32_t rules;       /* how many it has */
 };
 
-/* Starts a template.  `path` is the configuration's, where relative paths begin; `program`, for all but SET_CONFIG (-1), a
- * compiled program in its place.  NULL with *e. */
+/* Starts a template.  `path` is the configuration's, where relative paths begin; `program`, for all but SET_CONFIG
+ * (-1), a compiled program in its place.  NULL with *e. */
 struct set *set_start(int self, uint64_t number, enum set_source source, const char *path, int program, struct err *e);
 void set_free(struct set **s); /* its template reads end of file and ends */
 
@@ -43,7 +43,8 @@ void set_free(struct set **s); /* its template reads end of file and ends */
 bool set_take(struct set *s, struct str text, int fds[4], struct err *e);
 /* Sockets, keys and passwords; what `old` (may be NULL) has already is shared with it. */
 bool set_bind(struct set *s, const struct set *old, struct err *e);
-/* The relay could not use the certificate or key of the listener `name`: it keeps those of `before`, and so does this. */
+/* The relay could not use the certificate or key of the listener `name`: it keeps those of `before`, and so does
+ * this. */
 void set_keep_keys(struct set *s, const struct set *before, struct str name);
 /* Whether the change from `old` needs a restart (DESIGN section 7): true with *e. */
 bool set_needs_restart(const struct set *old, const struct set *new, struct err *e);

@@ -1,7 +1,7 @@
 /* daemon/supervisor: the first process: binds, reads keys, starts and restarts the others, makes their channels.
  *
- * A poll loop without threads.  It parses nothing that comes from the network, from a message, a program or the database:
- * only link messages and encoded settings, both as hostile. */
+ * A poll loop without threads.  It parses nothing that comes from the network, from a message, a program or the
+ * database: only link messages and encoded settings, both as hostile. */
 #ifndef SLUICE_DAEMON_SUPERVISOR_H
 #define SLUICE_DAEMON_SUPERVISOR_H
 

@@ -25,8 +25,8 @@ extern const char *const jail_filter_names[JAIL_FILTER_COUNT];
  * everything answers EPERM, and what the sanitizers need is allowed. */
 bool jail_install(enum jail_filter filter, struct err *e);
 
-/* Confines writing, creating and removing to `directory` (Landlock), for this thread and those it starts; reading is not
- * touched.  False, with *e saying why, when the kernel has no Landlock: never relied on. */
+/* Confines writing, creating and removing to `directory` (Landlock), for this thread and those it starts; reading is
+ * not touched.  False, with *e saying why, when the kernel has no Landlock: never relied on. */
 bool jail_confine_writes(const char *directory, struct err *e);
 
 /* No core files (they would hold mail and keys), and no ptrace by processes of the same user. */
@@ -36,9 +36,9 @@ void jail_harden_process(void);
  * EX_OSERR). */
 bool jail_become(const char *user, struct err *e);
 
-/* Every writable and executable mapping becomes readable and executable.  `maps_fd` is /proc/self/maps opened while opening
- * was still allowed (read from its start).  Afterwards nothing may be compiled or freed in those mappings.  False (EX_OSERR)
- * when one cannot be changed. */
+/* Every writable and executable mapping becomes readable and executable.  `maps_fd` is /proc/self/maps opened while
+ * opening was still allowed (read from its start).  Afterwards nothing may be compiled or freed in those mappings.
+ * False (EX_OSERR) when one cannot be changed. */
 bool jail_seal_code(int maps_fd, struct err *e);
 
 #endif

@@ -1,7 +1,7 @@
 /* jail/warm: what libc and libraries open lazily is made to happen before a filter forbids it.
  *
- * A role brings its table of steps; each is run once, in order.  A table-driven test runs what each step warms under the
- * filter.  Owns the steps every role shares. */
+ * A role brings its table of steps; each is run once, in order.  A table-driven test runs what each step warms under
+ * the filter.  Owns the steps every role shares. */
 #ifndef SLUICE_JAIL_WARM_H
 #define SLUICE_JAIL_WARM_H
 

@@ -22,7 +22,8 @@ static struct str first_text(const struct program *p, const struct given *g)
     return c ? c->text : STR("");
 }
 
-/* --- the envelope -------------------------------------------------------------------------------------------------- */
+/* --- the envelope
+ * -------------------------------------------------------------------------------------------------- */
 
 static void set_recipients(struct case_input *in, const struct program *p, const struct given *g)
 {
@@ -81,7 +82,8 @@ static void complete_envelope(struct case_input *in, const struct settings *s)
     env->recipient_count = 1;
 }
 
-/* --- the message --------------------------------------------------------------------------------------------------- */
+/* --- the message
+ * --------------------------------------------------------------------------------------------------- */
 
 static struct str header_of(const struct program *p, const struct given *g, unsigned *flags)
 {
@@ -154,14 +156,17 @@ static struct str make_content(struct case_input *in, const struct program *p, c
     return content;
 }
 
-/* --- everything else ------------------------------------------------------------------------------------------------ */
+/* --- everything else
+ * ------------------------------------------------------------------------------------------------ */
 
 static struct view view_of(struct case_input *in, enum value_type type, const struct constant *c)
 {
     struct view v = {.text = c->text, .number = c->number};
     switch (type) {
     case TYPE_ADDRESS: canonical_address_of(in->arena, c->text, &v.address); break;
-    case TYPE_DOMAIN: canonical_address_of(in->arena, arena_printf(in->arena, "x@%.*s", STR_ARG(c->text)), &v.address); break;
+    case TYPE_DOMAIN:
+        canonical_address_of(in->arena, arena_printf(in->arena, "x@%.*s", STR_ARG(c->text)), &v.address);
+        break;
     case TYPE_NETWORK:
         for (size_t i = 0; i < IP_SIZE; i++) v.ip[i] = c->low[i];
         break;
@@ -235,7 +240,8 @@ static void forget_size(struct case_input *in)
     }
 }
 
-/* --- live lists ------------------------------------------------------------------------------------------------------ */
+/* --- live lists
+ * ------------------------------------------------------------------------------------------------------ */
 
 static int by_bytes(const void *a, const void *b, void *ctx)
 {
@@ -300,7 +306,8 @@ static void open_lists(struct case_input *in, const struct program *p, const str
     }
 }
 
-/* --- the whole ------------------------------------------------------------------------------------------------------- */
+/* --- the whole
+ * ------------------------------------------------------------------------------------------------------- */
 
 static void choose_rules(struct case_input *in, const struct program *p, const struct program_case *c)
 {
@@ -317,7 +324,8 @@ void case_input_make(const struct program *p, const struct settings *s, uint32_t
     const struct program_case *c = &p->cases[index];
     *in = (struct case_input){.arena = a};
     in->values = ARENA_ARRAY(a, struct vm_given_value, c->given_count * 2u + 1u);
-    in->given = (struct vm_given){.v = in->values, .absent = c->mail == NO_INDEX, .enforce = c->enforce, .windows = c->windows};
+    in->given =
+        (struct vm_given){.v = in->values, .absent = c->mail == NO_INDEX, .enforce = c->enforce, .windows = c->windows};
     in->request.queue_id = STR("TEST");
     in->request.now = c->now;
     for (uint32_t i = 0; i < c->given_count; i++) {

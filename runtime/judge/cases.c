@@ -17,7 +17,8 @@ struct items {
     struct obligation need;
 };
 
-/* --- arguments ------------------------------------------------------------------------------------------------------ */
+/* --- arguments
+ * ------------------------------------------------------------------------------------------------------ */
 
 static const struct argument *argument_of(const struct program *p, const struct item *x, uint8_t param)
 {
@@ -74,12 +75,15 @@ static struct obligation need_of(const struct program *p, const struct item *x)
     return stdlib_tls_obligation(text_of(p, x, PARAM_REQUIRE_TLS_LEVEL), text_of(p, x, PARAM_REQUIRE_TLS_MIN));
 }
 
-/* --- as it is written ----------------------------------------------------------------------------------------------- */
+/* --- as it is written
+ * ----------------------------------------------------------------------------------------------- */
 
 static void print_need(struct obligation need, struct buf *out)
 {
-    static const char *const levels[] = {
-        [TLS_PEER_ANY_CHANNEL] = "", [TLS_PEER_ENCRYPT] = "", [TLS_PEER_VERIFIED] = " verified", [TLS_PEER_DANE] = " dane"};
+    static const char *const levels[] = {[TLS_PEER_ANY_CHANNEL] = "",
+                                         [TLS_PEER_ENCRYPT] = "",
+                                         [TLS_PEER_VERIFIED] = " verified",
+                                         [TLS_PEER_DANE] = " dane"};
     bool word = need.onward && need.peer <= TLS_PEER_VERIFIED;
     buf_printf(out, "require_tls%s", word ? " requiretls" : levels[need.peer]);
     if (need.floor != TLS_FLOOR_DEFAULT) buf_printf(out, " min \"%s\"", need.floor == TLS_FLOOR_1_2 ? "1.2" : "1.3");
@@ -100,7 +104,8 @@ static struct str print_items(const struct program *p, struct arena *a, const st
     return s;
 }
 
-/* --- what was expected ----------------------------------------------------------------------------------------------- */
+/* --- what was expected
+ * ----------------------------------------------------------------------------------------------- */
 
 static bool names(const struct program *p, uint32_t list, struct str canonical)
 {
@@ -132,7 +137,8 @@ static bool collect_expected(const struct program *p, const struct program_case 
     return spoken;
 }
 
-/* --- what was done ---------------------------------------------------------------------------------------------------- */
+/* --- what was done
+ * ---------------------------------------------------------------------------------------------------- */
 
 /* Of actions of which the last wins: whether these two are for the same thing. */
 static bool replaces(const struct program *p, const struct action_row *row, const struct item *a, const struct item *b)
@@ -180,7 +186,8 @@ static void collect_done(const struct program *p, const struct trace *t, uint32_
         const struct trace_action *ta = &t->actions.v[i];
         const struct action *a = &p->actions[ta->action];
         if (ta->recipient != recipient || ta->audit || a->action == ACTION_REQUIRE_TLS) continue;
-        if (stdlib_rows.actions[a->action].final && fate->disposition == DISPOSITION_DELIVER) continue; /* its own target */
+        if (stdlib_rows.actions[a->action].final && fate->disposition == DISPOSITION_DELIVER)
+            continue; /* its own target */
         add_done(p, out, (struct item){a->action, a->first_argument, a->argument_count, false});
     }
     add_what_nobody_asked(fate, out);
@@ -198,7 +205,8 @@ static void collect_deferred(const struct program *p, const struct trace *t, str
     add_own(out, ACTION_DEFER);
 }
 
-/* --- both together ---------------------------------------------------------------------------------------------------- */
+/* --- both together
+ * ---------------------------------------------------------------------------------------------------- */
 
 /* What does nothing to the mail counts only when it is expected. */
 static bool is_aside(uint32_t action)
@@ -304,7 +312,8 @@ static void note_rules(const struct trace *t, uint8_t *rules)
     }
 }
 
-/* --- the clock ---------------------------------------------------------------------------------------------------------- */
+/* --- the clock
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static bool is_unsaid(const struct program *p, const struct program_case *c, uint32_t field)
 {
@@ -343,8 +352,9 @@ static void find_open_clock(struct running *r)
         const char *example = str_eq(name, STR("time")) ? "time 18:00" : str_eq(name, STR("date")) ? "date 2026-09-01"
                                                                                                   : "weekday monday";
         r->out->passed = false;
-        r->out->why = arena_printf(r->arena, "the rule `%.*s` asks for the %s here, so the test must say it: given %s",
-                                   STR_ARG(rule->identity), str_eq(name, STR("time")) ? "time of day" : name.p, example);
+        r->out->why =
+            arena_printf(r->arena, "the rule `%.*s` asks for the %s here, so the test must say it: given %s",
+                         STR_ARG(rule->identity), str_eq(name, STR("time")) ? "time of day" : name.p, example);
     }
 }
 
@@ -383,9 +393,11 @@ void case_run(struct judge *j, uint32_t index, struct arena *a, struct case_resu
     trace_free(&trace);
 }
 
-/* --- reports ----------------------------------------------------------------------------------------------------------- */
+/* --- reports
+ * ----------------------------------------------------------------------------------------------------------- */
 
-void case_print(const struct program *p, uint32_t index, const struct case_result *r, const char *prefix, struct buf *out)
+void case_print(const struct program *p, uint32_t index, const struct case_result *r, const char *prefix,
+                struct buf *out)
 {
     const struct origin *o = &p->cases[index].origin;
     buf_printf(out, "%sat %.*s:%u:%u\n", prefix, STR_ARG(p->sources[o->source].name), o->line, o->column);

@@ -2,13 +2,13 @@
  *
  * A test builds a judgement as a message does: facts of the envelope make an envelope, facts of the header a header (of
  * the message given, or of an empty one), so that later rules see what earlier ones change; every other fact stands in
- * place of its field's getter.  What is not given is absent; live lists are empty; only the rules of the test's own file
- * and of what that imports take part.  The clock is the one given; a test that does not give it fails where a rule's
- * answer hangs on it.  Patterns are bounded by steps alone: a test says the same on every machine at any time.
+ * place of its field's getter.  What is not given is absent; live lists are empty; only the rules of the test's own
+ * file and of what that imports take part.  The clock is the one given; a test that does not give it fails where a
+ * rule's answer hangs on it.  Patterns are bounded by steps alone: a test says the same on every machine at any time.
  *
  * An outcome is what rules decide for a recipient: the joined demand for TLS, and each action carried out; of actions
- * where the last wins, the last; the same twice counts once, but for add_header.  `stop`, `mark` and `log` do nothing to
- * the mail and count only when they are expected. */
+ * where the last wins, the last; the same twice counts once, but for add_header.  `stop`, `mark` and `log` do nothing
+ * to the mail and count only when they are expected. */
 #ifndef SLUICE_JUDGE_CASES_H
 #define SLUICE_JUDGE_CASES_H
 

@@ -41,7 +41,9 @@ static void tell_sizes(const struct judge_answer *answer, struct buf *out, struc
                PROTOCOL_DATAGRAM_MAX / 1024);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         fits(&without[i], out);
-        if (kinds[i].n) buf_printf(why, "%s %zu %s take %zu KiB", i ? "," : ":", kinds[i].n, kinds[i].name, (whole - out->n) / 1024);
+        if (kinds[i].n)
+            buf_printf(why, "%s %zu %s take %zu KiB", i ? "," : ":", kinds[i].n, kinds[i].name,
+                       (whole - out->n) / 1024);
     }
 }
 

@@ -1,7 +1,7 @@
 /* judge/fit: an answer that fits its datagram.
  *
- * What may be left out of one that does not is what only tells: evidence, then all but the first notes.  What decides is
- * never left out: then the message is not judged, and the reason says what was too much. */
+ * What may be left out of one that does not is what only tells: evidence, then all but the first notes.  What decides
+ * is never left out: then the message is not judged, and the reason says what was too much. */
 #ifndef SLUICE_JUDGE_FIT_H
 #define SLUICE_JUDGE_FIT_H
 

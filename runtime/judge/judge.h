@@ -24,9 +24,9 @@ struct judge *judge_create_with(const struct program *p, const struct settings *
                                 struct err *e);
 void judge_free(struct judge **j);
 
-/* From now on the live list of that name is what `block` holds (mail/live_list.h; verified here, borrowed until the next
- * call for it).  STR_NONE: it is not there, and whoever asks for it is undecided.  False with *e (EX_DATAERR), the list
- * being not there, when the block is not sound or the rules have no such list. */
+/* From now on the live list of that name is what `block` holds (mail/live_list.h; verified here, borrowed until the
+ * next call for it).  STR_NONE: it is not there, and whoever asks for it is undecided.  False with *e (EX_DATAERR), the
+ * list being not there, when the block is not sound or the rules have no such list. */
 bool judge_set_list(struct judge *j, struct str name, struct str block, struct err *e);
 
 /* The trigger of a rule in words, one or more lines: what must be seen in a message before the rule is tried at all. */

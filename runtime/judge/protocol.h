@@ -2,8 +2,8 @@
  *
  * One datagram each way over SOCK_SEQPACKET.  Content up to PROTOCOL_INLINE_MAX travels inside the request; above it a
  * read-only descriptor comes with it (SCM_RIGHTS).  Both sides treat what they read as hostile: decoding checks every
- * length, enum and index, and relay additionally holds a verdict to `verdict_is_sound`.  This header is all that relay may
- * see of judging. */
+ * length, enum and index, and relay additionally holds a verdict to `verdict_is_sound`.  This header is all that relay
+ * may see of judging. */
 #ifndef SLUICE_JUDGE_PROTOCOL_H
 #define SLUICE_JUDGE_PROTOCOL_H
 
@@ -50,7 +50,8 @@ struct judge_answer {
 
 /* Encoding appends to *out.  Decoding points into `datagram` for bytes and takes tables from the arena; false with *e
  * (EX_DATAERR) for anything but a well-formed datagram with nothing after it. */
-/* … and a request's datagram ends with the bytes that are answered, which are not copied: inline content, or nothing. */
+/* … and a request's datagram ends with the bytes that are answered, which are not copied: inline content, or
+ * nothing. */
 struct str protocol_encode_request(const struct judge_request *r, struct buf *out);
 void protocol_encode_list(const struct judge_list *l, struct buf *out);
 bool protocol_is_list(struct str datagram); /* else it must be a request */
@@ -60,9 +61,9 @@ void protocol_encode_answer(const struct judge_answer *r, struct buf *out);
 bool protocol_decode_answer(struct arena *a, struct str datagram, struct judge_answer *out, struct err *e);
 
 /* What the relay demands of a verdict beyond its form: pieces inside the content and ascending, recipients that parse,
- * every envelope recipient answered once and in order, copies that exist, reply codes and printable texts, no bare CR, LF
- * or NUL in inserted text, and a header section that still ends (looked for in the first MiB).  `content` is all of it,
- * however it went to the judge. */
+ * every envelope recipient answered once and in order, copies that exist, reply codes and printable texts, no bare CR,
+ * LF or NUL in inserted text, and a header section that still ends (looked for in the first MiB).  `content` is all of
+ * it, however it went to the judge. */
 bool verdict_is_sound(const struct verdict *v, const struct envelope *env, struct str content, struct err *e);
 
 #endif

@@ -24,7 +24,8 @@ enum {
 
 /* "local@domain", whole view, nothing around it.  Limits of RFC 5321 section 4.5.3.1 hold. */
 bool address_parse(struct str s, unsigned flags, struct address *out);
-/* A domain that is one: "[192.0.2.1]", "[IPv6:2001:db8::1]" (RFC 5321 section 4.1.3; no other tag was ever registered). */
+/* A domain that is one: "[192.0.2.1]", "[IPv6:2001:db8::1]" (RFC 5321 section 4.1.3; no other tag was ever
+ * registered). */
 bool address_literal(struct str domain, uint8_t ip[16]);
 /* A path at the start of s: "<" [ "@a,@b:" ] mailbox ">"; the source route is read and ignored (RFC 5321 appendix C).
  * Answers how many bytes it took, 0 when there is none. */

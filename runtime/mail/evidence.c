@@ -55,7 +55,8 @@ void io_evidence(struct wire_io *io, struct evidence *e, void (*text)(struct wir
         io_u32(io, &r->to);
         io_enum(io, &r->answer, EVIDENCE_ANSWER_COUNT);
     }
-    if (io_count(io, &e->list_count, LIST_LEAST)) e->lists = ARENA_ARRAY(io->arena, struct evidence_list, e->list_count);
+    if (io_count(io, &e->list_count, LIST_LEAST))
+        e->lists = ARENA_ARRAY(io->arena, struct evidence_list, e->list_count);
     for (size_t i = 0; i < e->list_count && io_goes_on(io); i++) {
         text(io, &e->lists[i].name);
         io_u64(io, &e->lists[i].revision);

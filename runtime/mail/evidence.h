@@ -1,8 +1,8 @@
 /* mail/evidence: why rules acted on a message: what they saw, where, and which live lists they looked into.
  *
- * Collected by the VM, carried in the verdict, stored with the message, shown by `sluice why`.  Owns the form, its bounds
- * and its two encodings; what it points to is the maker's.  An excerpt is short, and of what a detector found only the end
- * can be read: the queue is no second place for what rules are to keep in. */
+ * Collected by the VM, carried in the verdict, stored with the message, shown by `sluice why`.  Owns the form, its
+ * bounds and its two encodings; what it points to is the maker's.  An excerpt is short, and of what a detector found
+ * only the end can be read: the queue is no second place for what rules are to keep in. */
 #ifndef SLUICE_MAIL_EVIDENCE_H
 #define SLUICE_MAIL_EVIDENCE_H
 
@@ -21,7 +21,13 @@ enum {
 /* `relay evidence`: how much of it is kept. */
 enum evidence_policy { EVIDENCE_EXCERPT, EVIDENCE_PLACE, EVIDENCE_OFF, EVIDENCE_POLICY_COUNT };
 
-enum evidence_answer { EVIDENCE_HOLDS, EVIDENCE_DISPUTED, EVIDENCE_UNREADABLE, EVIDENCE_UNAVAILABLE, EVIDENCE_ANSWER_COUNT };
+enum evidence_answer {
+    EVIDENCE_HOLDS,
+    EVIDENCE_DISPUTED,
+    EVIDENCE_UNREADABLE,
+    EVIDENCE_UNAVAILABLE,
+    EVIDENCE_ANSWER_COUNT
+};
 extern const char *const evidence_answer_names[EVIDENCE_ANSWER_COUNT]; /* "holds", "disputed", … */
 
 /* One reading of one value that a test of a rule holds of; or a test that could not be decided. */
@@ -58,8 +64,8 @@ bool evidence_is_sound(const struct evidence *e);
 /* Written, or read: then texts are what `text` reads (as io_pieces). */
 void io_evidence(struct wire_io *io, struct evidence *e, void (*text)(struct wire_io *io, struct str *s));
 
-/* As it is stored; nothing for none.  Decoding takes tables from the arena and points into `blob`; false for what is not
- * well formed, or not sound. */
+/* As it is stored; nothing for none.  Decoding takes tables from the arena and points into `blob`; false for what is
+ * not well formed, or not sound. */
 void evidence_encode(const struct evidence *e, struct buf *out);
 bool evidence_decode(struct arena *a, struct str blob, struct evidence *out);
 

@@ -1,7 +1,7 @@
 /* mail/idn: internationalised domain names, IDNA2008 (RFC 5891); the only user of libidn2.
  *
- * No UTS #46 mapping: letters are lowered and composed (NFC), nothing else, so "ß" is never "ss" and full-width letters
- * are no letters of a name.  ASCII passes without the library. */
+ * No UTS #46 mapping: letters are lowered and composed (NFC), nothing else, so "ß" is never "ss" and full-width
+ * letters are no letters of a name.  ASCII passes without the library. */
 #ifndef SLUICE_MAIL_IDN_H
 #define SLUICE_MAIL_IDN_H
 

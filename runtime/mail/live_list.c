@@ -122,7 +122,8 @@ static struct str key_at(const struct live_list *l, uint32_t i)
 static bool key_is_sound(const struct live_list *l, struct str key, struct str before)
 {
     if (l->type != LIVE_NETWORK)
-        return key.n && str_is_utf8(key) && str_find_byte(key, '\0') == STR_NPOS && (!before.p || str_cmp(before, key) < 0);
+        return key.n && str_is_utf8(key) && str_find_byte(key, '\0') == STR_NPOS &&
+               (!before.p || str_cmp(before, key) < 0);
     if (key.n != NETWORK_SIZE || memcmp(key.p, key.p + IP_SIZE, IP_SIZE) > 0) return false;
     return !before.p || memcmp(before.p + IP_SIZE, key.p, IP_SIZE) < 0;
 }

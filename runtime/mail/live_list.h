@@ -1,9 +1,10 @@
-/* mail/live_list: one list that is edited while the relay runs, as a block of bytes (DESIGN section 3, LANGUAGE section 4).
+/* mail/live_list: one list that is edited while the relay runs, as a block of bytes (DESIGN section 3, LANGUAGE section
+ * 4).
  *
  * The relay builds the block, a sealed memfd carries it, a judge verifies it whole before it looks anything up: neither
- * trusts the other.  Owns what an entry of each type is compared by (its key), the block's form, and the look-ups, which
- * mean what `is in` means for a list written in the rules.  A block is a header, count + 1 offsets, and the keys in
- * ascending order, each once; networks are disjoint ranges of twice sixteen bytes. */
+ * trusts the other.  Owns what an entry of each type is compared by (its key), the block's form, and the look-ups,
+ * which mean what `is in` means for a list written in the rules.  A block is a header, count + 1 offsets, and the keys
+ * in ascending order, each once; networks are disjoint ranges of twice sixteen bytes. */
 #ifndef SLUICE_MAIL_LIVE_LIST_H
 #define SLUICE_MAIL_LIVE_LIST_H
 

@@ -1,7 +1,9 @@
-/* mail/scram: the server's side of SCRAM-SHA-256 (RFC 5802, RFC 7677) as pure functions, and what is stored of a password.
+/* mail/scram: the server's side of SCRAM-SHA-256 (RFC 5802, RFC 7677) as pure functions, and what is stored of a
+ * password.
  *
- * No channel binding: SCRAM-SHA-256-PLUS is not offered, so "y,," is as good as "n,,".  Owns no state and no randomness:
- * salts and nonces are the caller's.  A stored secret does not give the password away, and serves PLAIN and LOGIN too. */
+ * No channel binding: SCRAM-SHA-256-PLUS is not offered, so "y,," is as good as "n,,".  Owns no state and no
+ * randomness: salts and nonces are the caller's.  A stored secret does not give the password away, and serves PLAIN and
+ * LOGIN too. */
 #ifndef SLUICE_MAIL_SCRAM_H
 #define SLUICE_MAIL_SCRAM_H
 
@@ -42,7 +44,8 @@ struct scram_first {
     struct str nonce;
 };
 bool scram_read_first(struct str message, struct scram_first *out);
-bool scram_user(struct str encoded, struct buf *out); /* =2C and =3D undone; false for a bare "=" or a control character */
+bool scram_user(struct str encoded,
+                struct buf *out); /* =2C and =3D undone; false for a bare "=" or a control character */
 
 /* Our first message: "r=…,s=…,i=…". */
 void scram_write_challenge(const struct scram_first *first, const struct scram_secret *secret,

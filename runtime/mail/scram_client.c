@@ -115,7 +115,8 @@ void scram_client_final(struct scram_client *s, struct buf *out)
     struct buf without = {0}, all = {0};
     INVARIANT(s->worked);
     buf_printf(&without, "c=biws,r=%.*s", STR_ARG(s->whole));
-    buf_printf(&all, "%.*s,%.*s,%.*s", STR_ARG(buf_str(&s->bare)), STR_ARG(buf_str(&s->said)), STR_ARG(buf_str(&without)));
+    buf_printf(&all, "%.*s,%.*s,%.*s", STR_ARG(buf_str(&s->bare)), STR_ARG(buf_str(&s->said)),
+               STR_ARG(buf_str(&without)));
     digest_hmac(digest_str(s->salted), STR("Client Key"), key);
     digest_sha256(digest_str(key), stored);
     digest_hmac(digest_str(stored), buf_str(&all), proof);
@@ -136,8 +137,8 @@ bool scram_client_verify(const struct scram_client *s, struct str message)
 {
     struct str rest = message, coded;
     struct buf theirs = {0};
-    bool good = s->proved && attribute(&rest, 'v', &coded) && base64_decode(coded, &theirs) && theirs.n == DIGEST_SIZE &&
-                digest_equal((const uint8_t *)theirs.p, s->signature);
+    bool good = s->proved && attribute(&rest, 'v', &coded) && base64_decode(coded, &theirs) &&
+                theirs.n == DIGEST_SIZE && digest_equal((const uint8_t *)theirs.p, s->signature);
     buf_free(&theirs);
     return good;
 }

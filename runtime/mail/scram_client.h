@@ -1,8 +1,8 @@
 /* mail/scram_client: the client's side of SCRAM-SHA-256 (RFC 5802, RFC 7677), one exchange.
  *
- * No channel binding.  Owns what was said so far and the keys made from the password, all wiped at the end; chance is the
- * caller's.  The costly step, thousands of rounds of hashing, comes in portions.  How to drive it:
- *     first → the server's challenge → challenge, work until true → final → the server's last message → verify */
+ * No channel binding.  Owns what was said so far and the keys made from the password, all wiped at the end; chance is
+ * the caller's.  The costly step, thousands of rounds of hashing, comes in portions.  How to drive it: first → the
+ * server's challenge → challenge, work until true → final → the server's last message → verify */
 #ifndef SLUICE_MAIL_SCRAM_CLIENT_H
 #define SLUICE_MAIL_SCRAM_CLIENT_H
 
@@ -10,7 +10,8 @@
 
 struct scram_client;
 
-/* All are copied; SCRAM_NONCE_SIZE bytes of chance are plenty.  NULL: a password that cannot be one (scram_prepare), or such a name. */
+/* All are copied; SCRAM_NONCE_SIZE bytes of chance are plenty.  NULL: a password that cannot be one (scram_prepare), or
+ * such a name. */
 struct scram_client *scram_client_create(struct str user, struct str password, struct str chance);
 void scram_client_free(struct scram_client **s);
 

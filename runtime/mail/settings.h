@@ -52,7 +52,8 @@ struct connector_settings {
     struct str trust;                 /* PEM file of anchors; empty: the system's */
     struct domain_set domains;        /* recipients that go this way; empty: the default */
     struct str user, password_file;   /* for AUTH; both or neither, and then tls is VERIFIED and there is a host */
-    uint32_t retry_first, retry_most, retry_until, retry_notice; /* as in settings below; the builder fills in its values */
+    uint32_t retry_first, retry_most, retry_until,
+        retry_notice; /* as in settings below; the builder fills in its values */
 };
 
 /* A list that is edited while the relay runs: `list name of type in table "table"`. */

@@ -67,8 +67,8 @@ struct verdict_note {
     struct str text;
 };
 
-/* A mail that the relay is to write itself (notify, notify_sender, incident_report): it is sent beside the message, whatever becomes of
- * that, and carries the obligations of all its recipients, for it quotes the message. */
+/* A mail that the relay is to write itself (notify, notify_sender, incident_report): it is sent beside the message,
+ * whatever becomes of that, and carries the obligations of all its recipients, for it quotes the message. */
 enum {
     NOTICES_MAX = 1000,            /* of one message */
     NOTICE_TEXT_MAX = 16 * 1024,   /* bytes of one text */

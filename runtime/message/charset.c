@@ -345,7 +345,8 @@ static bool is_exotic(size_t row)
 /* Programs that know these escapes of ISO-2022-JP, or those of its kin, take any other for as long. */
 static size_t unknown_escape(struct str s, size_t from, bool japanese)
 {
-    static const char *const known[] = {"(B", "(I", "(J", "(H", "$@", "$A", "$B", "$(", "$)", "$*", ".A", ".F", "N", "O"};
+    static const char *const known[] = {"(B", "(I", "(J", "(H", "$@", "$A", "$B",
+                                        "$(", "$)", "$*", ".A", ".F", "N",  "O"};
     enum { JAPANESE_ONLY = 8 }; /* of them */
     for (size_t at = from; at < s.n; at++) {
         size_t escape = str_find_byte(str_from(s, at), '\x1b');

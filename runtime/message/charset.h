@@ -39,8 +39,9 @@ bool charset_may_be_utf8(struct str label);
  * one whose characters are more than one byte and not UTF-8 (those are only written when all of the text is ASCII). */
 bool charset_encode(struct str label, struct str utf8, struct buf *out);
 
-/* The label of the charset that bytes look like whatever they are labelled: by a byte order mark, by NULs in every second
- * or fourth place, by escape sequences, by UTF-7's form of ASCII letters, by being UTF-8.  Empty: like nothing. */
+/* The label of the charset that bytes look like whatever they are labelled: by a byte order mark, by NULs in every
+ * second or fourth place, by escape sequences, by UTF-7's form of ASCII letters, by being UTF-8.  Empty: like
+ * nothing. */
 struct str charset_sniff(struct str bytes);
 
 /* Appends the code point as UTF-8; U+FFFD for surrogates and what lies beyond U+10FFFF. */

@@ -357,8 +357,8 @@ static uint32_t word_bytes(struct viewer *r, struct run *run, const struct encod
     return flags;
 }
 
-/* Words of which some make one text in UTF-8 although their charsets are others: bytes that are nothing in a charset, or
- * in no known one, are kept for whoever reads the whole. */
+/* Words of which some make one text in UTF-8 although their charsets are others: bytes that are nothing in a charset,
+ * or in no known one, are kept for whoever reads the whole. */
 static bool words_may_mix(const struct run *run, const struct encoded_word *word)
 {
     return !str_is_ascii(buf_str(&run->bytes)) && charset_may_be_utf8(run->charset) &&

@@ -6,8 +6,8 @@
 #include "mail/header_emit.h"
 #include "message/decode.h"
 
-/* --- writing a field ------------------------------------------------------------------------------------------------
- */
+/* --- writing a field
+ * ------------------------------------------------------------------------------------------------ */
 
 /* Fields whose value is tokens, not text: encoded-words may not stand just anywhere in them (RFC 2047 section 5). */
 static bool is_structured(struct str name)
@@ -36,7 +36,8 @@ struct str edits_field_emit(struct arena *a, struct str name, struct str value)
     bool structured = is_structured(name);
     if (structured && !str_is_ascii(value)) {
         structured = message_address_tokens(a, value, &tokens);
-        if (!structured) tokens.n = 0, decode_header_value(BEST_VIEWER, value, &tokens); /* all is encoded anew, so nothing twice */
+        if (!structured)
+            tokens.n = 0, decode_header_value(BEST_VIEWER, value, &tokens); /* all is encoded anew, so nothing twice */
         value = buf_str(&tokens);
     }
     if (!structured || !header_emit(&out, name, value, HEADER_STRUCTURED)) {
@@ -279,8 +280,8 @@ void effect_of_header(struct message *m, struct effect *f, const struct edits *e
     }
 }
 
-/* --- what is written -----------------------------------------------------------------------------------------------
- */
+/* --- what is written
+ * ----------------------------------------------------------------------------------------------- */
 
 static struct str added_bytes(struct arena *a, const struct message *m, const struct effect *f)
 {

@@ -60,7 +60,8 @@ static void set_type(struct viewer *r, struct arena *a, struct mime_part *part, 
     bool sound = str_cut(params.value, '/', &type, &subtype) && is_type_word(type) && is_type_word(subtype);
     if (sound) part->type = type, part->subtype = subtype;
     part->malformed = !sound;
-    /* Some look for the words only, whatever stands around and between, and for a boundary; to some, two types are none. */
+    /* Some look for the words only, whatever stands around and between, and for a boundary; to some, two types are
+     * none. */
     struct str words = letters_of(a, sound ? params.value : h->type);
     bool composite = mime_part_param(part, STR("boundary")) && !str_eq(part->type, STR("multipart"));
     bool html = str_find(words, STR("html")) != STR_NPOS && !str_eq(part->subtype, STR("html"));
@@ -136,7 +137,8 @@ bool mime_holds_message(struct viewer *r, const struct mime_part *part)
     static const char *const texts[] = {"delivery-status", "disposition-notification", "feedback-report",
                                         "tracking-status"};
     if (!str_eq(part->type, STR("message"))) return false;
-    if (mime_part_is(part, "message", "rfc822") || mime_part_is(part, "message", "global") || mime_part_is(part, "message", "news"))
+    if (mime_part_is(part, "message", "rfc822") || mime_part_is(part, "message", "global") ||
+        mime_part_is(part, "message", "news"))
         return true;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (str_eq(part->subtype, str_of(texts[i]))) return false;
@@ -148,8 +150,10 @@ static uint32_t unreadable_by_type(const struct mime_part *part)
 {
     if (mime_part_is(part, "multipart", "encrypted") || mime_part_is(part, "application", "pgp-encrypted"))
         return UNREADABLE_ENCRYPTED;
-    if (mime_part_is(part, "message", "partial") || mime_part_is(part, "message", "external-body")) return UNREADABLE_UNSUPPORTED;
-    if (!mime_part_is(part, "application", "pkcs7-mime") && !mime_part_is(part, "application", "x-pkcs7-mime")) return 0;
+    if (mime_part_is(part, "message", "partial") || mime_part_is(part, "message", "external-body"))
+        return UNREADABLE_UNSUPPORTED;
+    if (!mime_part_is(part, "application", "pkcs7-mime") && !mime_part_is(part, "application", "x-pkcs7-mime"))
+        return 0;
     const struct mime_param *kind = mime_part_param(part, STR("smime-type"));
     struct str word = kind ? message_text_best(&kind->value) : STR("");
     if (str_eq_nocase(word, STR("certs-only"))) return 0;

@@ -220,7 +220,8 @@ static void split_name(struct viewer *r, struct str name, struct piece_of_param 
         if (!manner_is(r, MANNER_PARAM_SECTIONS)) return;
         size_t digits = 0;
         while (digits < rest.n && ascii_is_digit(rest.p[digits])) digits++;
-        if (!str_to_u64(str_slice(rest, 0, digits), &section) || section >= PARAMS_MAX) section = digits ? PARAMS_MAX - 1 : 0;
+        if (!str_to_u64(str_slice(rest, 0, digits), &section) || section >= PARAMS_MAX)
+            section = digits ? PARAMS_MAX - 1 : 0;
     }
     out->name = str_trim(str_slice(name, 0, star));
     out->extended = extended;

@@ -1,7 +1,7 @@
 /* net/core: what the files of net/ share: the loop, its work list, polled descriptors.  Private to net/.
  *
- * The rule that keeps callbacks out of submitting calls: whatever an owner must be told is queued as work (loop_queue) and
- * told in the prepare phase, right before the loop would sleep; only libuv's own callbacks call owners directly. */
+ * The rule that keeps callbacks out of submitting calls: whatever an owner must be told is queued as work (loop_queue)
+ * and told in the prepare phase, right before the loop would sleep; only libuv's own callbacks call owners directly. */
 #ifndef SLUICE_NET_CORE_H
 #define SLUICE_NET_CORE_H
 

@@ -1,5 +1,5 @@
-/* DNS with validation, by libunbound in a thread of its own (ub_ctx_async with 1: its default would fork the relay); the only
- * user of that library.  Its answers come through a descriptor of the loop. */
+/* DNS with validation, by libunbound in a thread of its own (ub_ctx_async with 1: its default would fork the relay);
+ * the only user of that library.  Its answers come through a descriptor of the loop. */
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -58,8 +58,8 @@ static size_t take_records(struct arena *a, enum net_dns_kind kind, const struct
 }
 
 /* RCODE 3 without proof of a lie is "no such domain"; 0 without data is "no such records"; all else says nothing. */
-static void read_answer(struct arena *a, enum net_dns_kind kind, const struct ub_result *r, struct net_dns_record *records,
-                        struct net_dns_answer *out)
+static void read_answer(struct arena *a, enum net_dns_kind kind, const struct ub_result *r,
+                        struct net_dns_record *records, struct net_dns_answer *out)
 {
     enum { NOERROR = 0, NXDOMAIN = 3 };
     out->secure = r->secure && !r->bogus;
@@ -180,7 +180,8 @@ static void dns_free(struct loop *l)
     free(d);
 }
 
-/* Zones that libunbound answers for by itself unless told otherwise (RFC 6761, RFC 8375).  The last step: it fixes the rest. */
+/* Zones that libunbound answers for by itself unless told otherwise (RFC 6761, RFC 8375).  The last step: it fixes the
+ * rest. */
 static int unblock(struct ub_ctx *ctx)
 {
     static const char *const zones[] = {"test.", "home.arpa."};
@@ -192,7 +193,8 @@ static int unblock(struct ub_ctx *ctx)
 static bool set_up(struct ub_ctx *ctx, struct str resolver, struct str anchor, struct err *e)
 {
     char text[256];
-    if (resolver.n >= sizeof text || anchor.n >= sizeof text) return err_set(e, EX_CONFIG, "the resolver's name is too long");
+    if (resolver.n >= sizeof text || anchor.n >= sizeof text)
+        return err_set(e, EX_CONFIG, "the resolver's name is too long");
     int rc = ub_ctx_async(ctx, 1);
     if (!rc && resolver.n) {
         memcpy(text, resolver.p, resolver.n);

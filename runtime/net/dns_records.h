@@ -1,5 +1,5 @@
-/* net/dns_records: what an answer's RDATA says (RFC 1035 section 3.3, RFC 3596).  Pure: bytes in, records out; the bytes are
- * whatever a server of anybody's sent. */
+/* net/dns_records: what an answer's RDATA says (RFC 1035 section 3.3, RFC 3596).  Pure: bytes in, records out; the
+ * bytes are whatever a server of anybody's sent. */
 #ifndef SLUICE_NET_DNS_RECORDS_H
 #define SLUICE_NET_DNS_RECORDS_H
 

@@ -34,7 +34,8 @@ void loop_watch_free(struct loop_watch **w); /* the descriptor stays open */
 
 /* A signal, as an event of the loop. */
 struct loop_signal;
-struct loop_signal *loop_signal_create(struct loop *l, int signum, void (*raised)(void *owner, int signum), void *owner);
+struct loop_signal *loop_signal_create(struct loop *l, int signum, void (*raised)(void *owner, int signum),
+                                       void *owner);
 void loop_signal_free(struct loop_signal **s);
 
 #endif

@@ -1,9 +1,9 @@
 /* net/port: the loop's services as relay/ sees them: time, timers, chance, streams, channels.
  *
  * relay/ never sees libuv, OpenSSL, time() or random(): only this.  The production adapter is net/loop.c; tests bring
- * scripted ones.  Every call only submits; what comes of it arrives later through the callbacks of the object, drained by
- * the loop, never from inside the submitting call.  After `closed` was called the object is gone and its owner must not
- * use it; close() may be called at any time and is always answered by exactly one `closed`. */
+ * scripted ones.  Every call only submits; what comes of it arrives later through the callbacks of the object, drained
+ * by the loop, never from inside the submitting call.  After `closed` was called the object is gone and its owner must
+ * not use it; close() may be called at any time and is always answered by exactly one `closed`. */
 #ifndef SLUICE_NET_PORT_H
 #define SLUICE_NET_PORT_H
 
@@ -83,7 +83,8 @@ struct net_dns_query {
     void *impl;               /* the adapter's, while it is under way */
 };
 
-/* --- channels: SOCK_SEQPACKET between our own processes ------------------------------------------------------------ */
+/* --- channels: SOCK_SEQPACKET between our own processes
+ * ------------------------------------------------------------ */
 struct net_channel;
 struct net_channel_events {
     /* One datagram; fds (at most 4) now belong to the owner, and are -1 where absent. */
@@ -92,7 +93,8 @@ struct net_channel_events {
     void (*closed)(void *owner);     /* the other side is gone */
 };
 
-/* --- the port ------------------------------------------------------------------------------------------------------ */
+/* --- the port
+ * ------------------------------------------------------------------------------------------------------ */
 struct net_port {
     void *self;
     int64_t (*now)(void *self);              /* UTC, microseconds, read once per loop turn */
@@ -103,19 +105,20 @@ struct net_port {
     void (*timer_set)(void *self, struct net_timer *t, int64_t after_ms); /* sets anew if already set */
     void (*timer_clear)(void *self, struct net_timer *t);
 
-    /* Ownership of the listening descriptor goes to the port.  accepted() gives a stream without owner; the receiver must
-     * call stream_own at once.  `peer` is "ip" in text form and lives until accepted returns. */
-    void *(*listen)(void *self, int fd, void (*accepted)(void *owner, struct net_stream *s, struct str peer, uint16_t port),
-                    void *owner);
+    /* Ownership of the listening descriptor goes to the port.  accepted() gives a stream without owner; the receiver
+     * must call stream_own at once.  `peer` is "ip" in text form and lives until accepted returns. */
+    void *(*listen)(void *self, int fd,
+                    void (*accepted)(void *owner, struct net_stream *s, struct str peer, uint16_t port), void *owner);
     void (*unlisten)(void *self, void *listener);
 
-    struct net_stream *(*connect)(void *self, const struct net_target *target, const struct net_stream_events *ev, void *owner);
+    struct net_stream *(*connect)(void *self, const struct net_target *target, const struct net_stream_events *ev,
+                                  void *owner);
     void (*stream_own)(void *self, struct net_stream *s, const struct net_stream_events *ev, void *owner);
     /* Who is at the other end of a local (unix) stream, SO_PEERCRED's uid; -1 where that is unknown. */
     int64_t (*stream_peer_uid)(void *self, struct net_stream *s);
     void (*stream_read)(void *self, struct net_stream *s, bool on); /* back-pressure; off after accept and connect */
-    /* Queues bytes, copied; flushed at the end of the loop turn or at 64 KiB.  Answers the bytes now waiting in user space:
-     * above 256 KiB the caller should wait for drained. */
+    /* Queues bytes, copied; flushed at the end of the loop turn or at 64 KiB.  Answers the bytes now waiting in user
+     * space: above 256 KiB the caller should wait for drained. */
     size_t (*stream_write)(void *self, struct net_stream *s, struct str bytes);
     /* Starts TLS on the stream.  Bytes received but not yet handed out are dropped and end the stream (injection,
      * CVE-2011-0411).  For a server the context is named by the listener. */
@@ -128,8 +131,9 @@ struct net_port {
     void *(*tls_server_context)(void *self, struct str certificate, struct str key, struct err *e);
     void (*tls_server_release)(void *self, void *context); /* sessions that use it keep it */
 
-    /* Whom to ask: "" the system's resolvers (/etc/resolv.conf), else "ip" or "ip@port"; and the file with the DNSSEC trust
-     * anchor, "" for none: then no answer is secure.  Answers from before are forgotten; queries under way fail. */
+    /* Whom to ask: "" the system's resolvers (/etc/resolv.conf), else "ip" or "ip@port"; and the file with the DNSSEC
+     * trust anchor, "" for none: then no answer is secure.  Answers from before are forgotten; queries under way
+     * fail. */
     bool (*dns_use)(void *self, struct str resolver, struct str anchor, struct err *e);
     void (*dns_ask)(void *self, struct net_dns_query *q);
     void (*dns_withdraw)(void *self, struct net_dns_query *q); /* no answer follows; harmless when none is under way */
@@ -139,7 +143,8 @@ struct net_port {
 
     struct net_channel *(*channel_open)(void *self, int fd, const struct net_channel_events *ev, void *owner);
     /* False when the socket is full: nothing was sent, writable() will come.  fds stay the caller's. */
-    bool (*channel_send)(void *self, struct net_channel *c, const struct str *parts, size_t n, const int *fds, size_t nfds);
+    bool (*channel_send)(void *self, struct net_channel *c, const struct str *parts, size_t n, const int *fds,
+                         size_t nfds);
     void (*channel_close)(void *self, struct net_channel *c); /* no event follows */
 };
 

@@ -1,5 +1,5 @@
-/* net/resolve: a target's host becomes socket addresses: literals at once, names through the system's resolver in one of
- * libuv's threads.  Private to net/.
+/* net/resolve: a target's host becomes socket addresses: literals at once, names through the system's resolver in one
+ * of libuv's threads.  Private to net/.
  *
  * Names by DNS (MX, DNSSEC) are another module's business; this is for connectors' host names. */
 #ifndef SLUICE_NET_RESOLVE_H

@@ -12,7 +12,9 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 
-enum { UNASKED_MAX = 32 * 1024 }; /* bytes that reading may bring about to be written, before the other side takes them */
+enum {
+    UNASKED_MAX = 32 * 1024
+}; /* bytes that reading may bring about to be written, before the other side takes them */
 
 struct tls_session {
     SSL *ssl;
@@ -428,7 +430,8 @@ bool tls_warm(struct err *e)
     unsigned char some[16];
     if (RAND_bytes(some, sizeof some) != 1) return context_error(e, EX_OSERR, "OpenSSL has no random numbers");
     bio_method();
-    /* A machine may have no anchors: mail that demands a verified peer then waits and names the file that is missing. */
+    /* A machine may have no anchors: mail that demands a verified peer then waits and names the file that is
+     * missing. */
     trust_refresh(trust_of(STR_NONE), NULL);
     ERR_clear_error();
     return true;

@@ -1,8 +1,8 @@
 /* net/tls: the only user of OpenSSL's SSL: contexts, and one session over bytes that others move.
  *
- * A session reads cipher text from a view the stream sets and appends cipher text to the stream's buffer; it never sees a
- * descriptor.  Verification is per session; client sessions are never resumed, because a resumed session skips the name
- * check (reliability 0.5).  Private to net/. */
+ * A session reads cipher text from a view the stream sets and appends cipher text to the stream's buffer; it never sees
+ * a descriptor.  Verification is per session; client sessions are never resumed, because a resumed session skips the
+ * name check (reliability 0.5).  Private to net/. */
 #ifndef SLUICE_NET_TLS_H
 #define SLUICE_NET_TLS_H
 
@@ -22,9 +22,10 @@ enum tls_progress {
 void *tls_server_context_create(struct str certificate, struct str key, struct err *e);
 void tls_server_context_free(void *context);
 
-/* *in and *wire are the stream's and outlive the session.  NULL with *e (EX_CONFIG, EX_OSFILE) when verification could not
- * be set up: then there is no session at all. */
-struct tls_session *tls_session_client(const struct net_tls_client *how, struct str *in, struct buf *wire, struct err *e);
+/* *in and *wire are the stream's and outlive the session.  NULL with *e (EX_CONFIG, EX_OSFILE) when verification could
+ * not be set up: then there is no session at all. */
+struct tls_session *tls_session_client(const struct net_tls_client *how, struct str *in, struct buf *wire,
+                                       struct err *e);
 struct tls_session *tls_session_server(void *context, struct str *in, struct buf *wire);
 void tls_session_free(struct tls_session **t);
 

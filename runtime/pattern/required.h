@@ -19,8 +19,8 @@ struct required {
  * repeats, less its last character: a combining mark behind that one may fold with it into another character.  So
  * wherever the expression matches a text, or its folded form, this stands in the folded form (mail/fold).
  *
- * False when there is none: such a pattern is costly, for it must be tried on every message.  `flags`: PATTERN_…; `out`
- * may be NULL. */
+ * False when there is none: such a pattern is costly, for it must be tried on every message.  `flags`: PATTERN_…;
+ * `out` may be NULL. */
 bool pattern_required(struct str source, unsigned flags, struct required *out);
 
 #endif

@@ -27,8 +27,8 @@ static const struct reply not_stored = {451, {4, 3, 0}, STR_INIT("The message ca
 
 static struct str queue_id(const struct intake *in) { return str_of(in->queue_id); }
 
-/* --- ending --------------------------------------------------------------------------------------------------------
- */
+/* --- ending
+ * -------------------------------------------------------------------------------------------------------- */
 
 /* Answers the client, if it is still there, and forgets the message. */
 static void finish(struct intake *in, const struct reply *reply)
@@ -57,8 +57,8 @@ void accept_abandon(struct intake *in)
     relay_settle(r);
 }
 
-/* --- after the commit ----------------------------------------------------------------------------------------------
- */
+/* --- after the commit
+ * ---------------------------------------------------------------------------------------------- */
 
 static void written(void *owner, bool ok, const struct err *e)
 {
@@ -87,8 +87,8 @@ static void written(void *owner, bool ok, const struct err *e)
     relay_settle(r);
 }
 
-/* --- what is written -----------------------------------------------------------------------------------------------
- */
+/* --- what is written
+ * ----------------------------------------------------------------------------------------------- */
 
 struct audit_rows {
     struct stored_audit *v;
@@ -188,7 +188,8 @@ static bool has_eight_bits(struct str content, const struct verdict *v)
 {
     bool ascii = str_is_ascii(content);
     for (size_t i = 0; i < v->copy_count; i++)
-        for (size_t k = 0; k < v->copies[i].pieces.n; k++) ascii = ascii && str_is_ascii(v->copies[i].pieces.v[k].insert);
+        for (size_t k = 0; k < v->copies[i].pieces.n; k++)
+            ascii = ascii && str_is_ascii(v->copies[i].pieces.v[k].insert);
     return !ascii;
 }
 
@@ -263,8 +264,8 @@ static void answer_now(struct intake *in)
     submit(in);
 }
 
-/* --- what the relay writes itself ----------------------------------------------------------------------------------
- */
+/* --- what the relay writes itself
+ * ---------------------------------------------------------------------------------- */
 
 static void add_made(struct intake *in, struct origin *o)
 {
@@ -295,7 +296,8 @@ static void add_dsn(struct intake *in, const struct verdict *v)
     if (!n) return;
     need = with_promise(in, need);
     struct str content = body_view(in->body);
-    bool whole = dsn_returns_whole(in->envelope.ret, content.n, !obligation_equal(need, (struct obligation){0}), refused, n);
+    bool whole =
+        dsn_returns_whole(in->envelope.ret, content.n, !obligation_equal(need, (struct obligation){0}), refused, n);
     struct dsn facts = {.original_id = queue_id(in),
                         .reverse_path = in->envelope.reverse_path,
                         .envid = in->envelope.envid,
@@ -337,8 +339,8 @@ static void add_notices(struct intake *in, const struct verdict *v)
     buf_free(&before);
 }
 
-/* --- the three answers ---------------------------------------------------------------------------------------------
- */
+/* --- the three answers
+ * --------------------------------------------------------------------------------------------- */
 
 static struct reply reply_or(const struct reply *given, struct reply otherwise)
 {
@@ -410,8 +412,8 @@ static void judged(void *owner, const struct verdict *v, const char *why)
         carry_out_refusal(in, v, &rows);
 }
 
-/* --- the final dot -------------------------------------------------------------------------------------------------
- */
+/* --- the final dot
+ * ------------------------------------------------------------------------------------------------- */
 
 /* What the envelope leaves of a request's datagram for content. */
 static size_t inline_room(const struct intake *in)

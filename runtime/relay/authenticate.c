@@ -3,9 +3,9 @@
  * Whoever asks learns no names: a user who does not exist, or is disabled, costs the same and is answered the same as a
  * wrong password.  Names are compared in NFC and case-folded; that form is who the client is from then on.
  *
- * A password costs the store 10 ms of hashing, so those who guess could keep everybody else waiting.  Passwords stand in
- * line here, and next is one of the client that had the fewest hashed in this minute: who comes with one goes before who
- * comes with hundreds. */
+ * A password costs the store 10 ms of hashing, so those who guess could keep everybody else waiting.  Passwords stand
+ * in line here, and next is one of the client that had the fewest hashed in this minute: who comes with one goes before
+ * who comes with hundreds. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,8 +82,8 @@ static void answer(struct auth_check *c, bool ok, const struct err *e)
     struct session *s = c->session;
     const struct net_port *net = s->relay->net;
     if (!ok) {
-        events_note(s->relay, EVENT_ERROR, "whether %.*s may authenticate cannot be told: %s", STR_ARG(buf_str(&c->name)),
-                    e ? e->text : "the store does not answer");
+        events_note(s->relay, EVENT_ERROR, "whether %.*s may authenticate cannot be told: %s",
+                    STR_ARG(buf_str(&c->name)), e ? e->text : "the store does not answer");
         smtp_server_answer(s->server, &unavailable);
     } else if (c->query.password.p) {
         smtp_server_answer(s->server, c->password_is ? NULL : &invalid);

@@ -8,8 +8,8 @@ const struct stored_copy *delivery_copy(const struct delivery *d)
     return d->message->forms && d->copy < d->message->forms->n ? &d->message->forms->v[d->copy] : NULL;
 }
 
-/* Whether this delivery is internationalised mail (RFC 6531): by its addresses, or by a header that its client declared.
- * One that was declared so and is plain ASCII can go anywhere. */
+/* Whether this delivery is internationalised mail (RFC 6531): by its addresses, or by a header that its client
+ * declared. One that was declared so and is plain ASCII can go anywhere. */
 bool delivery_needs_utf8(const struct delivery *d)
 {
     if (!str_is_ascii(d->message->reverse_path)) return true;

@@ -1,11 +1,11 @@
 /* relay/chain: whether a mail comes of a notice that this relay wrote.
  *
- * Rules at two relays may each tell somebody behind the other of what they see, notices and incident reports among it; each
- * would make another, for ever.  So one names what it is about, and what that came of (References, RFC 5322 section 3.6.4),
- * and its own Message-ID bears a mark that nobody else can make, nor guess.  A mail with the null reverse-path that is such a
- * notice itself, forwarded back to us, or whose references name one, makes no notice.  The key lives as long as the process: a
- * restart lets a chain go round once more.
- * Pure but for the key, which is the relay's. */
+ * Rules at two relays may each tell somebody behind the other of what they see, notices and incident reports among it;
+ * each would make another, for ever.  So one names what it is about, and what that came of (References, RFC 5322
+ * section 3.6.4), and its own Message-ID bears a mark that nobody else can make, nor guess.  A mail with the null
+ * reverse-path that is such a notice itself, forwarded back to us, or whose references name one, makes no notice.  The
+ * key lives as long as the process: a restart lets a chain go round once more. Pure but for the key, which is the
+ * relay's. */
 #ifndef SLUICE_RELAY_CHAIN_H
 #define SLUICE_RELAY_CHAIN_H
 

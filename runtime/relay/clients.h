@@ -1,7 +1,8 @@
 /* relay/clients: how much each client address does, held to its listener's limits.
  *
- * Counts sessions that are open and, in windows of one minute, connections, messages, recipients and passwords.  A client is an
- * IPv4 address or an IPv6 /64.  Owns its table, which is bounded: when it is full, who is not in it is not limited. */
+ * Counts sessions that are open and, in windows of one minute, connections, messages, recipients and passwords.  A
+ * client is an IPv4 address or an IPv6 /64.  Owns its table, which is bounded: when it is full, who is not in it is not
+ * limited. */
 #ifndef SLUICE_RELAY_CLIENTS_H
 #define SLUICE_RELAY_CLIENTS_H
 

@@ -22,9 +22,10 @@ static struct str keep(char **at, struct str s)
     return copy;
 }
 
-/* Which name a verified certificate must bear.  An exchanger that DNS named without proof is anybody's word: there only the
- * domain itself will do (RFC 8689 section 4.2.1, RFC 7672 section 2.2.1). */
-static struct str name_to_verify(const struct destination *to, const struct host *host, const struct connector_settings *how)
+/* Which name a verified certificate must bear.  An exchanger that DNS named without proof is anybody's word: there only
+ * the domain itself will do (RFC 8689 section 4.2.1, RFC 7672 section 2.2.1). */
+static struct str name_to_verify(const struct destination *to, const struct host *host,
+                                 const struct connector_settings *how)
 {
     if (how->tls_name.n) return how->tls_name;
     return to->hop.n && !host->secure ? to->hop : host->name;
@@ -69,7 +70,8 @@ struct connection *connection_open(struct destination *to, struct delivery *firs
     to->open++;
     to->deliver->connections++;
     connection_give(c, first);
-    c->stream = r->net->connect(r->net->self, &(struct net_target){.host = c->where, .port = c->port}, &connection_events, c);
+    c->stream =
+        r->net->connect(r->net->self, &(struct net_target){.host = c->where, .port = c->port}, &connection_events, c);
     connection_deadline(c, DELIVER_CONNECT_MS);
     return c;
 }

@@ -1,7 +1,6 @@
 /* relay/connection: one SMTP connection outwards, as connection.c (what happens on it), connect.c (which one a mail
- * gets), login.c (who we are there), transaction.c (a mail given to the engine) and carry.c (what it can carry) share it.
- * Private to the five; everybody else sees
- * deliver.h. */
+ * gets), login.c (who we are there), transaction.c (a mail given to the engine) and carry.c (what it can carry) share
+ * it. Private to the five; everybody else sees deliver.h. */
 #ifndef SLUICE_RELAY_CONNECTION_H
 #define SLUICE_RELAY_CONNECTION_H
 
@@ -63,7 +62,8 @@ void connection_heard(struct connection *c, enum smtp_client_stage stage); /* th
 void connection_turn(struct connection *c);   /* the engine was told something */
 void connection_decide(struct connection *c); /* the engine waits for an order: what may happen now? */
 void connection_put_back(struct connection *c, bool tls_spent); /* its delivery, as if it had not been tried */
-void connection_host_failed(struct connection *c, const struct trouble *t); /* no session came about: another host may do */
+void connection_host_failed(struct connection *c,
+                            const struct trouble *t); /* no session came about: another host may do */
 
 /* login.c */
 bool connection_login_is_due(const struct connection *c);
@@ -71,7 +71,8 @@ void connection_login(struct connection *c);
 void connection_login_event(struct connection *c, const struct smtp_client_event *ev);
 
 /* carry.c */
-const struct stored_copy *delivery_copy(const struct delivery *d); /* the form to send; NULL: not stored, or not read yet */
+const struct stored_copy *
+delivery_copy(const struct delivery *d); /* the form to send; NULL: not stored, or not read yet */
 bool delivery_needs_utf8(const struct delivery *d);
 /* True: never by this host; *why says what it lacks, with a 5.x.x code. */
 bool connection_cannot_carry(const struct connection *c, const struct delivery *d, struct reply *why);

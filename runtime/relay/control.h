@@ -5,21 +5,21 @@
  * {"v":1,"ok":false, "status":64..78,"error":"…"}.  Requests of one connection are answered in order.  Reading is for
  * whoever may open the socket; changing things is for root and the relay's own user.
  *
- *   - status: one row: state hostname generation last_good sandbox listeners judges sessions deliveries messages queued held
- *     damaged suspensions free_space accepting checked memory uptime, and counts since the start (held and damaged are left out
- *     of a long queue)
- *   - queue: a row per message that passes "filter" {id sender recipient domain connector rule reason state older newer larger
- *     smaller}; names of `postqueue -j`: queue_name queue_id arrival_time message_size forced_expire sender
- *     recipients[{address, delay_reason, and ours: state tls rule tls_rule connector routed_by waits_for next_try expires
- *     attempts waited}]
- *   - queue hold | release | retry | remove | redirect: "id", or "filter", or "all":true; "text" is the reason or the new
- *     address; "dry_run":true answers the rows that would be touched
+ *   - status: one row: state hostname generation last_good sandbox listeners judges sessions deliveries messages queued
+ * held damaged suspensions free_space accepting checked memory uptime, and counts since the start (held and damaged are
+ * left out of a long queue)
+ *   - queue: a row per message that passes "filter" {id sender recipient domain connector rule reason state older newer
+ * larger smaller}; names of `postqueue -j`: queue_name queue_id arrival_time message_size forced_expire sender
+ *     recipients[{address, delay_reason, and ours: state tls rule tls_rule connector routed_by waits_for next_try
+ * expires attempts waited}]
+ *   - queue hold | release | retry | remove | redirect: "id", or "filter", or "all":true; "text" is the reason or the
+ * new address; "dry_run":true answers the rows that would be touched
  *   - queue why: "id": the row of that message, then its audit rows: at what rule recipient text
- *   - queue suspend: "filter" (connector domain recipient sender) or "all", "text" the reason, "for" seconds; queue resume:
- *     "suspension"; queue suspensions: a row each: suspension, its filter, reason began ends waiting
+ *   - queue suspend: "filter" (connector domain recipient sender) or "all", "text" the reason, "for" seconds; queue
+ * resume: "suspension"; queue suspensions: a row each: suspension, its filter, reason began ends waiting
  *   - queue export, queue import begin | copy | recipient | content | end: relay/control_transfer
- *   - backup: rows of progress, then one with the paths `database` and `spool`, which hold still until "backup drop" or the
- *     end of the connection
+ *   - backup: rows of progress, then one with the paths `database` and `spool`, which hold still until "backup drop" or
+ * the end of the connection
  *   - rules: a row per rule that was ever counted: rule applied rejected deferred undecided audit last_hit
  *   - list: a row per live list: list table type entries revision available; list show: a row per entry: entry
  *   - list add, list remove: "list", "entries":[…]: answered when it is stored and every judge has it, by one row:

@@ -18,8 +18,8 @@ static const char *const state_names[RECIPIENT_STATE_COUNT] = {[RECIPIENT_QUEUED
                                                                [RECIPIENT_QUARANTINED] = "quarantined",
                                                                [RECIPIENT_DAMAGED] = "damaged"};
 
-/* --- the request ---------------------------------------------------------------------------------------------------
- */
+/* --- the request
+ * --------------------------------------------------------------------------------------------------- */
 
 static bool refuse(struct client *c, const char *text)
 {
@@ -90,8 +90,8 @@ static bool read_filter(struct client *c, struct queue_filter *f, bool *empty)
     return read_states(c, states, &f->states);
 }
 
-/* --- rows ----------------------------------------------------------------------------------------------------------
- */
+/* --- rows
+ * ---------------------------------------------------------------------------------------------------------- */
 
 /* The queue a message would stand in if it were Postfix's; quarantine and damage are ours. */
 static const char *queue_name(const struct stored_message *m)
@@ -232,8 +232,8 @@ void control_queue_list(struct client *c)
     if (read_filter(c, &f, &empty)) list(c, &f);
 }
 
-/* --- why -----------------------------------------------------------------------------------------------------------
- */
+/* --- why
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static void audit_row(void *owner, int64_t at, const struct stored_audit *a)
 {
@@ -252,7 +252,8 @@ static void audit_row(void *owner, int64_t at, const struct stored_audit *a)
 static void why_told(void *owner, bool ok, const struct err *e)
 {
     struct client *c = owner;
-    static const struct err unknown = {.sysexit = EX_NOINPUT, .text = "no message has that queue id, and nothing is known of one that had"};
+    static const struct err unknown = {.sysexit = EX_NOINPUT,
+                                       .text = "no message has that queue id, and nothing is known of one that had"};
     if (ok && !c->told) control_result(c, false, &unknown);
     else control_result(c, ok, e);
 }
@@ -281,8 +282,8 @@ void control_queue_why(struct client *c)
     operate(c->relay, &c->operation);
 }
 
-/* --- by hand -------------------------------------------------------------------------------------------------------
- */
+/* --- by hand
+ * ------------------------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *op, *will, *done;
@@ -315,15 +316,16 @@ static void tell_by_hand(void *owner, const struct stored_message *m)
         events_by_hand(c->relay, m->queue_id, m->recipients[i].address, what, c->operation.text);
 }
 
-/* Mail that a rule puts off: a retry passes it over, whatever else makes it due overrides the rule, and says so.  What is
- * held or set aside a retry passes over too. */
+/* Mail that a rule puts off: a retry passes it over, whatever else makes it due overrides the rule, and says so.  What
+ * is held or set aside a retry passes over too. */
 static void tell_passed_over(struct buf *text, const struct operation *o, enum change_kind kind)
 {
     if (o->kept && kind == CHANGE_RETRY)
         buf_printf(text, "; %llu held or set aside (release lets them go)", (unsigned long long)o->kept);
     unsigned long long n = (unsigned long long)o->put_off;
     if (n && kind == CHANGE_RETRY)
-        buf_printf(text, "; %llu wait%s for the hour that deliver_after set (release sends them now)", n, n == 1 ? "s" : "");
+        buf_printf(text, "; %llu wait%s for the hour that deliver_after set (release sends them now)", n,
+                   n == 1 ? "s" : "");
     else if (n && (kind == CHANGE_RELEASE || kind == CHANGE_REDIRECT))
         buf_printf(text, "; %llu of them before the hour that deliver_after set", n);
 }
@@ -379,8 +381,8 @@ void control_queue_change(struct client *c)
     }
 }
 
-/* --- suspensions ---------------------------------------------------------------------------------------------------
- */
+/* --- suspensions
+ * --------------------------------------------------------------------------------------------------- */
 
 void control_suspensions(struct client *c)
 {

@@ -1,5 +1,5 @@
-/* The control socket's listing of rules: those in force in their order, with what the store has counted of each, then those
- * that were counted once and are gone. */
+/* The control socket's listing of rules: those in force in their order, with what the store has counted of each, then
+ * those that were counted once and are gone. */
 #include <stdlib.h>
 
 #include "base/map.h"
@@ -33,7 +33,8 @@ static void counted(void *owner, struct str rule, const uint64_t counts[RULE_COL
     map_put(&l->by_rule, h->rule, h);
 }
 
-static void tell(struct client *c, struct str rule, struct str mode, const struct rule_settings *r, const struct hits *h)
+static void tell(struct client *c, struct str rule, struct str mode, const struct rule_settings *r,
+                 const struct hits *h)
 {
     static const char *const columns[RULE_COLUMNS] = {"applied", "rejected", "deferred", "undecided", "audit"};
     struct js *o = js_object();

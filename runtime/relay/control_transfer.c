@@ -1,9 +1,9 @@
 /* The control socket's operations that move messages: export, import, backup.
  *
  * An exported message is rows: one "message", a "copy" for each delivered form, a "recipient" for each, then its bytes
- * in parts: "content", base64.  Imported it is the same rows, one a request, between "queue import begin" and "… end";
- * what comes is as hostile as everything on this socket: hashes, pieces and obligations are held to what they must be,
- * and nothing is stored that a delivery would not find sound. */
+ * in parts: "content", base64.  Imported it is the same rows, one a request, between "queue import begin" and "…
+ * end"; what comes is as hostile as everything on this socket: hashes, pieces and obligations are held to what they
+ * must be, and nothing is stored that a delivery would not find sound. */
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -80,8 +80,8 @@ static void put_hash(struct js *o, const uint8_t hash[DIGEST_SIZE])
     js_put_cstr(o, "sha256", hex);
 }
 
-/* --- export --------------------------------------------------------------------------------------------------------
- */
+/* --- export
+ * -------------------------------------------------------------------------------------------------------- */
 
 static void export_head(struct client *c, const struct stored_message *m)
 {
@@ -224,8 +224,8 @@ void control_export(struct client *c)
         c, (struct store_query){.kind = QUERY_MESSAGE, .queue_id = id, .message = export_message, .done = export_read});
 }
 
-/* --- import --------------------------------------------------------------------------------------------------------
- */
+/* --- import
+ * -------------------------------------------------------------------------------------------------------- */
 
 /* Any failure ends the import: what came is forgotten. */
 static void import_fails(struct client *c, const char *why)
@@ -292,8 +292,8 @@ static bool import_head(struct transfer *t, const struct js *o)
               take_text(t, o, "helo", &m->helo) && take_number(o, "size", INT64_MAX, &size) &&
               take_hash(o, m->sha256) && js_get_bool(o, "eight_bit", &m->eight_bit) &&
               js_get_bool(o, "binary", &m->binary) && js_get_bool(o, "smtputf8", &m->smtputf8) &&
-              js_get_bool(o, "report", &m->relay_made) && take_text(t, o, "envid", &m->envid) && xtext_is_valid(m->envid) &&
-              take_number(o, "ret", 'H', &ret) && (!ret || ret == 'F' || ret == 'H') &&
+              js_get_bool(o, "report", &m->relay_made) && take_text(t, o, "envid", &m->envid) &&
+              xtext_is_valid(m->envid) && take_number(o, "ret", 'H', &ret) && (!ret || ret == 'F' || ret == 'H') &&
               take_number(o, "generation", INT64_MAX, &generation) &&
               take_number(o, "copies", IMPORT_COPIES_MAX, &t->wanted_copies) &&
               take_number(o, "recipients", IMPORT_RECIPIENTS_MAX, &t->wanted_recipients);
@@ -477,8 +477,8 @@ void control_import(struct client *c)
     }
 }
 
-/* --- backup --------------------------------------------------------------------------------------------------------
- */
+/* --- backup
+ * -------------------------------------------------------------------------------------------------------- */
 
 static void backup_progress(void *owner, int64_t done, int64_t total)
 {

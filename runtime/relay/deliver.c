@@ -57,8 +57,8 @@ void deliver_free(struct deliver **at)
 
 bool deliver_is_idle(const struct deliver *d) { return d->under_way == d->waiting; }
 
-/* --- results -------------------------------------------------------------------------------------------------------
- */
+/* --- results
+ * ------------------------------------------------------------------------------------------------------- */
 
 static void log_attempt(const struct delivery *d, const struct queued_recipient *rcpt, const struct trouble_answer *a,
                         struct str reason, struct str tls_had)
@@ -123,8 +123,8 @@ static void fail(struct delivery *d, const struct trouble *t)
     outcome_settle(d);
 }
 
-/* --- lines ---------------------------------------------------------------------------------------------------------
- */
+/* --- lines
+ * --------------------------------------------------------------------------------------------------------- */
 
 static bool is_forgettable(const struct destination *to)
 {
@@ -175,7 +175,8 @@ static struct destination *destination_create(struct deliver *d, struct str key,
     return to;
 }
 
-/* The domain whose mail exchangers are asked for, in the form that DNS knows; empty for a connector with hosts of its own. */
+/* The domain whose mail exchangers are asked for, in the form that DNS knows; empty for a connector with hosts of its
+ * own. */
 static void add_hop(const struct connector_settings *c, struct str address, struct buf *out)
 {
     struct str domain = address_domain(address);
@@ -296,10 +297,12 @@ static struct delivery *gather(struct deliver *deliver, struct queued_recipient 
     for (size_t i = 0; i < at_most; i++) {
         struct queued_recipient *rcpt = &m->recipients[i];
         if (rcpt != first) {
-            if (rcpt->busy || rcpt->gone || rcpt->changed || rcpt->next_try > now || rcpt->copy != first->copy) continue;
+            if (rcpt->busy || rcpt->gone || rcpt->changed || rcpt->next_try > now || rcpt->copy != first->copy)
+                continue;
             if (!obligation_equal(rcpt->need, first->need)) continue;
             if (route_find(relay_settings(r), rcpt->address, rcpt->connector, why) != c) continue;
-            if (c && (!has_hop(to, c, rcpt->address) || suspensions_cover(deliver->suspensions, rcpt, c->name))) continue;
+            if (c && (!has_hop(to, c, rcpt->address) || suspensions_cover(deliver->suspensions, rcpt, c->name)))
+                continue;
         }
         queue_busy(r->queue, rcpt);
         d->recipients[d->n++] = rcpt;
@@ -313,7 +316,9 @@ static size_t domains_before(const struct delivery *d, size_t at)
     size_t domains = 0;
     for (size_t i = 0; i < at; i++) {
         size_t k = 0;
-        while (k < i && !str_eq_nocase(address_domain(d->recipients[k]->address), address_domain(d->recipients[i]->address))) k++;
+        while (k < i &&
+               !str_eq_nocase(address_domain(d->recipients[k]->address), address_domain(d->recipients[i]->address)))
+            k++;
         domains += k == i;
     }
     return domains;
@@ -515,8 +520,8 @@ static void line_fails(struct destination *to, const struct trouble *t)
     queue_pump(to->deliver->relay->queue);
 }
 
-/* Nothing but new attempts at the same closed doors would follow when no host is left: the whole line waits with the same
- * reason, and so does what comes in the next moment. */
+/* Nothing but new attempts at the same closed doors would follow when no host is left: the whole line waits with the
+ * same reason, and so does what comes in the next moment. */
 bool deliver_next_host(struct destination *to, struct delivery *d, uint64_t edition, int which, const struct trouble *t)
 {
     bool current = to->hosts && hosts_edition(to->hosts) == edition;

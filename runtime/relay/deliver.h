@@ -1,9 +1,9 @@
 /* relay/deliver: due recipients become transactions, one line of them per next hop, over pooled connections.
  *
- * A next hop is a connector, or one domain of a connector that follows MX records (relay/hosts).  Recipients of one message
- * with the same next hop, copy and obligation go in one transaction.  A connection is used
- * again only for an equal or weaker demand than it was made for, at most 20 per next hop, 5 s idle.
- * Owns destinations, deliveries and connections; recipients are relay/queue's. */
+ * A next hop is a connector, or one domain of a connector that follows MX records (relay/hosts).  Recipients of one
+ * message with the same next hop, copy and obligation go in one transaction.  A connection is used again only for an
+ * equal or weaker demand than it was made for, at most 20 per next hop, 5 s idle. Owns destinations, deliveries and
+ * connections; recipients are relay/queue's. */
 #ifndef SLUICE_RELAY_DELIVER_H
 #define SLUICE_RELAY_DELIVER_H
 
@@ -65,13 +65,13 @@ void deliver_forget_failures(struct deliver *d);
 void deliver_generation_changed(struct deliver *d);
 /* No new connections; idle ones end.  What is under way goes on. */
 void deliver_stop(struct deliver *d);
-/* After deliver_stop: what is under way is broken off.  Its recipients stay as the store has them, to be tried by the next
- * process. */
+/* After deliver_stop: what is under way is broken off.  Its recipients stay as the store has them, to be tried by the
+ * next process. */
 void deliver_give_up(struct deliver *d);
 bool deliver_is_idle(const struct deliver *d); /* nothing under way, no outcome unwritten */
 
-/* --- between deliver.c, connection.c and outcome.c ------------------------------------------------------------------
- */
+/* --- between deliver.c, connection.c and outcome.c
+ * ------------------------------------------------------------------ */
 
 struct deliver {
     struct relay *relay;
@@ -125,7 +125,8 @@ bool connection_takes(const struct connection *c, const struct delivery *d, cons
 void connection_give(struct connection *c, struct delivery *d); /* an idle one */
 bool connection_is_idle(const struct connection *c);
 void connection_quit(struct connection *c);  /* an idle one */
-struct delivery *connection_give_up(struct connection *c); /* closes it at once; a delivery of its, without results; NULL: none */
+struct delivery *
+connection_give_up(struct connection *c);    /* closes it at once; a delivery of its, without results; NULL: none */
 void connection_abort(struct connection *c); /* for the relay's end: frees it, its delivery is dropped */
 struct connection *connection_next(const struct connection *c);
 
@@ -137,13 +138,14 @@ void deliver_put_back(struct delivery *d); /* at the head of its line: not an at
 struct delivery *deliver_take(struct destination *to,
                               struct connection *c); /* the next that this connection may carry */
 void deliver_pump(struct destination *to);
-/* This host, the `which`th of that edition, took no session of d's (NULL: none waits): true when d is in line for another
- * host.  Else no host is left: the line waits, with d's `t` as its reason, and d is still the caller's. */
-bool deliver_next_host(struct destination *to, struct delivery *d, uint64_t edition, int which, const struct trouble *t);
+/* This host, the `which`th of that edition, took no session of d's (NULL: none waits): true when d is in line for
+ * another host.  Else no host is left: the line waits, with d's `t` as its reason, and d is still the caller's. */
+bool deliver_next_host(struct destination *to, struct delivery *d, uint64_t edition, int which,
+                       const struct trouble *t);
 /* That host cannot give this mail its TLS: true when d is in line for one that may. */
 bool deliver_other_tls(struct destination *to, struct delivery *d, uint64_t edition, int which);
-/* Keeps the first `most` recipients, fewer where they are of more than `domains` domains (0: any number); the others are
- * put at the head of the line as another delivery. */
+/* Keeps the first `most` recipients, fewer where they are of more than `domains` domains (0: any number); the others
+ * are put at the head of the line as another delivery. */
 void deliver_split(struct delivery *d, size_t most, size_t domains);
 /* A message, or a refusal of it: the session with that host works. */
 void deliver_took(struct destination *to, uint64_t edition, int which);

@@ -147,8 +147,8 @@ static void note(struct hosts *h, struct str name, const struct net_dns_answer *
 
 static void next_exchange(struct hosts *h);
 
-/* We are this exchanger: only what is nearer to the goal may be tried (RFC 5321 section 5.1), of what is known and of what is
- * still to be asked for. */
+/* We are this exchanger: only what is nearer to the goal may be tried (RFC 5321 section 5.1), of what is known and of
+ * what is still to be asked for. */
 static void leave_loop(struct hosts *h, uint16_t preference)
 {
     while (h->n && h->v[h->n - 1].preference >= preference) h->n--;

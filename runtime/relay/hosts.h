@@ -1,9 +1,10 @@
 /* relay/hosts: the hosts that take mail for one next hop, and which of them to try now.
  *
- * A next hop is a connector's own hosts, as declared, or a domain, whose MX records and addresses are asked of DNS (RFC 5321
- * section 5.1, RFC 7505): lowest preference first, equal ones in random order, each host's addresses one after another,
- * IPv6 before IPv4.  Without MX records the domain itself is the host.  Owns the list, its age, and what failed lately; a
- * failed address is passed over for a while, so that the next connection begins with one that may work. */
+ * A next hop is a connector's own hosts, as declared, or a domain, whose MX records and addresses are asked of DNS (RFC
+ * 5321 section 5.1, RFC 7505): lowest preference first, equal ones in random order, each host's addresses one after
+ * another, IPv6 before IPv4.  Without MX records the domain itself is the host.  Owns the list, its age, and what
+ * failed lately; a failed address is passed over for a while, so that the next connection begins with one that may
+ * work. */
 #ifndef SLUICE_RELAY_HOSTS_H
 #define SLUICE_RELAY_HOSTS_H
 
@@ -28,14 +29,14 @@ struct host {
     bool secure;      /* MX and address records are validated by DNSSEC */
 };
 
-/* All is copied.  `port` is where its hosts will be connected to: an exchanger that leads back to one of our own listeners is
- * ourselves, under whatever name. */
+/* All is copied.  `port` is where its hosts will be connected to: an exchanger that leads back to one of our own
+ * listeners is ourselves, under whatever name. */
 struct hosts *hosts_of_connector(struct relay *r, const struct connector_settings *c);
 struct hosts *hosts_of_domain(struct relay *r, struct str domain, uint16_t port);
 void hosts_free(struct hosts **h); /* an answer under way is given up; `known` does not come */
 
-/* True: the list is there, or the trouble is.  False: it is asked for, and `known` comes, from the loop, once; while it is
- * awaited the answer stays false. */
+/* True: the list is there, or the trouble is.  False: it is asked for, and `known` comes, from the loop, once; while it
+ * is awaited the answer stays false. */
 bool hosts_are_known(struct hosts *h, void (*known)(void *owner), void *owner);
 /* Why there is no host at all: no such domain, a null MX, a loop, no answer.  NULL: there are some. */
 const struct trouble *hosts_trouble(const struct hosts *h);

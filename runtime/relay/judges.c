@@ -105,8 +105,8 @@ void judges_finish(struct judges *js, struct judge_job *job, const struct verdic
     job->done(job->owner, v, why);
 }
 
-/* --- handing out ---------------------------------------------------------------------------------------------------
- */
+/* --- handing out
+ * --------------------------------------------------------------------------------------------------- */
 
 static struct judge *judge_for_waiting(struct judges *js)
 {
@@ -125,7 +125,8 @@ static struct judge *judge_for_suspect(struct judges *js)
 
 static void give_up(struct judges *js, const char *why)
 {
-    for (struct judge_job *j; (j = line_pop(&js->suspects)) || (j = line_pop(&js->waiting));) judges_finish(js, j, NULL, why);
+    for (struct judge_job *j; (j = line_pop(&js->suspects)) || (j = line_pop(&js->waiting));)
+        judges_finish(js, j, NULL, why);
 }
 
 static void patience_fired(void *owner)
@@ -207,7 +208,8 @@ void judges_withdraw(struct judges *js, struct judge_job *job)
     job->judge = NULL;
 }
 
-/* --- live lists ----------------------------------------------------------------------------------------------------- */
+/* --- live lists
+ * ----------------------------------------------------------------------------------------------------- */
 
 void judges_lists_changed(struct judges *js)
 {
@@ -224,8 +226,8 @@ bool judges_have_list(const struct judges *js, struct str table, uint64_t versio
     return true;
 }
 
-/* --- the template --------------------------------------------------------------------------------------------------
- */
+/* --- the template
+ * -------------------------------------------------------------------------------------------------- */
 
 static void template_said(struct judges *js, const struct link_message *m, int *fd)
 {

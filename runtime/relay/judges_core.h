@@ -1,5 +1,5 @@
-/* relay/judges_core: the pool of judges, as judges.c (lines of jobs, who gets which, the template) and judge.c (one judge: what
- * it holds, what it answers, its end) share it.  Private to the two. */
+/* relay/judges_core: the pool of judges, as judges.c (lines of jobs, who gets which, the template) and judge.c (one
+ * judge: what it holds, what it answers, its end) share it.  Private to the two. */
 #ifndef SLUICE_RELAY_JUDGES_CORE_H
 #define SLUICE_RELAY_JUDGES_CORE_H
 

@@ -41,7 +41,8 @@ void letter_top(const struct letter *l, struct buf *out)
     bracketed(out, &scratch, "To", l->to);
     header_emit(out, STR("Subject"), l->subject, 0);
     scratch.n = 0;
-    buf_printf(&scratch, "<%.*s%s%.*s@%.*s>", STR_ARG(l->queue_id), l->mark.n ? "." : "", STR_ARG(l->mark), STR_ARG(l->hostname));
+    buf_printf(&scratch, "<%.*s%s%.*s@%.*s>", STR_ARG(l->queue_id), l->mark.n ? "." : "", STR_ARG(l->mark),
+               STR_ARG(l->hostname));
     letter_field(out, "Message-ID", buf_str(&scratch));
     if (l->about.n) bracketed(out, &scratch, "In-Reply-To", l->about);
     scratch.n = 0;

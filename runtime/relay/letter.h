@@ -23,9 +23,10 @@ struct letter {
 void letter_top(const struct letter *l, struct buf *out);
 /* A field in the form of a header field; what cannot stand in a structured one is written as words. */
 void letter_field(struct buf *out, const char *name, struct str value);
-/* The last part of a mail of ours: a message as it came, or its header section, from the part's Content-Type on.  Always in seven
- * bits, so that every next host takes it: what is not goes as message/global in base64, which RFC 6532 section 3.7 allows and
- * RFC 2046 section 5.2.1 forbids message/rfc822; a header section in quoted-printable (RFC 6522 section 4). */
+/* The last part of a mail of ours: a message as it came, or its header section, from the part's Content-Type on. Always
+ * in seven bits, so that every next host takes it: what is not goes as message/global in base64, which RFC 6532
+ * section 3.7 allows and RFC 2046 section 5.2.1 forbids message/rfc822; a header section in quoted-printable (RFC 6522
+ * section 4). */
 void letter_original(struct buf *out, struct str content, bool whole);
 void letter_base64(struct buf *out, struct str s); /* in lines */
 /* Of a message: up to and with the CRLF of its last field, without the empty line. */

@@ -54,7 +54,8 @@ struct lists {
     void (*loaded)(struct relay *r, const char *failure);
 };
 
-/* --- tables -------------------------------------------------------------------------------------------------------- */
+/* --- tables
+ * -------------------------------------------------------------------------------------------------------- */
 
 static struct table *table_find(struct lists *l, struct str name)
 {
@@ -131,7 +132,8 @@ static void table_apply(struct table *t, struct change *c)
     t->tried_ms = 0;
 }
 
-/* --- blocks -------------------------------------------------------------------------------------------------------- */
+/* --- blocks
+ * -------------------------------------------------------------------------------------------------------- */
 
 static int share(struct lists *l, struct table *t, uint64_t *size)
 {
@@ -187,9 +189,11 @@ bool lists_fit(struct lists *l, const struct settings *s, struct err *e)
     return true;
 }
 
-/* --- loading ------------------------------------------------------------------------------------------------------- */
+/* --- loading
+ * ------------------------------------------------------------------------------------------------------- */
 
-/* Keys are made anew from the entries: what the database says is not trusted, and a later version may fold otherwise. */
+/* Keys are made anew from the entries: what the database says is not trusted, and a later version may fold
+ * otherwise. */
 static int by_key(const void *a, const void *b, void *ctx)
 {
     (void)ctx;
@@ -246,7 +250,8 @@ void lists_load(struct lists *l, void (*done)(struct relay *r, const char *failu
     store->query(store->self, &l->query);
 }
 
-/* --- requests ------------------------------------------------------------------------------------------------------ */
+/* --- requests
+ * ------------------------------------------------------------------------------------------------------ */
 
 static void answer(const struct lists_call *call, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -413,7 +418,8 @@ static void on_stored(void *owner, bool ok, const struct err *e)
     lists_judges_moved(l);
 }
 
-void lists_change(struct lists *l, struct str name, const struct js *entries, bool remove, const struct lists_call *call)
+void lists_change(struct lists *l, struct str name, const struct js *entries, bool remove,
+                  const struct lists_call *call)
 {
     struct err e = {0};
     struct table *t = table_named(l, name, call);
@@ -434,7 +440,8 @@ void lists_change(struct lists *l, struct str name, const struct js *entries, bo
     l->relay->store->write(l->relay->store->self, &c->write);
 }
 
-/* --- life ---------------------------------------------------------------------------------------------------------- */
+/* --- life
+ * ---------------------------------------------------------------------------------------------------------- */
 
 struct lists *lists_create(struct relay *r)
 {

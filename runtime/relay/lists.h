@@ -1,8 +1,8 @@
 /* relay/lists: the live lists: kept in the store, held here, given to the judges as sealed blocks (mail/live_list.h).
  *
- * A change is stored, then in force here, then with every judge; only then is whoever asked for it answered, so that the
- * next message sees it.  A list is known by its name in the rules, or else by its table's.  Owns the entries in memory and
- * the descriptors of their blocks. */
+ * A change is stored, then in force here, then with every judge; only then is whoever asked for it answered, so that
+ * the next message sees it.  A list is known by its name in the rules, or else by its table's.  Owns the entries in
+ * memory and the descriptors of their blocks. */
 #ifndef SLUICE_RELAY_LISTS_H
 #define SLUICE_RELAY_LISTS_H
 
@@ -36,6 +36,7 @@ struct lists_call {
 void lists_summary(struct lists *l, const struct lists_call *call); /* a row a list */
 void lists_show(struct lists *l, struct str name, const struct lists_call *call); /* a row an entry */
 /* `entries`: an array of texts; all of them, or none. */
-void lists_change(struct lists *l, struct str name, const struct js *entries, bool remove, const struct lists_call *call);
+void lists_change(struct lists *l, struct str name, const struct js *entries, bool remove,
+                  const struct lists_call *call);
 
 #endif

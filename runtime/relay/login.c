@@ -1,7 +1,7 @@
 /* AUTH to a smart host: who we are, said once per connection, to a verified peer inside TLS, before any mail.
  *
- * A host that refuses, or does not ask, is a host that failed: the next one is tried, then the mail waits with the reason and
- * is not returned; configuration, there or here, mends that. */
+ * A host that refuses, or does not ask, is a host that failed: the next one is tried, then the mail waits with the
+ * reason and is not returned; configuration, there or here, mends that. */
 #include <stdio.h>
 #include <string.h>
 
@@ -30,8 +30,8 @@ void connection_login(struct connection *c)
     INVARIANT(c->tls && c->verified);
     if (!(c->extensions & SMTP_EXT_AUTH)) {
         char why[300];
-        snprintf(why, sizeof why, "%s: a user is set, but AUTH by SCRAM-SHA-256, PLAIN or LOGIN is not offered inside TLS",
-                 c->label.p);
+        snprintf(why, sizeof why,
+                 "%s: a user is set, but AUTH by SCRAM-SHA-256, PLAIN or LOGIN is not offered inside TLS", c->label.p);
         refused(c, &(struct trouble){.phase = TROUBLE_AUTH, .cause = TROUBLE_LOST, .why = str_of(why)});
         return;
     }

@@ -1,5 +1,5 @@
-/* relay/notice: what a notice of a rule looks like (notify, notify_sender, incident_report): a text to one address, alone or
- * with the message it is about, or that one's header, behind it.
+/* relay/notice: what a notice of a rule looks like (notify, notify_sender, incident_report): a text to one address,
+ * alone or with the message it is about, or that one's header, behind it.
  *
  * Pure: facts in, bytes out.  Whether one is sent is the rules' to say; what may stand in it is held by judge/sound. */
 #ifndef SLUICE_RELAY_NOTICE_H

@@ -46,8 +46,8 @@ struct queue {
 
 static int64_t steady(const struct queue *q) { return relay_ms(q->relay) / 1000; }
 
-/* --- blocks --------------------------------------------------------------------------------------------------------
- */
+/* --- blocks
+ * -------------------------------------------------------------------------------------------------------- */
 
 static struct str put(char **at, struct str s)
 {
@@ -133,8 +133,8 @@ static struct queued_message *message_copy(const struct stored_message *m, int64
     return q;
 }
 
-/* --- messages ------------------------------------------------------------------------------------------------------
- */
+/* --- messages
+ * ------------------------------------------------------------------------------------------------------ */
 
 static struct queued_message **bucket(struct queue *q, int64_t id) { return &q->buckets[(uint64_t)id % BUCKETS]; }
 
@@ -284,8 +284,8 @@ void queue_changed(struct queue *q, const int64_t *recipients, size_t n, bool du
 size_t queue_waiting(const struct queue *q) { return q->due.n; }
 size_t queue_loaded(const struct queue *q) { return q->loaded_count; }
 
-/* --- time ----------------------------------------------------------------------------------------------------------
- */
+/* --- time
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static void timer_fired(void *owner) { queue_pump(owner); }
 
@@ -316,8 +316,8 @@ static void look_at_clock(struct queue *q)
 }
 
 /* When it may be tried.  By a calendar that was set back since, a time lies too far ahead: after an attempt no pause is
- * longer than the schedule's, and what a rule put off waits as long as the rule meant by the clock that does not jump, and
- * at most till the next look. */
+ * longer than the schedule's, and what a rule put off waits as long as the rule meant by the clock that does not jump,
+ * and at most till the next look. */
 static int64_t may_be_tried(const struct queue *q, const struct queued_recipient *rcpt, int64_t now)
 {
     if (rcpt->next_try <= now) return now;
@@ -346,8 +346,8 @@ static void hand_out(struct queue *q, struct queued_recipient *rcpt, int64_t now
     }
 }
 
-/* An entry whose message is here; just now: read for it.  Then a recipient that did not come is queued no more (two entries
- * may stand for one, of which the first was the last), else it may be queued since. */
+/* An entry whose message is here; just now: read for it.  Then a recipient that did not come is queued no more (two
+ * entries may stand for one, of which the first was the last), else it may be queued since. */
 static void take_entry(struct queue *q, struct queued_message *m, const struct due *d, int64_t now, bool just_now)
 {
     struct queued_recipient *rcpt = recipient_of(m, d->recipient);
@@ -357,7 +357,8 @@ static void take_entry(struct queue *q, struct queued_message *m, const struct d
         return;
     }
     if (rcpt->busy || rcpt->gone) return; /* its outcome makes a new entry, or none */
-    /* An entry from before its last attempt (a request by hand makes a second one) would count what was counted then. */
+    /* An entry from before its last attempt (a request by hand makes a second one) would count what was counted
+     * then. */
     bool from_before = rcpt->attempts && d->at < rcpt->next_try;
     if (!from_before && d->since < rcpt->since) rcpt->since = d->since;
     hand_out(q, rcpt, now);
@@ -482,8 +483,8 @@ void queue_pump(struct queue *q)
     set_timer(q, now);
 }
 
-/* --- the start -----------------------------------------------------------------------------------------------------
- */
+/* --- the start
+ * ----------------------------------------------------------------------------------------------------- */
 
 static void due_page(void *owner, const struct due_entry *v, size_t n)
 {
@@ -535,8 +536,8 @@ void queue_free(struct queue **at)
     free(q);
 }
 
-/* --- content -------------------------------------------------------------------------------------------------------
- */
+/* --- content
+ * ------------------------------------------------------------------------------------------------------- */
 
 struct reading {
     struct store_query query;

@@ -40,8 +40,8 @@ struct relay *relay_create(const struct relay_ports *ports);
  * checks the one it gets. */
 void relay_begin(struct relay *r, int supervisor);
 
-/* As LINK_STOP does: no new connections, transactions under way are finished or answered 421, then `stopped`.  After 10 s
- * deliveries are broken off (their recipients stay queued), after 20 s the rest is too. */
+/* As LINK_STOP does: no new connections, transactions under way are finished or answered 421, then `stopped`.  After 10
+ * s deliveries are broken off (their recipients stay queued), after 20 s the rest is too. */
 void relay_stop(struct relay *r);
 
 void relay_free(struct relay **r); /* drops everything at once; what was answered 250 is in the store */

@@ -40,8 +40,8 @@ static void tell(struct reload *rl, const struct link_message *m)
         events_note(r, EVENT_ERROR, "the supervisor does not take messages");
 }
 
-/* --- those who asked -----------------------------------------------------------------------------------------------
- */
+/* --- those who asked
+ * ----------------------------------------------------------------------------------------------- */
 
 void reload_ask(struct reload *rl, struct reload_waiter *w)
 {
@@ -77,8 +77,8 @@ static void answer_all(struct reload *rl, bool ok, struct str text)
     if (rl->asked) tell(rl, &(struct link_message){.kind = LINK_RELOAD});
 }
 
-/* --- a generation in the making ------------------------------------------------------------------------------------
- */
+/* --- a generation in the making
+ * ------------------------------------------------------------------------------------ */
 
 static void discard_making(struct reload *rl)
 {
@@ -148,7 +148,8 @@ static void password(struct reload *rl, const struct link_message *m, int *fd)
     const struct connector_settings *k = settings_connector(&g->settings, m->name);
     struct buf *out = k ? &g->passwords[k - g->settings.connectors] : NULL;
     if (!k || !k->user.n || out->n || *fd < 0) {
-        err_set(&rl->failure, EX_SOFTWARE, "the supervisor's password for %.*s does not fit the settings", STR_ARG(m->name));
+        err_set(&rl->failure, EX_SOFTWARE, "the supervisor's password for %.*s does not fit the settings",
+                STR_ARG(m->name));
         return;
     }
     int mine = *fd;
@@ -322,8 +323,8 @@ void reload_queue_loaded(struct reload *rl, const char *failure)
     take(rl, rl->making->number);
 }
 
-/* --- the channel ---------------------------------------------------------------------------------------------------
- */
+/* --- the channel
+ * --------------------------------------------------------------------------------------------------- */
 
 static void said(struct reload *rl, const struct link_message *m, int fds[4])
 {

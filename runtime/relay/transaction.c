@@ -1,10 +1,10 @@
 /* A mail is given to the engine: when its turn has come, or ahead of the result of the one before.
  *
- * Ahead (RFC 2920 section 3.1: MAIL may follow the end of the content in one group): the next mail of the line leaves its
- * commands with the last bytes of this one's content, which saves a round trip, and a packet each way, per mail.  It is taken
- * from the line, and its content fetched, when this one's commands leave.  Only where
- * all connections have their hands full, or it would have one of its own; only to a host whose last answer to content came at
- * once, so that it does not wait behind a slow one while others get free; and only what nothing stands in the way of. */
+ * Ahead (RFC 2920 section 3.1: MAIL may follow the end of the content in one group): the next mail of the line leaves
+ * its commands with the last bytes of this one's content, which saves a round trip, and a packet each way, per mail. It
+ * is taken from the line, and its content fetched, when this one's commands leave.  Only where all connections have
+ * their hands full, or it would have one of its own; only to a host whose last answer to content came at once, so that
+ * it does not wait behind a slow one while others get free; and only what nothing stands in the way of. */
 #include <stdlib.h>
 
 #include "relay/connection.h"
@@ -106,7 +106,8 @@ static struct delivery *take_upcoming(struct connection *c)
     return NULL;
 }
 
-/* One whose connection the host has not greeted yet, and may let wait for minutes: that connection is not needed now. */
+/* One whose connection the host has not greeted yet, and may let wait for minutes: that connection is not needed
+ * now. */
 static struct delivery *take_ungreeted(struct connection *c)
 {
     const struct connector_settings *how = settings_connector(relay_settings(c->relay), c->destination->name);
@@ -139,7 +140,8 @@ static bool all_are_busy(const struct destination *to)
 static void look_ahead(struct connection *c)
 {
     const struct destination *to = c->destination;
-    if (!c->prompt || c->upcoming || !(c->extensions & SMTP_EXT_PIPELINING) || to->deliver->stopping || !all_are_busy(to))
+    if (!c->prompt || c->upcoming || !(c->extensions & SMTP_EXT_PIPELINING) || to->deliver->stopping ||
+        !all_are_busy(to))
         return;
     struct delivery *d = c->upcoming = deliver_take(c->destination, c);
     if (!d) return;
@@ -155,7 +157,8 @@ static bool may_go_ahead(struct connection *c, struct delivery *d)
         return false;
     struct reply lacks;
     struct tls_situation s = connection_situation(c, d, c->tls ? TLS_DONE : TLS_IN_CLEAR);
-    return d->message->body && delivery_copy(d) && tls_policy(&s).step == TLS_GO && !connection_cannot_carry(c, d, &lacks);
+    return d->message->body && delivery_copy(d) && tls_policy(&s).step == TLS_GO &&
+           !connection_cannot_carry(c, d, &lacks);
 }
 
 void connection_send_ahead(struct connection *c)

@@ -15,8 +15,8 @@ static const struct status lost_status[TROUBLE_PHASE_COUNT] = {
     [TROUBLE_CONTENT] = {4, 3, 0},
 };
 
-/* The enhanced code, made to agree with the class that was decided (RFC 2034 section 4: the code of the reply rules).
- */
+/* The enhanced code, made to agree with the class that was decided (RFC 2034 section 4: the code of the reply
+ * rules). */
 static struct status status_of(const struct reply *r, uint8_t class)
 {
     if (r->status.class == class) return r->status;
@@ -35,7 +35,8 @@ static struct trouble_answer decide_reply(const struct trouble *t)
         return retry;
     }
     if (r->code < 300) {
-        /* Only what answers the content says that the message was taken; at any other moment 2yz is a peer out of step. */
+        /* Only what answers the content says that the message was taken; at any other moment 2yz is a peer out of
+         * step. */
         if (t->phase == TROUBLE_DOT) return (struct trouble_answer){.fate = FATE_DONE, .status = status_of(r, 2)};
         retry.status = STATUS(4, 5, 0);
         return retry;
@@ -49,9 +50,11 @@ static struct trouble_answer decide_reply(const struct trouble *t)
     if (host) return retry;
     /* "552 too many recipients" is 452 (RFC 5321 section 4.5.3.1.10); a full mailbox says so by X.2.2 and stays 552. */
     if (t->phase == TROUBLE_RCPT && r->code == 552 && r->status.subject != 2) return retry;
-    /* The peer demands TLS (RFC 3207 section 4) or AUTH, or another AUTH (RFC 4954 section 6): configuration may change that. */
+    /* The peer demands TLS (RFC 3207 section 4) or AUTH, or another AUTH (RFC 4954 section 6): configuration may change
+     * that. */
     if (r->code == 530 || r->code == 534 || r->code == 535 || r->code == 538) return retry;
-    /* "Bad sequence of commands" is a word on the session, which may be out of step since the mail before: not on this one. */
+    /* "Bad sequence of commands" is a word on the session, which may be out of step since the mail before: not on this
+     * one. */
     if (r->code == 503 && t->phase != TROUBLE_DOT) return retry;
     return (struct trouble_answer){.fate = FATE_RETURN, .status = status_of(r, 5)};
 }
@@ -68,7 +71,8 @@ struct trouble_answer trouble_decide(const struct trouble *t)
         retry.host = false; /* other mail may be allowed what this one is not */
         return retry;
     case TROUBLE_GARBLED: retry.status = STATUS(4, 5, 0); break;
-    case TROUBLE_DAMAGED: return (struct trouble_answer){.fate = FATE_HOLD, .status = STATUS(4, 3, 0)}; /* DESIGN section 4 */
+    case TROUBLE_DAMAGED:
+        return (struct trouble_answer){.fate = FATE_HOLD, .status = STATUS(4, 3, 0)}; /* DESIGN section 4 */
     case TROUBLE_LOST:
     case TROUBLE_TIMEOUT:
     default: break;

@@ -61,13 +61,13 @@ size_t trouble_reason(const struct trouble *t, const struct trouble_answer *a, c
  * else 5.4.7. */
 struct reply trouble_expiry(struct str reason);
 
-/* Mail without a sender, a report of ours among it, that found no TLS in all its time (trouble_expiry's 5.7.10, 5.7.30) can
- * neither be sent in clear nor returned: it is held for whoever runs the relay. */
+/* Mail without a sender, a report of ours among it, that found no TLS in all its time (trouble_expiry's 5.7.10, 5.7.30)
+ * can neither be sent in clear nor returned: it is held for whoever runs the relay. */
 bool trouble_must_keep(struct str reverse_path, struct status returned);
 
-/* Whether the reverse-path is told: never for <> (no bounce of a bounce, RFC 5321 section 4.5.5), never for what the relay
- * made itself, and only of what NOTIFY allows: a failure or a delay unless it is given without them, a success only where it
- * was asked for (RFC 3461 sections 4.1 and 5.2). */
+/* Whether the reverse-path is told: never for <> (no bounce of a bounce, RFC 5321 section 4.5.5), never for what the
+ * relay made itself, and only of what NOTIFY allows: a failure or a delay unless it is given without them, a success
+ * only where it was asked for (RFC 3461 sections 4.1 and 5.2). */
 enum report_kind { REPORT_FAILED, REPORT_DELAYED, REPORT_RELAYED, REPORT_NONE };
 bool trouble_may_report(struct str reverse_path, bool relay_made, uint8_t notify, enum report_kind kind);
 

@@ -167,7 +167,8 @@ static bool on_hello(struct smtp_client *c, const struct reply *r, struct smtp_c
         c->hello_only = true;
         say_hello(c);
     } else {
-        client_fail(c, r->code >= 400 ? "the server refused our greeting" : "the server answered EHLO with an unfit code", r);
+        client_fail(
+            c, r->code >= 400 ? "the server refused our greeting" : "the server answered EHLO with an unfit code", r);
     }
     return false;
 }
@@ -236,7 +237,8 @@ static bool on_reply(struct smtp_client *c, const struct reply *r, struct smtp_c
         if (r->code == 220)
             say_hello(c);
         else
-            client_fail(c, r->code >= 400 ? "the server takes no mail now" : "the server greeted with an unfit code", r);
+            client_fail(c, r->code >= 400 ? "the server takes no mail now" : "the server greeted with an unfit code",
+                        r);
         return false;
     case SMTP_STAGE_EHLO: return on_hello(c, r, ev);
     case SMTP_STAGE_STARTTLS: return on_starttls(c, r, ev);

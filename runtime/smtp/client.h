@@ -1,18 +1,17 @@
 /* smtp/client: the sending side of SMTP (RFC 5321) as a pure state machine: one engine per connection.
  *
- * Reply bytes go in, events come out, command bytes collect in a buffer.  It owns the dialogue: greeting, EHLO with fall-back
- * to HELO, STARTTLS, pipelining, transactions one after another, dot-stuffing, strict reading of replies.  It decides no
- * policy: after READY it stands still until the caller says what to do, so no MAIL is ever written that the caller did not
- * order after having seen what was offered and whether TLS is on.  No input or output, no clock.
+ * Reply bytes go in, events come out, command bytes collect in a buffer.  It owns the dialogue: greeting, EHLO with
+ * fall-back to HELO, STARTTLS, pipelining, transactions one after another, dot-stuffing, strict reading of replies.  It
+ * decides no policy: after READY it stands still until the caller says what to do, so no MAIL is ever written that the
+ * caller did not order after having seen what was offered and whether TLS is on.  No input or output, no clock.
  *
  * How to drive it:
  *     on received: smtp_client_feed(c, bytes); while (smtp_client_next(c, &ev)) handle(&ev); then write the output
  *     on READY:    tls_policy decides: smtp_client_starttls, smtp_client_send, or smtp_client_quit
  *     on STARTTLS: write the output, start TLS on the stream; when it stands smtp_client_secured; READY comes again
- *     to log in:   smtp_client_auth instead; on AUTH_WORK smtp_client_auth_work, a portion a loop turn, until it is true; on
- *                  AUTHENTICATED smtp_client_send
- *     on BODY:     smtp_client_body(c, &run, &piece) … smtp_client_body_end(c)
- *     on RESULT:   smtp_client_send again (or ahead of it: smtp_client_may_send_ahead), or smtp_client_quit, or leave it idle
+ *     to log in:   smtp_client_auth instead; on AUTH_WORK smtp_client_auth_work, a portion a loop turn, until it is
+ * true; on AUTHENTICATED smtp_client_send on BODY:     smtp_client_body(c, &run, &piece) … smtp_client_body_end(c) on
+ * RESULT:   smtp_client_send again (or ahead of it: smtp_client_may_send_ahead), or smtp_client_quit, or leave it idle
  * Every order may be given from inside the handling of an event. */
 #ifndef SLUICE_SMTP_CLIENT_H
 #define SLUICE_SMTP_CLIENT_H
@@ -46,13 +45,13 @@ enum smtp_client_event_kind {
     SMTP_CLIENT_AUTH_WORK,        /* there is hashing to do: smtp_client_auth_work */
     SMTP_CLIENT_AUTHENTICATED,    /* waits for an order */
     SMTP_CLIENT_AUTH_REFUSED,     /* `reply`: the session goes on unauthenticated and waits for an order */
-    SMTP_CLIENT_RECIPIENT,        /* `recipient` was answered with `reply`; one for each, in order, unless MAIL was refused */
-    SMTP_CLIENT_BODY,             /* at least one recipient accepted, and 354 or BDAT: supply the content */
-    SMTP_CLIENT_RESULT,           /* the transaction is over: `stage` and `reply`; ready for another */
-    SMTP_CLIENT_FAILED,           /* the connection is of no further use: `why`, `reply` (code 0 when none), `stage`, and
-                                   * whether the message `may_be_delivered`: the final dot was given out, its answer is not
-                                   * known.  Also ends a transaction under way.  The last event */
-    SMTP_CLIENT_CLOSED            /* QUIT was answered.  The last event */
+    SMTP_CLIENT_RECIPIENT, /* `recipient` was answered with `reply`; one for each, in order, unless MAIL was refused */
+    SMTP_CLIENT_BODY,      /* at least one recipient accepted, and 354 or BDAT: supply the content */
+    SMTP_CLIENT_RESULT,    /* the transaction is over: `stage` and `reply`; ready for another */
+    SMTP_CLIENT_FAILED,    /* the connection is of no further use: `why`, `reply` (code 0 when none), `stage`, and
+                            * whether the message `may_be_delivered`: the final dot was given out, its answer is not
+                            * known.  Also ends a transaction under way.  The last event */
+    SMTP_CLIENT_CLOSED     /* QUIT was answered.  The last event */
 };
 
 /* Where a session stands: what the reply answers, and what the caller's timer should be. */
@@ -86,7 +85,8 @@ struct smtp_client_event {
     enum smtp_client_event_kind kind;
     struct smtp_client_ready ready;
     size_t recipient;          /* index into the transaction's recipients */
-    enum smtp_client_stage stage; /* RESULT: MAIL refused, RCPT (none accepted), DATA refused, DOT (the message's reply) */
+    enum smtp_client_stage
+        stage;                 /* RESULT: MAIL refused, RCPT (none accepted), DATA refused, DOT (the message's reply) */
     struct reply reply;        /* text lives until the next call on the engine */
     bool may_be_delivered;     /* FAILED */
     const char *why;           /* FAILED: a constant sentence */
@@ -103,7 +103,7 @@ struct smtp_client_transaction {
     struct str reverse_path;   /* without <>; empty is the null reverse-path */
     const struct smtp_client_recipient *recipients;
     size_t recipient_count;    /* at least 1 */
-    uint64_t size;             /* of the content before dot-stuffing, exactly; told where SIZE is offered, and by BDAT */
+    uint64_t size; /* of the content before dot-stuffing, exactly; told where SIZE is offered, and by BDAT */
     bool eight_bit;            /* BODY=8BITMIME, where offered; whether to send without it is the caller's decision */
     bool binary;               /* BODY=BINARYMIME.  INVARIANT: offered, with CHUNKING */
     bool smtputf8;             /* INVARIANT: offered */
@@ -125,13 +125,14 @@ struct buf *smtp_client_output(struct smtp_client *c); /* command bytes; the cal
 /* Orders.  INVARIANT: given only while the stage is IDLE; `send` also while smtp_client_may_send_ahead. */
 void smtp_client_starttls(struct smtp_client *c); /* INVARIANT: in clear and offered */
 void smtp_client_send(struct smtp_client *c, const struct smtp_client_transaction *t);
-/* True between smtp_client_body_end and its RESULT where the server pipelines: the next transaction's commands may leave
- * with the last bytes of this one's content (RFC 2920 section 3.1), which saves a round trip and a packet each way.  The
- * RESULT of this one comes first, then the next one's events; FAILED before that RESULT ends both. */
+/* True between smtp_client_body_end and its RESULT where the server pipelines: the next transaction's commands may
+ * leave with the last bytes of this one's content (RFC 2920 section 3.1), which saves a round trip and a packet each
+ * way.  The RESULT of this one comes first, then the next one's events; FAILED before that RESULT ends both. */
 bool smtp_client_may_send_ahead(const struct smtp_client *c);
-/* By the strongest mechanism that is offered: SCRAM-SHA-256, PLAIN, LOGIN; another one only where the server says that it does
- * not have that one after all (504).  All is copied, and wiped when it is over; so is the output when the session
- * fails meanwhile, and else it is the caller's to wipe.  INVARIANT: inside TLS, whose peer the caller has verified (RFC 4954 section 4), and offered. */
+/* By the strongest mechanism that is offered: SCRAM-SHA-256, PLAIN, LOGIN; another one only where the server says that
+ * it does not have that one after all (504).  All is copied, and wiped when it is over; so is the output when the
+ * session fails meanwhile, and else it is the caller's to wipe.  INVARIANT: inside TLS, whose peer the caller has
+ * verified (RFC 4954 section 4), and offered. */
 struct smtp_client_login {
     struct str user, password;
     struct str chance;       /* unpredictable bytes, SCRAM_NONCE_SIZE of them */
@@ -142,13 +143,12 @@ bool smtp_client_auth_work(struct smtp_client *c); /* one portion, about a milli
 void smtp_client_quit(struct smtp_client *c);
 void smtp_client_secured(struct smtp_client *c);  /* stage TLS: the handshake is over and good; EHLO goes out again */
 
-/* Content, in stage BODY, in runs of any size.  Each call cuts the next piece to write off the front of *run: a view of the
- * run itself or of a constant dot; false when the run is used up.  No copy is made:
- *     while (smtp_client_body(c, &run, &piece)) stream_write(piece);
- * Output collected by other calls is empty while content flows.  Content that holds a bare CR, a bare LF or a NUL and is not
- * `binary` cannot be sent as it is (RFC 5321 section 2.3.8), nor can more or less of it than `size` by BDAT: false with
- * *run left non-empty, next() then gives FAILED, and nothing of an end of data was written: the caller must abort the
- * stream. */
+/* Content, in stage BODY, in runs of any size.  Each call cuts the next piece to write off the front of *run: a view of
+ * the run itself or of a constant dot; false when the run is used up.  No copy is made: while (smtp_client_body(c,
+ * &run, &piece)) stream_write(piece); Output collected by other calls is empty while content flows.  Content that holds
+ * a bare CR, a bare LF or a NUL and is not `binary` cannot be sent as it is (RFC 5321 section 2.3.8), nor can more or
+ * less of it than `size` by BDAT: false with *run left non-empty, next() then gives FAILED, and nothing of an end of
+ * data was written: the caller must abort the stream. */
 bool smtp_client_body(struct smtp_client *c, struct str *run, struct str *piece);
 /* The final dot goes to the output, after a CR LF where the content did not end in one. */
 void smtp_client_body_end(struct smtp_client *c);

@@ -1,4 +1,5 @@
-/* AUTH from the other side (RFC 4954): SCRAM-SHA-256 (RFC 5802, RFC 7677), PLAIN (RFC 4616), LOGIN as everybody speaks it. */
+/* AUTH from the other side (RFC 4954): SCRAM-SHA-256 (RFC 5802, RFC 7677), PLAIN (RFC 4616), LOGIN as everybody speaks
+ * it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,7 +124,8 @@ static bool begin(struct smtp_client *c)
 void smtp_client_auth(struct smtp_client *c, const struct smtp_client_login *l)
 {
     if (c->stage == SMTP_STAGE_OVER) return;
-    INVARIANT(c->stage == SMTP_STAGE_IDLE && c->tls && l->verified && (c->extensions & SMTP_EXT_AUTH) && !c->authenticated);
+    INVARIANT(c->stage == SMTP_STAGE_IDLE && c->tls && l->verified && (c->extensions & SMTP_EXT_AUTH) &&
+              !c->authenticated);
     if (!client_is_in_step(c)) return;
     c->auth = mem_alloc(sizeof *c->auth);
     c->auth->left = c->mechanisms;

@@ -50,9 +50,11 @@ struct smtp_client {
     bool may_be_delivered;
 };
 
-/* The session is of no further use: next() gives FAILED with this constant sentence, and the reply where one says it. */
+/* The session is of no further use: next() gives FAILED with this constant sentence, and the reply where one says
+ * it. */
 void client_fail(struct smtp_client *c, const char *why, const struct reply *r);
-/* Bytes that nobody asked for would be taken for the answer to what is written next: false, and the session has failed. */
+/* Bytes that nobody asked for would be taken for the answer to what is written next: false, and the session has
+ * failed. */
 bool client_is_in_step(struct smtp_client *c);
 
 void client_auth_read(struct smtp_client *c, struct str names); /* behind AUTH in the reply to EHLO */

@@ -1,4 +1,5 @@
-/* One transaction and the next: its commands, pipelined where the server can, what their replies mean, and the content. */
+/* One transaction and the next: its commands, pipelined where the server can, what their replies mean, and the
+ * content. */
 #include <string.h>
 
 #include "mail/orcpt.h"
@@ -293,8 +294,10 @@ void smtp_client_body_end(struct smtp_client *c)
     if (c->stage == SMTP_STAGE_OVER) return;
     INVARIANT(c->stage == SMTP_STAGE_BODY);
     if (c->body == BODY_CR || (c->chunked && c->left)) {
-        client_fail(c, c->left ? "the content is shorter than was announced" : "the content ends in a bare CR and cannot be sent",
-             NULL);
+        client_fail(c,
+                    c->left ? "the content is shorter than was announced"
+                            : "the content ends in a bare CR and cannot be sent",
+                    NULL);
         return;
     }
     if (!c->chunked) buf_add(&c->out, c->body == BODY_TEXT ? STR("\r\n.\r\n") : STR(".\r\n"));

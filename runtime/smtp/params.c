@@ -52,8 +52,8 @@ static enum verdict_of_value read_requiretls(struct str value, struct target *t)
     return VALUE_GOOD;
 }
 
-/* Whom the client says the message is from originally: nobody's word is trusted with that, so it is as AUTH=<> (RFC 4954
- * section 5). */
+/* Whom the client says the message is from originally: nobody's word is trusted with that, so it is as AUTH=<> (RFC
+ * 4954 section 5). */
 static enum verdict_of_value read_auth(struct str value, struct target *t)
 {
     if (!t->offer->auth) return VALUE_NOT_OFFERED;
@@ -133,8 +133,8 @@ static bool refuse(struct reply *out, uint16_t code, struct status status, struc
     return false;
 }
 
-/* esmtp-keyword and esmtp-value of RFC 5321 section 4.1.2; RFC 6531 section 3.3 adds UTF-8, which the readers of most values
- * refuse. */
+/* esmtp-keyword and esmtp-value of RFC 5321 section 4.1.2; RFC 6531 section 3.3 adds UTF-8, which the readers of most
+ * values refuse. */
 static bool is_well_formed(struct str keyword, struct str value)
 {
     if (keyword.n == 0 || keyword.p[0] == '-') return false;

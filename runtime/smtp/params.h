@@ -1,6 +1,8 @@
-/* smtp/params: the parameters behind MAIL FROM:<…> and RCPT TO:<…> (RFC 5321 section 4.1.2; RFC 1870, 6152, 3030, 3461, 4954, 6531, 6533, 8689).
+/* smtp/params: the parameters behind MAIL FROM:<…> and RCPT TO:<…> (RFC 5321 section 4.1.2; RFC 1870, 6152, 3030,
+ * 3461, 4954, 6531, 6533, 8689).
  *
- * Private to smtp/.  Owns syntax and repetition; what is offered is said by the caller.  Results are views of the line. */
+ * Private to smtp/.  Owns syntax and repetition; what is offered is said by the caller.  Results are views of the
+ * line. */
 #ifndef SLUICE_SMTP_PARAMS_H
 #define SLUICE_SMTP_PARAMS_H
 

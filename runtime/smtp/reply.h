@@ -1,16 +1,16 @@
 /* smtp/reply: the text form of replies (RFC 5321 section 4.2), written and read.
  *
- * Owns the wire form only; struct reply is mail/status's.  Writing appends to the caller's buffer.  A reader owns the text
- * it collects; it knows no policy and no command. */
+ * Owns the wire form only; struct reply is mail/status's.  Writing appends to the caller's buffer.  A reader owns the
+ * text it collects; it knows no policy and no command. */
 #ifndef SLUICE_SMTP_REPLY_H
 #define SLUICE_SMTP_REPLY_H
 
 #include "base/vec.h"
 #include "mail/status.h"
 
-/* Appends one reply, several lines where r->text holds LF.  The enhanced code stands in every line when r->status.class is
- * not 0 (RFC 2034 section 4).  A line over 512 bytes is continued on the next (RFC 5321 section 4.5.3.1.5); bytes that are
- * not printable ASCII become '?', so no text can forge a line.  INVARIANT: 200 <= code <= 599. */
+/* Appends one reply, several lines where r->text holds LF.  The enhanced code stands in every line when r->status.class
+ * is not 0 (RFC 2034 section 4).  A line over 512 bytes is continued on the next (RFC 5321 section 4.5.3.1.5); bytes
+ * that are not printable ASCII become '?', so no text can forge a line.  INVARIANT: 200 <= code <= 599. */
 void smtp_reply_emit(struct buf *out, const struct reply *r);
 
 /* Bounds for what a peer may answer (reliability T12). */

@@ -5,7 +5,14 @@
 #include "base/base64.h"
 #include "smtp/server_core.h"
 
-enum auth_stage { AUTH_PLAIN, AUTH_LOGIN_USER, AUTH_LOGIN_PASSWORD, AUTH_SCRAM_FIRST, AUTH_SCRAM_FINAL, AUTH_SCRAM_END };
+enum auth_stage {
+    AUTH_PLAIN,
+    AUTH_LOGIN_USER,
+    AUTH_LOGIN_PASSWORD,
+    AUTH_SCRAM_FIRST,
+    AUTH_SCRAM_FINAL,
+    AUTH_SCRAM_END
+};
 
 struct server_auth {
     enum auth_stage stage; /* what the client's next line is */
@@ -118,7 +125,8 @@ static enum server_step on_plain(struct smtp_server *s, struct smtp_server_event
 {
     struct server_auth *a = s->auth;
     struct str other, user, password, rest;
-    if (!str_cut(buf_str(&a->message), '\0', &other, &rest) || !str_cut(rest, '\0', &user, &password)) return malformed(s);
+    if (!str_cut(buf_str(&a->message), '\0', &other, &rest) || !str_cut(rest, '\0', &user, &password))
+        return malformed(s);
     if (!scram_name_is_valid(user) || password.n == 0 || password.n > SCRAM_PASSWORD_MAX) return malformed(s);
     buf_add(&a->user, user);
     if (other.n && !str_eq(other, user)) return wrong(s, &invalid);

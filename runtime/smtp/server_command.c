@@ -180,8 +180,8 @@ static enum server_step run_data(struct smtp_server *s, struct str args, struct 
     return server_ask(s, ev, SMTP_SERVER_DATA);
 }
 
-/* "BDAT" SP octets [ SP "LAST" ] (RFC 3030 section 2).  The octets that follow are swallowed whatever the answer is; where
- * their number cannot be read nobody knows where the next command stands, so the session ends. */
+/* "BDAT" SP octets [ SP "LAST" ] (RFC 3030 section 2).  The octets that follow are swallowed whatever the answer is;
+ * where their number cannot be read nobody knows where the next command stands, so the session ends. */
 static enum server_step run_bdat(struct smtp_server *s, struct str args, struct smtp_server_event *ev)
 {
     struct str number, last;

@@ -107,7 +107,8 @@ static enum server_step step_data(struct smtp_server *s, struct smtp_server_even
 
 /* --- BDAT --------------------------------------------------------------------------------------------------------- */
 
-/* Only CR LF ends a line in a chunk too, unless the content was announced as binary; a pair may be cut by a chunk's end. */
+/* Only CR LF ends a line in a chunk too, unless the content was announced as binary; a pair may be cut by a chunk's
+ * end. */
 static bool has_stray(struct smtp_server *s, struct str run)
 {
     const char *p = run.p, *const end = p + run.n;

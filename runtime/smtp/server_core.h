@@ -1,5 +1,5 @@
-/* smtp/server_core: what the parts of the server engine share: server.c (bytes, the loop, answers), server_command.c (the
- * verbs), server_content.c (DATA and BDAT) and server_auth.c (AUTH).  Private to smtp/. */
+/* smtp/server_core: what the parts of the server engine share: server.c (bytes, the loop, answers), server_command.c
+ * (the verbs), server_content.c (DATA and BDAT) and server_auth.c (AUTH).  Private to smtp/. */
 #ifndef SLUICE_SMTP_SERVER_CORE_H
 #define SLUICE_SMTP_SERVER_CORE_H
 
@@ -75,7 +75,8 @@ void server_break(struct smtp_server *s, const char *why); /* likewise, for what
 
 /* server_content.c: content begins, as the DATA event was answered. */
 void server_content_begin(struct smtp_server *s, const struct reply *r, bool accepted);
-enum server_step server_content_step(struct smtp_server *s, struct smtp_server_event *ev); /* phases CONTENT and CHUNK */
+enum server_step server_content_step(struct smtp_server *s,
+                                     struct smtp_server_event *ev); /* phases CONTENT and CHUNK */
 /* Nothing more of it is kept; r is the reply at its end. */
 void server_content_discard(struct smtp_server *s, const struct reply *r);
 /* BDAT with its arguments read: asks, or goes on, or has the chunk swallowed and `refusal` (NULL: none) said then. */

@@ -1,4 +1,5 @@
-/* store/database: a connection to the queue's file: opening, pragmas, migrations, prepared statements, what a result means.
+/* store/database: a connection to the queue's file: opening, pragmas, migrations, prepared statements, what a result
+ * means.
  *
  * Owns the connection and its statements; each connection is used by one thread at a time.  Knows no rows: those are
  * writer.c's and reader.c's.  The SQL itself stands in statements.def. */

@@ -23,8 +23,14 @@ struct sum {
     uint32_t a, b;
 };
 
-static uint32_t big(const uint8_t *p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]; }
-static uint32_t little(const uint8_t *p) { return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0]; }
+static uint32_t big(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+static uint32_t little(const uint8_t *p)
+{
+    return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+}
 
 static struct sum sum_add(struct sum s, const uint8_t *p, size_t n, bool big_words)
 {
@@ -68,7 +74,8 @@ static bool look(int fd, const uint8_t header[LOG_HEADER], struct err *e)
     if (got < 0) return err_os(e, EX_IOERR, LOG_FILE_NAME);
     if (lost <= TORN_COMMITS) return true;
     return err_set(e, EX_DATAERR,
-                   LOG_FILE_NAME " is damaged at its frame %ld, and %u commits stand behind it: restore a backup, or move "
+                   LOG_FILE_NAME
+                   " is damaged at its frame %ld, and %u commits stand behind it: restore a backup, or move "
                    "the file away to go on with what the database holds without it",
                    first, lost);
 }
@@ -91,11 +98,13 @@ bool log_file_check(int state_fd, struct err *e)
     if (got < 0) {
         ok = err_os(e, EX_IOERR, LOG_FILE_NAME);
     } else if (got == LOG_HEADER && !is_blank(fd)) { /* shorter: no commit was ever in it */
-        bool known = (big(header) | 1) == (MAGIC | 1) && big(header + PAGE_SIZE_AT) == LOG_PAGE &&
-                     sum_is(sum_add((struct sum){0, 0}, header, HEADER_SUM_AT, big(header) & 1), header + HEADER_SUM_AT);
+        bool known =
+            (big(header) | 1) == (MAGIC | 1) && big(header + PAGE_SIZE_AT) == LOG_PAGE &&
+            sum_is(sum_add((struct sum){0, 0}, header, HEADER_SUM_AT, big(header) & 1), header + HEADER_SUM_AT);
         ok = known ? look(fd, header, e)
                    : err_set(e, EX_DATAERR,
-                             LOG_FILE_NAME " is damaged at its beginning, and what it holds cannot be read: restore a backup, or "
+                             LOG_FILE_NAME
+                             " is damaged at its beginning, and what it holds cannot be read: restore a backup, or "
                              "move the file away to go on with what the database holds without it");
     }
     close(fd);

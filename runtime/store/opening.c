@@ -51,8 +51,8 @@ static bool set_clean(struct writer *w, bool clean)
     return database_run(&w->db, s) == TROUBLE_NONE;
 }
 
-/* Everything into the database, and the log begun anew: what stands in a log is read before the database and would, were
- * it damaged meanwhile, put old pages among new ones. */
+/* Everything into the database, and the log begun anew: what stands in a log is read before the database and would,
+ * were it damaged meanwhile, put old pages among new ones. */
 static void empty_log(struct writer *w)
 {
     sqlite3_wal_checkpoint_v2(w->db.handle, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
@@ -72,8 +72,8 @@ static bool is_sound(struct writer *w, enum script how, const char *path, struct
     return strcmp(answer, "ok") == 0 || err_set(e, EX_DATAERR, "%s is damaged: %s", path, answer);
 }
 
-/* Indexes too, which a quick check passes over; those can be made anew from the rows.  Else every start would deliver, fail to
- * write that down, and end. */
+/* Indexes too, which a quick check passes over; those can be made anew from the rows.  Else every start would deliver,
+ * fail to write that down, and end. */
 static bool check_whole(struct writer *w, const char *path, struct err *e)
 {
     bool ok = is_sound(w, SCRIPT_WHOLE_CHECK, path, e);

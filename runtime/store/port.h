@@ -1,9 +1,9 @@
 /* store/port: the queue's memory as relay/ sees it.
  *
- * Everything that must survive goes through here: messages with their recipients, outcomes, holds, rule counters, audit.
- * All SQL is behind this interface (production: store/sqlite.c and its neighbours; tests: a memory one).  Requests are
- * submitted; each is answered once, later, from the loop.  A request's views must stay valid until it is answered: the
- * submitter owns the memory.  What was answered `ok` is durable: committed with synchronous=FULL. */
+ * Everything that must survive goes through here: messages with their recipients, outcomes, holds, rule counters,
+ * audit. All SQL is behind this interface (production: store/sqlite.c and its neighbours; tests: a memory one).
+ * Requests are submitted; each is answered once, later, from the loop.  A request's views must stay valid until it is
+ * answered: the submitter owns the memory.  What was answered `ok` is durable: committed with synchronous=FULL. */
 #ifndef SLUICE_STORE_PORT_H
 #define SLUICE_STORE_PORT_H
 
@@ -56,9 +56,9 @@ struct stored_message {
     struct str reverse_path;
     struct str client_ip, helo;
     uint64_t size;            /* of the content */
-    struct str content;       /* to write: always all of it (a view of content_port's when large); MESSAGE: see `spool` */
-    struct str spool;         /* path under the state directory; empty: content is in the database.  To write: the store
-                               * syncs the file and its directory before the commit.  MESSAGE: open it with content_port */
+    struct str content; /* to write: always all of it (a view of content_port's when large); MESSAGE: see `spool` */
+    struct str spool;   /* path under the state directory; empty: content is in the database.  To write: the store
+                         * syncs the file and its directory before the commit.  MESSAGE: open it with content_port */
     uint8_t sha256[32];       /* of the content: made by the store when it writes (what stands here then is not looked
                                * at), and held against the content when it is read back */
     bool eight_bit, binary, smtputf8;
@@ -108,7 +108,7 @@ struct stored_list {
 enum outcome_kind { OUTCOME_DONE, OUTCOME_RETRY, OUTCOME_DAMAGED, OUTCOME_HELD };
 struct outcome {
     int64_t recipient;        /* id; one whose row is gone by now (removed by hand) is passed over */
-    uint8_t kind;             /* DONE: delivered, returned or dropped: the row goes, with the message when it was its last */
+    uint8_t kind; /* DONE: delivered, returned or dropped: the row goes, with the message when it was its last */
     struct str reason;
     uint32_t attempts;
     int64_t next_try, waited;
@@ -170,18 +170,18 @@ struct due_entry {
 /* Reading.  Each answer's rows live until its callback returns; `done` ends it. */
 struct store_query {
     enum {
-        QUERY_DUE,            /* `due`: every queued recipient, in pages */
-        QUERY_LOAD,           /* `message`: those of `ids` that still stand, without content, with their queued recipients */
-        QUERY_MESSAGE,        /* `message`: the one of that queue id, with content and all copies */
-        QUERY_QUEUE,          /* `message`: what passes the filter, without content and copies; EX_NOINPUT: no such queue id */
-        QUERY_COUNT,          /* `count`: recipients by state */
-        QUERY_RULES,          /* `rule` */
-        QUERY_AUDIT,          /* `audit`: rows about that queue id */
-        QUERY_SUSPENSIONS,    /* `suspension` */
-        QUERY_LISTS,          /* `list` */
-        QUERY_USER,           /* `user`: the one of that name, unless there is none; with a password: whether it is theirs,
-                               * hashed on a thread of its own, and at the same cost when there is no such user */
-        QUERY_USERS           /* `user`: all, by name */
+        QUERY_DUE,     /* `due`: every queued recipient, in pages */
+        QUERY_LOAD,    /* `message`: those of `ids` that still stand, without content, with their queued recipients */
+        QUERY_MESSAGE, /* `message`: the one of that queue id, with content and all copies */
+        QUERY_QUEUE,   /* `message`: what passes the filter, without content and copies; EX_NOINPUT: no such queue id */
+        QUERY_COUNT,   /* `count`: recipients by state */
+        QUERY_RULES,   /* `rule` */
+        QUERY_AUDIT,   /* `audit`: rows about that queue id */
+        QUERY_SUSPENSIONS, /* `suspension` */
+        QUERY_LISTS,       /* `list` */
+        QUERY_USER,        /* `user`: the one of that name, unless there is none; with a password: whether it is theirs,
+                            * hashed on a thread of its own, and at the same cost when there is no such user */
+        QUERY_USERS        /* `user`: all, by name */
     } kind;
     struct str queue_id;      /* MESSAGE, AUDIT */
     struct queue_filter filter; /* QUEUE */
@@ -191,7 +191,8 @@ struct store_query {
     void (*due)(void *owner, const struct due_entry *v, size_t n);
     void (*message)(void *owner, const struct stored_message *m);
     void (*count)(void *owner, const uint64_t by_state[RECIPIENT_STATE_COUNT]);
-    void (*rule)(void *owner, struct str rule, const uint64_t counts[5], int64_t last); /* in the order of the HIT_ bits */
+    void (*rule)(void *owner, struct str rule, const uint64_t counts[5],
+                 int64_t last); /* in the order of the HIT_ bits */
     void (*list)(void *owner, const struct stored_list *l);
     void (*audit)(void *owner, int64_t at, const struct stored_audit *a);
     void (*suspension)(void *owner, const struct stored_suspension *s);
@@ -203,16 +204,17 @@ struct store_query {
 
 /* What is done by hand, to the queue or to users.  One transaction; a recipient that is gone by now is passed over. */
 enum change_kind {
-    CHANGE_RELEASE,  /* queued and due now; one that was held has its lifetime anew */
-    CHANGE_HOLD,     /* of those queued: held with `text` as the reason */
-    CHANGE_RETRY,    /* of those queued: due now */
-    CHANGE_REMOVE,   /* without a report to anybody; an audit row each */
-    CHANGE_REDIRECT, /* to the address `text`, due now; its demands stay; an audit row each */
-    CHANGE_DAMAGED,  /* set aside with `text` as the reason */
-    CHANGE_SUSPEND,  /* adds `suspension`, and fills in its id */
-    CHANGE_RESUME,   /* ends the suspension of that id, EX_NOINPUT when there is none */
+    CHANGE_RELEASE,       /* queued and due now; one that was held has its lifetime anew */
+    CHANGE_HOLD,          /* of those queued: held with `text` as the reason */
+    CHANGE_RETRY,         /* of those queued: due now */
+    CHANGE_REMOVE,        /* without a report to anybody; an audit row each */
+    CHANGE_REDIRECT,      /* to the address `text`, due now; its demands stay; an audit row each */
+    CHANGE_DAMAGED,       /* set aside with `text` as the reason */
+    CHANGE_SUSPEND,       /* adds `suspension`, and fills in its id */
+    CHANGE_RESUME,        /* ends the suspension of that id, EX_NOINPUT when there is none */
     CHANGE_USER_ADD,      /* `user`; EX_CANTCREAT when there is one of that name */
-    CHANGE_USER_PASSWORD, /* the secret of `user` from now on; this and the next three: EX_NOINPUT when there is no such */
+    CHANGE_USER_PASSWORD, /* the secret of `user` from now on; this and the next three: EX_NOINPUT when there is no such
+                           */
     CHANGE_USER_REMOVE,
     CHANGE_USER_DISABLE,
     CHANGE_USER_ENABLE
@@ -231,8 +233,8 @@ struct store_change {
     void *impl;
 };
 
-/* A copy of the whole store, made while it works: the database in a directory of its own under the state directory; of the
- * spool directory no file goes until backup_drop.  Both together are one moment of the queue. */
+/* A copy of the whole store, made while it works: the database in a directory of its own under the state directory; of
+ * the spool directory no file goes until backup_drop.  Both together are one moment of the queue. */
 struct store_backup {
     struct str name;          /* of the directory: letters, digits, '-' */
     char database[4096];      /* filled in before the answer: path of the copy … */
@@ -245,8 +247,8 @@ struct store_backup {
 
 /* --- content ------------------------------------------------------------------------------------------------------
  * The bytes of one message that outgrew the session's buffer: a memfd first, above the adapter's threshold a spool file
- * named after the queue id.  Not asynchronous: nothing here syncs (the store does that, in its writer, before the commit).
- * Every failure is the world's: EX_TEMPFAIL or EX_IOERR in *e. */
+ * named after the queue id.  Not asynchronous: nothing here syncs (the store does that, in its writer, before the
+ * commit). Every failure is the world's: EX_TEMPFAIL or EX_IOERR in *e. */
 struct content_file; /* the adapter's */
 
 struct content_port {
@@ -256,16 +258,18 @@ struct content_port {
     bool (*seal)(void *self, struct content_file *f, struct err *e); /* ends appending; a memfd is sealed against all */
     /* An existing spool file, sealed already: what QUERY_MESSAGE named. */
     struct content_file *(*open)(void *self, struct str spool, struct err *e);
-    /* Of a sealed one: all bytes (in memory, whatever becomes of a spool file), a read-only descriptor for SCM_RIGHTS that stays the port's, and the spool
-     * path (empty for a memfd).  Valid until free. */
+    /* Of a sealed one: all bytes (in memory, whatever becomes of a spool file), a read-only descriptor for SCM_RIGHTS
+     * that stays the port's, and the spool path (empty for a memfd).  Valid until free. */
     struct str (*view)(void *self, struct content_file *f);
     int (*descriptor)(void *self, struct content_file *f);
     struct str (*spool)(void *self, struct content_file *f);
-    void (*keep)(void *self, struct content_file *f); /* committed: a spool file now belongs to the store, free leaves it */
-    void (*free)(void *self, struct content_file *f); /* NULL-safe; removes a spool file that was neither kept nor opened */
+    void (*keep)(void *self,
+                 struct content_file *f); /* committed: a spool file now belongs to the store, free leaves it */
+    void (*free)(void *self,
+                 struct content_file *f); /* NULL-safe; removes a spool file that was neither kept nor opened */
 
-    /* Descriptors that came over a channel: `fetch` reads a whole file of at most `most` bytes from its start and closes
-     * it, failed or not; `discard` only closes. */
+    /* Descriptors that came over a channel: `fetch` reads a whole file of at most `most` bytes from its start and
+     * closes it, failed or not; `discard` only closes. */
     bool (*fetch)(void *self, int fd, size_t most, struct buf *out, struct err *e);
     void (*discard)(void *self, int fd);
 
@@ -290,8 +294,8 @@ struct store_port {
     void (*backup)(void *self, struct store_backup *b);
     /* It was copied, or nobody wants it any more: removes it, and spool files may go again. */
     void (*backup_drop)(void *self, struct str name);
-    /* Whom the check in the background tells of damage: once for each message, on the loop.  EX_NOUSER: only the records of some
-     * of its recipients, which are aside by themselves. */
+    /* Whom the check in the background tells of damage: once for each message, on the loop.  EX_NOUSER: only the
+     * records of some of its recipients, which are aside by themselves. */
     void (*watch)(void *self, void (*damaged)(void *owner, struct str queue_id, const struct err *e), void *owner);
     /* This store's own, made by chance with it and the same ever after: for what is made up and must not change. */
     void (*secret)(void *self, uint8_t out[STORE_SECRET_SIZE]);

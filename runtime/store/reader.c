@@ -41,8 +41,8 @@ static bool take_message(struct page *p, sqlite3_stmt *s, struct stored_message 
     m->ret = (uint8_t)ret;
     m->generation = (uint64_t)sqlite3_column_int64(s, 12);
     bool sealed = sqlite3_column_int(s, 14);
-    bool sound = rows_take_flags((uint32_t)sqlite3_column_int64(s, 9), m) && sealed && hash.n == sizeof m->sha256 && size >= 0 &&
-                 copies >= 0 && copies <= RECIPIENTS_MAX && (ret == 0 || ret == 'H' || ret == 'F') &&
+    bool sound = rows_take_flags((uint32_t)sqlite3_column_int64(s, 9), m) && sealed && hash.n == sizeof m->sha256 &&
+                 size >= 0 && copies >= 0 && copies <= RECIPIENTS_MAX && (ret == 0 || ret == 'H' || ret == 'F') &&
                  (m->spool.n == 0 || spool_path_parse(m->spool, &unused));
     m->size = size >= 0 ? (uint64_t)size : 0;
     m->copy_count = sound ? (size_t)copies : 0;
@@ -175,8 +175,8 @@ static bool read_content(struct reader *r, struct page *p, struct stored_message
     return result == SQLITE_ROW || reader_failed(r, result, e);
 }
 
-/* --- the kinds of query --------------------------------------------------------------------------------------------
- */
+/* --- the kinds of query
+ * -------------------------------------------------------------------------------------------- */
 
 /* A pattern as GLOB has it: `[` is no set of ours, and letter case is apart on both sides.  NULL for an empty one. */
 static void bind_pattern(sqlite3_stmt *s, int index, const char *before, struct str pattern, const char *after)
@@ -280,7 +280,8 @@ static void tell(struct page *p, struct str queue_id, const struct err *e)
     p->found = f;
 }
 
-/* Recipients that are due and have no message: one row's number was changed on the disk.  Nothing else would ever tell. */
+/* Recipients that are due and have no message: one row's number was changed on the disk.  Nothing else would ever
+ * tell. */
 static void look_for_orphans(struct reader *r, struct page *p, int64_t message)
 {
     sqlite3_stmt *s = range(r, SQL_READ_RECIPIENTS, message);

@@ -1,7 +1,7 @@
 /* store/reader: reading the queue back, a page at a time, each page one short read transaction.
  *
- * Owns the row forms' decoding; runs on the store's reader thread.  A page's memory is its own arena's, so that it can be
- * handed to the loop's thread whole. */
+ * Owns the row forms' decoding; runs on the store's reader thread.  A page's memory is its own arena's, so that it can
+ * be handed to the loop's thread whole. */
 #ifndef SLUICE_STORE_READER_H
 #define SLUICE_STORE_READER_H
 
@@ -58,12 +58,14 @@ enum { PAGE_MESSAGES = 256, PAGE_DUE = 8192 };
 struct page *reader_page(struct reader *r, struct store_query *q, int64_t *after);
 void page_free(struct page *p);
 
-/* The check in the background: reads the message behind *after whole, as a delivery would, and moves *after to it; *more
- * is false when there is none, and *after 0 again.  NULL, or what was found damaged: messages[0].queue_id and err. */
+/* The check in the background: reads the message behind *after whole, as a delivery would, and moves *after to it;
+ * *more is false when there is none, and *after 0 again.  NULL, or what was found damaged: messages[0].queue_id and
+ * err. */
 /* EX_NOUSER: only records of recipients are damaged, and they are aside by themselves. */
 struct page *reader_check_next(struct reader *r, int64_t *after, bool *more);
 
-/* --- between reader.c and check.c ------------------------------------------------------------------------------------ */
+/* --- between reader.c and check.c
+ * ------------------------------------------------------------------------------------ */
 bool reader_failed(struct reader *r, int result, struct err *e); /* always false */
 /* A whole message, of the statement that finds its row: record, recipients, copies, content against its hash. */
 bool reader_read_whole(struct reader *r, struct page *p, sqlite3_stmt *found, struct err *e);

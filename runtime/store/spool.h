@@ -1,7 +1,7 @@
 /* store/spool: files for content too large for the database: state/spool/<queue id>.
  *
- * Owns how they are named, made, synced with their directory, removed and swept.  The row is what makes a file part of the
- * queue: it is written after the sync and goes before the file.  Used by the store's writer thread only. */
+ * Owns how they are named, made, synced with their directory, removed and swept.  The row is what makes a file part of
+ * the queue: it is written after the sync and goes before the file.  Used by the store's writer thread only. */
 #ifndef SLUICE_STORE_SPOOL_H
 #define SLUICE_STORE_SPOOL_H
 
@@ -20,7 +20,8 @@ int spool_open(int state_fd, struct str path, struct err *e);
 /* Makes one anew and open for appending; -1 with *e. */
 int spool_make(int state_fd, const char *path, struct err *e);
 
-enum trouble_kind spool_write(int state_fd, const char *path, struct str content, struct err *e); /* makes, writes, syncs */
+enum trouble_kind spool_write(int state_fd, const char *path, struct str content,
+                              struct err *e);                                     /* makes, writes, syncs */
 enum trouble_kind spool_sync(int state_fd, struct str path, struct err *e);       /* of a file somebody else wrote */
 enum trouble_kind spool_sync_directory(int state_fd, struct err *e);
 void spool_remove(int state_fd, struct str path); /* what cannot be removed now is swept at the next start */

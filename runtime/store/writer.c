@@ -34,8 +34,8 @@ enum trouble_kind writer_refuse(struct writer *w, int sysexit, const char *why)
 
 static enum trouble_kind refuse(struct writer *w, const char *why) { return writer_refuse(w, EX_TEMPFAIL, why); }
 
-/* --- before the transaction: hashes and spool files ------------------------------------------------------------------
- */
+/* --- before the transaction: hashes and spool files
+ * ------------------------------------------------------------------ */
 
 static enum trouble_kind prepare_message(struct writer *w, struct work *work, const struct stored_message *m)
 {
@@ -332,7 +332,8 @@ static enum trouble_kind apply_write(struct writer *w, struct work *work)
         kind = add_message(w, &q->messages[i], &work->prepared.v[i]);
     for (size_t i = 0; i < q->outcome_count && kind == TROUBLE_NONE; i++) kind = apply_outcome(w, &q->outcomes[i]);
     for (size_t i = 0; i < q->list_count && kind == TROUBLE_NONE; i++) kind = apply_list(w, &q->lists[i]);
-    for (size_t i = 0; i < q->audit_count && kind == TROUBLE_NONE; i++) kind = writer_add_audit(w, &q->audit[i], q->now);
+    for (size_t i = 0; i < q->audit_count && kind == TROUBLE_NONE; i++)
+        kind = writer_add_audit(w, &q->audit[i], q->now);
     if (kind == TROUBLE_NONE) kind = prune_audit(w, q->now);
     for (size_t i = 0; i < q->hit_count && kind == TROUBLE_NONE; i++) sum_hit(w, &q->hits[i], q->now);
     w->writes++;
@@ -343,8 +344,8 @@ static enum trouble_kind apply_write(struct writer *w, struct work *work)
  * --------------------------------------------------------------------------------------------------- */
 
 /* A commit that makes the database grow first takes the disk blocks for it.  So the log can always be moved into the
- * database and begun anew, and its own reserve suffices for finishing what is queued on a disk that others have filled.
- */
+ * database and begun anew, and its own reserve suffices for finishing what is queued on a disk that others have
+ * filled. */
 static enum trouble_kind take_blocks(struct writer *w)
 {
     sqlite3_stmt *s = database_statement(&w->db, SQL_PAGE_COUNT);
@@ -386,7 +387,8 @@ static enum trouble_kind commit(struct writer *w)
 {
     enum trouble_kind kind = database_run(&w->db, database_statement(&w->db, SQL_COMMIT));
     if (kind == TROUBLE_FATAL && !writer_cut_log(w))
-        fprintf(stderr, "sluiced: relay: the log cannot be cut: mail that was answered 451 just now may be delivered too\n");
+        fprintf(stderr,
+                "sluiced: relay: the log cannot be cut: mail that was answered 451 just now may be delivered too\n");
     return kind;
 }
 

@@ -1,7 +1,7 @@
 /* store/writer: what one request does to the rows, and how a batch of requests becomes one commit.
  *
- * Owns the writing connection and what it keeps in mind between commits.  Runs on the store's writer thread (after opening
- * it on the loop's); knows no queues and no other thread. */
+ * Owns the writing connection and what it keeps in mind between commits.  Runs on the store's writer thread (after
+ * opening it on the loop's); knows no queues and no other thread. */
 #ifndef SLUICE_STORE_WRITER_H
 #define SLUICE_STORE_WRITER_H
 
@@ -21,7 +21,11 @@ struct work {
     enum trouble_kind trouble;     /* set by writer_batch */
     struct err err;                /* … when trouble */
     /* writer_batch's own: */
-    VEC(struct prepared { uint8_t sha256[32]; char made[128]; }) prepared; /* one a message: hash; spool file made for it */
+    VEC(struct prepared {
+        uint8_t sha256[32];
+        char made[128];
+    })
+    prepared; /* one a message: hash; spool file made for it */
 };
 uint64_t work_bytes(const struct work *w); /* what it brings into the batch */
 
@@ -57,28 +61,32 @@ bool writer_open(struct writer *w, const char *state_dir, int state_fd, uint32_t
 /* `clean`: everything was committed, and the next start need not check. */
 void writer_close(struct writer *w, bool clean);
 
-/* What was met makes no sense: the next start looks at the whole database, indexes too, and refuses while it is damaged. */
+/* What was met makes no sense: the next start looks at the whole database, indexes too, and refuses while it is
+ * damaged. */
 void writer_mark_damaged(int state_fd);
 
-/* Does all of `works` in one transaction, or, when that fails, each in its own.  Afterwards each has its trouble.  Answers
- * false after a fatal one: the writer must not be used again. */
+/* Does all of `works` in one transaction, or, when that fails, each in its own.  Afterwards each has its trouble.
+ * Answers false after a fatal one: the writer must not be used again. */
 bool writer_batch(struct writer *w, struct work **works, size_t n);
 /* From now on no spool file goes; false: they may again, and those that should have gone do. */
 void writer_keep_spool(struct writer *w, bool keep);
 
-/* --- between writer.c and change.c ----------------------------------------------------------------------------------- */
+/* --- between writer.c and change.c
+ * ----------------------------------------------------------------------------------- */
 enum trouble_kind writer_refuse(struct writer *w, int sysexit, const char *why);
 enum trouble_kind writer_drop_recipient(struct writer *w, int64_t recipient);
 enum trouble_kind writer_add_audit(struct writer *w, const struct stored_audit *a, int64_t now);
 /* Steps a statement to its first row: *row says whether there is one.  The caller resets it by asking for it again. */
 enum trouble_kind writer_look(struct writer *w, sqlite3_stmt *s, bool *row);
-/* undo_log.c: the log was begun anew, with this commit; and what a failed commit left in it is cut off.  False: it could not be. */
+/* undo_log.c: the log was begun anew, with this commit; and what a failed commit left in it is cut off.  False: it
+ * could not be. */
 void writer_log_began(struct writer *w);
 bool writer_cut_log(struct writer *w);
 /* change.c: what is done by hand. */
 enum trouble_kind writer_change(struct writer *w, struct store_change *c);
 
-/* Moves what the log holds into the database when it has grown enough; between batches.  False: fatal, in w->db.last. */
+/* Moves what the log holds into the database when it has grown enough; between batches.  False: fatal, in
+ * w->db.last. */
 bool writer_checkpoint(struct writer *w);
 
 #endif

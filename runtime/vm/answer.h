@@ -28,8 +28,8 @@ static inline enum answer_value value_not(enum answer_value a)
     return a == ANSWER_NO ? ANSWER_YES : a == ANSWER_YES ? ANSWER_NO : a;
 }
 
-/* The views of one value: yes if every one says yes, no if none does, otherwise disputed, or undecided as the gravest of
- * those that could not say (LANGUAGE section 3). */
+/* The views of one value: yes if every one says yes, no if none does, otherwise disputed, or undecided as the gravest
+ * of those that could not say (LANGUAGE section 3). */
 struct answer_tally {
     uint32_t views, yes;
     bool some; /* one of them is itself disputed: it matched for somebody */

@@ -32,8 +32,8 @@ void index_update(struct judgement *j);
 /* The first triggered rule at or after `from`; the count of rules when there is none. */
 uint32_t index_next(const struct judgement *j, uint32_t from);
 
-/* Whether it is known which needles of a test of a long list (ready_test.long_list) can be found in what was looked at; in
- * *out, bits by needle, or NULL for none of them. */
+/* Whether it is known which needles of a test of a long list (ready_test.long_list) can be found in what was looked at;
+ * in *out, bits by needle, or NULL for none of them. */
 bool index_needles(const struct judgement *j, const struct ready_test *t, const uint64_t **out);
 
 /* The trigger of a rule in words, for `sluice dump`. */

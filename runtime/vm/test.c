@@ -50,8 +50,8 @@ static enum answer_value element_answer(struct judgement *j, const struct ready_
 }
 
 /* Elements [from, to): any and every over none are no.  Without a quantifier: the positive verb, of any. */
-static enum answer_value over_list(struct judgement *j, const struct ready_test *t, uint8_t q, const struct values *values,
-                                   const struct point *at, uint32_t from, uint32_t to)
+static enum answer_value over_list(struct judgement *j, const struct ready_test *t, uint8_t q,
+                                   const struct values *values, const struct point *at, uint32_t from, uint32_t to)
 {
     bool every = q == Q_EVERY;
     enum answer_value out = every && to > from ? ANSWER_YES : ANSWER_NO;

@@ -15,7 +15,8 @@ enum { TRACE_AROUND_MAX = 32, TRACE_VALUE_MAX = 200, TRACE_VALUES_MAX = 8, TRACE
 /* One value that a test looked at. */
 struct trace_value {
     struct str text; /* as a reader sees it; cut */
-    struct str manner; /* the name of that view: how such readers differ (message/manners.def); empty: the best reading */
+    struct str
+        manner; /* the name of that view: how such readers differ (message/manners.def); empty: the best reading */
     bool matched, cut;
     uint32_t from, to;  /* where it matched, bytes of the text compared; 0, 0 where that says nothing */
     struct str before, match, after; /* that place, with what stands around it … */

@@ -66,7 +66,7 @@ struct values {
     /* How many readings of the whole field there are, each with elements of its own, in their order; 0 is 1.  Several
      * instances of a field that must be unique are such readings: each reader shows another of them. */
     uint32_t lists;
-    enum answer_value trouble; /* ANSWER_NO, or why further elements may be unknown: ANSWER_UNREADABLE, …_UNAVAILABLE */
+    enum answer_value trouble; /* ANSWER_NO, or why further elements may be unknown: …_UNREADABLE, …_UNAVAILABLE */
     struct str why;            /* one phrase for explanations, with trouble or a partial view */
 };
 

@@ -18,7 +18,8 @@ void witness_test_over(struct judgement *j, const struct ready_test *t, const st
 /* A test that others share: what it held of comes along when its answer is looked up. */
 void witness_share(struct judgement *j, struct known *k, uint32_t from);
 void witness_again(struct judgement *j, const struct known *k);
-/* A loop over elements ends: what is left is of those that its answer holds for, and speaks of everybody from here on. */
+/* A loop over elements ends: what is left is of those that its answer holds for, and speaks of everybody from here
+ * on. */
 void witness_loop_over(struct judgement *j, uint32_t from, const struct answer *of_elements);
 
 /* The rule under way acted for the recipients `who`: its witnesses are kept. */

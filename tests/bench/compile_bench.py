@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """What `sluice build` takes for many rules: wall and CPU time and memory, medians over several runs.
 
-Ten thousand mixed rules (subject words, body patterns, domains of From, header fields, sizes, lists, recipients), half of
-them with an exception, and 100,000 entries in list files.  The same set every time.  `--keep DIR` leaves the files."""
+Ten thousand mixed rules (subject words, body patterns, domains of From, header fields, sizes, lists, recipients), half
+of them with an exception, and 100,000 entries in list files.  The same set every time.  `--keep DIR` leaves the
+files."""
 import argparse
 import os
 import pathlib
@@ -15,7 +16,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SLUICE = pathlib.Path(os.environ.get("SLUICE_BUILD", ROOT / "build/release")) / "bin/sluice"
-SYLLABLES = "ba be bi bo bu ca ce co da de di do fa fi ga ge go ha he in ka la le li lo ma me mi mo na ne no on or".split()
+SYLLABLES = \
+    "ba be bi bo bu ca ce co da de di do fa fi ga ge go ha he in ka la le li lo ma me mi mo na ne no on or".split()
 
 
 def word(rng, least=3, most=5):
@@ -46,7 +48,8 @@ def write_set(folder, rules, entries):
     rng = random.Random(11)
     domains = entries // 2
     (folder / "partners.txt").write_text("".join(f"{word(rng)}{i}.example\n" for i in range(domains)))
-    (folder / "staff.txt").write_text("".join(f"{word(rng)}.{word(rng)}{i}@corp.example\n" for i in range(entries - domains)))
+    (folder / "staff.txt").write_text("".join(f"{word(rng)}.{word(rng)}{i}@corp.example\n"
+                                              for i in range(entries - domains)))
     lines = ['list partners of domain in file "partners.txt"', 'list staff of address in file "staff.txt"',
              "define leaving as recipient.scope is outside", "defaults on_unreadable hold", ""]
     for i in range(rules):
@@ -90,7 +93,8 @@ def main():
         runs = [build(folder) for _ in range(a.runs)]
     wall, cpu, memory = (statistics.median(r[i] for r in runs) for i in range(3))
     print(runs[-1][3].strip().splitlines()[-1])
-    print(f"{a.rules} rules, {a.entries} list entries, median of {a.runs}: wall {wall:.3f} s, CPU {cpu:.3f} s, peak {memory:.0f} MiB")
+    print(f"{a.rules} rules, {a.entries} list entries, median of {a.runs}: wall {wall:.3f} s, CPU {cpu:.3f} s, "
+          f"peak {memory:.0f} MiB")
     print(f"wanted: wall <= 1 s, peak <= 200 MiB: {'held' if wall <= 1 and memory <= 200 else 'MISSED'}")
     return 0 if wall <= 1 and memory <= 200 else 1
 

@@ -3,9 +3,9 @@
 
     make bench-load [ROUNDS=5]
 
-The rules are tests/bench/rules.py's mixture (2,500 patterns among them) and a test of a list of 100,000 domains.  Told are
-medians over rounds: seconds until the relay takes mail, of those the template's CPU (compiling, verifying, machine code,
-index), seconds of a reload, the template's memory, what a judge has that is its own after some hundred messages
+The rules are tests/bench/rules.py's mixture (2,500 patterns among them) and a test of a list of 100,000 domains.  Told
+are medians over rounds: seconds until the relay takes mail, of those the template's CPU (compiling, verifying, machine
+code, index), seconds of a reload, the template's memory, what a judge has that is its own after some hundred messages
 (Private_Dirty), and milliseconds from a judge's death until its successor is there.
 """
 import argparse
@@ -23,7 +23,8 @@ from relay import BUILD, PATIENCE, Relay, Sink, wait_until  # noqa: E402
 
 RULES = ROOT / "build" / "bench" / "rules"
 MESSAGES = 300
-LIMITS = {"start s": None, "load CPU s": 3, "reload s": None, "template MB": 150, "judge's own MB": 15, "replaced ms": 20}
+LIMITS = {"start s": None, "load CPU s": 3, "reload s": None, "template MB": 150, "judge's own MB": 15,
+          "replaced ms": 20}
 
 
 def rules():
@@ -49,7 +50,8 @@ def judges_of(template):
 
 
 def replaced(relay, template):
-    """Milliseconds from a judge's end until there is another, which then judges: after one that never did the relay pauses."""
+    """Milliseconds from a judge's end until there is another, which then judges: after one that never did the relay
+    pauses."""
     old = wait_until(lambda: len(judges_of(template)) == 1 and judges_of(template)[0], "one judge")
     began = time.monotonic()
     os.kill(int(old), signal.SIGKILL)

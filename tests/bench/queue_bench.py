@@ -3,10 +3,11 @@
 
     tests/bench/queue_bench.py [MESSAGES] [DRAIN]
 
-The queue is made by the store itself (build/release/bench/queue_fill_bench), one recipient a message, 4 KiB each, in DIR (TMPDIR).
-Measured: seconds from exec to "ready" with a cold page cache (as root: the cache is dropped before) and with a warm one; the
-relay's resident memory then and its peak; then DRAIN messages become due together, and the rate at which a sink gets them, beside
-that of a relay that holds these DRAIN only; and, as root, the same with a cold cache, dropped at the moment when they become due.
+The queue is made by the store itself (build/release/bench/queue_fill_bench), one recipient a message, 4 KiB each, in
+DIR (TMPDIR). Measured: seconds from exec to "ready" with a cold page cache (as root: the cache is dropped before) and
+with a warm one; the relay's resident memory then and its peak; then DRAIN messages become due together, and the rate at
+which a sink gets them, beside that of a relay that holds these DRAIN only; and, as root, the same with a cold cache,
+dropped at the moment when they become due.
 """
 import json
 import os
@@ -43,11 +44,13 @@ class NullSink:
 
     def __init__(self, folder):
         self.port, self.program = free_port(), pathlib.Path(folder) / "sink"
-        subprocess.run(["cc", "-O2", "-w", str(ROOT / "tests/bench/sink.c"), "-o", str(self.program), "-lssl", "-lcrypto", "-lpthread"],
+        subprocess.run(["cc", "-O2", "-w", str(ROOT / "tests/bench/sink.c"), "-o", str(self.program), "-lssl",
+                        "-lcrypto", "-lpthread"],
                        check=True)
 
     def __enter__(self):
-        self.process = subprocess.Popen([self.program, str(self.port), f"{self.program}.stats"], stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen([self.program, str(self.port), f"{self.program}.stats"],
+                                        stdout=subprocess.DEVNULL)
         return self
 
     def __exit__(self, *_):
@@ -64,7 +67,8 @@ def start(relay, what):
     relay.start()
     seconds = time.monotonic() - begin
     pid = relay.children()["sluiced-relay"][0]
-    print(f"{what}: listening after {seconds:.2f} s; resident {memory(pid, 'VmRSS')} MB, peak {memory(pid, 'VmHWM')} MB", flush=True)
+    print(f"{what}: listening after {seconds:.2f} s; resident {memory(pid, 'VmRSS')} MB, peak {memory(pid, 'VmHWM')} "
+          f"MB", flush=True)
     return pid
 
 
@@ -84,8 +88,10 @@ def drained(relay, domain, at_the_line=lambda: None):
 def main():
     dead = free_port()
     with tempfile.TemporaryDirectory() as folder, NullSink(folder) as sink:
-        connectors = {"default": f'host "127.0.0.1" port {dead}', "live": f'host "127.0.0.1" port {sink.port} domains lives'}
-        relay = Relay('list lives of domain = "live.example", "cold.example"', connectors=connectors, retry="retry first 1 hour until 5 days")
+        connectors = {"default": f'host "127.0.0.1" port {dead}',
+                      "live": f'host "127.0.0.1" port {sink.port} domains lives'}
+        relay = Relay('list lives of domain = "live.example", "cold.example"', connectors=connectors,
+                      retry="retry first 1 hour until 5 days")
         state = relay.folder / "state"
         begin = time.monotonic()
         subprocess.run([BUILD / "bench" / "queue_fill_bench", state, str(MESSAGES), str(DRAIN)], check=True)
@@ -99,14 +105,18 @@ def main():
               f"{timed(lambda: relay.sluice('status')):.2f} s", flush=True)
         rate = drained(relay, "live.example")
         cold_rate = drained(relay, "cold.example", cold) if was_cold else 0
-        print(f"draining {DRAIN} of them: {rate:.0f}/s, with a cold cache {cold_rate:.0f}/s; resident {memory(pid, 'VmRSS')} MB, peak {memory(pid, 'VmHWM')} MB", flush=True)
+        print(f"draining {DRAIN} of them: {rate:.0f}/s, with a cold cache {cold_rate:.0f}/s; "
+              f"resident {memory(pid, 'VmRSS')} MB, peak {memory(pid, 'VmHWM')} MB", flush=True)
         relay.stop()
         relay._folder.cleanup()
-        empty = Relay('list lives of domain = "live.example"', connectors=connectors, retry="retry first 1 hour until 5 days")
-        subprocess.run([BUILD / "bench" / "queue_fill_bench", empty.folder / "state", str(DRAIN), str(DRAIN)], check=True)
+        empty = Relay('list lives of domain = "live.example"', connectors=connectors,
+                      retry="retry first 1 hour until 5 days")
+        subprocess.run([BUILD / "bench" / "queue_fill_bench", empty.folder / "state", str(DRAIN), str(DRAIN)],
+                       check=True)
         empty.start()
         alone = drained(empty, "live.example")
-        print(f"draining {DRAIN} alone: {alone:.0f}/s; so beside the others {100 * rate / alone:.0f} %, with a cold cache "
+        print(f"draining {DRAIN} alone: {alone:.0f}/s; so beside the others {100 * rate / alone:.0f} %, with a cold "
+              f"cache "
               f"{100 * cold_rate / alone:.0f} %")
         empty.stop()
 

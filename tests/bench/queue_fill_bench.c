@@ -2,8 +2,8 @@
  *
  *     build/release/bench/queue_fill_bench STATE MESSAGES LIVE
  *
- * 4 KiB each, one recipient: the first LIVE of them for live.example, as many for cold.example, the others for dead.example;
- * due in an hour, and tried three times already. */
+ * 4 KiB each, one recipient: the first LIVE of them for live.example, as many for cold.example, the others for
+ * dead.example; due in an hour, and tried three times already. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

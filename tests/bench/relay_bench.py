@@ -4,11 +4,11 @@
     make bench-relay [PAIRS=5] [MESSAGES=5000] [SIZE=4096] [SESSIONS=20] [RULES=100] [PEER=postfix] [TLS=yes] [NEW=yes]
     make bench-relay-table [PAIRS=5]     every row that is asked for, and the other relays
 
-Runs inside the mount namespace in which the peer looks installed (tests/peers/peers.sh run postfix).  Both relays keep their
-queue on the same disk, get the same messages from Postfix's smtp-source, over sessions that stay (-d) or, with --new, over a
-new one for each message, and deliver to the same sink, which counts in a mapped file; with --tls only over STARTTLS.  The two
-take turns; what is compared is the ratio within a pair, and the median over pairs.  With --plain-too the pair's second is
-sluiced itself without TLS.
+Runs inside the mount namespace in which the peer looks installed (tests/peers/peers.sh run postfix).  Both relays keep
+their queue on the same disk, get the same messages from Postfix's smtp-source, over sessions that stay (-d) or, with
+--new, over a new one for each message, and deliver to the same sink, which counts in a mapped file; with --tls only
+over STARTTLS.  The two take turns; what is compared is the ratio within a pair, and the median over pairs.  With
+--plain-too the pair's second is sluiced itself without TLS.
 """
 import argparse
 import contextlib
@@ -54,8 +54,8 @@ def rules(count):
 
 
 class SinkCounter:
-    """The yardstick's sink and its counters: the first of nine 64-bit numbers is the messages taken, the seventh those that
-    came over TLS."""
+    """The yardstick's sink and its counters: the first of nine 64-bit numbers is the messages taken, the seventh those
+    that came over TLS."""
 
     def __init__(self, tls):
         self.port, self.stats, self.tls, self.certificate = servers.free_port(), WORK / "sink.stats", tls, []
@@ -64,7 +64,8 @@ class SinkCounter:
             subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                             "-days", "9", "-subj", "/CN=sink.test", "-out", self.certificate[0], "-keyout",
                             self.certificate[1]], check=True, stderr=subprocess.DEVNULL)
-        subprocess.run(["cc", "-O2", "-w", str(ROOT / "tests/bench/sink.c"), "-o", str(WORK / "sink"), "-lssl", "-lcrypto",
+        subprocess.run(["cc", "-O2", "-w", str(ROOT / "tests/bench/sink.c"), "-o", str(WORK / "sink"), "-lssl",
+                        "-lcrypto",
                         "-lpthread"], check=True)
 
     @contextlib.contextmanager
@@ -117,7 +118,8 @@ def sluiced(sink, rule_count):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     port = servers.free_port()
-    (folder / "relay.sluice").write_text(CONFIG.format(state=folder / "state", control=folder / "control.sock", port=port,
+    (folder / "relay.sluice").write_text(CONFIG.format(state=folder / "state", control=folder / "control.sock",
+                                                       port=port,
                                                        sink=sink.port, tls="encrypt" if sink.tls else "opportunistic"))
     (folder / "rules.sluice").write_text(rules(rule_count))
     log = open(folder / "log", "wb")
@@ -156,7 +158,8 @@ def check_hits(messages):
     """The rule that always applies was counted once for each message."""
     end = time.monotonic() + 10
     while True:
-        out = subprocess.run([str(BUILD / "bin/sluice"), "rules", "--json", "--socket", str(WORK / "sluice/control.sock")],
+        out = subprocess.run([str(BUILD / "bin/sluice"), "rules", "--json", "--socket",
+                              str(WORK / "sluice/control.sock")],
                              capture_output=True, text=True, check=True).stdout
         hits = next(row["applied"] for row in map(json.loads, out.splitlines()) if row["rule"] == "always")
         if hits == messages:
@@ -173,7 +176,8 @@ def one_run(relay, sink, args):
     with sink.run(), relay(sink, args.rules) as server:
         before, cpu = sink.messages(), cpu_seconds(server.process.pid)
         begin = time.monotonic()
-        source = subprocess.Popen([str(SOURCE / "usr/sbin/smtp-source"), *([] if args.new else ["-d"]), "-s", str(args.sessions),
+        source = subprocess.Popen([str(SOURCE / "usr/sbin/smtp-source"), *([] if args.new else ["-d"]), "-s",
+                                   str(args.sessions),
                                    "-m", str(args.messages), "-l", str(args.size), "-f", "a@corp.example", "-t",
                                    "b@partner.example", f"127.0.0.1:{server.port}"], stderr=subprocess.PIPE,
                                   env=dict(os.environ, LD_LIBRARY_PATH=str(SOURCE / "usr/lib/postfix")))
@@ -189,7 +193,8 @@ def one_run(relay, sink, args):
         if relay is sluiced:
             check_hits(args.messages)
         return {"accept": args.messages / accepted, "drain": args.messages / drained,
-                "cpu": (cpu_seconds(server.process.pid) - cpu) / args.messages * 1e6, "memory": memory(server.process.pid)}
+                "cpu": (cpu_seconds(server.process.pid) - cpu) / args.messages * 1e6,
+                "memory": memory(server.process.pid)}
 
 
 def main():
@@ -208,7 +213,8 @@ def main():
     sink, clear = SinkCounter(args.tls), SinkCounter(False)
     peer = postfix if args.peer == "postfix" else functools.partial(other, args.peer)
     name = "in clear" if args.plain_too else args.peer
-    print(f"\n{args.size} bytes x {args.sessions} sessions ({'one a message' if args.new else 'kept'}), {args.messages} messages, "
+    print(f"\n{args.size} bytes x {args.sessions} sessions "
+          f"({'one a message' if args.new else 'kept'}), {args.messages} messages, "
           f"{args.rules} rules{', out over STARTTLS' if args.tls else ''}")
     print(f"pair   sluiced accept/s  drain/s  CPU us/msg   {name:>9} accept/s  drain/s  CPU us/msg   drain  CPU")
     pairs = []

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""rules.py DIRECTORY: messages of 4 and 100 KiB (m4k.eml, m100k.eml), and sets of N mixed rules of one meaning for Sluice,
-Pigeonhole, Postfix's pcre checks and rspamd (mixed.N.sluice, .sieve, .hc and .bc, .lua).
+"""rules.py DIRECTORY: messages of 4 and 100 KiB (m4k.eml, m100k.eml), and sets of N mixed rules of one meaning for
+Sluice, Pigeonhole, Postfix's pcre checks and rspamd (mixed.N.sluice, .sieve, .hc and .bc, .lua).
 
-A rule is one of: a pattern in the body, five texts in the subject, the domain of From, a header that is there.  Only the last
-one holds for the messages.  The same seed gives the same files.
+A rule is one of: a pattern in the body, five texts in the subject, the domain of From, a header that is there.  Only
+the last one holds for the messages.  The same seed gives the same files.
 """
 import os
 import random
@@ -12,7 +12,8 @@ import sys
 SIZES = (("4k", 4096), ("100k", 102400))
 COUNTS = (0, 1, 10, 100, 1000, 10000)
 KINDS = ("body", "subject", "from", "header")
-SYLLABLES = ("ba be bi bo bu ca ce co da de di do fa fi ga ge go ha he in ka la le li lo ma me mi mo na ne no on or pa pe po ra re ri "
+SYLLABLES = ("ba be bi bo bu ca ce co da de di do fa fi ga ge go ha he in ka la le li lo ma me mi mo na ne no on or pa "
+             "pe po ra re ri "
              "ro sa se si so ta te ti to un va ve vi wa we tion ment ing ter con pre pro st th er al ed es").split()
 
 HEADER = """\
@@ -134,7 +135,8 @@ def rspamd(rules):
              "subject": lambda p: f"Subject=/{'|'.join(p)}/i{{header}}",
              "from": lambda p: f"From=/@{p.replace('.', chr(92) * 2 + '.')}>/i{{header}}",
              "header": lambda p: f"header_exists({p})"}
-    lines = [f"reconf['R{i}']={{re='{tests[k](p)}',score=0.01,description='r',group='t'}}\n" for i, (k, p) in enumerate(rules)]
+    lines = [f"reconf['R{i}']={{re='{tests[k](p)}',score=0.01,description='r',group='t'}}\n" for i,
+             (k, p) in enumerate(rules)]
     return {"lua": "local reconf = config['regexp']\n" + "".join(lines)}
 
 

@@ -3,13 +3,13 @@
 
     make bench-rules [ROUNDS=5]
 
-Runs inside the mount namespace in which they look installed (tests/peers/peers.sh run rules).  All get the same messages and
-sets of one meaning (tests/bench/rules.py).  What is told is marginal: the CPU microseconds one message takes with N rules less
-those with none, each the median over rounds in which all take turns.
+Runs inside the mount namespace in which they look installed (tests/peers/peers.sh run rules).  All get the same
+messages and sets of one meaning (tests/bench/rules.py).  What is told is marginal: the CPU microseconds one message
+takes with N rules less those with none, each the median over rounds in which all take turns.
 
   Sluice      tests/bench/rules_bench.c: the judge's own function, in one process
-  Pigeonhole  sieve-filter over a mailbox of M messages less over one of 1: sieve-test's engine without a process a message
-  Postfix     postmap -b over M times the body, -h over M times the header, less over one
+  Pigeonhole  sieve-filter over a mailbox of M messages less over one of 1: sieve-test's engine without a process a
+  message Postfix     postmap -b over M times the body, -h over M times the header, less over one
   rspamd      its scanning process, M messages over HTTP; sets compiled by its Hyperscan helper before
 """
 import argparse
@@ -102,7 +102,8 @@ class Pigeonhole(Difference):
             (folder / "cur" / f"17000{i}.x.host:2,S").write_text(text, encoding="utf-8", newline="")
 
     def cpu(self, size, n, m):
-        return cpu_of("sieve-filter", "-c", "/etc/dovecot/dovecot.conf", self.home / f"mixed.{n}.sieve", "INBOX", user=NOBODY,
+        return cpu_of("sieve-filter", "-c", "/etc/dovecot/dovecot.conf", self.home / f"mixed.{n}.sieve", "INBOX",
+                      user=NOBODY,
                       group=NOBODY, extra_groups=[], cwd=self.home,
                       env={**os.environ, "HOME": str(self.home / f"{size}.{m}"), "USER": "nobody"})
 
@@ -141,7 +142,8 @@ class Rspamd:
     def start(self, n):
         folder, port, log = self.home / str(n), servers.free_port(), self.home / str(n) / "log"
         folder.mkdir()
-        (folder / "rules.lua").write_text("config['regexp'] = config['regexp'] or {}\n" + (RULES / f"mixed.{n}.lua").read_text())
+        (folder / "rules.lua").write_text("config['regexp'] = config['regexp'] or {}\n"
+                                          + (RULES / f"mixed.{n}.lua").read_text())
         (folder / "rspamd.conf").write_text(
             f'options {{ pidfile = "{folder}/pid"; filters = "regexp"; tempdir = "{folder}"; rrd = ""; '
             f'control_socket = "{folder}/control mode=0600"; dns {{ nameserver = ["127.0.0.1:9"]; timeout = 1s; }} '
@@ -152,7 +154,8 @@ class Rspamd:
             f'regexp {{ max_size = 10M; }}\nlua = "{folder}/rules.lua"\n'
             'metric { name = "default"; actions { reject = 1500; add_header = 600; greylist = 400; } }\n')
         self.ports[n] = port
-        self.processes[n] = subprocess.Popen(["rspamd", "-c", folder / "rspamd.conf", "-f", "-i"], stdout=subprocess.DEVNULL,
+        self.processes[n] = subprocess.Popen(["rspamd", "-c", folder / "rspamd.conf", "-f", "-i"],
+                                             stdout=subprocess.DEVNULL,
                                              stderr=subprocess.DEVNULL)
         # Its first start compiles the list of top level domains; the others find it in the cache.
         wanted = "(normal)" if n == 0 else "rspamd_worker_hyperscan_ready"
@@ -238,7 +241,8 @@ def main():
             results[size] = {}
             for p in peers:
                 cpu = seen[size][p.name]
-                results[size][p.name] = {n: statistics.median(a - b for a, b in zip(v, cpu[0])) for n, v in cpu.items() if n}
+                results[size][p.name] = {n: statistics.median(a - b for a, b in zip(v, cpu[0])) for n,
+                                         v in cpu.items() if n}
                 results[size][p.name][0] = statistics.median(cpu[0])
         tell(peers, results)
     finally:

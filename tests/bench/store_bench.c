@@ -3,7 +3,8 @@
  *     build/release/bench/store_bench [DIRECTORY]
  *
  * For each size of group: wall time and processor time per message (insert with content, recipient and a hit; later the
- * outcome that deletes it), and how many commits that took.  The directory must be on the disk that is to be measured. */
+ * outcome that deletes it), and how many commits that took.  The directory must be on the disk that is to be
+ * measured. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,8 +61,8 @@ static void measure(struct driver *d, int group)
     }
     double spent = wall() - from, used = processor() - cpu;
     struct store_counts after = store_counts_of(d->store);
-    printf("groups of %3d: %7.1f us wall, %6.1f us processor a message; %.1f requests a commit, %llu checkpoints\n", group,
-           spent / total * 1e6, used / total * 1e6,
+    printf("groups of %3d: %7.1f us wall, %6.1f us processor a message; %.1f requests a commit, %llu checkpoints\n",
+           group, spent / total * 1e6, used / total * 1e6,
            (double)(after.writes - before.writes) / (double)(after.commits - before.commits),
            (unsigned long long)(after.checkpoints - before.checkpoints));
 }

@@ -124,7 +124,8 @@ def every_mechanism():
                 equal(client.docmd("AUTH PLAIN")[0], 503)
         mechanism = {plain: "PLAIN", login: "LOGIN", scram: "SCRAM-SHA-256"}
         for way in MECHANISMS:
-            relay.logged("event=authenticated", "client=127.0.0.1", "listener=submission", f"mechanism={mechanism[way]}")
+            relay.logged("event=authenticated", "client=127.0.0.1", "listener=submission",
+                         f"mechanism={mechanism[way]}")
             relay.logged("event=auth-failed", "user=nobody", f"mechanism={mechanism[way]}")
         said = "\n".join(relay.log)
         assert "geheim" not in said and b64(PASSWORD.encode()) not in said
@@ -226,7 +227,8 @@ def users_come_and_go():
         equal(outcome("two"), [535] * 3)
         for word in ("remove", "disable", "enable"):
             equal(relay.user(word, "anna", check=False).returncode, 66, word)
-        for arguments in (["add"], ["add", "x", "secret"], ["list", "x"], ["frob", "x"], ["remove", "x", "--password-stdin"]):
+        for arguments in (["add"], ["add", "x", "secret"], ["list", "x"], ["frob", "x"],
+                          ["remove", "x", "--password-stdin"]):
             equal(relay.user(*arguments, password="p", check=False).returncode, 64, arguments)
         for password in ("", "tab\there", "x" * 1025):
             equal(relay.user("add", "x", "--password-stdin", password=password, check=False).returncode, 65, password)
@@ -282,12 +284,16 @@ def swaks():
     with submission() as (relay, sink):
         relay.add("u@corp.example", "it's right")
         for count, mechanism in enumerate(("PLAIN", "LOGIN"), 1):
-            command = ["swaks", "--server", "127.0.0.1", "--port", str(relay.submission), "--tls", "--from", "a@corp.example",
-                       "--to", "b@partner.example", "--helo", "swaks.test", "--auth", mechanism, "--auth-user", "u@corp.example"]
-            done = subprocess.run([*command, "--auth-password", "it's right"], capture_output=True, text=True, timeout=PATIENCE)
+            command = ["swaks", "--server", "127.0.0.1", "--port", str(relay.submission), "--tls", "--from",
+                       "a@corp.example",
+                       "--to", "b@partner.example", "--helo", "swaks.test", "--auth", mechanism, "--auth-user",
+                       "u@corp.example"]
+            done = subprocess.run([*command, "--auth-password", "it's right"], capture_output=True, text=True,
+                                  timeout=PATIENCE)
             equal(done.returncode, 0, done.stdout + done.stderr)
             sink.wait(count)
-            done = subprocess.run([*command, "--auth-password", "wrong"], capture_output=True, text=True, timeout=PATIENCE)
+            done = subprocess.run([*command, "--auth-password", "wrong"], capture_output=True, text=True,
+                                  timeout=PATIENCE)
             equal(done.returncode, 28, done.stdout)  # swaks: no authentication
             assert " 535 5.7.8 " in done.stdout, done.stdout
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""A lab of certificates: each is met at the level `encrypt`, which asks for none in particular, and at `verified`, which asks
-for a good chain and the right name (RFC 5280, RFC 6125, RFC 9325).  No false accept, no false reject."""
+"""A lab of certificates: each is met at the level `encrypt`, which asks for none in particular, and at `verified`,
+which asks for a good chain and the right name (RFC 5280, RFC 6125, RFC 9325).  No false accept, no false reject."""
 import datetime
 import pathlib
 import tempfile
@@ -152,7 +152,8 @@ def certificates():
             for n, (certificate, key, chain, _) in enumerate(rows.values()):
                 sinks.append(Sink(certificate=write(folder, n, certificate, key, chain)))
                 sinks[-1].__enter__()
-                connectors[f"c{n}"] = (f'host "127.0.0.1" port {sinks[-1].port} name "{NAME}" trust "{folder}/root.pem" '
+                connectors[f"c{n}"] = \
+                    (f'host "127.0.0.1" port {sinks[-1].port} name "{NAME}" trust "{folder}/root.pem" '
                                        f'domains d{n}\nlist d{n} of domain = "d{n}.example"')
             with Relay(RULES, connectors=connectors, retry="retry first 1 hour until 5 days") as relay:
                 to = [f"{level}@d{n}.example" for level in ("encrypt", "verified") for n in range(len(rows))]
@@ -162,7 +163,8 @@ def certificates():
                 for n, (what, (_, _, _, good)) in enumerate(rows.items()):
                     got = {address for message in sinks[n].messages for address in message.recipients}
                     assert all(message.tls for message in sinks[n].messages), what
-                    equal(f"encrypt@d{n}.example" in got, True, f"{what}, encrypt: {waiting.get(f'encrypt@d{n}.example')}")
+                    equal(f"encrypt@d{n}.example" in got, True,
+                          f"{what}, encrypt: {waiting.get(f'encrypt@d{n}.example')}")
                     equal(f"verified@d{n}.example" in got, good, f"{what}: {waiting.get(f'verified@d{n}.example')}")
                     if not good:
                         assert waiting[f"verified@d{n}.example"].startswith("4.7.5 "), waiting

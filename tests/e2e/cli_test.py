@@ -50,8 +50,10 @@ def check_an_imported_file():
     (folder / "sub").mkdir(parents=True)
     (folder / "sub" / "part.sluice").write_text("when recipient.domain is in partners then require_tls\n")
     (folder / "whole.sluice").write_text('import "sub/part.sluice"\nlist partners of domain = "a.example"\n')
-    (folder / "other.sluice").write_text('list partners of domain = "a.example"\nwhen sender.domain is in partners then log "x"\n')
-    note = "note: {0}whole.sluice imports this file and may hold the names it does not know: sluice check {0}whole.sluice\n"
+    (folder / "other.sluice").write_text(
+        'list partners of domain = "a.example"\nwhen sender.domain is in partners then log "x"\n')
+    note = ("note: {0}whole.sluice imports this file and may hold the names it does not know: "
+            "sluice check {0}whole.sluice\n")
     for name, where, prefix in (("sub/part.sluice", folder, ""), ("part.sluice", folder / "sub", "../"),
                                 (str(folder / "sub/part.sluice"), "/", f"{folder}/")):
         got = sluice("check", name, cwd=where)
@@ -72,7 +74,8 @@ def judge_at_a_time():
                                   'rule "expired" expires 2026-09-01 when always then log "x"\n')
 
     def applied(*arguments, zone="UTC"):
-        done = sluice("judge", rules, EXAMPLES / "mail" / "secret.eml", "--from", "a@corp.example", "--to", "b@x.example", "--json",
+        done = sluice("judge", rules, EXAMPLES / "mail" / "secret.eml", "--from", "a@corp.example", "--to",
+                      "b@x.example", "--json",
                       *arguments, env={**os.environ, "TZ": zone})
         equal(done.returncode, 0, done.stderr)
         return {row["rule"] for row in json.loads(done.stdout)["rules"] if row.get("answer") == "yes"}
@@ -80,8 +83,10 @@ def judge_at_a_time():
     equal(applied("--date", "2026-09-01", "--time", "05:59", zone="America/New_York"), {"night", "tuesday", "day"})
     equal(applied("--date", "2026-08-31", "--time", "12:00"), {"expired"})
     equal(applied("--date", "2026-08-31T12:00", "--time", "23:00"), {"night", "expired"})
-    for bad in (["--date", "2026-02-30"], ["--date", "yesterday"], ["--time", "25:00"], ["--date", "2026-09-01T9"], ["--time", "9"]):
-        equal(sluice("judge", rules, EXAMPLES / "mail" / "secret.eml", "--from", "", "--to", "b@x.example", *bad).returncode, 64)
+    for bad in (["--date", "2026-02-30"], ["--date", "yesterday"], ["--time", "25:00"], ["--date", "2026-09-01T9"],
+                ["--time", "9"]):
+        equal(sluice("judge", rules, EXAMPLES / "mail" / "secret.eml", "--from", "", "--to", "b@x.example",
+                     *bad).returncode, 64)
 
 
 @test
@@ -99,7 +104,8 @@ def check_json():
 
 @test
 def words():
-    """explain, detectors, library: every field, action, option and detector is explained; a near miss is offered; std/ is readable"""
+    """explain, detectors, library: every field, action, option and detector is explained; a near miss is offered; std/
+    is readable"""
     names = [json.loads(line) for command in ("fields", "actions", "detectors") for line in
              sluice(command, "--json").stdout.splitlines()]
     assert len(names) > 140, len(names)
@@ -186,17 +192,20 @@ def a_socket_of_others():
         copy.chmod(0o755)
         done = subprocess.run([copy, "status", "--socket", path], user=65534, group=65534, extra_groups=[],
                               capture_output=True, text=True, timeout=PATIENCE)
-        equal((done.returncode, done.stderr), (77, f"sluice: {path} is for root, the relay's user and its group: Permission denied\n"))
+        equal((done.returncode, done.stderr),
+              (77, f"sluice: {path} is for root, the relay's user and its group: Permission denied\n"))
 
 
 @test
 def nobody_behind_the_socket():
-    """a socket that nobody serves: who asks is told that the relay does not answer, and gets the answer when it comes"""
+    """a socket that nobody serves: who asks is told that the relay does not answer, and gets the answer when it
+    comes"""
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listen:
         path = f"{folder}/control.sock"
         listen.bind(path)
         listen.listen()
-        asked = subprocess.Popen([SLUICE, "status", "--socket", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        asked = subprocess.Popen([SLUICE, "status", "--socket", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                 text=True)
         line = asked.stderr.readline()
         assert "no answer yet" in line, line
         peer, _ = listen.accept()
@@ -250,7 +259,8 @@ def judge_audit():
 @test
 def judge_text():
     """judge for people: rule, test, value and verdict can be read"""
-    done = sluice("judge", EXAMPLES / "relay.sluice", EXAMPLES / "mail" / "secret.eml", "--from", "alice@corp.example", "--to",
+    done = sluice("judge", EXAMPLES / "relay.sluice", EXAMPLES / "mail" / "secret.eml", "--from", "alice@corp.example",
+                  "--to",
                   "bob@clear.example")
     equal(done.returncode, 0, done.stderr)
     for words in ("Top secret leaves only over TLS", "subject contains", "matched", "bob@clear.example: deliver",
@@ -265,7 +275,8 @@ def judge_wrong_calls():
     mail = EXAMPLES / "mail" / "plain.eml"
     for arguments, status in (((EXAMPLES / "relay.sluice", mail, "--to", "b@x.example"), 64),
                               ((EXAMPLES / "relay.sluice", mail, "--from", "a@x.example"), 64),
-                              ((EXAMPLES / "relay.sluice", mail, "--from", "a@x.example", "--to", "not an address"), 64),
+                              ((EXAMPLES / "relay.sluice", mail, "--from", "a@x.example", "--to", "not an address"),
+                               64),
                               ((EXAMPLES / "relay.sluice", "/no/such.eml", "--from", "", "--to", "b@x.example"), 66)):
         done = sluice("judge", *arguments)
         equal(done.returncode, status, done.stderr)
@@ -309,7 +320,8 @@ def no_relay():
 
 @test
 def rule_tests():
-    """test: TAP with expected beside actual, coverage, JSON; 0, 1 when one fails, 65 with errors, 66 without the file"""
+    """test: TAP with expected beside actual, coverage, JSON; 0, 1 when one fails, 65 with errors, 66 without the
+    file"""
     rules = ('rule "a" when subject contains "x" then require_tls\n'
              'rule "b" when subject contains "never" then drop\n'
              'test "good" given subject "x" expect require_tls\n'

@@ -19,7 +19,8 @@ class Trace:
     def __init__(self, relay):
         self.path = relay.folder / "strace.out"
         pid = relay.children()["sluiced-relay"][0]
-        self.process = subprocess.Popen(["strace", "-f", "-ttt", "-s", "9000", "-y", "-e", CALLS, "-o", str(self.path), "-p", str(pid)],
+        self.process = subprocess.Popen(["strace", "-f", "-ttt", "-s", "9000", "-y", "-e", CALLS, "-o", str(self.path),
+                                         "-p", str(pid)],
                                         stderr=subprocess.PIPE)
         line = self.process.stderr.readline()
         if b"attached" not in line:
@@ -77,7 +78,8 @@ def order():
                    for queue_id in re.findall(r"250 2\.0\.0 Ok: queued as (\w+)", e[3])}
         equal(len(replies), 200, "replies seen on the wire")
         for queue_id, replied in replies.items():
-            # A transaction's frames are written in one run that ends in its one sync; later ones may write the page anew.
+            # A transaction's frames are written in one run that ends in its one sync; later ones may write the page
+            # anew.
             rows = next((e for e in writes if queue_id in e[3]), None)
             assert rows, f"the rows of {queue_id} never reached the WAL"
             sync = next((s for s in syncs if s[0] >= rows[1]), None)

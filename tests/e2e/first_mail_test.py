@@ -28,7 +28,8 @@ def reason_of(relay, address):
 def plain_mail():
     """plain mail arrives byte for byte behind our Received field"""
     with Sink() as sink, Relay(TOP_SECRET, sink) as relay:
-        code, text = relay.send("hello", body="line one\r\n..two dots\r\n.\r\n\xe9nd\r\n".encode("latin-1").decode("latin-1"))
+        code, text = relay.send("hello",
+                                body="line one\r\n..two dots\r\n.\r\n\xe9nd\r\n".encode("latin-1").decode("latin-1"))
         equal(code, 250, text)
         message = sink.wait()[0]
         received, rest = message.content.split(b"\r\nFrom: ", 1)
@@ -60,7 +61,8 @@ then reject "No plans here.", notify "desk@partner.example" "{rule} refused {sub
 
         code, text = relay.send("no plans")
         equal((code, text), (550, "5.7.1 No plans here."))
-        wait_until(lambda: any(mail.recipients == ["desk@partner.example"] for mail in sink.messages), "the desk's notice")
+        wait_until(lambda: any(mail.recipients == ["desk@partner.example"] for mail in sink.messages),
+                   "the desk's notice")
         wait_until(lambda: relay.queue() == [], "an empty queue")
         equal(len(sink.messages), 6, "three of the first, three notices of the second")
 
@@ -75,10 +77,12 @@ then reject "No plans here.", notify "desk@partner.example" "{rule} refused {sub
 
 @test
 def incident_reports():
-    """one report an address says what was found and takes the message along, only in TLS where that must; of a rejected message too"""
+    """one report an address says what was found and takes the message along, only in TLS where that must; of a rejected
+    message too"""
     rules = '''rule "secret" when subject contains "secret" then require_tls
 rule "cards" severity "high" on_unreadable skip when body contains at least 1 credit_card_number
-then reject "No cards here.", incident_report to "dlp@corp.example" contents (sender, recipients, rules, detectors, excerpts, original)
+then reject "No cards here.", incident_report to "dlp@corp.example" 
+     contents (sender, recipients, rules, detectors, excerpts, original)
 rule "first" priority 1 when always then incident_report to "dlp@Corp.Example" contents (subject)'''
     card = "the canary pays with 4111 1111 1111 1111 today\r\n"
     with Sink(GOOD) as home, Sink() as clear:
@@ -91,7 +95,8 @@ rule "first" priority 1 when always then incident_report to "dlp@Corp.Example" c
             equal((report["auto-submitted"], report["subject"]), ("auto-generated", "Incident report: first"))
             text, original = report.iter_parts()
             words = text.get_content().replace("\r\n", "\n")
-            for part in ("Sender: a@corp.example\nSubject: an invoice\n", "  b@partner.example (reject)\n", "  cards: reject", "  credit_card_number, at least 1: body",
+            for part in ("Sender: a@corp.example\nSubject: an invoice\n", "  b@partner.example (reject)\n",
+                         "  cards: reject", "  credit_card_number, at least 1: body",
                          ">>>4111 1111 1111 1111<<< today", "The message is attached."):
                 assert part in words, (part, words)
             equal(original.get_content_type(), "message/rfc822")
@@ -163,7 +168,8 @@ def verified():
         stranger = Certificates(stranger_folder).issue("mx.partner.example")
         for certificate, arrives in ((GOOD, True), (OTHER_NAME, False), (stranger, False)):
             with Sink(certificate) as sink:
-                connectors = {"default": f'host "127.0.0.1" port {sink.port} tls opportunistic name "mx.partner.example" '
+                connectors = \
+                    {"default": f'host "127.0.0.1" port {sink.port} tls opportunistic name "mx.partner.example" '
                                          f'trust "{CERTIFICATES.authority}"'}
                 with Relay(rule, connectors=connectors) as relay:
                     equal(relay.send("secret")[0], 250)
@@ -210,18 +216,22 @@ def replies():
 
 @test
 def rules_listed():
-    """sluice rules: every rule in the order they run, with mode, place, counters and last hit; after a reload the old one is gone"""
+    """sluice rules: every rule in the order they run, with mode, place, counters and last hit; after a reload the old
+    one is gone"""
     rules = ('rule "zeta" when subject contains "x" then log "x"\nrule "alpha" mode audit when always then drop\n'
-             'rule "first" priority 1 when subject contains "never" then drop\nrule "off" mode off when always then drop\n')
+             'rule "first" priority 1 when subject contains "never" then drop\nrule "off" mode off when always then '
+             'drop\n')
     with Sink() as sink, Relay(rules, sink) as relay:
         rows = list(relay.rules().values())
         equal([(row["rule"], row["mode"], row["applied"], row["last_hit"]) for row in rows],
-              [("first", "enforce", 0, None), ("zeta", "enforce", 0, None), ("alpha", "audit", 0, None), ("off", "off", 0, None)])
+              [("first", "enforce", 0, None), ("zeta", "enforce", 0, None), ("alpha", "audit", 0, None),
+               ("off", "off", 0, None)])
         equal(relay.send("x")[0], 250)
         wait_until(lambda: relay.rules()["alpha"]["audit"] == 1, "the counters")
         assert relay.rules()["zeta"]["last_hit"] > 1_700_000_000
         text = relay.sluice("rules").stdout.splitlines()
-        assert text[0].split()[-2:] == ["mode", "rule"] and re.search(r"  zeta  \(.*/rules\.sluice:\d+\)$", text[2]), text
+        assert text[0].split()[-2:] == ["mode", "rule"] and re.search(r"  zeta  \(.*/rules\.sluice:\d+\)$",
+                                                                      text[2]), text
         assert "never" in text[1] and " audit " in text[3] and " off " in text[4], text
         relay.write_rules('rule "new" when always then log "x"\n')
         relay.sluice("reload")
@@ -254,7 +264,8 @@ def hold_and_release():
         assert "person must look" in json.dumps(rows["hold"]), rows
         assert "looks bad" in json.dumps(rows["quarantine"]), rows
         equal(sink.messages, [])
-        for what, told in (("held", 'rule=hold reason="a person must look"'), ("quarantined", 'rule=jail reason="looks bad"')):
+        for what, told in (("held", 'rule=hold reason="a person must look"'),
+                           ("quarantined", 'rule=jail reason="looks bad"')):
             lines = [line for line in relay.log if f"event={what} " in line]
             assert len(lines) == 1 and told in lines[0], lines
         relay.sluice("queue", "release", rows["hold"]["queue_id"])
@@ -269,7 +280,8 @@ def redirect_copy_headers():
     """redirect, copy, route_via and header edits reach the wire"""
     rules = ('rule "move" when recipient is "old@partner.example" then redirect to "new@partner.example"\n'
              'rule "copy" when subject contains "copy" then copy to "archive@corp.example"\n'
-             'rule "edit" when always then add_header "X-One" "1", set_header "X-Two" "zwei \u00fc", remove_header "X-Bad"\n'
+             'rule "edit" when always then add_header "X-One" "1", set_header "X-Two" "zwei \u00fc", remove_header '
+             '"X-Bad"\n'
              'rule "way" when subject contains "route" then route_via "side"')
     with Sink() as sink, Sink() as side:
         connectors = {"default": f'host "127.0.0.1" port {sink.port} tls opportunistic',
@@ -295,7 +307,8 @@ def ends_stand_in_the_log():
     with Sink() as sink, Relay(rules, sink) as relay:
         equal(relay.send(to=("gone@partner.example", "no@partner.example", "b@partner.example"))[0], 250)
         sink.wait(2)  # the message, and the report on who was refused
-        for text in ('event=dropped to=gone@partner.example rule=away', 'event=rejected to=no@partner.example rule=never'):
+        for text in ('event=dropped to=gone@partner.example rule=away',
+                     'event=rejected to=no@partner.example rule=never'):
             assert any(text in line for line in relay.log), text
 
 
@@ -324,7 +337,8 @@ def no_open_relay():
                         '"b@partner.example"@elsewhere.example'):
             code, reply = relay.send("x", sender="x@elsewhere.example", to=(address,))
             assert 500 <= code < 600, (address, code, reply)
-        told = 'event=refused from=x@elsewhere.example to=b@partner.example client=127.0.0.1 code=550 status=5.7.1 text="Relaying denied"'
+        told = ('event=refused from=x@elsewhere.example to=b@partner.example client=127.0.0.1 '
+                'code=550 status=5.7.1 text="Relaying denied"')
         wait_until(lambda: any(told in line for line in relay.log), "the refused recipient in the log")
         equal(relay.send("x", sender="x@elsewhere.example", to=("c@corp.example",))[0], 250)
         equal(sink.wait()[0].recipients, ["c@corp.example"])

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Postfix, Exim, OpenSMTPD and aiosmtpd before and behind the relay, twelve scenarios each: 96.
 
-Behind: client, Sluice, peer, sink.  Before: client, peer, Sluice, sink.  The unpacked peers live in a mount namespace each, so
-the script calls itself inside (tests/peers/peers.sh run NAME)."""
+Behind: client, Sluice, peer, sink.  Before: client, peer, Sluice, sink.  The unpacked peers live in a mount namespace
+each, so the script calls itself inside (tests/peers/peers.sh run NAME)."""
 import contextlib
 import os
 import pathlib
@@ -152,7 +152,8 @@ def refused(port, sink, tag):
     """a recipient that is refused in the end comes back as a report; its neighbour gets the message"""
     sender = f"{tag}-sender@back.example"
     with contextlib.suppress(smtplib.SMTPRecipientsRefused):
-        send(port, [f"refused-{tag}@end.example", f"{tag}@end.example"], b"Subject: refused\r\n\r\nx\r\n", sender=sender)
+        send(port, [f"refused-{tag}@end.example", f"{tag}@end.example"], b"Subject: refused\r\n\r\nx\r\n",
+             sender=sender)
     sink.wait(f"{tag}@end.example")
     report = sink.wait(sender)[0]
     assert report.sender in ("", "<>") and b"550" in report.content and b"5.1.1" in report.content, report.content
@@ -189,7 +190,8 @@ def backlog(port, sink, tag, relay):
         equal(body(sink.wait(address)[0]), address.encode() + b"\r\n")
 
 
-SCENARIOS = (plain, eight_bits, dots, many, large, empty, null_sender, two_in_a_session, pipelined, odd_addresses, refused,
+SCENARIOS = (plain, eight_bits, dots, many, large, empty, null_sender, two_in_a_session, pipelined, odd_addresses,
+             refused,
              internationalised)
 
 
@@ -255,7 +257,8 @@ def main():
         if not (ROOT / f"build/peers/{name}/done").exists():
             print(f"ok # SKIP {name} is not unpacked: make peers")
             continue
-        failed += subprocess.run([ROOT / "tests/peers/peers.sh", "run", name, sys.executable, __file__, "inside", name]).returncode
+        failed += subprocess.run([ROOT / "tests/peers/peers.sh", "run", name, sys.executable, __file__, "inside",
+                                  name]).returncode
     return failed != 0
 
 

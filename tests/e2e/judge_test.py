@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """`sluice judge` as people and programs read it: goldens of both forms, and of a whole folder.
 
-SLUICE_UPDATE_GOLDENS=1 writes them anew.  What a clock says and how many steps it took are masked; everything else is the same everywhere.
+SLUICE_UPDATE_GOLDENS=1 writes them anew.  What a clock says and how many steps it took are masked; everything else is
+the same everywhere.
 """
 import difflib
 import json
@@ -40,7 +41,8 @@ def hold(name, got):
         path.write_text(got)
     wanted = path.read_text()
     if got != wanted:
-        raise AssertionError("\n".join(difflib.unified_diff(wanted.splitlines(), got.splitlines(), name, "now", "", "", 2)))
+        raise AssertionError("\n".join(difflib.unified_diff(wanted.splitlines(), got.splitlines(), name, "now", "", "",
+                                                            2)))
 
 
 def cases():

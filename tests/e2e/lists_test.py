@@ -85,7 +85,8 @@ def by_command():
     with Sink() as sink, Relay(RULES, sink) as relay:
         said = relay.sluice("list", "add", "vips", "A@Corp.Example", "@partner.example").stdout
         equal(said, "2 added; 2 in the list now\n")
-        equal(relay.sluice("list", "add", "vips", "a@CORP.example").stdout, "0 added, 1 there already; 2 in the list now\n")
+        equal(relay.sluice("list", "add", "vips", "a@CORP.example").stdout,
+              "0 added, 1 there already; 2 in the list now\n")
         equal(relay.sluice("list", "show", "vips").stdout, "@partner.example\na@CORP.example\n")
         equal(relay.send("x", sender="a@corp.example")[0], 550)
         equal(relay.send("x", sender="z@partner.example", to=["c@corp.example"])[0], 550)

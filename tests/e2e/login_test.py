@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""AUTH to smart hosts: our own server, aiosmtpd, Postfix with Cyrus SASL, Exim and OpenSMTPD take mail from a user only; passwords
-come from files that others cannot read, and go nowhere else."""
+"""AUTH to smart hosts: our own server, aiosmtpd, Postfix with Cyrus SASL, Exim and OpenSMTPD take mail from a user
+only; passwords come from files that others cannot read, and go nowhere else."""
 import contextlib
 import os
 import pathlib
@@ -15,7 +15,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "peers"))
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, SMTP
 
-from relay import (PATIENCE, ROOT, SLUICE, SLUICED, Certificates, Message, Proxy, Relay, Sink, Skip, equal, free_port, main, test,
+from relay import (PATIENCE, ROOT, SLUICE, SLUICED, Certificates, Message, Proxy, Relay, Sink, Skip, equal, free_port,
+                   main, test,
                    wait_until)
 
 USER, PASSWORD, HOST = "relay@smart.example", "pässwört, s=cret", "smart.example"
@@ -40,17 +41,20 @@ class SmartHost(Relay):
         certificate, key = Certificates(folder).issue(name) if isinstance(folder, str) else folder.issue(name)
         self.submission = free_port()
         super().__init__("", connectors={"default": f'host "127.0.0.1" port {sink.port}\n'
-                                         f'listener "submission" address "127.0.0.1:{self.submission}" domains our_domains '
+                                         f'listener "submission" address "127.0.0.1:{self.submission}" domains '
+                                         f'our_domains '
                                          f'certificate "{certificate}" key "{key}" auth required'})
 
     def add(self, password=PASSWORD):
-        subprocess.run([SLUICE, "user", "add", USER, "--password-stdin", "--socket", self.control], check=True, timeout=PATIENCE,
+        subprocess.run([SLUICE, "user", "add", USER, "--password-stdin", "--socket", self.control], check=True,
+                       timeout=PATIENCE,
                        input=password + "\n", text=True, capture_output=True)
 
 
 @contextlib.contextmanager
 def pair(password=PASSWORD, name=HOST):
-    """A relay with a user, and our own server as its smart host: (relay, smart host, wire, sink, the password's file)."""
+    """A relay with a user, and our own server as its smart host: (relay, smart host, wire, sink, the password's
+    file)."""
     with tempfile.TemporaryDirectory() as folder, Sink() as sink:
         certificates = Certificates(folder)
         path = password_file(folder, password)
@@ -94,7 +98,8 @@ def our_own_server():
 
 @test
 def a_wrong_password():
-    """A wrong password keeps the mail and says why; the right one goes with a reload, and another bad file does not replace it"""
+    """A wrong password keeps the mail and says why; the right one goes with a reload, and another bad file does not
+    replace it"""
     with pair(password="wrong") as (relay, smart, wire, sink, path):
         equal(relay.send()[0], 250)
         wait_until(lambda: reasons(relay), "a reason")
@@ -106,7 +111,8 @@ def a_wrong_password():
         sink.wait(1)
         path.chmod(0o644)
         done = relay.sluice("reload")
-        assert "its mode is 0644" in done.stdout + done.stderr and "the password in use stays" in done.stdout + done.stderr, done
+        assert "its mode is 0644" in done.stdout + done.stderr and "the password in use stays" in done.stdout \
+            + done.stderr, done
         equal(relay.send()[0], 250)
         sink.wait(2)
         assert_secret(relay, wire)
@@ -144,15 +150,18 @@ def certificates():
             equal(relay.send(body="secret content\r\n")[0], 250)
             wait_until(lambda: reasons(relay), "a reason")
             assert reasons(relay)[0].startswith("4.7.4 TLS required but not offered by"), reasons(relay)
-            equal([line.split(b" ")[0] for line in bytes(wire.log).split(b"\r\n") if line[:4] in (b"AUTH", b"MAIL")], [])
+            equal([line.split(b" ")[0] for line in bytes(wire.log).split(b"\r\n") if line[:4] in (b"AUTH", b"MAIL")],
+                  [])
             assert_secret(relay, wire)
 
 
 @test
 def files():
-    """A start and --check refuse a password file that is missing, open to others, empty or no line; 0400 and 0640 are good"""
+    """A start and --check refuse a password file that is missing, open to others, empty or no line; 0400 and 0640 are
+    good"""
     rows = [(None, 0o600, "No such file"), (PASSWORD, 0o604, "its mode is 0604"), (PASSWORD, 0o660, "its mode is 0660"),
-            ("", 0o600, "it holds no password"), ("two\nlines", 0o600, "it is not one line"), ("x" * 1100, 0o600, "larger than"),
+            ("", 0o600, "it holds no password"), ("two\nlines", 0o600, "it is not one line"),
+            ("x" * 1100, 0o600, "larger than"),
             (PASSWORD, 0o400, None), (PASSWORD, 0o640, None)]
     with tempfile.TemporaryDirectory() as folder, Sink() as sink:
         certificates = Certificates(folder)
@@ -162,7 +171,8 @@ def files():
             path.unlink(missing_ok=True)
             if text is not None:
                 password_file(folder, text, mode)
-            done = subprocess.run([SLUICED, "-c", relay.config, "--check"], capture_output=True, text=True, timeout=PATIENCE)
+            done = subprocess.run([SLUICED, "-c", relay.config, "--check"], capture_output=True, text=True,
+                                  timeout=PATIENCE)
             equal(done.returncode, 78 if why else 0, done.stderr)
             if why:
                 assert f'connector "default": password_file "{path}"' in done.stderr and why in done.stderr, done.stderr
@@ -187,7 +197,8 @@ class AioHost:
             good = (data.login, data.password) == (USER.encode(), PASSWORD.encode())
             return AuthResult(success=good, handled=good)
 
-        self.controller = Controller(self, hostname="127.0.0.1", port=free_port(), tls_context=context, require_starttls=True,
+        self.controller = Controller(self, hostname="127.0.0.1", port=free_port(), tls_context=context,
+                                     require_starttls=True,
                                      auth_required=True, authenticator=authenticate, auth_exclude_mechanism=exclude,
                                      decode_data=False)
         self.port = self.controller.port
@@ -225,7 +236,8 @@ CANNOT = 75  # what this script answers, inside, for a peer that is no use
 
 
 def offered(port):
-    """The mechanisms inside TLS; None where there is no TLS: Debian 12's OpenSMTPD (6.8 on OpenSSL 3) fails every handshake, whoever the client is."""
+    """The mechanisms inside TLS; None where there is no TLS: Debian 12's OpenSMTPD (6.8 on OpenSSL 3) fails every
+    handshake, whoever the client is."""
     import smtplib
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

@@ -15,7 +15,8 @@ REPORTS = 'incident_report to "{}" contents (sender, subject, rules, original)'
 
 @contextlib.contextmanager
 def ring(targets, names="abc", **what):
-    """Relays, each of which tells the people at the next one of all it sees: [relay], and the sink where all mail ends."""
+    """Relays, each of which tells the people at the next one of all it sees: [relay], and the sink where all mail
+    ends."""
     with contextlib.ExitStack() as stack:
         sink = stack.enter_context(Sink())
         relays = []
@@ -25,7 +26,8 @@ def ring(targets, names="abc", **what):
         for n, (relay, name) in enumerate(zip(relays, names)):
             after = (n + 1) % len(names)
             text = relay.config.read_text().replace('"relay.corp.example"', f'"{name}.relay.example"')
-            relay.config.write_text(text + f'\nconnector "next" host "127.0.0.1" port {relays[after].port} domains theirs\n'
+            relay.config.write_text(text
+                                    + f'\nconnector "next" host "127.0.0.1" port {relays[after].port} domains theirs\n'
                                     f'list theirs of domain = "{names[after]}.example"\n')
             stack.enter_context(relay)
         yield relays, sink
@@ -40,16 +42,19 @@ def two_relays():
     """A notice about a notice goes back, and makes no third: one message makes two"""
     with ring(targets=1, names="ab") as ((a, b), sink):
         equal(a.send(to=["x@elsewhere.example"])[0], 250)
-        wait_until(lambda: any("comes of a notice of this relay" in line for line in a.log), "the first relay to see its own")
+        wait_until(lambda: any("comes of a notice of this relay" in line for line in a.log),
+                   "the first relay to see its own")
         wait_until(lambda: settled((a, b)), "empty queues")
-        equal(sorted(m.recipients[0] for m in sink.messages), ["ops0@a.example", "ops0@b.example", "x@elsewhere.example"])
+        equal(sorted(m.recipients[0] for m in sink.messages),
+              ["ops0@a.example", "ops0@b.example", "x@elsewhere.example"])
         by = {m.recipients[0]: m for m in sink.messages}
         first, second = by["ops0@b.example"], by["ops0@a.example"]
         assert all(b"Auto-Submitted: auto-replied" in m.headers and m.sender in ("", "<>") for m in (first, second))
         name = next(line.split(b" ")[1] for line in first.headers.split(b"\r\n") if line.startswith(b"Message-ID:"))
         assert name in second.headers.split(b"References:")[1], "the second names the first"
         # Whoever only says so is not believed: this comes of no notice.
-        forged = "References: <0123456789abcdefghjk.0123456789abcdef@a.relay.example>\r\nAuto-Submitted: auto-replied\r\n"
+        forged = \
+            "References: <0123456789abcdefghjk.0123456789abcdef@a.relay.example>\r\nAuto-Submitted: auto-replied\r\n"
         equal(a.send(to=["y@elsewhere.example"], sender="", headers=forged)[0], 250)
         wait_until(lambda: sum(m.recipients == ["ops0@b.example"] for m in sink.messages) == 2, "its notice")
 
@@ -72,9 +77,11 @@ def two_relays_that_report():
         with a.smtp() as client:
             client.sendmail("x@corp.example", ["y@elsewhere.example"],
                             f"Subject: plan\r\nMessage-ID: <1@x>\r\n\r\n{original}".encode(), ["BODY=8BITMIME"])
-        wait_until(lambda: any("comes of a notice of this relay" in line for line in a.log), "the first relay to see its own")
+        wait_until(lambda: any("comes of a notice of this relay" in line for line in a.log),
+                   "the first relay to see its own")
         wait_until(lambda: settled((a, b)), "empty queues")
-        equal(sorted(m.recipients[0] for m in sink.messages), ["ops0@a.example", "ops0@b.example", "y@elsewhere.example"])
+        equal(sorted(m.recipients[0] for m in sink.messages),
+              ["ops0@a.example", "ops0@b.example", "y@elsewhere.example"])
         first, second = (email.message_from_bytes(next(m.content for m in sink.messages if m.recipients == [to]))
                          for to in ("ops0@b.example", "ops0@a.example"))
         equal([first["Auto-Submitted"], second["Auto-Submitted"]], ["auto-generated"] * 2)
@@ -96,9 +103,11 @@ def one_relay_and_somebody_who_forwards():
             wait_until(lambda: len(sink.messages) == 2, "the message and what is told of it")
             report = next(m.content for m in sink.messages if m.recipients == ["desk@side.example"])
             with relay.smtp() as client:
-                client.sendmail("", ["home@elsewhere.example"], b"Received: from side.example by x; Thu, 26 Nov 2026 01:00:00 +0000\r\n"
+                client.sendmail("", ["home@elsewhere.example"],
+                                b"Received: from side.example by x; Thu, 26 Nov 2026 01:00:00 +0000\r\n"
                                 + report)
-            wait_until(lambda: any("comes of a notice of this relay" in line for line in relay.log) and settled([relay]), "the end of it")
+            wait_until(lambda: any("comes of a notice of this relay" in line for line in relay.log)
+                       and settled([relay]), "the end of it")
             equal([m.recipients for m in sink.messages[2:]], [["home@elsewhere.example"]])
 
 

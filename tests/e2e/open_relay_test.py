@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Strangers, loops and forged senders: what a relay must not do for them.
 
-Open relay (reliability T13): every form of address that ever made a relay pass mail on, from outside: none is relayed, at RCPT or
-later.  Loops (T14): two relays that point at each other end at the hop limit, with one report.  Backscatter (T15): forged messages
-that rules refuse, for one recipient and for several: no report to anybody.
+Open relay (reliability T13): every form of address that ever made a relay pass mail on, from outside: none is relayed,
+at RCPT or later.  Loops (T14): two relays that point at each other end at the hop limit, with one report.  Backscatter
+(T15): forged messages that rules refuse, for one recipient and for several: no report to anybody.
 
 SLUICE_FORGED: how many forged messages; 600 without it."""
 import os
@@ -123,7 +123,8 @@ def address_forms():
         for message in sink.messages:
             for address in message.recipients:
                 local, _, domain = address.rpartition("@")
-                assert domain.lower() in (HERE, "relay.corp.example") and not any(c in local for c in "%!@"), (taken, address)
+                assert domain.lower() in (HERE, "relay.corp.example") and not any(c in local for c in "%!@"), (taken,
+                                                                                                               address)
         assert not any(THERE in form for form in taken), taken
         equal(relay.queue(), [])
 
@@ -133,7 +134,8 @@ def ours_is_taken():
     """and the same client is heard where it means us: our domains in any case and form, Postmaster without a domain"""
     with Sink() as sink, Relay("", sink, **OUTSIDE) as relay, Stranger(relay) as client:
         equal(client.say("MAIL FROM:<a@stranger.example>")[0], 250)
-        for form in ("<user@corp.example>", "<User@CORP.Example>", '<"a user"@corp.example>', "<@a.example,@b.example:route@corp.example>",
+        for form in ("<user@corp.example>", "<User@CORP.Example>", '<"a user"@corp.example>',
+                     "<@a.example,@b.example:route@corp.example>",
                      "<Postmaster>", "<user+tag@corp.example>"):
             equal(client.say(f"RCPT TO:{form}")[0], 250, form)
         equal(client.say("DATA")[0], 354)
@@ -147,18 +149,21 @@ def two_relays_that_point_at_each_other():
     for sender in ("a@sender.example", ""):
         with Sink() as sink:
             port = free_port()
-            back = {"default": f'host "127.0.0.1" port {port}', "out": f'host "127.0.0.1" port {sink.port} domains senders\n'
+            back = {"default": f'host "127.0.0.1" port {port}',
+                    "out": f'host "127.0.0.1" port {sink.port} domains senders\n'
                     'list senders of domain = "sender.example"'}
             with Relay("", connectors=back) as first:
                 there = {"default": f'host "127.0.0.1" port {first.port}', "out": back["out"]}
                 with Relay("", connectors=there, listener="") as second:
                     second.stop()
-                    second.config.write_text(second.config.read_text().replace(f"127.0.0.1:{second.port}", f"127.0.0.1:{port}"))
+                    second.config.write_text(second.config.read_text().replace(f"127.0.0.1:{second.port}",
+                                                                               f"127.0.0.1:{port}"))
                     second.port = port
                     second.start()
                     equal(first.send(sender=sender, to=["b@partner.example"])[0], 250)
                     both = (first, second)
-                    wait_until(lambda: any("5.4.6" in line for relay in both for line in relay.log), "the hop limit", 120)
+                    wait_until(lambda: any("5.4.6" in line for relay in both for line in relay.log), "the hop limit",
+                               120)
                     wait_until(lambda: not first.queue() and not second.queue(), "two empty queues", 120)
                     equal(len(sink.messages), 1 if sender else 0, "reports")
                     if sender:
@@ -197,7 +202,8 @@ def forged_senders():
                     lines = [f"MAIL FROM:<{sender}>", *(f"RCPT TO:<{r}>{notify}" for r in recipients), "DATA"]
                     client.socket.sendall(("\r\n".join(lines) + "\r\n").encode())
                     equal([client.reply()[0] for _ in lines], [250] * (len(lines) - 1) + [354])
-                    code, text = client.say(f"From: <{sender or 'x@victim.example'}>\r\nSubject: {subject}\r\n\r\nx\r\n.")
+                    code, text = \
+                        client.say(f"From: <{sender or 'x@victim.example'}>\r\nSubject: {subject}\r\n\r\nx\r\n.")
                     codes[subject, code] = codes.get((subject, code), 0) + 1
                     passed += code == 250 and subject == "plain"
                     if code == 421 or code is None:
@@ -207,21 +213,26 @@ def forged_senders():
         equal(reports, [], "reports")
         assert not any("victim.example" in r for m in sink.messages for r in m.recipients)
         assert not any("\"bounce\"" in line or "event=report" in line for line in relay.log)
-        # Whoever refuses for one recipient refuses a stranger's message for all of them: there is nobody to report it to.
-        assert set(codes) <= {("buy now", 550), ("tempest", 451), ("tempest", 550), ("into nothing", 250), ("into nothing", 550),
+        # Whoever refuses for one recipient refuses a stranger's message for all of them: there is nobody to report it
+        # to.
+        assert set(codes) <= {("buy now", 550), ("tempest", 451), ("tempest", 550), ("into nothing", 250),
+                              ("into nothing", 550),
                               ("plain", 550)}, codes
         print(f"# {FORGED} forged messages: {codes}", file=sys.stderr)
 
 
 @test
 def dead_destinations():
-    """behind the relay nobody takes it: one report to a sender who may be told, none to <>, none where NOTIFY says NEVER"""
+    """behind the relay nobody takes it: one report to a sender who may be told, none to <>, none where NOTIFY says
+    NEVER"""
     with Sink(reply="550 5.7.1 not here") as dead, Sink() as out:
         connectors = {"default": f'host "127.0.0.1" port {dead.port}',
-                      "out": f'host "127.0.0.1" port {out.port} domains senders\nlist senders of domain = "sender.example"'}
+                      "out": f'host "127.0.0.1" port {out.port} domains senders\nlist senders of domain = '
+                             f'"sender.example"'}
         with Relay("", connectors=connectors, **OUTSIDE) as relay:
             many = [f"u{n}@corp.example" for n in range(5)]
-            for sender, notify in (("", ""), ("", " NOTIFY=FAILURE"), ("a@sender.example", " NOTIFY=NEVER"), ("b@sender.example", ""),
+            for sender, notify in (("", ""), ("", " NOTIFY=FAILURE"), ("a@sender.example", " NOTIFY=NEVER"),
+                                   ("b@sender.example", ""),
                                    ("c@sender.example", " NOTIFY=DELAY")):
                 with Stranger(relay) as client:
                     equal(client.say(f"MAIL FROM:<{sender}>")[0], 250)

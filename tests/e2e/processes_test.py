@@ -117,7 +117,8 @@ def judge_killed_twice():
 @test
 def relay_killed():
     """the relay process killed: what was answered 250 arrives, and it listens again by itself"""
-    with Sink() as sink, Relay(RULES, connectors={"default": f'host "127.0.0.1" port {sink.port} tls opportunistic'}) as relay:
+    with Sink() as sink, Relay(RULES,
+                               connectors={"default": f'host "127.0.0.1" port {sink.port} tls opportunistic'}) as relay:
         for n in range(20):
             equal(relay.send(f"n{n}")[0], 250)
         os.kill(relay.children()["sluiced-relay"][0], signal.SIGKILL)
@@ -134,7 +135,8 @@ def relay_killed():
 
 @test
 def stuck_next_host():
-    """SIGTERM while a next host says nothing: sluiced ends in time by itself, and the mail goes out after the next start"""
+    """SIGTERM while a next host says nothing: sluiced ends in time by itself, and the mail goes out after the next
+    start"""
     with socket.create_server(("127.0.0.1", 0)) as silent, tempfile.TemporaryDirectory(prefix="sluice-e2e-") as folder:
         port = silent.getsockname()[1]
         connectors = {"default": f'host "127.0.0.1" port {port} tls opportunistic'}

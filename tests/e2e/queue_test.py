@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""The queue under an operator's hands: each command, by id and by filter, over restarts; reports; backup; export and import."""
+"""The queue under an operator's hands: each command, by id and by filter, over restarts; reports; backup; export and
+import."""
 import email
 import email.policy
 import hashlib
@@ -35,7 +36,8 @@ def queue(relay, *arguments):
 
 def deferred(relay, count):
     return wait_until(lambda: (rows := relay.queue()) and len(rows) == count and
-                      all(r.get("attempts") for row in rows for r in row["recipients"]) and rows, f"{count} tried and deferred")
+                      all(r.get("attempts") for row in rows for r in row["recipients"]) and rows,
+                      f"{count} tried and deferred")
 
 
 class DsnServer:
@@ -107,16 +109,19 @@ def listing():
         relay.send("hold this", to=("one@held.example",))
         relay.send("plain", sender="b@corp.example", to=("two@x.example", "three@sub.x.example"))
         relay.send("secret", to=("four@y.example",), body="x" * 5000 + "\r\n")
-        wait_until(lambda: len([r for row in relay.queue() for r in row["recipients"] if r["attempts"]]) == 3, "three tried")
+        wait_until(lambda: len([r for row in relay.queue() for r in row["recipients"] if r["attempts"]]) == 3,
+                   "three tried")
         cases = {("--sender", "b@corp.example"): 1, ("--sender", "*@corp.example"): 3, ("--recipient", "t*@*"): 1,
-                 ("--domain", "x.example"): 1, ("--domain", "*.x.example"): 1, ("--rule", "keep"): 1, ("--rule", "secrets"): 1,
+                 ("--domain", "x.example"): 1, ("--domain", "*.x.example"): 1, ("--rule", "keep"): 1,
+                 ("--rule", "secrets"): 1,
                  ("--connector", "default"): 3, ("--connector", "other"): 0, ("--state", "held"): 1,
                  ("--state", "queued,held"): 3, ("--older", "1h"): 0, ("--newer", "1h"): 3, ("--larger", "4K"): 1,
                  ("--smaller", "4K"): 2, ("--reason", "refused"): 2, ("--reason", "LOOKED at"): 1,
                  ("--state", "held", "--domain", "x.example"): 0}
         for arguments, count in cases.items():
             equal(len(queue(relay, *arguments)), count, arguments)
-        equal([r["address"] for row in queue(relay, "--domain", "*.x.example") for r in row["recipients"]], ["three@sub.x.example"])
+        equal([r["address"] for row in queue(relay, "--domain", "*.x.example") for r in row["recipients"]],
+              ["three@sub.x.example"])
         one = queue(relay, "--rule", "keep")[0]
         shown = relay.sluice("queue", "show", one["queue_id"]).stdout
         assert "one@held.example  held" in shown and "to be looked at" in shown, shown
@@ -135,8 +140,10 @@ def why():
         relay.send("secret", to=("b@partner.example",))
         row = deferred(relay, 1)[0]
         text = relay.sluice("why", row["queue_id"]).stdout
-        for words in ("from <a@corp.example>", "b@partner.example  queued", "waits for      the next attempt", "TLS demanded   verified",
-                      "by rule        secrets", "routed by      default", "last answer    4.4.1", "next try", "returned after", "attempts"):
+        for words in ("from <a@corp.example>", "b@partner.example  queued", "waits for      the next attempt",
+                      "TLS demanded   verified",
+                      "by rule        secrets", "routed by      default", "last answer    4.4.1", "next try",
+                      "returned after", "attempts"):
             assert words in text, (words, text)
         relay.send("hold", to=("c@partner.example",))
         held = queue(relay, "--state", "held")[0]["queue_id"]
@@ -156,7 +163,8 @@ rule "cards" on_unreadable skip when body contains credit_card_number and not se
 
 @test
 def evidence():
-    """why: which rules acted and on what evidence, and which revision of which list; over a restart, export and import; gone with it"""
+    """why: which rules acted and on what evidence, and which revision of which list; over a restart, export and import;
+    gone with it"""
     with tempfile.TemporaryDirectory() as folder, Relay(EVIDENCE, connectors=refused()) as relay:
         folder = pathlib.Path(folder) / "mail"
         relay.sluice("list", "add", "vips", "x@corp.example")
@@ -166,13 +174,16 @@ def evidence():
         relay.stop()
         relay.start()
         text = relay.sluice("why", held).stdout
-        for words in ("rules that acted\n    named\n      to.domain is \"partner.example\"\n        to.domain: \"partner.example\"\n"
-                      "    cards\n      body contains credit_card_number\n        body, at 9: \"**** **** **** 1111\"\n",
+        for words in ("rules that acted\n    named\n      to.domain is \"partner.example\"\n        to.domain: "
+                      "\"partner.example\"\n"
+                      "    cards\n      body contains credit_card_number\n        body, at 9: \"**** **** **** "
+                      "1111\"\n",
                       "live lists as they were\n    vips: revision 2\n"):
             assert words in text, (words, text)
         assert "4111" not in text
         row = json.loads(relay.sluice("why", held, "--json").stdout.splitlines()[0])
-        equal(row["evidence"][1], {"rule": "cards", "test": "body contains credit_card_number", "field": "body", "from": 9,
+        equal(row["evidence"][1],
+              {"rule": "cards", "test": "body contains credit_card_number", "field": "body", "from": 9,
                                    "to": 28, "answer": "holds", "text": "**** **** **** 1111"})
         equal(row["lists"], [{"list": "vips", "revision": 2}])
         relay.sluice("queue", "export", folder)
@@ -188,11 +199,13 @@ def evidence():
 @test
 def evidence_policy():
     """relay evidence: the place without what was found there, or nothing"""
-    for policy, wanted in (("place", {"rule": "cards", "test": "body contains credit_card_number", "field": "body", "from": 9,
+    for policy, wanted in (("place",
+                            {"rule": "cards", "test": "body contains credit_card_number", "field": "body", "from": 9,
                                       "to": 28, "answer": "holds"}), ("off", None)):
         with Relay(EVIDENCE, connectors=refused(), relay="evidence " + policy) as relay:
             relay.send("invoice", to=("b@other.example",), body="pay with 4111 1111 1111 1111 please\r\n")
-            row = json.loads(relay.sluice("why", queue(relay, "--state", "held")[0]["queue_id"], "--json").stdout.splitlines()[0])
+            row = json.loads(relay.sluice("why", queue(relay, "--state", "held")[0]["queue_id"],
+                                          "--json").stdout.splitlines()[0])
             equal(row.get("evidence"), [wanted] if wanted else None)
 
 
@@ -239,9 +252,11 @@ def remove_redirect():
         gone = relay.sluice("why", first["queue_id"]).stdout
         assert "now ago" not in gone, gone
         gone = [json.loads(line) for line in relay.sluice("why", first["queue_id"], "--json").stdout.splitlines()]
-        equal({(r["what"], r["recipient"]) for r in gone}, {("removed", "gone@x.example"), ("removed", "stays@x.example")})
+        equal({(r["what"], r["recipient"]) for r in gone},
+              {("removed", "gone@x.example"), ("removed", "stays@x.example")})
         relay.sluice("queue", "redirect", second["queue_id"], "--to", "new@y.example")
-        row = wait_until(lambda: (r := relay.queue()) and "4.7" in r[0]["recipients"][0].get("delay_reason", "") and r, "it waits for TLS")[0]
+        row = wait_until(lambda: (r := relay.queue()) and "4.7" in r[0]["recipients"][0].get("delay_reason", "") and r,
+                         "it waits for TLS")[0]
         rcpt = row["recipients"][0]
         equal((rcpt["address"], rcpt["tls"], rcpt["orcpt"]), ("new@y.example", "verified", "rfc822;old@x.example"))
         equal(len(sink.messages), 0)
@@ -255,7 +270,8 @@ def remove_redirect():
 def suspensions():
     """suspend keeps mail of a connector back over a restart, tells why, ends by itself or by resume; other mail goes"""
     with Sink() as sink, Sink() as side:
-        connectors = {"default": f'host "127.0.0.1" port {sink.port}', "side": f'host "127.0.0.1" port {side.port} domains sides'}
+        connectors = {"default": f'host "127.0.0.1" port {sink.port}',
+                      "side": f'host "127.0.0.1" port {side.port} domains sides'}
         with Relay('list sides of domain = "side.example"', connectors=connectors) as relay:
             relay.sluice("queue", "suspend", "--connector", "side", "--reason", "their maintenance")
             relay.send("to side", to=("x@side.example",))
@@ -266,11 +282,13 @@ def suspensions():
             equal(row["recipients"][0]["attempts"], 0)
             relay.stop()
             relay.start()
-            listed = wait_until(lambda: "1 wait" in (text := relay.sluice("queue", "suspensions").stdout) and text, "one waits again")
+            listed = wait_until(lambda: "1 wait" in (text := relay.sluice("queue", "suspensions").stdout) and text,
+                                "one waits again")
             assert "connector side: their maintenance" in listed, listed
             equal(len(side.messages), 0)
             relay.sluice("queue", "suspend", "--sender", "never@x.example", "--reason", "short", "--for", "1s")
-            wait_until(lambda: "short" not in relay.sluice("queue", "suspensions").stdout, "the short one ends by itself")
+            wait_until(lambda: "short" not in relay.sluice("queue", "suspensions").stdout,
+                       "the short one ends by itself")
             equal(relay.sluice("queue", "resume", "99", check=False).returncode, 66)
             relay.sluice("queue", "resume", "1")
             side.wait(1)
@@ -291,9 +309,11 @@ def send_with(relay, mail_options, rcpt_options, to="b@partner.example", sender=
 
 @test
 def parameters_travel():
-    """DSN parameters go on unchanged to a server that offers DSN, which then reports; to another none go, and we report"""
+    """DSN parameters go on unchanged to a server that offers DSN, which then reports; to another none go, and we
+    report"""
     options = ["RET=FULL", "ENVID=a+2Bb"], ["NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;B+2Bx@Partner.example"]
-    with DsnServer() as server, Relay("when always then log \"x\"", connectors={"default": f'host "127.0.0.1" port {server.port}'}) as relay:
+    with DsnServer() as server, Relay("when always then log \"x\"",
+                                      connectors={"default": f'host "127.0.0.1" port {server.port}'}) as relay:
         send_with(relay, *options)
         wait_until(lambda: server.contents, "the message")
         mail = next(c for c in server.commands if c.startswith("MAIL"))
@@ -302,8 +322,9 @@ def parameters_travel():
         assert " NOTIFY=SUCCESS,FAILURE" in rcpt and " ORCPT=rfc822;B+2Bx@Partner.example" in rcpt, rcpt
         wait_until(lambda: not relay.queue(), "no report of ours")
         equal(len(server.contents), 1)
-    with DsnServer(offers_dsn=False) as server, Relay("when always then log \"x\"",
-                                                      connectors={"default": f'host "127.0.0.1" port {server.port}'}) as relay:
+    with DsnServer(offers_dsn=False) as server, \
+            Relay("when always then log \"x\"",
+                  connectors={"default": f'host "127.0.0.1" port {server.port}'}) as relay:
         send_with(relay, *options)
         wait_until(lambda: len(server.contents) == 2, "the message and our report")
         assert not any("NOTIFY" in c or "ENVID" in c for c in server.commands), server.commands
@@ -312,19 +333,22 @@ def parameters_travel():
         equal(str(rows["b@partner.example"]["Action"]), "relayed")
         equal(str(rows["b@partner.example"]["Original-Recipient"]), "rfc822;B+x@Partner.example")
         equal(third.get_content_type(), "text/rfc822-headers")
-        assert "MAIL FROM:<>" in server.commands[-3] or any(c.startswith("MAIL FROM:<>") for c in server.commands), server.commands
+        assert "MAIL FROM:<>" in server.commands[-3] or any(c.startswith("MAIL FROM:<>")
+                                                            for c in server.commands), server.commands
 
 
 @test
 def failures():
-    """a failure is reported once: RET=FULL returns all, HDRS the header, an obliged message its header only; NEVER and <> nothing"""
+    """a failure is reported once: RET=FULL returns all, HDRS the header, an obliged message its header only; NEVER and
+    <> nothing"""
     with Sink() as sink:
         # What is for bad.example goes where nobody takes it; reports go to the sink.
         class Refusing(Sink):
             async def handle_RCPT(self, server, session, envelope, address, options):
                 return "550 5.1.1 no such user"
         with Refusing() as bad:
-            connectors = {"default": f'host "127.0.0.1" port {sink.port}', "bad": f'host "127.0.0.1" port {bad.port} domains bads'}
+            connectors = {"default": f'host "127.0.0.1" port {sink.port}',
+                          "bad": f'host "127.0.0.1" port {bad.port} domains bads'}
             with Relay('list bads of domain = "bad.example"\n' + TLS, connectors=connectors) as relay:
                 send_with(relay, ["RET=FULL", "ENVID=one"], [], to="x@bad.example")
                 _, whole, rows, third = report(sink.wait(1)[0].content)
@@ -350,7 +374,8 @@ def delays():
     port = free_port()
     with Sink() as sink:
         connectors = {"default": f'host "127.0.0.1" port {sink.port}',
-                      "dead": f'host "127.0.0.1" port {port} domains deads first 1 second longest 1 second notice 2 seconds until 1 hour'}
+                      "dead": f'host "127.0.0.1" port {port} domains deads first 1 second longest 1 second notice 2 '
+                              f'seconds until 1 hour'}
         with Relay('list deads of domain = "dead.example"', connectors=connectors) as relay:
             send_with(relay, ["RET=FULL"], [], to="x@dead.example")
             send_with(relay, [], ["NOTIFY=FAILURE"], to="quiet@dead.example")
@@ -360,9 +385,11 @@ def delays():
             assert rows["x@dead.example"]["Will-Retry-Until"], rows
             equal(third.get_content_type(), "text/rfc822-headers")
             tried = {r["address"]: r["attempts"] for row in relay.queue() for r in row["recipients"]}
-            wait_until(lambda: all(r["attempts"] > tried[r["address"]] + 1 for row in relay.queue() for r in row["recipients"]), "two more tries")
+            wait_until(lambda: all(r["attempts"] > tried[r["address"]] + 1 for row in relay.queue()
+                                   for r in row["recipients"]), "two more tries")
             equal(len(sink.messages), 1)
-            equal([r.get("delay_told") for row in queue(relay, "--recipient", "x@*") for r in row["recipients"]], [True])
+            equal([r.get("delay_told") for row in queue(relay, "--recipient", "x@*") for r in row["recipients"]],
+                  [True])
 
 
 @test
@@ -370,17 +397,20 @@ def own_schedule():
     """a connector's own lifetime returns its mail, and only its"""
     with Sink() as sink:
         connectors = {"default": f'host "127.0.0.1" port {free_port()}',
-                      "quick": f'host "127.0.0.1" port {free_port()} domains quicks first 1 second longest 1 second until 3 seconds',
+                      "quick": f'host "127.0.0.1" port {free_port()} domains quicks first 1 second longest 1 second '
+                               f'until 3 seconds',
                       "home": f'host "127.0.0.1" port {sink.port} domains our_domains'}
         with Relay('list quicks of domain = "quick.example"', connectors=connectors) as relay:
             relay.send("x", to=("x@quick.example",))
             relay.send("y", to=("y@slow.example",))
             _, _, rows, _ = report(sink.wait(1)[0].content)
             equal(str(rows["x@quick.example"]["Status"]), "5.4.7")
-            wait_until(lambda: [r["address"] for row in relay.queue() for r in row["recipients"]] == ["y@slow.example"], "one waits on")
+            wait_until(lambda: [r["address"] for row in relay.queue() for r in row["recipients"]] == ["y@slow.example"],
+                       "one waits on")
 
 
-# --- one destination is not another's ----------------------------------------------------------------------------------
+# --- one destination is not another's
+# ----------------------------------------------------------------------------------
 @test
 def dead_host():
     """thousands of messages to a host that swallows connections keep none to a live one waiting"""
@@ -442,7 +472,8 @@ def what_is_suspended():
         equal(numbers, ["1", "2", "3"])
         relay.stop()
         relay.start()
-        assert relay.sluice("queue", "suspend", "--connector", "default", "--reason", "x").stdout.startswith("suspension 4")
+        assert relay.sluice("queue", "suspend", "--connector", "default", "--reason",
+                            "x").stdout.startswith("suspension 4")
 
 
 @test
@@ -457,19 +488,23 @@ def who_is_meant():
         def lines(*words):
             return [line for line in relay.log if all(word in line for word in words)]
         wait_until(lambda: len(lines("event=queued", "about=")) >= 3, "two reports and a notice")
-        equal([line.split(" to=")[1].split()[0] for line in lines("event=audit", "rule=watch")], ["b@partner.example", "c@partner.example"])
+        equal([line.split(" to=")[1].split()[0] for line in lines("event=audit", "rule=watch")],
+              ["b@partner.example", "c@partner.example"])
         taken = {line.split()[1].rstrip(":") for line in lines("event=queued") if "about=" not in line}
         for line in lines("event=queued", "about="):
             assert line.split("about=")[1].split()[0] in taken, line
 
 
-# --- files --------------------------------------------------------------------------------------------------------------
+# --- files
+# --------------------------------------------------------------------------------------------------------------
 @test
 def export_and_import():
-    """export writes a self-describing file a message; import takes it to another relay, demands and all, and refuses any change"""
+    """export writes a self-describing file a message; import takes it to another relay, demands and all, and refuses
+    any change"""
     with tempfile.TemporaryDirectory() as folder, Sink() as sink:
         folder = pathlib.Path(folder) / "mail"
-        with Relay(HOLD + "\n" + TLS + '\nrule "mark" when subject contains "mark" then prepend_subject "[X] "', sink) as relay:
+        with Relay(HOLD + "\n" + TLS + '\nrule "mark" when subject contains "mark" then prepend_subject "[X] "',
+                   sink) as relay:
             relay.send("hold secret mark", to=("a@x.example", "b@x.example"), body="ä line\r\n" * 100)
             relay.send("hold large", to=("c@x.example",), body="0123456789\r\n" * 60_000)
             told = relay.sluice("queue", "export", folder).stdout
@@ -484,7 +519,8 @@ def export_and_import():
         with Sink() as sink2, Relay(HOLD, sink2) as other:
             secret = next(f for f in files if b"verified" in f.read_bytes())
             whole = secret.read_bytes()
-            for change in (lambda b: b.replace(b'"tls":"verified"', b'"tls":"none"'), lambda b: b[:-1] + b"x", lambda b: b[:-1],
+            for change in (lambda b: b.replace(b'"tls":"verified"', b'"tls":"none"'), lambda b: b[:-1] + b"x",
+                           lambda b: b[:-1],
                            lambda b: b.replace(b'"state":1', b'"state":0'), lambda b: b"not at all\n\n"):
                 secret.write_bytes(change(whole))
                 done = other.sluice("queue", "import", secret, check=False)
@@ -495,7 +531,8 @@ def export_and_import():
             assert "2 of 2 messages imported" in told, told
             again = other.sluice("queue", "import", secret, check=False)
             assert again.returncode == 65 and "already" in again.stderr, again
-            for mine, theirs in zip(sorted(rows, key=lambda r: r["queue_id"]), sorted(other.queue(), key=lambda r: r["queue_id"])):
+            for mine, theirs in zip(sorted(rows, key=lambda r: r["queue_id"]),
+                                    sorted(other.queue(), key=lambda r: r["queue_id"])):
                 for key in ("queue_id", "sender", "arrival_time", "message_size"):
                     equal(theirs[key], mine[key], key)
                 for a, b in zip(mine["recipients"], theirs["recipients"]):
@@ -505,7 +542,8 @@ def export_and_import():
             large = sink2.wait(1)[0]
             assert large.content.endswith(b"0123456789\r\n" * 60_000)
             other.sluice("queue", "release", "--all")
-            wait_until(lambda: all("4.7" in r.get("delay_reason", "") for row in other.queue() for r in row["recipients"]),
+            wait_until(lambda: all("4.7" in r.get("delay_reason", "") for row in other.queue()
+                                   for r in row["recipients"]),
                        "the secret one waits for TLS there as well")
 
 
@@ -547,7 +585,8 @@ def backup():
 @test
 def who_may():
     """another user may look and not touch"""
-    # The socket itself is for root, the relay's user and its group: what is left is held by unit tests of relay/control.
+    # The socket itself is for root, the relay's user and its group: what is left is held by unit tests of
+    # relay/control.
     with Sink() as sink, Relay(HOLD, sink) as relay:
         equal(relay.control.stat().st_mode & 0o007, 0)
 

@@ -1,7 +1,7 @@
 """What end-to-end tests share: a running sluiced, real sinks, certificates, a byte-logging proxy, and TAP lines.
 
-Nothing here sleeps a guess: wait_until polls a condition and fails with what it saw.  Ports are free loopback ports; only
-processes started here are ended, by id.
+Nothing here sleeps a guess: wait_until polls a condition and fails with what it saw.  Ports are free loopback ports;
+only processes started here are ended, by id.
 """
 import contextlib
 import json
@@ -46,7 +46,7 @@ def main():
     failed = 0
     print(f"1..{len(_tests)}")
     for number, function in enumerate(_tests, 1):
-        name = (function.__doc__ or function.__name__).strip().splitlines()[0]
+        name = " ".join((function.__doc__ or function.__name__).strip().split("\n\n")[0].split())
         try:
             function()
             print(f"ok {number} - {name}", flush=True)
@@ -100,7 +100,8 @@ class Certificates:
     def issue(self, name, days=30):
         """A certificate for the DNS name; answers (certificate, key) paths."""
         stem = self.folder / re.sub(r"[^a-z0-9.-]", "_", name)
-        key, request, certificate, extensions = (stem.with_name(stem.name + end) for end in (".key", ".csr", ".pem", ".ext"))
+        key, request, certificate, extensions = (stem.with_name(stem.name + end)
+                                                 for end in (".key", ".csr", ".pem", ".ext"))
         extensions.write_text(f"subjectAltName=DNS:{name}\n")
         self._run("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
                   "-keyout", key, "-out", request)
@@ -133,7 +134,8 @@ class Sink:
             context.load_cert_chain(*map(str, certificate))
         self.port = port or free_port()
         self._controller = Controller(self, hostname=host, port=self.port, server_hostname="sink.test",
-                                      tls_context=context, auth_require_tls=False, decode_data=False, enable_SMTPUTF8=utf8)
+                                      tls_context=context, auth_require_tls=False, decode_data=False,
+                                      enable_SMTPUTF8=utf8)
 
     async def handle_DATA(self, server, session, envelope):
         self.messages.append(Message(envelope, session))
@@ -200,7 +202,8 @@ import "rules.sluice"
 class Relay:
     """sluiced in a folder of its own.  connectors: {name: text after the name}."""
 
-    def __init__(self, rules, sink=None, connectors=None, retry="retry first 1 second until 5 days", relay="", listener="",
+    def __init__(self, rules, sink=None, connectors=None, retry="retry first 1 second until 5 days", relay="",
+                 listener="",
                  wrapper=(), folder=None):
         self._folder = None if folder else tempfile.TemporaryDirectory(prefix="sluice-e2e-")
         self.folder = pathlib.Path(folder or self._folder.name)
@@ -211,7 +214,8 @@ class Relay:
             connectors = {"default": f'host "127.0.0.1" port {sink.port} tls opportunistic'}
         lines = "\n".join(f'connector "{name}" {text}' for name, text in connectors.items())
         self.config = self.folder / "relay.sluice"
-        self.config.write_text(CONFIG.format(state=self.folder / "state", control=self.control, relay=relay, port=self.port,
+        self.config.write_text(CONFIG.format(state=self.folder / "state", control=self.control, relay=relay,
+                                             port=self.port,
                                              listener=listener, connectors=lines, retry=retry))
         self.write_rules(rules)
         self.process, self.log, self.ready = None, [], False
@@ -233,7 +237,8 @@ class Relay:
             self._folder.cleanup()
 
     def start(self):
-        self.process = subprocess.Popen([*self.wrapper, str(self.program), "-c", str(self.config), *self.arguments], cwd=self.folder,
+        self.process = subprocess.Popen([*self.wrapper, str(self.program), "-c", str(self.config), *self.arguments],
+                                        cwd=self.folder,
                                         stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         told, self.ready = threading.Event(), False
 

@@ -151,7 +151,8 @@ def said_in_json():
 
 @test
 def last_good():
-    """--last-good: the accepted program, with the queue, socket and certificate of the configuration; also when the relay dies"""
+    """--last-good: the accepted program, with the queue, socket and certificate of the configuration; also when the
+    relay dies"""
     relay = Relay('rule "keep" when always then hold reason "old"', connectors={"default": 'host "127.0.0.1"'},
                   listener='certificate "cert.pem" key "key.pem"')
     here = relay.config.read_text().replace(f"{relay.folder}/", "")
@@ -190,7 +191,8 @@ def checks_trust():
             if content:
                 path.write_text(content)
             done = subprocess.run([str(SLUICED), "--check", "-c", str(relay.config)], capture_output=True, text=True)
-            assert done.returncode == 78 and f'connector "default": trust: ' in done.stderr and words in done.stderr, done
+            assert done.returncode == 78 and f'connector "default": trust: ' in done.stderr and words in done.stderr, \
+                done
         Certificates(folder)
         done = subprocess.run([str(SLUICED), "--check", "-c", str(relay.config)], capture_output=True, text=True)
         equal(done.returncode, 0, done.stderr)

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""REQUIRETLS between two relays (RFC 8689), each in a network namespace of its own, with a clear destination in a third: the
-demand travels, the message waits at the second hop and comes back as a report that bears the demand; every frame on both links is
-read, and nothing of it is ever in clear.
+"""REQUIRETLS between two relays (RFC 8689), each in a network namespace of its own, with a clear destination in a
+third: the demand travels, the message waits at the second hop and comes back as a report that bears the demand; every
+frame on both links is read, and nothing of it is ever in clear.
 
     first relay (A) -- 10.203.1.0/24 -- second relay (B) -- 10.203.2.0/24 -- destinations (C)"""
 import contextlib
@@ -46,7 +46,8 @@ class Network:
                 self.run("-n", name, "link", "set", "lo", "up")
             for left, right, l_ip, r_ip in (("a", "b", A1, B1), ("b", "c", B2, C2)):
                 l_name, r_name = self.names[left], self.names[right]
-                self.run("-n", l_name, "link", "add", f"to-{right}", "type", "veth", "peer", "name", f"to-{left}", "netns", r_name)
+                self.run("-n", l_name, "link", "add", f"to-{right}", "type", "veth", "peer", "name", f"to-{left}",
+                         "netns", r_name)
                 for name, device, ip in ((l_name, f"to-{right}", l_ip), (r_name, f"to-{left}", r_ip)):
                     self.run("-n", name, "addr", "add", f"{ip}/24", "dev", device)
                     self.run("-n", name, "link", "set", device, "up")
@@ -138,7 +139,8 @@ class Destination:
 
         class Its(Controller):
             def factory(self):
-                server = Strict(destination, hostname="destination.test", decode_data=False, tls_context=destination.context)
+                server = Strict(destination, hostname="destination.test", decode_data=False,
+                                tls_context=destination.context)
                 server.offers = offers
                 return server
 
@@ -220,7 +222,8 @@ def two_relays(until="5 days"):
         stack.push(network)
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         certificates = Certificates(folder)
-        first, second, tls, strict, home = (certificates.issue(f"{name}.test") for name in ("first", "second", "tls", "strict", "home"))
+        first, second, tls, strict, home = (certificates.issue(f"{name}.test")
+                                            for name in ("first", "second", "tls", "strict", "home"))
         captures = [Capture(network, "b", "to-a"), Capture(network, "b", "to-c")]
         destinations = {"clear": Destination(network, "c", C2, PORTS["clear"]),
                         "tls": Destination(network, "c", C2, PORTS["tls"], tls),
@@ -231,13 +234,16 @@ def two_relays(until="5 days"):
         trust = f'trust "{certificates.authority}"'
 
         def listener(ip, certificate):
-            return (f'\nlist hops of network = 10.203.0.0/16\nlistener "net" address "{ip}:{PORTS["hop"]}" relay_for hops '
+            return (
+                f'\nlist hops of network = 10.203.0.0/16\nlistener "net" address "{ip}:{PORTS["hop"]}" relay_for hops '
                     f'domains our_domains certificate "{certificate[0]}" key "{certificate[1]}"')
 
         a = Hop(network, "a", FIRST, retry="retry first 1 second until 5 days", connectors={
             "default": f'host "{B1}" port {PORTS["hop"]} name "second.test" {trust}',
-            "home": f'host "127.0.0.1" port {PORTS["home"]} name "home.test" {trust} domains our_domains' + listener(A1, first)})
-        out = {"home": f'host "{A1}" port {PORTS["hop"]} name "first.test" {trust} domains our_domains' + listener(B1, second)}
+            "home": f'host "127.0.0.1" port {PORTS["home"]} name "home.test" {trust} domains our_domains'
+            + listener(A1, first)})
+        out = {"home": f'host "{A1}" port {PORTS["hop"]} name "first.test" {trust} domains our_domains'
+               + listener(B1, second)}
         for name in ("clear", "tls", "strict"):
             out[name] = (f'host "{C2}" port {PORTS[name]} name "{name}.test" {trust} domains to_{name}\n'
                          f'list to_{name} of domain = "{name}.example"')
@@ -256,7 +262,8 @@ def send(hop, *to, subject="secret", body=SECRET):
 
 @test
 def the_demand_travels():
-    """The demand of the first hop's rule is the second's, through kill -9 of both, reload, redirect, split, hold and release"""
+    """The demand of the first hop's rule is the second's, through kill -9 of both, reload, redirect, split, hold and
+    release"""
     with two_relays() as (a, b, destinations, captures):
         # What nobody demanded passes in clear, on the second link: the capture sees what there is to see.
         send(a, "x@clear.example", subject="plain", body="nothing to hide")
@@ -265,7 +272,8 @@ def the_demand_travels():
 
         # The second hop is away: the message waits at the first, also through its end, and keeps its demand.
         b.stop(signal.SIGKILL)
-        addresses = ["x@clear.example", "moved@clear.example", "edited@clear.example", "y@tls.example", "z@strict.example"]
+        addresses = ["x@clear.example", "moved@clear.example", "edited@clear.example", "y@tls.example",
+                     "z@strict.example"]
         send(a, *addresses)
         a.waits("x@clear.example", "4.4.1")
         a.crash()
@@ -274,7 +282,8 @@ def the_demand_travels():
         a.sluice("queue", "retry", "--all")
         wait_until(lambda: a.queue() == [], "an empty first queue")
 
-        # REQUIRETLS end to end is delivered; TLS alone waits for REQUIRETLS; clear waits for TLS.  The redirected one as well.
+        # REQUIRETLS end to end is delivered; TLS alone waits for REQUIRETLS; clear waits for TLS.  The redirected one
+        # as well.
         (message,) = destinations["strict"].wait()
         assert message.tls and message.requiretls, "the last hop is asked for REQUIRETLS as well"
         waiting = {"x@clear.example": "4.7.4", "here@clear.example": "4.7.4", "edited@clear.example": "4.7.4",
@@ -282,7 +291,8 @@ def the_demand_travels():
         for _ in range(2):
             for address, status in waiting.items():
                 b.waits(address, status)
-            equal({address: r["tls"] for address, r in b.recipients().items()}, dict.fromkeys(waiting, "verified+onward"))
+            equal({address: r["tls"] for address, r in b.recipients().items()},
+                  dict.fromkeys(waiting, "verified+onward"))
             b.crash()
         assert "TLS required but not offered by" in wait_until(lambda: b.reason("x@clear.example"), "a reason")
         assert "REQUIRETLS required but not offered by" in wait_until(lambda: b.reason("y@tls.example"), "a reason")
@@ -314,7 +324,8 @@ def the_demand_travels():
 
 @test
 def it_comes_back():
-    """At expiry the second hop returns it, 5.7.10 or 5.7.30; the reports bear the demand home and quote the header only"""
+    """At expiry the second hop returns it, 5.7.10 or 5.7.30; the reports bear the demand home and quote the header
+    only"""
     with two_relays(until="3 seconds") as (a, b, destinations, captures):
         send(a, "x@clear.example", "y@tls.example")
         home = destinations["home"]
@@ -331,7 +342,8 @@ def it_comes_back():
 
 @test
 def a_second_hop_without_requiretls():
-    """A second hop that does not offer REQUIRETLS, or TLS, gets nothing that demands it: the first one keeps it, 4.7.30 or 4.7.4"""
+    """A second hop that does not offer REQUIRETLS, or TLS, gets nothing that demands it: the first one keeps it, 4.7.30
+    or 4.7.4"""
     with two_relays() as (a, b, destinations, captures):
         text = a.config.read_text()
         for port, name, status in ((PORTS["tls"], "tls.test", "4.7.30"), (PORTS["clear"], "clear.test", "4.7.4")):

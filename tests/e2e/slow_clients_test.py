@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Clients that take their time: half of them in clear, half in TLS, in every state, an octet now and then.  They cost little memory
-each, TLS included, and a good client among them does not wait.
+"""Clients that take their time: half of them in clear, half in TLS, in every state, an octet now and then.  They cost
+little memory each, TLS included, and a good client among them does not wait.
 
 SLUICE_SLOW: how many; 200 without it, 2,000 in make torture-server."""
 import contextlib
@@ -107,14 +107,16 @@ def a_good_client_among_slow_ones():
             took.sort()
             p99 = took[len(took) * 99 // 100]
             open_now = sum(client.socket.fileno() >= 0 for client in slow)
-            print(f"# {SLOW} slow clients ({open_now} open): {each / 1024:.1f} KiB each; a good one: median {took[len(took) // 2] * 1000:.1f} ms, "
+            print(f"# {SLOW} slow clients ({open_now} open): {each / 1024:.1f} KiB each; a good one: "
+                  f"median {took[len(took) // 2] * 1000:.1f} ms, "
                   f"p99 {p99 * 1000:.1f} ms, worst {took[-1] * 1000:.1f} ms", flush=True)
             assert each <= MOST, each
             assert p99 <= P99, p99
             sink.wait(20 + GOOD)
             for client in early + slow:
                 client.socket.close()
-            wait_until(lambda: '"sessions":0' in relay.sluice("status", "--json").stdout.replace(" ", ""), "nobody left")
+            wait_until(lambda: '"sessions":0' in relay.sluice("status", "--json").stdout.replace(" ", ""),
+                       "nobody left")
 
 
 if __name__ == "__main__":

@@ -241,7 +241,8 @@ def behind_a_balancer():
             raw.sendall(b"PROXY TCP4 192.0.2.77 127.0.0.1 4000 25\r\n")
             file = raw.makefile("rb")
             assert file.readline().startswith(b"220 ")
-            raw.sendall(b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@corp.example>\r\nRCPT TO:<d@partner.example>\r\n")
+            raw.sendall(
+                b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@corp.example>\r\nRCPT TO:<d@partner.example>\r\n")
             replies = []
             while len(replies) < 4:
                 line = file.readline()
@@ -252,7 +253,8 @@ def behind_a_balancer():
 
 @test
 def json_log():
-    """relay log_format json: every event of the running relay is one JSON object, the attempt says what was asked and had"""
+    """relay log_format json: every event of the running relay is one JSON object, the attempt says what was asked and
+    had"""
     with Sink() as sink, Relay(RULES, sink, relay="log_format json") as relay:
         relay.send(subject='a "quoted" subject')
         sink.wait()
@@ -274,8 +276,10 @@ def swaks():
         certificate, key = Certificates(folder).issue("relay.corp.example")
         with Relay(RULES, sink, listener=f'certificate "{certificate}" key "{key}"') as relay:
             for more in ([], ["--tls"], ["--pipeline"]):
-                done = subprocess.run(["swaks", "--server", "127.0.0.1", "--port", str(relay.port), "--from", "a@corp.example",
-                                       "--to", "b@partner.example", "--helo", "swaks.test", *more], capture_output=True, text=True,
+                done = subprocess.run(["swaks", "--server", "127.0.0.1", "--port", str(relay.port), "--from",
+                                       "a@corp.example",
+                                       "--to", "b@partner.example", "--helo", "swaks.test", *more], capture_output=True,
+                                      text=True,
                                       timeout=PATIENCE)
                 equal(done.returncode, 0, done.stdout + done.stderr)
             sink.wait(3)

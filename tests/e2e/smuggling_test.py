@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 """335 ends of data that are none (reliability T01), and the one that is: no sequence makes a second message.
 
-In: each in six segmentations, in clear and over STARTTLS, by DATA; and inside a chunk by BDAT.  Out: each by DATA and by BDAT through
-the relay to Postfix, Exim, OpenSMTPD and aiosmtpd, which relay on: at the end there is one message for each that was taken, and none
-from the sender that was smuggled.
+In: each in six segmentations, in clear and over STARTTLS, by DATA; and inside a chunk by BDAT.  Out: each by DATA and
+by BDAT through the relay to Postfix, Exim, OpenSMTPD and aiosmtpd, which relay on: at the end there is one message for
+each that was taken, and none from the sender that was smuggled.
 
-A slice by default; SLUICE_WHOLE=1 for all of it.  The unpacked peers live in a mount namespace each: see interop_test.py."""
+A slice by default; SLUICE_WHOLE=1 for all of it.  The unpacked peers live in a mount namespace each: see
+interop_test.py."""
 import contextlib
 import fcntl
 import os
@@ -27,7 +28,8 @@ import interop_test
 from relay import PATIENCE, ROOT, Certificates, Relay, equal, wait_until
 
 WHOLE = os.environ.get("SLUICE_WHOLE") == "1"
-BEFORE = (b"\n", b"\r", b"\r\n", b"\r\r\n", b"\n\r", b"\0\r\n", b"\r\0\n", b"\r\n\0", b"\x0b", b"\x0c", b"\xc2\x85", b"\xe2\x80\xa8")
+BEFORE = (b"\n", b"\r", b"\r\n", b"\r\r\n", b"\n\r", b"\0\r\n", b"\r\0\n", b"\r\n\0", b"\x0b", b"\x0c", b"\xc2\x85",
+          b"\xe2\x80\xa8")
 MIDDLE = (b".", b"..", b". ", b".\0")
 AFTER = (b"\n", b"\r", b"\r\n", b"\r\r\n", b"\r\0\n", b"\0\r\n", b"\n\n")
 LEGAL = (b"\r\n", b".", b"\r\n")
@@ -88,7 +90,8 @@ class Client:
         return self.reply()
 
     def send(self, pieces):
-        """Each piece has left before the next one goes: the kernel's queue is empty, or the relay has ended the session."""
+        """Each piece has left before the next one goes: the kernel's queue is empty, or the relay has ended the
+        session."""
         with contextlib.suppress(OSError):
             for piece in pieces:
                 self.socket.sendall(piece)
@@ -162,7 +165,8 @@ def settle(sink, relay, wanted):
             problems.append(f"{address}: {len(sink.to(address))} messages")
     if len(sink.messages) != len(wanted):
         problems.append(f"{len(sink.messages)} messages, want {len(wanted)}")
-    problems += [f"from {m.sender} to {m.recipients}" for m in sink.messages if "evil" in m.sender + "".join(m.recipients)]
+    problems += [f"from {m.sender} to {m.recipients}" for m in sink.messages if "evil" in m.sender
+                 + "".join(m.recipients)]
     return problems
 
 
@@ -185,13 +189,15 @@ def into_the_relay(counter):
                     if split == "bdat":
                         wrong = judge_codes(sequence, by_bdat(relay.port, context, sequence, address.encode()), "bdat")
                     else:
-                        wrong = judge_codes(sequence, by_data(relay.port, context, sequence, split, address.encode()), "data")
+                        wrong = judge_codes(sequence, by_data(relay.port, context, sequence, split, address.encode()),
+                                            "data")
                     if wrong:
                         problems.append(wrong)
                     if not is_stray(b"".join(sequence)):
                         wanted.append(address)
                 problems += settle(sink, relay, wanted)
-                counter.tell(f"into the relay: {len(cases)} of {len(SEQUENCES)} sequences x 6 x 2 and by BDAT; {len(wanted)} are content,"
+                counter.tell(f"into the relay: {len(cases)} of {len(SEQUENCES)} sequences x 6 x 2 and by "
+                             f"BDAT; {len(wanted)} are content,"
                              " the others refused, no second message", problems)
     finally:
         sink.controller.stop()
@@ -203,7 +209,8 @@ def through_the_relay(name, counter):
     sink.controller.start()
     try:
         with contextlib.nullcontext(sink) if name == "aiosmtpd" else interop_test.start(name, sink.port) as peer:
-            with Relay("", listener="sessions_per_client 0", connectors={"default": f'host "127.0.0.1" port {peer.port}'}) as relay:
+            with Relay("", listener="sessions_per_client 0",
+                       connectors={"default": f'host "127.0.0.1" port {peer.port}'}) as relay:
                 content = [s for s in [*SEQUENCES, LEGAL] if not is_stray(b"".join(s))]
                 refused = [s for s in SEQUENCES if is_stray(b"".join(s))]
                 problems, wanted = [], []
@@ -222,7 +229,8 @@ def through_the_relay(name, counter):
                         if not is_stray(b"".join(sequence)):
                             wanted.append(address)
                 problems += settle(sink, relay, wanted)
-                counter.tell(f"{name} behind the relay counts {len(wanted)} of {len(wanted)} messages, and none that was smuggled", problems)
+                counter.tell(f"{name} behind the relay counts {len(wanted)} of {len(wanted)} messages, and none that "
+                             f"was smuggled", problems)
     finally:
         sink.controller.stop()
 
@@ -243,7 +251,8 @@ def main():
         if not (ROOT / f"build/peers/{name}/done").exists():
             print(f"ok # SKIP {name} is not unpacked: make peers")
             continue
-        failed += subprocess.run([ROOT / "tests/peers/peers.sh", "run", name, sys.executable, __file__, "inside", name]).returncode
+        failed += subprocess.run([ROOT / "tests/peers/peers.sh", "run", name, sys.executable, __file__, "inside",
+                                  name]).returncode
     return failed != 0
 
 

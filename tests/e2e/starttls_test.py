@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """Commands and replies injected around STARTTLS, and clear bytes behind the end of TLS: 0 of 800 are taken.
 
-In: 200 payloads behind STARTTLS, in one segment with it, before and after its 220 (CVE-2011-0411, NO STARTTLS).  Out: 100
-servers that say more than 220 (CVE-2021-38371).  500 sessions that end TLS in every state and go on in clear (CVE-2026-45185)."""
+In: 200 payloads behind STARTTLS, in one segment with it, before and after its 220 (CVE-2011-0411, NO STARTTLS).  Out:
+100 servers that say more than 220 (CVE-2021-38371).  500 sessions that end TLS in every state and go on in clear
+(CVE-2026-45185)."""
 import contextlib
 import random
 import socket
@@ -13,7 +14,8 @@ import threading
 from relay import PATIENCE, Certificates, Relay, Sink, equal, main, test, wait_until
 
 CANARY = "injected@evil.example"
-PAYLOADS = [b"RSET\r\n", b"NOOP\r\n", b"EHLO evil\r\n", f"MAIL FROM:<{CANARY}>\r\n".encode(), b"STARTTLS\r\n", b"QUIT\r\n",
+PAYLOADS = [b"RSET\r\n", b"NOOP\r\n", b"EHLO evil\r\n", f"MAIL FROM:<{CANARY}>\r\n".encode(), b"STARTTLS\r\n",
+            b"QUIT\r\n",
             b"MAIL FROM:<a@b", b"x", b"\r\n", b"\0", b"BDAT 10 LAST\r\n0123456789", b"AUTH PLAIN AHUAcA==\r\n",
             f"MAIL FROM:<{CANARY}>\r\nRCPT TO:<b@corp.example>\r\nDATA\r\nx\r\n.\r\n".encode()]
 
@@ -153,15 +155,19 @@ class Liar:
 def replies_behind_the_220():
     """100 servers that say more than 220: nothing is delivered, nothing goes out in clear, the mail waits for TLS"""
     dice = random.Random(5)
-    replies = [b"250 ok\r\n", b"250-liar\r\n250 SIZE\r\n", b"220 liar\r\n", b"354 go\r\n", b"221 bye\r\n", b"2", b"\r\n", b"\0"]
+    replies = [b"250 ok\r\n", b"250-liar\r\n250 SIZE\r\n", b"220 liar\r\n", b"354 go\r\n", b"221 bye\r\n", b"2",
+               b"\r\n", b"\0"]
     with tempfile.TemporaryDirectory() as folder:
         certificate = Certificates(folder).issue("liar.example")
-        liars = [Liar(b"".join(dice.choice(replies) for _ in range(dice.randint(1, 3))), certificate) for _ in range(100)]
+        liars = [Liar(b"".join(dice.choice(replies) for _ in range(dice.randint(1, 3))), certificate)
+                 for _ in range(100)]
         connectors = {f"c{n}": f'host "127.0.0.1" port {liar.port} domains d{n}\nlist d{n} of domain = "d{n}.example"'
                       for n, liar in enumerate(liars)}
-        with Relay("when always then require_tls", connectors=connectors, retry="retry first 1 hour until 5 days") as relay:
+        with Relay("when always then require_tls", connectors=connectors,
+                   retry="retry first 1 hour until 5 days") as relay:
             equal(relay.send(to=[f"b@d{n}.example" for n in range(100)])[0], 250)
-            reasons = lambda: [r["delay_reason"] for row in relay.queue() for r in row["recipients"] if "delay_reason" in r]
+            reasons = lambda: [r["delay_reason"] for row in relay.queue() for r in row["recipients"]
+                               if "delay_reason" in r]
             wait_until(lambda: len(reasons()) == 100, "100 reasons")
             assert all(reason.startswith("4.7.5 ") for reason in reasons()), reasons()
         equal(b"".join(liar.commands for liar in liars), b"")

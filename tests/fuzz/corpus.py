@@ -2,9 +2,10 @@
 """Corpora of the fuzz targets.
 
     corpus.py seeds BUILD            BUILD/seeds/TARGET: the goldens and examples, as texts and as compiled programs
-    corpus.py minimise BUILD T…      tests/fuzz/corpus/T: the fewest small inputs that reach what all of T's corpora reach
-    corpus.py coverage BUILD [T…]    lines of each target's files that its corpora reach (VARIANT=coverage); 1 when below LEAST
-    corpus.py large BUILD [T…]       each target on what its corpora hold, made LARGE bytes; 1 when one takes SLOW seconds
+    corpus.py minimise BUILD T…      tests/fuzz/corpus/T: the fewest small inputs that reach what all of T's corpora
+    reach corpus.py coverage BUILD [T…]    lines of each target's files that its corpora reach (VARIANT=coverage); 1
+    when below LEAST corpus.py large BUILD [T…]       each target on what its corpora hold, made LARGE bytes; 1 when
+    one takes SLOW seconds
 
 BUILD is build/fuzz, or build/coverage for the last.  `make fuzz` and `make fuzz-coverage` are the way to call it.
 """
@@ -47,7 +48,8 @@ TEXTS = ("grammar", "compile", "format")
 SEEDS = ["tests/golden/grammar", "tests/golden/compiler", "tests/golden/format", "examples"]
 MAIL_MOST = 4096    # bytes: libFuzzer makes no input longer than its longest seed, and a long message is a slow one
 # What is done to each message of tests/mail, in the form of edits_fuzz.
-EDITS = [b"0X-A: 1\n1Subject:new\n3:[EXT] \n2To:\n4:Bye\n5:Careful\n", b"6\1:Gone\n4<p>Gr\xc3\xbc\xc3\x9fe</p>:Gr\xc3\xbc\xc3\x9fe\n"]
+EDITS = [b"0X-A: 1\n1Subject:new\n3:[EXT] \n2To:\n4:Bye\n5:Careful\n",
+         b"6\1:Gone\n4<p>Gr\xc3\xbc\xc3\x9fe</p>:Gr\xc3\xbc\xc3\x9fe\n"]
 
 
 def put(folder, data):
@@ -81,7 +83,8 @@ def mail_seeds(build):
 
 def corpora(build, target):
     fuzz = build.parent / "fuzz"
-    return [f for f in (ROOT / "tests/fuzz/corpus" / target, fuzz / "corpus" / target, fuzz / "seeds" / target) if f.is_dir()]
+    return [f for f in (ROOT / "tests/fuzz/corpus" / target, fuzz / "corpus" / target, fuzz / "seeds" / target)
+            if f.is_dir()]
 
 
 def minimise(build, targets):
@@ -89,7 +92,8 @@ def minimise(build, targets):
         fresh, kept = build / "minimal" / target, ROOT / "tests/fuzz/corpus" / target
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
-        subprocess.run([build / "fuzz" / f"{target}_fuzz", "-merge=1", "-use_counters=0", "-max_len=3000", fresh, *corpora(build, target)], check=True,
+        subprocess.run([build / "fuzz" / f"{target}_fuzz", "-merge=1", "-use_counters=0", "-max_len=3000", fresh,
+                        *corpora(build, target)], check=True,
                        capture_output=True)
         shutil.rmtree(kept, ignore_errors=True)
         kept.mkdir()
@@ -109,12 +113,15 @@ def files_of(target):
 def coverage(build, targets):
     bad = False
     for target in targets or sorted(p.name[:-len("_fuzz")] for p in (build / "fuzz").glob("*_fuzz")):
-        program, raw, data = build / "fuzz" / f"{target}_fuzz", build / f"{target}.profraw", build / f"{target}.profdata"
+        program, raw, data = build / "fuzz" / f"{target}_fuzz", build / f"{target}.profraw", \
+            build / f"{target}.profdata"
         with tempfile.TemporaryDirectory() as empty:
-            subprocess.run([program, "-runs=0", "-rss_limit_mb=4096", empty, *corpora(build, target)], check=True, capture_output=True,
+            subprocess.run([program, "-runs=0", "-rss_limit_mb=4096", empty, *corpora(build, target)], check=True,
+                           capture_output=True,
                            env={"LLVM_PROFILE_FILE": str(raw)})
         subprocess.run(["llvm-profdata-14", "merge", "-sparse", raw, "-o", data], check=True)
-        told = json.loads(subprocess.run(["llvm-cov-14", "export", "-summary-only", program, f"-instr-profile={data}"], check=True,
+        told = json.loads(subprocess.run(["llvm-cov-14", "export", "-summary-only", program, f"-instr-profile={data}"],
+                                         check=True,
                                          capture_output=True).stdout)
         lines = {}
         for f in told["data"][0]["files"]:
@@ -125,7 +132,8 @@ def coverage(build, targets):
         share = 100 * covered / count if count else 0
         low = share < LEAST
         bad |= low
-        print(f"{target:12} {share:5.1f} %  of {count} lines in {', '.join(FILES.get(target, ['no files named in corpus.py']))}" + ("  below what is asked" * low),
+        print(f"{target:12} {share:5.1f} %  of {count} lines "
+              f"in {', '.join(FILES.get(target, ['no files named in corpus.py']))}" + ("  below what is asked" * low),
               flush=True)
         for name, (c, n) in sorted(mine.items(), key=lambda x: x[1][0] / max(1, x[1][1])):
             if "--files" in sys.argv:
@@ -150,13 +158,17 @@ def large(build, targets):
         for p in [p for folder in corpora(build, target) for p in sorted(folder.iterdir()) if p.stat().st_size]:
             whole, half = p.read_bytes(), p.stat().st_size // 2
             (made / p.name).write_bytes((whole * (LARGE // len(whole) + 1))[:LARGE])
-            (made / f"{p.name}.half").write_bytes((whole[:half] + whole[half:] * (LARGE // (len(whole) - half)))[:LARGE])
+            (made / f"{p.name}.half").write_bytes((whole[:half]
+                                                   + whole[half:] * (LARGE // (len(whole) - half)))[:LARGE])
         files, worst = sorted(made.iterdir()), (0.0, "")
         for i in range(0, len(files), 100):
-            told = subprocess.run([program, "-rss_limit_mb=4096", *files[i:i + 100]], check=True, capture_output=True, text=True).stderr
-            worst = max([worst] + [(int(ms) / 1000, name) for name, ms in re.findall(r"^Executed (\S+) in (\d+) ms", told, re.M)])
+            told = subprocess.run([program, "-rss_limit_mb=4096", *files[i:i + 100]], check=True, capture_output=True,
+                                  text=True).stderr
+            worst = max([worst] + [(int(ms) / 1000, name) for name,
+                                   ms in re.findall(r"^Executed (\S+) in (\d+) ms", told, re.M)])
         took = seconds(program, worst[1]) if worst[0] > SLOW / 2 else worst[0]   # the clock counts what others do, too
-        print(f"{target:12} {took:5.2f} s at most, {len(files)} inputs of {LARGE} bytes: {pathlib.Path(worst[1]).name}", flush=True)
+        print(f"{target:12} {took:5.2f} s at most, {len(files)} inputs of {LARGE} bytes: {pathlib.Path(worst[1]).name}",
+              flush=True)
         bad |= took > SLOW
     return 1 if bad else 0
 
@@ -164,7 +176,8 @@ def large(build, targets):
 def main():
     what, build = sys.argv[1], pathlib.Path(sys.argv[2]).resolve()
     targets = [a for a in sys.argv[3:] if not a.startswith("-")]
-    return {"seeds": lambda: seeds(build), "minimise": lambda: minimise(build, targets), "coverage": lambda: coverage(build, targets),
+    return {"seeds": lambda: seeds(build), "minimise": lambda: minimise(build, targets),
+            "coverage": lambda: coverage(build, targets),
             "large": lambda: large(build, targets)}[what]()
 
 

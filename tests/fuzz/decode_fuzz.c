@@ -1,5 +1,5 @@
-/* Any bytes through the decoders as any reader, base64 and quoted-printable beside a second, slower decoder written from
- * RFC 2045; charsets, sniffing, header values: texts are UTF-8, output is bounded. */
+/* Any bytes through the decoders as any reader, base64 and quoted-printable beside a second, slower decoder written
+ * from RFC 2045; charsets, sniffing, header values: texts are UTF-8, output is bounded. */
 #include <string.h>
 
 #include "message/charset.h"

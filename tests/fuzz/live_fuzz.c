@@ -1,5 +1,5 @@
-/* The block of a live list as a judge takes it: verified whole or refused; what is sound is safe to ask and is made again
- * from its own keys, byte for byte.  And entries: whatever they are, a key is one that a block may hold. */
+/* The block of a live list as a judge takes it: verified whole or refused; what is sound is safe to ask and is made
+ * again from its own keys, byte for byte.  And entries: whatever they are, a key is one that a block may hold. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -47,7 +47,9 @@ static void mutate_test(struct program *p, struct test *t, struct dice *d)
     case 4: t->negated = !t->negated; break;
     case 5: t->word = !t->word; break;
     case 6: t->all = !t->all; break;
-    case 7: t->counted = !t->counted, t->least = (int64_t)dice_roll(d, 4), t->most = (int64_t)dice_roll(d, 5) - 1; break;
+    case 7:
+        t->counted = !t->counted, t->least = (int64_t)dice_roll(d, 4), t->most = (int64_t)dice_roll(d, 5) - 1;
+        break;
     case 8: t->b = mutate_index(d, counts[dice_roll(d, 4)]); break;
     default: t->a = mutate_index(d, counts[dice_roll(d, 4)]); break;
     }
@@ -95,7 +97,9 @@ static void mutate_row(struct program *p, struct dice *d)
     case 1: if (p->rules_count) mutate_rule(p, PICK(rules), d); return;
     case 2: if (p->lists_count) PICK(lists)->first = mutate_index(d, p->constants_count); return;
     case 3: if (p->lists_count) PICK(lists)->count = (uint32_t)dice_roll(d, 12); return;
-    case 4: if (p->field_refs_count) PICK(field_refs)->field = mutate_index(d, (uint32_t)words_rows.field_count); return;
+    case 4:
+        if (p->field_refs_count) PICK(field_refs)->field = mutate_index(d, (uint32_t)words_rows.field_count);
+        return;
     case 5: if (p->field_refs_count) PICK(field_refs)->part = (uint8_t)dice_roll(d, PART_NAME + 2); return;
     case 6: if (p->actions_count) PICK(actions)->action = mutate_index(d, (uint32_t)words_rows.action_count); return;
     case 7: if (p->arguments_count) PICK(arguments)->index = mutate_index(d, p->constants_count); return;

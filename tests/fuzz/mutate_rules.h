@@ -18,13 +18,46 @@ static const char *const mutate_keywords[] = {
 #define KEYWORD(token, spelling, doc, example) spelling,
 #include "grammar/keywords.def"
 };
-static const char *const mutate_literals[] = {
-    "\"x\"", "\"a@b.example\"", "\"*.corp.example\"", "\"{subject}\"", "/a+b/c", "10", "2 MB", "5 minutes", "2026-09-01", "18:00",
-    "10.0.0.0/8", "(", ")", ",", "=", ".", "\n", "# said\n", "\"\"\"\nblock\n\"\"\"", "file", "table", "domain", "text", "network",
-    "rule \"r\" priority 10 mode audit\nwhen ", " then stop\n", " then reject \"no\", ", "list l of text = \"a\", \"b\"\n",
-    "define d as ", " is in l ", " and d ", "any to where (domain is \"b.example\" and name contains \"x\")",
-    "test \"t\" given subject \"x\" expect nothing\n", " unless ", " (subject or body) ", "subject or body contains any word of (",
-    "import \"1.sluice\"\n", "defaults priority 7\n", "at least 2", "between 1 and 3"};
+static const char *const mutate_literals[] = {"\"x\"",
+                                              "\"a@b.example\"",
+                                              "\"*.corp.example\"",
+                                              "\"{subject}\"",
+                                              "/a+b/c",
+                                              "10",
+                                              "2 MB",
+                                              "5 minutes",
+                                              "2026-09-01",
+                                              "18:00",
+                                              "10.0.0.0/8",
+                                              "(",
+                                              ")",
+                                              ",",
+                                              "=",
+                                              ".",
+                                              "\n",
+                                              "# said\n",
+                                              "\"\"\"\nblock\n\"\"\"",
+                                              "file",
+                                              "table",
+                                              "domain",
+                                              "text",
+                                              "network",
+                                              "rule \"r\" priority 10 mode audit\nwhen ",
+                                              " then stop\n",
+                                              " then reject \"no\", ",
+                                              "list l of text = \"a\", \"b\"\n",
+                                              "define d as ",
+                                              " is in l ",
+                                              " and d ",
+                                              "any to where (domain is \"b.example\" and name contains \"x\")",
+                                              "test \"t\" given subject \"x\" expect nothing\n",
+                                              " unless ",
+                                              " (subject or body) ",
+                                              "subject or body contains any word of (",
+                                              "import \"1.sluice\"\n",
+                                              "defaults priority 7\n",
+                                              "at least 2",
+                                              "between 1 and 3"};
 enum { MUTATE_KEYWORDS = sizeof mutate_keywords / sizeof *mutate_keywords,
        MUTATE_LITERALS = sizeof mutate_literals / sizeof *mutate_literals };
 
@@ -51,7 +84,9 @@ static size_t mutate_word_end(const uint8_t *data, size_t size, size_t at)
         return end < size ? end + 1 : size;
     }
     bool name = ascii_is_alpha((char)data[at]) || ascii_is_digit((char)data[at]);
-    while (name && end < size && (ascii_is_alpha((char)data[end]) || ascii_is_digit((char)data[end]) || data[end] == '_')) end++;
+    while (name && end < size &&
+           (ascii_is_alpha((char)data[end]) || ascii_is_digit((char)data[end]) || data[end] == '_'))
+        end++;
     return end;
 }
 

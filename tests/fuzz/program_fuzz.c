@@ -12,8 +12,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const mails[] = {
     "From: a@corp.example\r\nTo: X <x@corp.example>, y@q.example\r\nCc: z@d.example\r\nReply-To: r@r.example\r\n"
-    "Subject: the secret plan\r\nX-A: aaab\r\nDate: Mon, 21 Sep 2026 12:00:00 +0000\r\nImportance: high\r\n\r\nfoo foo secret 4111 1111 1111 1111\r\n",
-    "Subject: one\r\nSubject: two\r\nFrom: a@b.example\r\nFrom: =?utf-8?q?J=C3=B6rg?= <j@x.example>\r\nMIME-Version: 1.0\r\n"
+    "Subject: the secret plan\r\nX-A: aaab\r\nDate: Mon, 21 Sep 2026 12:00:00 +0000\r\nImportance: high\r\n\r\nfoo foo "
+    "secret 4111 1111 1111 1111\r\n",
+    "Subject: one\r\nSubject: two\r\nFrom: a@b.example\r\nFrom: =?utf-8?q?J=C3=B6rg?= <j@x.example>\r\nMIME-Version: "
+    "1.0\r\n"
     "Content-Type: text/plain; charset=x-nobody\r\n\r\nsecret\r\n",
     "\r\n",
 };

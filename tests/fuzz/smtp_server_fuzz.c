@@ -1,5 +1,6 @@
 /* Any bytes at all, in two segmentations, with early and late answers: the same events and replies come out, and there
- * are never more messages than there are legal ends of data and last chunks.  First byte: options; second: how the input is cut. */
+ * are never more messages than there are legal ends of data and last chunks.  First byte: options; second: how the
+ * input is cut. */
 #include "tests/support/smtp_drive.c" /* the driver itself: fuzz targets link the library only */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -3,8 +3,8 @@
 
     checksum_stdnum_test.py [--numbers N] [--seed S]
 
-Numbers of each shape are made at random, half of them with a last part that stdnum takes for good.  What stdnum refuses for
-another reason than its checksum (a date, a region) is not compared: a detector leaves that to its pattern.
+Numbers of each shape are made at random, half of them with a last part that stdnum takes for good.  What stdnum refuses
+for another reason than its checksum (a date, a region) is not compared: a detector leaves that to its pattern.
 """
 import argparse
 import importlib
@@ -36,12 +36,15 @@ def luhn(rnd):
 def iban(rnd):
     country, bban = rnd.choice([("DE", 18), ("FR", 23), ("NL", 14), ("GB", 18), ("CH", 17), ("DK", 14), ("MT", 27)])
     letters = {"NL": 4, "GB": 4, "MT": 4}.get(country, 0)
-    return country + digits(rnd, 2) + "".join(rnd.choice("ABCDXYZ") for _ in range(letters)) + digits(rnd, bban - letters)
+    return country + digits(rnd, 2) + "".join(rnd.choice("ABCDXYZ") for _ in range(letters)) + digits(rnd,
+                                                                                                      bban - letters)
 
 
 def codice(rnd):
-    return ("".join(rnd.choice("BCDFGLMNPRSTVZ") for _ in range(6)) + f"{rnd.randint(0, 99):02d}" + rnd.choice("ABCDEHLMPRST")
-            + f"{rnd.randint(1, 28):02d}" + rnd.choice("AFHL") + digits(rnd, 3) + rnd.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+    return ("".join(rnd.choice("BCDFGLMNPRSTVZ") for _ in range(6)) + f"{rnd.randint(0, 99):02d}"
+            + rnd.choice("ABCDEHLMPRST")
+            + f"{rnd.randint(1, 28):02d}" + rnd.choice("AFHL") + digits(rnd, 3)
+            + rnd.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
 
 
 # name: (stdnum's module, a random number of that shape, how the end of one is varied until it is good)
@@ -53,20 +56,23 @@ NUMBERS = {
     "nhs": ("gb.nhs", lambda r: digits(r, 10), (1, "0123456789")),
     "bsn": ("nl.bsn", lambda r: digits(r, 9), (1, "0123456789")),
     "dni": ("es.dni", lambda r: digits(r, 8) + r.choice("ABCDEFGHJKLMNPQRSTVWXYZ"), (1, "ABCDEFGHJKLMNPQRSTVWXYZ")),
-    "nir": ("fr.nir", lambda r: r.choice("12") + date(r, "{y:02d}{m:02d}") + r.choice(["75", "33", "2A", "2B"]) + digits(r, 8),
+    "nir": ("fr.nir",
+            lambda r: r.choice("12") + date(r, "{y:02d}{m:02d}") + r.choice(["75", "33", "2A", "2B"]) + digits(r, 8),
             (2, "0123456789")),
     "codice_fiscale": ("it.codicefiscale", codice, (1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")),
     "nif": ("pt.nif", lambda r: r.choice("123568") + digits(r, 8), (1, "0123456789")),
     "steuer_id": ("de.idnr", lambda r: idnr_shape(r), (1, "0123456789")),
     "personnummer": ("se.personnummer", lambda r: date(r, "{y:02d}{m:02d}{d:02d}-") + digits(r, 4), (1, "0123456789")),
-    "hetu": ("fi.hetu", lambda r: date(r, "{d:02d}{m:02d}{y:02d}") + "-" + f"{r.randint(2, 899):03d}" + r.choice("0123456789ABCDEFHJKLMNPRSTUVWXY"),
+    "hetu": ("fi.hetu", lambda r: date(r, "{d:02d}{m:02d}{y:02d}") + "-" + f"{r.randint(2, 899):03d}"
+             + r.choice("0123456789ABCDEFHJKLMNPRSTUVWXY"),
              (1, "0123456789ABCDEFHJKLMNPRSTUVWXY")),
     "fodselsnummer": ("no.fodselsnummer", lambda r: date(r, "{d:02d}{m:02d}{y:02d}") + digits(r, 5), (2, "0123456789")),
     "pesel": ("pl.pesel", lambda r: date(r, "{y:02d}{m:02d}{d:02d}") + digits(r, 5), (1, "0123456789")),
     "rijksregister": ("be.nn", lambda r: date(r, "{y:02d}{m:02d}{d:02d}") + digits(r, 5), (2, "0123456789")),
     "svnr": ("at.vnr", lambda r: r.choice("123456789") + digits(r, 3) + date(r, "{d:02d}{m:02d}{y:02d}"), (6, None)),
     "rodne_cislo": ("cz.rc", lambda r: date(r, "{y:02d}{m:02d}{d:02d}") + digits(r, 4), (1, "0123456789")),
-    "isikukood": ("ee.ik", lambda r: r.choice("34") + date(r, "{y:02d}{m:02d}{d:02d}") + digits(r, 4), (1, "0123456789")),
+    "isikukood": ("ee.ik", lambda r: r.choice("34") + date(r, "{y:02d}{m:02d}{d:02d}") + digits(r, 4),
+                  (1, "0123456789")),
     "pps": ("ie.pps", lambda r: digits(r, 7) + r.choice("ABCDEFGHIJKLMNOPQRSTUVW"), (1, "ABCDEFGHIJKLMNOPQRSTUVW")),
 }
 
@@ -121,7 +127,8 @@ def main():
     for (name, number, wanted), ours in wrong[:20]:
         print(f"# {name} {number}: stdnum {wanted}, ours {ours}")
     few = [name for name, n in good.items() if n < options.numbers // 8]
-    print(f"{'not ok' if wrong or len(got) != len(cases) else 'ok'} 1 - {len(cases)} numbers, {len(wrong)} differences (seed {options.seed})")
+    print(f"{'not ok' if wrong or len(got) != len(cases) else 'ok'} 1 - {len(cases)} numbers, {len(wrong)} differences "
+          f"(seed {options.seed})")
     print(f"{'not ok' if few else 'ok'} 2 - enough good numbers of every kind{': ' + ', '.join(few) if few else ''}")
     return 1 if wrong or few or len(got) != len(cases) else 0
 

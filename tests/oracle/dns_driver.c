@@ -1,5 +1,5 @@
-/* Asks net/dns what it is told on standard input: "RESOLVER [ANCHOR]" first, then "MX|A|AAAA NAME" lines; one line of answer
- * each, in order: "STATUS secure|insecure CANONICAL|- RECORD,RECORD". */
+/* Asks net/dns what it is told on standard input: "RESOLVER [ANCHOR]" first, then "MX|A|AAAA NAME" lines; one line of
+ * answer each, in order: "STATUS secure|insecure CANONICAL|- RECORD,RECORD". */
 #include <stdio.h>
 #include <string.h>
 
@@ -51,7 +51,8 @@ int main(void)
         return 1;
     }
     while (next_line(line, sizeof line)) {
-        static const char *const kinds[NET_DNS_KINDS] = {[NET_DNS_MX] = "MX", [NET_DNS_A] = "A", [NET_DNS_AAAA] = "AAAA"};
+        static const char *const kinds[NET_DNS_KINDS] = {
+            [NET_DNS_MX] = "MX", [NET_DNS_A] = "A", [NET_DNS_AAAA] = "AAAA"};
         struct net_dns_query q = {.done = on_answer, .owner = &q};
         struct str kind;
         str_cut(str_of(line), ' ', &kind, &q.name);

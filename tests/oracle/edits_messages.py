@@ -3,7 +3,8 @@ import base64
 import quopri
 import random
 
-WORDS = ("Hello", "world", "meeting", "tomorrow", "Grüße", "naïve", "contract", "draft", "10=20", "-- ", "--x", "From me",
+WORDS = ("Hello", "world", "meeting", "tomorrow", "Grüße", "naïve", "contract", "draft", "10=20", "-- ", "--x",
+         "From me",
          "> quoted", "a  b", ".", "…", "日本", "&amp;", "Ω")
 CHARSETS = {"us-ascii": "ascii", "utf-8": "utf-8", "iso-8859-1": "cp1252", "windows-1251": "cp1251", "iso-8859-15":
             "iso8859-15", "koi8-r": "koi8-r", "gb18030": "gb18030", "shift_jis": "cp932", "iso-2022-jp": "iso2022_jp",
@@ -109,7 +110,8 @@ class Maker:
         if depth == 0:
             head += b"Received: from x by y; Mon, 1 Jan 2024 00:00:00 +0000\r\n"
         head += b"From: A <a@corp.example>\r\nTo: b@partner.example\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\n"
-        subject = r.choice(("plain", "Re: [SECURE] seen", "=?utf-8?q?Gr=C3=BC=C3=9Fe?= you", "", None, "x" * 70 + " y" * 60,
+        subject = r.choice(("plain", "Re: [SECURE] seen", "=?utf-8?q?Gr=C3=BC=C3=9Fe?= you", "", None,
+                            "x" * 70 + " y" * 60,
                             "=?iso-8859-1?B?/Pw=?=\r\n =?utf-8?q?=C3=A9?=", "Grüße"))
         if subject is not None:
             head += f"Subject: {subject}\r\n".encode()
@@ -131,7 +133,8 @@ class Maker:
             elif what == 1:
                 del bytes_[at:at + r.randrange(1, 40)]
             elif what == 2:
-                bytes_[at:at] = r.choice((b"\r\n", b"\n", b"\r", b"--", b"\r\n\r\n", b"=", b"\0", b"<", b"</body>", b"--b1\r\n",
+                bytes_[at:at] = r.choice((b"\r\n", b"\n", b"\r", b"--", b"\r\n\r\n", b"=", b"\0", b"<", b"</body>",
+                                          b"--b1\r\n",
                                           b"Content-Type: text/html\r\n"))
             elif what == 3:
                 bytes_ = bytes_[:at]
@@ -140,7 +143,8 @@ class Maker:
         return bytes(bytes_)
 
 
-TEXTS = ("This mail is confidential.", "Vertraulich: Grüße an alle.\nZweite Zeile", "> stuffed\nFrom here\n--b1\n-- \n.dot",
+TEXTS = ("This mail is confidential.", "Vertraulich: Grüße an alle.\nZweite Zeile",
+         "> stuffed\nFrom here\n--b1\n-- \n.dot",
          "word " * 60, "日本語の免責事項", "x" * 1200, "Ω <b>&amp;</b> \"quoted\"", "One\n\n\nTwo   ")
 HTMLS = ("", "", "<p>This is <b>confidential</b></p>", "<div>Grüße</div>", "<p>" + "long words " * 120 + "</p>")
 

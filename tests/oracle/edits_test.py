@@ -30,7 +30,8 @@ CODECS = {"us-ascii": "ascii", "iso-8859-1": "cp1252", "shift_jis": "cp932", "gb
 
 class Driver:
     def __init__(self):
-        self.process = subprocess.Popen([str(BUILD / "oracle/edits_driver")], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process = subprocess.Popen([str(BUILD / "oracle/edits_driver")], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE)
 
     def edit(self, edits, content):
         records = b"".join("\x1f".join(e).encode() + b"\x1f\x1e" for e in edits)
@@ -50,7 +51,8 @@ class Driver:
 
 
 class GMime:
-    """tests/oracle/readers/gmime_reader.c: the fields of the header, and the texts it shows with those of messages inside."""
+    """tests/oracle/readers/gmime_reader.c: the fields of the header, and the texts it shows with those of messages
+    inside."""
 
     def __init__(self):
         subprocess.run(["make", "-s", "-C", str(ROOT), "build/oracles/gmime_reader"], check=True)
@@ -175,7 +177,8 @@ def dkim_body_hash(body, relaxed):
 assert dkim_body_hash(b"", False) == b"frcCV1k9oG9oKj3dpUqdJg1PxRT2RSN/XKdLCPjaYaY="
 assert dkim_body_hash(b"", True) == b"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 assert dkim_body_hash(b" C \r\nD \t E\r\n\r\n\r\n", True) == base64.b64encode(hashlib.sha256(b" C\r\nD E\r\n").digest())
-assert dkim_body_hash(b" C \r\nD \t E\r\n\r\n\r\n", False) == base64.b64encode(hashlib.sha256(b" C \r\nD \t E\r\n").digest())
+assert dkim_body_hash(b" C \r\nD \t E\r\n\r\n\r\n",
+                      False) == base64.b64encode(hashlib.sha256(b" C \r\nD \t E\r\n").digest())
 
 
 def header_text(field):
@@ -328,7 +331,8 @@ def check_texts(content, out, edits, made):
         for edit, _ in sorted(how, key=lambda h: -len(h[0][2])):
             for form in inserted_forms(edit, a.get_content_type() == "text/html"):
                 rest = rest.replace(form, "", 1) if rest != wanted else rest
-        demand(rest == wanted or "\ufffd" in wanted, f"more of a {a.get_content_type()} part changed than the text put in: {rest[:80]!r} {wanted[:80]!r}")
+        demand(rest == wanted or "\ufffd" in wanted,
+               f"more of a {a.get_content_type()} part changed than the text put in: {rest[:80]!r} {wanted[:80]!r}")
 
 
 def inserted_forms(edit, rich):
@@ -344,7 +348,8 @@ def inserted_forms(edit, rich):
 def check_twice(driver, out, edits, made):
     """A text that is there is not put there again; nor is a subject's prefix."""
     again = [e for e, m in zip(edits, made) if e[0] in "a^" and m in "+w"]
-    if again and len(set(made) & set("+w")) == 1 and not any(e[0] in "=r-+" for e in edits) and header_section(out) is not None:
+    if again and len(set(made) & set("+w")) == 1 and not any(e[0] in "=r-+"
+                                                             for e in edits) and header_section(out) is not None:
         demand(driver.edit(again[-1:], out)[1] == out, f"twice: {again[-1][:3]}")
 
 
@@ -385,7 +390,8 @@ def main():
     driver, gmime, faults, tally = Driver(), GMime(), 0, {}
     cases = []
     for folder in options.folders:
-        for path in sorted(p for p in pathlib.Path(folder).rglob("*") if p.is_file() and p.suffix in (".eml", ".txt", "")):
+        for path in sorted(p for p in pathlib.Path(folder).rglob("*") if p.is_file()
+                           and p.suffix in (".eml", ".txt", "")):
             cases.append(str(path))
 
     def run(name, content, edits, honest):
@@ -415,8 +421,10 @@ def main():
             content, honest = maker.damaged(content), False
         run(f"seed {options.seed} number {i}", content, random_edits(maker.r), honest)
     enough = all(tally.get(letter, 0) > 0 for letter in "+w") and len(cases) > 0
-    print(f"{'ok' if faults == 0 and enough else 'not ok'} - edits of {len(cases)} messages and {options.random} made ones")
-    print(f"# edits made {tally.get('+', 0)}, by a new message around {tally.get('w', 0)}, refused {tally.get('!', 0)}; "
+    print(f"{'ok' if faults == 0 and enough else 'not ok'} - edits of {len(cases)} messages and {options.random} made "
+          f"ones")
+    print(
+        f"# edits made {tally.get('+', 0)}, by a new message around {tally.get('w', 0)}, refused {tally.get('!', 0)}; "
           f"{faults} faults")
     return faults > 0 or not enough
 

@@ -1,7 +1,7 @@
 """A second evaluator of the rule language, naive, from the tree of a rule set and the facts of a message as text.
 
-Written from the language's definition (sections 2 to 4); shares no code with the product.  One recipient at a time, one test
-at a time; nothing is clever.
+Written from the language's definition (sections 2 to 4); shares no code with the product.  One recipient at a time, one
+test at a time; nothing is clever.
 """
 import functools
 import re
@@ -17,7 +17,8 @@ NAMES = {U: "unreadable", E: "unavailable", A: "disputed"}
 UNIQUE = {"subject": "Subject", "message_id": "Message-ID"}
 ADDRESSES = {"from": "From", "to": "To", "cc": "Cc", "reply_to": "Reply-To"}
 KEPT = ("quarantine", "hold")
-SET_BY = {"importance": "Importance", "scl": "X-MS-Exchange-Organization-SCL", "classification": "X-Microsoft-Classification"}
+SET_BY = {"importance": "Importance", "scl": "X-MS-Exchange-Organization-SCL",
+          "classification": "X-Microsoft-Classification"}
 DAYS = ["thursday", "friday", "saturday", "sunday", "monday", "tuesday", "wednesday"]     # from 1970-01-01 on
 CLOCK = {"time": lambda local, now: {"number": local % 86400 // 60}, "date": lambda local, now: {"number": now},
          "weekday": lambda local, now: {"text": DAYS[local // 86400 % 7]}}
@@ -135,7 +136,8 @@ class Context:
             if said:
                 return one(number=int(said[-1])) if name == "scl" else one(text=said[-1])
         if name in UNIQUE:
-            all_views = [dict(v, absent=not v["text"] and not v.get("partial")) for e in self.instances(UNIQUE[name], who) for v in e]
+            all_views = [dict(v, absent=not v["text"] and not v.get("partial"))
+                         for e in self.instances(UNIQUE[name], who) for v in e]
             return Values([[all_views]]) if not all(v["absent"] for v in all_views) else NOTHING
         if name == "header":
             return Values([self.instances(field.text, who)])
@@ -276,7 +278,8 @@ class Context:
             return self.program.test(field, verb, alike=self.alike).answer(self, who)
         name, element, recipient = inside
         t = self.program.test(field, verb, name, self.alike)
-        if isinstance(element, int):                # of a field whose parts are fields of their own: the same element there
+        # of a field whose parts are fields of their own: the same element there
+        if isinstance(element, int):
             values = self.values(t.field, who)
             there = [e for x in values.lists for e in x]
             if element >= len(there) and values.trouble != F:
@@ -464,7 +467,8 @@ class Context:
                 m.raise_to(PEERS[level], level == "requiretls", floor, rule.name)
         elif name in ("reject", "defer", "disconnect"):
             a = self.arguments(action, ["text"], ["status", "code"])
-            usual, status = {"reject": (550, [5, 7, 1]), "defer": (451, [4, 7, 1]), "disconnect": (421, [4, 7, 0])}[name]
+            usual, status = {"reject": (550, [5, 7, 1]), "defer": (451, [4, 7, 1]),
+                             "disconnect": (421, [4, 7, 0])}[name]
             code = a["code"]["value"] if "code" in a else usual
             status = [int(x) for x in a["status"]["value"].split(".")] if "status" in a else status
             for m in who:
@@ -500,14 +504,17 @@ class Context:
         elif name == "deliver_after":
             when = self.message["now"]
             for x in action["arguments"]:
-                when = max(when, self.message["now"] + x["value"] if x["kind"] == "duration" else self.next_clock(x["value"]))
+                when = max(when,
+                           self.message["now"] + x["value"] if x["kind"] == "duration" else self.next_clock(x["value"]))
             for m in who:
                 m.not_before = max(m.not_before, when)
         elif name in ("set_importance", "set_scl", "set_classification"):
             value = str(action["arguments"][-1]["value"])
-            said = {"set_importance": [("Importance", value), ("X-Priority", None), ("X-MSMail-Priority", None), ("Priority", None)],
+            said = {"set_importance": [("Importance", value), ("X-Priority", None), ("X-MSMail-Priority", None),
+                                       ("Priority", None)],
                     "set_scl": [("X-MS-Exchange-Organization-SCL", value)],
-                    "set_classification": [("X-Microsoft-Classified", "true"), ("X-Microsoft-Classification", value)]}[name]
+                    "set_classification": [("X-Microsoft-Classified", "true"),
+                                           ("X-Microsoft-Classification", value)]}[name]
             for m in who:
                 m.edits += tuple(("set_header", h, v) if v else ("remove_header", h, "") for h, v in said)
         elif name == "route_via":
@@ -616,9 +623,11 @@ class Context:
     def may_tell(self, rule, action, m, to):
         whole = Address(to).whole
         if whole == self.sender.whole and not self.is_answered():
-            self.note("log", rule, [m], f"{action} left out: automatic mail, or mail of a list, is not answered (RFC 3834)")
+            self.note("log", rule, [m],
+                      f"{action} left out: automatic mail, or mail of a list, is not answered (RFC 3834)")
         elif self.recipient_at(whole) and self.is_automatic():
-            self.note("log", rule, [m], f"{action} left out: the message is automatic and goes to the same address (RFC 3834)")
+            self.note("log", rule, [m],
+                      f"{action} left out: the message is automatic and goes to the same address (RFC 3834)")
         else:
             return True
         return False
@@ -654,9 +663,11 @@ class Context:
                 ranked.sort(key=lambda s: -SEVERITIES.index(s) if s in SEVERITIES else 1)
                 said["Severity"] = ranked[0] if ranked else "(none)"
             if "rules" in words:
-                said["Rules"] = [r.name + " (audit, not carried out)" * (not what & 3) + f": {len(r.then)} actions" for r, what in acted]
+                said["Rules"] = [r.name + " (audit, not carried out)" * (not what & 3) + f": {len(r.then)} actions"
+                                 for r, what in acted]
             attached = 2 if "original" in words else 1 if "headers" in words else 0
-            self.notices.append([whole, said, report["rule"].name, report["to"], f"Incident report: {report['rule'].name}", attached])
+            self.notices.append([whole, said, report["rule"].name, report["to"],
+                                 f"Incident report: {report['rule'].name}", attached])
 
     def rule_over(self, i, rule, endings, wanted):
         if getattr(self, "defer_with", None):
@@ -685,7 +696,8 @@ class Context:
                 x.state, x.disposition, x.rule, x.target, x.at, x.again = "play", "deliver", "", None, i, True
 
     def second(self):
-        """Of the rules up to the one that added them, added recipients get what protects, by the content as received."""
+        """Of the rules up to the one that added them, added recipients get what protects, by the content as
+        received."""
         self.audit, self.original = False, True
         if not any(m.added or m.again for m in self.members):
             self.original = False
@@ -774,5 +786,6 @@ class Context:
             copy[" texts"] = sorted({v for k, _, v in end.edits if k in BODY})
             copy[" removed"] = sorted({v for k, _, v in end.edits if k == "remove_attachment"})
         return {"address": m.text, "added": m.added, "disposition": m.disposition, "peer": m.peer, "onward": m.onward,
-                "floor": m.floor, "not_before": m.not_before, "connector": m.connector, "rule": m.rule, "tls_rule": m.tls_rule, "reason": m.reason,
+                "floor": m.floor, "not_before": m.not_before, "connector": m.connector, "rule": m.rule,
+                "tls_rule": m.tls_rule, "reason": m.reason,
                 "reply": m.reply if m.disposition == "reject" else None, "copy": copy}

@@ -1,14 +1,15 @@
-/* Rule sets and messages in, what the real compiler and machine make of them out, for evaluator_test.py: nothing of ours
- * but text reaches the second evaluator.
+/* Rule sets and messages in, what the real compiler and machine make of them out, for evaluator_test.py: nothing of
+ * ours but text reaches the second evaluator.
  *
  * Reads commands from standard input, each answered by one line of JSON:
  *     TABLES\n                  the rows of the vocabulary
- *     RULES n\n<n bytes>        compiles and loads: {"trees": […], "rules": [identities in the order they run]} | {"error"}
- *     MESSAGE n\n<n bytes>      followed by lines FROM a, TO a (each), IP, HELO, USER, TLS, LISTENER, TRUSTED, NOW seconds,
- *                               OFFSET seconds, HEADER name (each; whose instances are told), LIVE name (a live list that
- *                               is there) and after it ENTRY text (each), NOTIFY bits (of the recipient before),
- *                               DISCLAIMER text TAB html (each; whether the message takes it is told), JUDGE:
- *                               {"facts", "headers", "raw", "takes", "wraps", "verdict", "rules", "actions"} | {"error"}
+ *     RULES n\n<n bytes>        compiles and loads: {"trees": […], "rules": [identities in the order they run]} |
+ * {"error"} MESSAGE n\n<n bytes>      followed by lines FROM a, TO a (each), IP, HELO, USER, TLS, LISTENER, TRUSTED,
+ * NOW seconds, OFFSET seconds, HEADER name (each; whose instances are told), LIVE name (a live list that is there) and
+ * after it ENTRY text (each), NOTIFY bits (of the recipient before), DISCLAIMER text TAB html (each; whether the
+ * message takes it is told), JUDGE:
+ *                               {"facts", "headers", "raw", "takes", "wraps", "verdict", "rules", "actions"} |
+ * {"error"}
  *
  * Facts are what the getters of stdlib say of the message as received.  One thing is not stdlib's: `client.helo` of a
  * client that calls itself "unavailable.example" cannot be known here, so that conditions can be unavailable. */
@@ -193,7 +194,8 @@ static struct js *header_json(struct message *m, struct str name)
     return list;
 }
 
-/* Whether each text can be put behind the body, and before it; of what the message can carry rules speak, and no test. */
+/* Whether each text can be put behind the body, and before it; of what the message can carry rules speak, and no
+ * test. */
 static struct js *takes_json(struct arena *a, struct message *m, const names *texts)
 {
     struct js *list = js_array();
@@ -255,8 +257,8 @@ static struct js *copy_json(struct arena *a, const struct verdict_copy *c, struc
 static struct js *verdict_json(struct arena *a, const struct verdict *v, struct str content, const names *headers)
 {
     static const char *const answers[] = {"accept", "reject", "defer"};
-    struct js *o = js_object(), *recipients = js_array(), *copies = js_array(), *hits = js_object(), *notes = js_array(),
-              *notices = js_array();
+    struct js *o = js_object(), *recipients = js_array(), *copies = js_array(), *hits = js_object(),
+              *notes = js_array(), *notices = js_array();
     js_put_cstr(o, "answer", answers[v->answer]);
     if (v->answer != VERDICT_ACCEPT) put_reply(o, &v->reply), js_put_str(o, "rule", v->rule);
     for (size_t i = 0; i < v->recipient_count; i++) {

@@ -1,8 +1,8 @@
 """Random rule sets and messages for the second evaluator.
 
-Everything comes from one random.Random: a seed gives the same pairs on every machine.  Texts are drawn from few fragments, in
-many spellings that fold to the same or nearly, so that tests hold often.  Code points are of Unicode 14, as the libraries of
-both sides know them.
+Everything comes from one random.Random: a seed gives the same pairs on every machine.  Texts are drawn from few
+fragments, in many spellings that fold to the same or nearly, so that tests hold often.  Code points are of Unicode 14,
+as the libraries of both sides know them.
 """
 import base64
 import unicodedata
@@ -11,54 +11,72 @@ import urllib.parse
 from evaluator_words import Address, fold
 
 # Pairs of spellings that should and of some that should not fold alike.
-WORDS = ["secret", "Secret", "SECRET", "se\u00adcret", "se\u200bcret", "\uff33\uff25\uff23\uff32\uff25\uff34", "secre\u0301t",
-         "plan", "plane", "plan\u0308", "Stra\u00dfe", "STRASSE", "stra\u1e9ee", "caf\u00e9", "cafe\u0301", "CAFE\u0301", "cafe",
-         "\u6771\u4eac", "\u6771\u4eac\u90fd", "\u30c6\u30b9\u30c8", "\uff83\uff7d\uff84", "\u041f\u043b\u0430\u043d", "\u043f\u043b\u0430\u043d",
-         "\u03a3\u03af\u03c3\u03c5\u03c6\u03bf\u03c2", "\u03c3\u03af\u03c3\u03c5\u03c6\u03bf\u03c3", "\ufb01le", "file", "\u0130stanbul", "istanbul", "\u2460",
-         "1", "12", "card 4111", "x-ray", "\u0e01\u0e32\u0e23", "\u1ec7", "e\u0323\u0302", "e\u0302\u0323", "k\u2126", "k\u03c9", "\u212aelvin", "kelvin",
-         "a\u034f\u0301", "\u00e1", "\u1fb3", "\u03b1\u03b9", "\u0390", "\u1f00\u0345\u0301", "\uac00", "\u1100\u1161", "\u00bd", "[x]", "re", "a.b", "50%",
-         "\u0455\u0435\u0441r\u0435t", "\u0405\u0415\u0421R\u0415\u0422", "rnodern", "Modern", "PaypaI", "paypa1", "INV0ICE", "invoice", "il|", "\u03bd\u039d n"]
+WORDS = ["secret", "Secret", "SECRET", "se\u00adcret", "se\u200bcret", "\uff33\uff25\uff23\uff32\uff25\uff34",
+         "secre\u0301t",
+         "plan", "plane", "plan\u0308", "Stra\u00dfe", "STRASSE", "stra\u1e9ee", "caf\u00e9", "cafe\u0301",
+         "CAFE\u0301", "cafe",
+         "\u6771\u4eac", "\u6771\u4eac\u90fd", "\u30c6\u30b9\u30c8", "\uff83\uff7d\uff84", "\u041f\u043b\u0430\u043d",
+         "\u043f\u043b\u0430\u043d",
+         "\u03a3\u03af\u03c3\u03c5\u03c6\u03bf\u03c2", "\u03c3\u03af\u03c3\u03c5\u03c6\u03bf\u03c3", "\ufb01le", "file",
+         "\u0130stanbul", "istanbul", "\u2460",
+         "1", "12", "card 4111", "x-ray", "\u0e01\u0e32\u0e23", "\u1ec7", "e\u0323\u0302", "e\u0302\u0323", "k\u2126",
+         "k\u03c9", "\u212aelvin", "kelvin",
+         "a\u034f\u0301", "\u00e1", "\u1fb3", "\u03b1\u03b9", "\u0390", "\u1f00\u0345\u0301", "\uac00", "\u1100\u1161",
+         "\u00bd", "[x]", "re", "a.b", "50%",
+         "\u0455\u0435\u0441r\u0435t", "\u0405\u0415\u0421R\u0415\u0422", "rnodern", "Modern", "PaypaI", "paypa1",
+         "INV0ICE", "invoice", "il|", "\u03bd\u039d n"]
 BLANKS = [" ", "  ", "\t", "\u00a0", "\u3000", " "]
-DOMAINS = ["corp.example", "eu.corp.example", "partner.example", "mail.partner.example", "other.example", "b\u00fccher.example",
+DOMAINS = ["corp.example", "eu.corp.example", "partner.example", "mail.partner.example", "other.example",
+           "b\u00fccher.example",
            "xn--bcher-kva.example", "stra\u00dfe.example", "strasse.example", "CORP.example"]
 LOCALS = ["ann", "Ann", "bob", "carl.x", "dora+tag", "j\u00f6rg", "jo\u0308rg", "postmaster"]
 ASCII_LOCALS = [x for x in LOCALS if x.isascii()]
 NAMES = ["", "", "Ann B", "Bob \"x\"", "J\u00f6rg", "secret plan", "\u6771\u4eac"]
 ASCII_DOMAINS = [x for x in DOMAINS if x.isascii()]
 IPS = ["192.0.2.1", "192.0.2.77", "10.1.2.3", "2001:db8::7", "2001:db8:1::1", "198.51.100.9"]
-NETWORKS = ["192.0.2.0/24", "10.0.0.0/8", "192.0.2.1", "192.0.2.60-192.0.2.90", "2001:db8::/32", "2001:db8::7", "0.0.0.0/0"]
+NETWORKS = ["192.0.2.0/24", "10.0.0.0/8", "192.0.2.1", "192.0.2.60-192.0.2.90", "2001:db8::/32", "2001:db8::7",
+            "0.0.0.0/0"]
 HEADERS = ["X-A", "X-B", "X-Class", "Subject", "Message-ID", "From", "To", "Cc", "Reply-To", "Importance", "X-Priority",
            "X-MS-Exchange-Organization-SCL", "X-Microsoft-Classified", "X-Microsoft-Classification"]
 MARKS = ["m1", "m2", "M1"]
 RAW = ["X-Raw", "X-Raw", "X-A", "X-B", "Subject"]        # X-Raw is what no rule changes
 # Texts put into bodies: (text, HTML).  Each is told from all others by its first word.
-DISCLAIMERS = [("disclaimone: from Corp Ltd", ""), ("disclaimtwo: \u00fcber alles", "<p>disclaimtwo: <b>\u00fcber</b> alles</p>"),
+DISCLAIMERS = [("disclaimone: from Corp Ltd", ""),
+               ("disclaimtwo: \u00fcber alles", "<p>disclaimtwo: <b>\u00fcber</b> alles</p>"),
                ("disclaimthree: caution", "")]
 DETECTORS = """detector "prj" pattern /\\bprj-\\d{3}\\b/ confidence 60 near ("project", "caf\u00e9") within 12 gives 90
 detector "cardlike" pattern /\\b\\d(?:[ -]?\\d){5,9}\\b/ checksum luhn confidence 50 near ("visa") within 8 gives 80
 detector "plain" pattern /s[ce]+r[a-z]t?/ confidence 70
 """
-FINDABLE = ["prj-123", "PRJ-123", "prj-124", "project prj-123", "prj-123 caf\u00e9", "prj-1234", "79927398713", "7992-7398 713", "79927398710",
-            "visa 79927398713", "1234566", "123 456 6 79927398713", "\uff17\uff19\uff19\uff12\uff17\uff13\uff19\uff18\uff17\uff11\uff13",
+FINDABLE = ["prj-123", "PRJ-123", "prj-124", "project prj-123", "prj-123 caf\u00e9", "prj-1234", "79927398713",
+            "7992-7398 713", "79927398710",
+            "visa 79927398713", "1234566", "123 456 6 79927398713",
+            "\uff17\uff19\uff19\uff12\uff17\uff13\uff19\uff18\uff17\uff11\uff13",
             "prj-123 79927398713 prj-124 PRJ\u00ad-123"]
-PATTERNS = ["secret", "s.cret", "^secret", "plan$", "\\\\bplan\\\\b", "\\\\d{2,}", "[a-c]+b", "caf(e|\u00e9)", "\u6771.", "st(ra|u)(ss|\u00df)e", "x-?ray",
+PATTERNS = ["secret", "s.cret", "^secret", "plan$", "\\\\bplan\\\\b", "\\\\d{2,}", "[a-c]+b", "caf(e|\u00e9)",
+            "\u6771.", "st(ra|u)(ss|\u00df)e", "x-?ray",
             "\\\\w+ \\\\w+", "(?:a|b)\\\\.b", "e.?t\\\\b", "^\\\\S+$", "[^a-z ]", "ann@", "\\\\.example$"]
-REPORT_WORDS = ["sender", "recipients", "subject", "cc", "bcc", "severity", "override", "rules", "detectors", "excerpts",
+REPORT_WORDS = ["sender", "recipients", "subject", "cc", "bcc", "severity", "override", "rules", "detectors",
+                "excerpts",
                 "headers", "original"]
 NOW = 1790000000
 IDN = ', "b\u00fccher.example"'
 
 
 # Characters that folding changes, and marks.
-CHANGING = [c for c in map(chr, range(0xA1, 0x30000)) if unicodedata.category(c) not in ("Cn", "Cs", "Co", "Cc", "Zl", "Zp") and (
-    unicodedata.normalize("NFKC", c.casefold()) != c or unicodedata.combining(c) or unicodedata.category(c) in ("Cf", "Mc"))]
+CHANGING = [c for c in map(chr, range(0xA1, 0x30000))
+            if unicodedata.category(c) not in ("Cn", "Cs", "Co", "Cc", "Zl", "Zp") and (
+    unicodedata.normalize("NFKC", c.casefold()) != c or unicodedata.combining(c)
+    or unicodedata.category(c) in ("Cf", "Mc"))]
 
 
 def exotic(rnd):
     """A few characters seldom seen, in one of their spellings."""
-    base = "".join(rnd.choice([rnd.choice(CHANGING), rnd.choice(CHANGING), rnd.choice("aek")]) for _ in range(rnd.randint(1, 4)))
+    base = "".join(rnd.choice([rnd.choice(CHANGING), rnd.choice(CHANGING), rnd.choice("aek")])
+                   for _ in range(rnd.randint(1, 4)))
     return rnd.choice([str, str.upper, str.lower, str.casefold, str.title] + [lambda s, f=f: unicodedata.normalize(f, s)
-                                                                              for f in ("NFC", "NFD", "NFKC", "NFKD")])(base)
+                                                                              for f in ("NFC", "NFD", "NFKC",
+                                                                                        "NFKD")])(base)
 
 
 def rnd_text(rnd, pool, most=3):
@@ -110,16 +128,21 @@ def make_content(rnd, words, locals_):
         n = 0 if rnd.random() > weight else 2 if rnd.random() < 0.15 else 1
         for _ in range(n):
             if name == "Message-ID":
-                lines.append(f"Message-ID: <{rnd.choice(['one', 'two', 'plan'])}.{rnd.randint(1, 3)}@{rnd.choice(DOMAINS[:5])}>")
+                lines.append(
+                    f"Message-ID: <{rnd.choice(['one', 'two', 'plan'])}.{rnd.randint(1, 3)}@{rnd.choice(DOMAINS[:5])}>")
             else:
                 start = rnd.choice(["", "", "Re: ", "[x] ", "Re: [x] ", "Fwd[2]: "])
-                lines.append("Subject: " + rnd.choice(["", start + header_text(rnd, rnd_text(rnd, words))] + [start + header_text(rnd, rnd_text(rnd, words))] * 8))
+                lines.append("Subject: " + rnd.choice(["", start + header_text(rnd, rnd_text(rnd, words))]
+                                                      + [start + header_text(rnd, rnd_text(rnd, words))] * 8))
     if rnd.random() < 0.04:
         lines.append("Subject: =?x-nobody-knows?b?c2VjcmV0?= rest")
     for name, values, weight in (("Importance", ["high", "Low", "odd"], 0.1), ("X-Priority", ["1 (Highest)", "5"], 0.1),
-                                 ("X-MS-Exchange-Organization-SCL", ["-1", "5", "x"], 0.1), ("Auto-Submitted", ["no", "auto-replied"], 0.1),
-                                 ("X-Microsoft-Classification", ["secret plan", "public"], 0.1), ("Precedence", ["bulk"], 0.1),
-                                 ("Date", ["Mon, 21 Sep 2026 12:00:00 +0000", "Tue, 22 Sep 2026 20:00:00 +0200", "x"], 0.7)):
+                                 ("X-MS-Exchange-Organization-SCL", ["-1", "5", "x"], 0.1),
+                                 ("Auto-Submitted", ["no", "auto-replied"], 0.1),
+                                 ("X-Microsoft-Classification", ["secret plan", "public"], 0.1),
+                                 ("Precedence", ["bulk"], 0.1),
+                                 ("Date", ["Mon, 21 Sep 2026 12:00:00 +0000", "Tue, 22 Sep 2026 20:00:00 +0200", "x"],
+                                  0.7)):
         for _ in range(2 if rnd.random() < 0.1 * weight else rnd.random() < weight):
             lines.append(f"{name}: {rnd.choice(values)}")
     for name in ("X-A", "X-B", "X-Class"):
@@ -159,7 +182,8 @@ def with_attachments(rnd, words, lines, body):
         shown = rnd.choice([f'; filename="{name}"', f"; filename*=utf-8''{urllib.parse.quote(name)}", ""])
         type_ = rnd.choice(["application/octet-stream", "text/plain", "application/pdf", "image/png"])
         data = rnd.choice(["TVqQAAMAAAAEAAAA//8AALgAAAAAAAAA", "JVBERi0xLjQK", "c2VjcmV0IHBsYW4="])
-        parts.append(f"Content-Type: {type_}\r\nContent-Disposition: attachment{shown}\r\nContent-Transfer-Encoding: base64\r\n\r\n{data}")
+        parts.append(f"Content-Type: {type_}\r\nContent-Disposition: attachment{shown}\r\nContent-Transfer-Encoding: "
+                     f"base64\r\n\r\n{data}")
     lines.append('Content-Type: multipart/mixed; boundary="b-b"')
     return lines, "".join(f"--b-b\r\n{p}\r\n" for p in parts) + "--b-b--"
 
@@ -170,12 +194,16 @@ def make_message(rnd, words, plain=False):
         a = address(rnd)
         if a not in to:
             to.append(a)
-    return {"content": make_content(rnd, words, ASCII_LOCALS if plain else LOCALS), "from": rnd.choice([""] + [address(rnd)] * 9), "to": distinct(to),
-            "ip": rnd.choice(IPS), "helo": rnd.choice(["client.example", "MAIL.Partner.example", "unavailable.example", "x"]),
+    return {"content": make_content(rnd, words, ASCII_LOCALS if plain else LOCALS),
+            "from": rnd.choice([""] + [address(rnd)] * 9), "to": distinct(to),
+            "ip": rnd.choice(IPS),
+            "helo": rnd.choice(["client.example", "MAIL.Partner.example", "unavailable.example", "x"]),
             "notify": [rnd.choice([0, 0, 0, 1, 2, 4, 6, 8, 14]) for _ in to],
             "user": rnd.choice(["", "", "ann"]), "tls": rnd.choice(["", "TLSv1.3"]), "trusted": rnd.random() < 0.4,
-            "live": {name: [make(rnd, words) for _ in range(rnd.randint(0, 4))] for name, make in LIVE.items() if rnd.random() < 0.85},
-            "listener": "inbound", "now": NOW + rnd.randint(-200000, 200000), "offset": rnd.choice([0, 3600, 7200, -18000])}
+            "live": {name: [make(rnd, words) for _ in range(rnd.randint(0, 4))] for name,
+                     make in LIVE.items() if rnd.random() < 0.85},
+            "listener": "inbound", "now": NOW + rnd.randint(-200000, 200000),
+            "offset": rnd.choice([0, 3600, 7200, -18000])}
 
 
 def live_text(rnd, words):
@@ -185,7 +213,8 @@ def live_text(rnd, words):
             return t
 
 
-LIVE = {"live_words": live_text, "live_people": lambda rnd, words: rnd.choice([address(rnd), "@" + rnd.choice(DOMAINS), "@*.corp.example"]),
+LIVE = {"live_words": live_text, "live_people": lambda rnd,
+        words: rnd.choice([address(rnd), "@" + rnd.choice(DOMAINS), "@*.corp.example"]),
         "live_domains": lambda rnd, words: rnd.choice(DOMAINS + ["*.example", "*.partner.example"])}
 
 
@@ -205,15 +234,20 @@ class Generator:
     """Rule sets over the rows of the vocabulary."""
 
     ADDRESS_PARTS = {"address": "address", "local": "text", "domain": "domain", "name": "text"}
-    MODELLED = {"sender", "sender.scope", "recipient", "recipient.scope", "recipient_count", "direction", "marked", "header",
+    MODELLED = {"sender", "sender.scope", "recipient", "recipient.scope", "recipient_count", "direction", "marked",
+                "header",
                 "header.raw", "recipient.dsn_notify"}
     # Fields that rules can change, by actions the evaluator carries out or by headers that no rule here touches.
-    EDITABLE = {"subject", "message_id", "from", "to", "cc", "reply_to", "header", "header.raw", "importance", "scl", "classification",
-                "date_sent", "sender_override", "is_auto_reply", "is_auto_forward", "is_bulk", "is_calendar", "is_voicemail",
+    EDITABLE = {"subject", "message_id", "from", "to", "cc", "reply_to", "header", "header.raw", "importance", "scl",
+                "classification",
+                "date_sent", "sender_override", "is_auto_reply", "is_auto_forward", "is_bulk", "is_calendar",
+                "is_voicemail",
                 "is_approval_request", "is_rights_protected"}
-    ACTIONS = {"require_tls", "reject", "defer", "drop", "quarantine", "hold", "redirect", "copy", "route_via", "add_header",
+    ACTIONS = {"require_tls", "reject", "defer", "drop", "quarantine", "hold", "redirect", "copy", "route_via",
+               "add_header",
                "set_header", "remove_header", "prepend_subject", "log", "mark", "stop", "disconnect", "add_recipient",
-               "deliver_after", "set_importance", "set_scl", "set_classification", "append_disclaimer", "prepend_disclaimer",
+               "deliver_after", "set_importance", "set_scl", "set_classification", "append_disclaimer",
+               "prepend_disclaimer",
                "remove_attachment", "notify", "notify_sender", "incident_report"}
 
     def __init__(self, rows):
@@ -240,7 +274,8 @@ class Generator:
             row = rnd.choice([f for f in self.fields if f["name"].startswith("attachment.")])
             return row["name"].partition(".")[2], row["type"], row, None
         if inside:
-            part = rnd.choice(["address", "local", "domain", "name"] + (["scope"] if inside["name"] == "recipient" else []))
+            part = rnd.choice(["address", "local", "domain", "name"]
+                              + (["scope"] if inside["name"] == "recipient" else []))
             if part == "scope":
                 row = next(f for f in self.fields if f["name"] == "recipient.scope")
                 return "scope", row["type"], row, None
@@ -277,7 +312,8 @@ class Generator:
         value = lambda: quoted(self.text_value(rnd, type_, part))
         if rnd.random() < 0.12:
             count = rnd.choice(["", "", "at least 2 ", "between 1 and 2 ", "at least 1 "])
-            what = count + rnd.choice(["prj", "cardlike", "plain"]) + rnd.choice(["", "", " confidence 65", " confidence 80", " confidence 90"])
+            what = count + rnd.choice(["prj", "cardlike", "plain"]) + rnd.choice(["", "", " confidence 65",
+                                                                                  " confidence 80", " confidence 90"])
             return f"contains {what}", f"does not contain {what}"
         k = rnd.randrange(9)
         if k == 0:
@@ -397,7 +433,8 @@ class Generator:
             if other and other != name:
                 no = "" if row["of"] == "element" else rnd.choice(["", "not "])
                 return f"{name} is {no}{other}"
-        positive, negative = self.shaped_verb(rnd, row) if row["name"] in self.SHAPED else self.verb(rnd, type_, row, part, inside)
+        positive, negative = self.shaped_verb(rnd, row) if row["name"] in self.SHAPED else self.verb(rnd, type_, row,
+                                                                                                     part, inside)
         must_say = row["of"] == "element" and not q and not inside
         whole = positive.startswith("is present") and part is None
         if negative is None and must_say:
@@ -408,8 +445,10 @@ class Generator:
 
     # Fields whose values have a form, which the compiler holds texts to.
     SHAPED = {"attachment.extension": (["exe", "PDF", "gz", "txt", "\uff45xe", "caf\u00e9"], ["ex", "t", "pd"]),
-              "attachment.type": (["application/pdf", "TEXT/plain", "image/png", "application/octet-stream"], ["pdf", "text/", "image", "/octet"]),
-              "attachment.true_type": (["application/pdf", "text/plain", "application/x-dosexec"], ["pdf", "text", "x-", "/"]),
+              "attachment.type": (["application/pdf", "TEXT/plain", "image/png", "application/octet-stream"],
+                                  ["pdf", "text/", "image", "/octet"]),
+              "attachment.true_type": (["application/pdf", "text/plain", "application/x-dosexec"],
+                                       ["pdf", "text", "x-", "/"]),
               "client.tls_version": (["1.2", "1.3"], ["1", ".3", "1."])}
 
     def shaped_verb(self, rnd, row):
@@ -419,9 +458,12 @@ class Generator:
                            (f"is any of {some(whole)}", f"is not any of {some(whole)}"),
                            (f"contains {quoted(rnd.choice(parts))}", f"does not contain {quoted(rnd.choice(parts))}"),
                            (f"contains all of {some(parts)}", f"does not contain any of {some(parts)}"),
-                           (f"starts with {quoted(rnd.choice(parts + whole))}", f"does not start with {quoted(rnd.choice(whole))}"),
-                           (f"ends with any of {some(parts + whole)}", f"does not end with {quoted(rnd.choice(parts))}"),
-                           (f"is like {quoted('*' + rnd.choice(parts) + '*')}", f"is not like {quoted('?' + rnd.choice(parts) + '*')}"),
+                           (f"starts with {quoted(rnd.choice(parts + whole))}",
+                            f"does not start with {quoted(rnd.choice(whole))}"),
+                           (f"ends with any of {some(parts + whole)}",
+                            f"does not end with {quoted(rnd.choice(parts))}"),
+                           (f"is like {quoted('*' + rnd.choice(parts) + '*')}",
+                            f"is not like {quoted('?' + rnd.choice(parts) + '*')}"),
                            ("is in live_words", "is not in live_words"), ("is present", "is absent"),
                            (f"matches /{rnd.choice(['p.f', '^t', 'x$'])}/", "does not match /e/")])
 
@@ -430,7 +472,8 @@ class Generator:
         texts = ["subject", "body", 'header "X-A"', "message_id", "from.name", "sender.local"]
         people = ["from", "to", "cc", "sender", "reply_to"]
         domains = [f"{p}.domain" for p in people]
-        names, type_, part = rnd.choice([(texts, "text", None), (people, "address", None), (domains, "domain", "domain")])
+        names, type_, part = rnd.choice([(texts, "text", None), (people, "address", None),
+                                         (domains, "domain", "domain")])
         chosen = rnd.sample(names, rnd.randint(2, 3))
         connective = rnd.choice([" or ", " and "])
         positive, _ = self.verb(rnd, type_, {"words": ""}, part, None)
@@ -459,8 +502,10 @@ class Generator:
     def options(self, rnd, only=None):
         out = ""
         for name, values, weight in (
-                ("priority", [str(n) for n in (1, 50, 100, 200)], 0.3), ("mode", ["audit", "audit_and_notify", "off", "enforce"], 0.2),
-                ("on_error", ["defer", "skip", "apply"], 0.5), ("on_unreadable", ["protect", "hold", "apply", "skip"], 0.5),
+                ("priority", [str(n) for n in (1, 50, 100, 200)], 0.3),
+                ("mode", ["audit", "audit_and_notify", "off", "enforce"], 0.2),
+                ("on_error", ["defer", "skip", "apply"], 0.5),
+                ("on_unreadable", ["protect", "hold", "apply", "skip"], 0.5),
                 ("confusables", ["fold", "fold", "keep"], 0.4),
                 ("severity", ['"low"', '"high"', '"medium"', '"odd"', '"critical"'], 0.5),
                 ("effective", ["2026-09-20", "2026-09-21T14:00Z", "2026-09-22"], 0.06),
@@ -484,7 +529,8 @@ class Generator:
             level = rnd.choice(["", " encrypt", " verified", " dane", " requiretls", " level verified"])
             return "require_tls" + level + rnd.choice(["", "", ' min "1.2"', ' min "1.3"'])
         if name == "reject":
-            return f"reject {self.value(rnd, True)}" + rnd.choice(["", "", ' status "5.7.0"', " code 554", ' status "5.6.0" code 552'])
+            return f"reject {self.value(rnd, True)}" + rnd.choice(["", "", ' status "5.7.0"', " code 554",
+                                                                   ' status "5.6.0" code 552'])
         if name == "defer":
             return f"defer {self.value(rnd, True)}" + rnd.choice(["", ' status "4.2.1"', " code 452"])
         if name in ("quarantine", "hold"):
@@ -511,7 +557,8 @@ class Generator:
             return f"add_header {quoted(rnd.choice(HEADERS[:3]))} {self.value(rnd)}"
         if name == "set_header":
             if rnd.random() < 0.3:
-                return f"set_header {quoted(rnd.choice(HEADERS[6:9]))} {quoted(rnd.choice(['ann@corp.example', 'x@other.example']))}"
+                header, whom = rnd.choice(HEADERS[6:9]), rnd.choice(["ann@corp.example", "x@other.example"])
+                return f"set_header {quoted(header)} {quoted(whom)}"
             return f"set_header {quoted(rnd.choice(HEADERS[:4]))} {self.value(rnd)}"
         if name == "remove_header":
             return f"remove_header {quoted(rnd.choice(HEADERS[:4] + HEADERS[6:9]))}"
@@ -552,7 +599,8 @@ class Generator:
         actions, seen = [], set()
         for n in names:
             a = self.action(rnd, n)
-            key = a if n not in ("set_header", "route_via", "remove_header", "require_tls", "deliver_after", "set_importance", "set_scl",
+            key = a if n not in ("set_header", "route_via", "remove_header", "require_tls", "deliver_after",
+                                 "set_importance", "set_scl",
                              "set_classification") else n
             if key not in seen:
                 seen.add(key)
@@ -584,7 +632,8 @@ connector "other" host "o.example" port 2525
             text += f"define d{i} as {self.condition(rnd, 1, tuple(defines))}\n"
             defines.append(f"d{i}")
         if rnd.random() < 0.15:
-            text += "defaults" + (self.options(rnd, ("priority", "on_error", "on_unreadable", "confusables")) or " priority 60") + "\n"
+            text += "defaults" + (self.options(rnd, ("priority", "on_error", "on_unreadable", "confusables"))
+                                  or " priority 60") + "\n"
         for number in range(rnd.randint(1, 5)):
             text += self.rule(rnd, number, defines)
         return text

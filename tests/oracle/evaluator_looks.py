@@ -18,7 +18,8 @@ def icu():
     library = ctypes.CDLL(name)
     opened, skeleton = getattr(library, f"uspoof_open_{version}"), getattr(library, f"uspoof_getSkeletonUTF8_{version}")
     opened.restype, opened.argtypes = ctypes.c_void_p, [ctypes.POINTER(ctypes.c_int)]
-    skeleton.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_char_p, ctypes.c_int32, ctypes.c_char_p, ctypes.c_int32,
+    skeleton.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_char_p, ctypes.c_int32, ctypes.c_char_p,
+                         ctypes.c_int32,
                          ctypes.POINTER(ctypes.c_int)]
     error = ctypes.c_int(0)
     return skeleton, opened(ctypes.byref(error))

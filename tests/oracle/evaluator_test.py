@@ -48,7 +48,8 @@ def written(rules, messages):
                  f"LISTENER {m['listener']}"] + [f"HEADER {h}" for h in HEADERS + ["X-Raw"]]
         lines += [line for a, bits in zip(m["to"], m["notify"]) for line in (f"TO {a}", f"NOTIFY {bits}")]
         lines += [f"DISCLAIMER {text}\t{html}" for text, html in DISCLAIMERS]
-        lines += [f"USER {m['user']}"] * bool(m["user"]) + [f"TLS {m['tls']}"] * bool(m["tls"]) + ["TRUSTED"] * m["trusted"]
+        lines += [f"USER {m['user']}"] * bool(m["user"]) + [f"TLS {m['tls']}"] * bool(m["tls"]) \
+            + ["TRUSTED"] * m["trusted"]
         for name, entries in m["live"].items():
             lines += [f"LIVE {name}"] + [f"ENTRY {x}" for x in entries]
         data.append("".join(line + "\n" for line in lines + ["JUDGE"]).encode())
@@ -79,7 +80,8 @@ def body_differs(texts, removed, copy, facts):
 
 def recipients_differ(want, got, copies, facts):
     for w, g in zip(want, got):
-        for key in ("address", "added", "disposition", "peer", "onward", "floor", "not_before", "connector", "rule", "tls_rule"):
+        for key in ("address", "added", "disposition", "peer", "onward", "floor", "not_before", "connector", "rule",
+                    "tls_rule"):
             if w[key] != g[key]:
                 return f"{w['address']}: {key} {w[key]!r}, not {g[key]!r}"
         if squeezed(w["reason"]) != squeezed(g["reason"]):
@@ -138,7 +140,8 @@ def report_read(text, rules):
 
 def notices_differ(want, got, rules):
     def comparable(text):
-        return {k: squeezed(v) if isinstance(v, str) else [squeezed(x) for x in v] if v else v for k, v in text.items()} \
+        return {k: squeezed(v) if isinstance(v, str) else [squeezed(x) for x in v] if v else v for k,
+                v in text.items()} \
             if isinstance(text, dict) else squeezed(text)
     expected = [[rule, to, squeezed(subject), comparable(text), attach, isinstance(text, dict)]
                 for _, text, rule, to, subject, attach in want]
@@ -175,7 +178,8 @@ def differ(context, want, told):
     acted = None if sorted(context.acted) == sorted(told["actions"]) else \
         f"actions {sorted(context.acted)}, not {sorted(told['actions'])}"
     return acted or recipients_differ(want["recipients"], got["recipients"], got["copies"], told["facts"]) or \
-        notes_differ(want["notes"], got["notes"], names) or notices_differ(want["notices"], got["notices"], {r.name: len(r.then) for r in context.program.rules})
+        notes_differ(want["notes"], got["notes"], names) \
+        or notices_differ(want["notices"], got["notices"], {r.name: len(r.then) for r in context.program.rules})
 
 
 # --- running ---------------------------------------------------------------------------------------------------------
@@ -287,8 +291,10 @@ def main():
             told = time.monotonic()
             print(f"# {run.pairs} pairs, {len(run.differences)} differences", flush=True)
     report(run, args.seed)
-    bad = bool(run.differences) or run.pairs == 0 or run.refused * 50 > run.pairs // MESSAGES or run.unmodelled * 20 > run.pairs
-    print(f"{'not ok' if bad else 'ok'} 1 - {run.pairs} pairs, {len(run.differences)} differences, {run.refused} rule sets "
+    bad = bool(run.differences) or run.pairs == 0 or run.refused * 50 > run.pairs // MESSAGES \
+        or run.unmodelled * 20 > run.pairs
+    print(f"{'not ok' if bad else 'ok'} 1 - {run.pairs} pairs, {len(run.differences)} differences, {run.refused} rule "
+          f"sets "
           f"refused (seed {args.seed}, sets {args.from_set} to {number}, {time.monotonic() - began:.0f} s)")
     return 1 if bad else 0
 

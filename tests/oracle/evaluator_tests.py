@@ -4,7 +4,8 @@ import ipaddress
 import re
 
 from evaluator_looks import look
-from evaluator_words import (E, F, T, TROUBLE, U, Address, a_labels, address_matches, both, count, domain_matches, either, fold,
+from evaluator_words import (E, F, T, TROUBLE, U, Address, a_labels, address_matches, both, count, domain_matches,
+                             either, fold,
                              fold_case, like, lower, negate, places, u_labels, views)
 
 # --- values ----------------------------------------------------------------------------------------------------------
@@ -249,7 +250,8 @@ class Test:
 
     def says_field(self, view, right):
         """Some element of the other field: each reading of the whole of it is a view."""
-        lists = [functools.reduce(either, (views([self.says_view(view, v) for v in e]) for e in x), F) for x in right.lists]
+        lists = [functools.reduce(either, (views([self.says_view(view, v) for v in e]) for e in x), F)
+                 for x in right.lists]
         return either(views(lists), right.trouble)
 
     def says_view(self, view, other):
@@ -301,7 +303,8 @@ class Test:
 
     def single(self, ctx, values, right):
         """One value, or several words of one recipient, any of which will do; or present, said of the whole."""
-        positive = [functools.reduce(either, (views([self.says(ctx, v, right) for v in e]) for e in x), F) for x in values.lists]
+        positive = [functools.reduce(either, (views([self.says(ctx, v, right) for v in e]) for e in x), F)
+                    for x in values.lists]
         x = either(views(positive), values.trouble)
         return negate(x) if self.negated else x
 
@@ -346,7 +349,8 @@ class Detector:
         self.pattern = re.compile(said["pattern"]["value"], re.I)
         self.checksum, self.confidence = value("checksum", None), value("confidence", 65)
         self.within, self.gives = value("within", 300), value("gives", 85)
-        self.near = [fold(e[0]["value"], True) for e in near["entries"]] if near["kind"] == "group" else [fold(near["value"], True)]
+        self.near = [fold(e[0]["value"], True)
+                     for e in near["entries"]] if near["kind"] == "group" else [fold(near["value"], True)]
 
     def is_find(self, text, m, wanted):
         if self.checksum and not luhn(m.group()):
@@ -354,7 +358,8 @@ class Detector:
         if self.confidence >= wanted:
             return True
         sides = text[max(0, m.start() - self.within):m.start()], text[m.end():m.end() + self.within]
-        return self.gives >= wanted and any(any(True for _ in places(side, n, True)) for side in sides for n in self.near)
+        return self.gives >= wanted and any(any(True for _ in places(side, n, True)) for side in sides
+                                            for n in self.near)
 
     def finds(self, text, wanted):
         found, at = set(), 0
@@ -427,7 +432,8 @@ class Program:
             name = field["name"]
             if inside and name != inside and not name.startswith(inside + "."):
                 name = f"{inside}.{name}"
-            self.compiled[key] = Test(self, Field(self.rows, name, field.get("text")), field.get("quantifier"), verb, alike)
+            self.compiled[key] = Test(self, Field(self.rows, name, field.get("text")), field.get("quantifier"), verb,
+                                      alike)
         return self.compiled[key]
 
     def setting(self, arguments, name):

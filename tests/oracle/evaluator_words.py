@@ -1,4 +1,5 @@
-"""The second evaluator's answers, and what it calls the same text, domain or address (sections 2 and 3 of the language).
+"""The second evaluator's answers, and what it calls the same text, domain or address (sections 2 and 3 of the
+language).
 
 Answers are letters: F no, T yes, A disputed, U unreadable, E unavailable.
 """

@@ -31,7 +31,8 @@ OVERLONG = b"".join(bytes((0xC0 | ord(c) >> 6, 0x80 | ord(c) & 0x3F)) if c.isalp
 ZERO_WIDTH = MARK[:3] + "\u200b" + MARK[3:7] + "\u2060" + MARK[7:]
 SOFT = MARK[:3] + "\u00ad" + MARK[3:]
 
-# --- the subject: whole header lines -----------------------------------------------------------------------------------
+# --- the subject: whole header lines
+# -----------------------------------------------------------------------------------
 SUBJECTS = {
     "plain": f"Subject: {MARK}",
     "b": f"Subject: {word(MARK)}",
@@ -104,8 +105,10 @@ SUBJECTS = {
     "blanks in base64": f"Subject: =?utf-8?b?{b64(MARK)[:8]} {b64(MARK)[8:]}?=",
     "question mark inside": f"Subject: =?utf-8?q?{MARK.replace(' ', '_')}?x?=",
     "split character": f"Subject: =?utf-8?b?{b64(WIDE.encode()[:4])}?= =?utf-8?b?{b64(WIDE.encode()[4:])}?=",
-    "split character, charset by another name": f"Subject: =?utf-8?b?{b64(WIDE.encode()[:4])}?= =?utf8?b?{b64(WIDE.encode()[4:])}?=",
-    "split character, charset unknown": f"Subject: =?utf-8?b?{b64(WIDE.encode()[:4])}?= =?ut-8?b?{b64(WIDE.encode()[4:])}?=",
+    "split character, charset by another name": f"Subject: =?utf-8?b?{b64(WIDE.encode()[:4])}?= "
+                                                f"=?utf8?b?{b64(WIDE.encode()[4:])}?=",
+    "split character, charset unknown": f"Subject: =?utf-8?b?{b64(WIDE.encode()[:4])}?= "
+                                        f"=?ut-8?b?{b64(WIDE.encode()[4:])}?=",
     "tab in charset": f"Subject: =?utf\t-8?b?{b64(MARK)}?=",
     "tab before charset": f"Subject: =?\tutf-8?b?{b64(MARK)}?=",
     "escape in charset": f"Subject: =?utf-8\x1b(B?b?{b64(MARK)}?=",
@@ -120,7 +123,8 @@ SUBJECTS = {
     "colon two lines on": f"Subject\r\n \r\n : {MARK}",
 }
 
-# --- the body: markup, charset, transfer encoding -----------------------------------------------------------------------
+# --- the body: markup, charset, transfer encoding
+# -----------------------------------------------------------------------
 HTML = {
     "none": None,
     "simple": f"<html><body><p>{MARK}</p></body></html>",
@@ -194,7 +198,8 @@ CHARSETS = {
     "ASCII as UTF-7": ("utf-7", lambda t: t.encode()),
     "UTF-7 behind a broken one": ("utf-7", lambda t: t.replace(MARK, "+r al=l, " + utf7(MARK)).encode()),
     "UTF-7 broken inside": ("utf-7", lambda t: t.replace(MARK, utf7(MARK).replace("+AG0-", "+AG%0-")).encode()),
-    "wide EUC-JP, name behind two equals signs": ("=euc-jp", lambda t: t.replace(MARK, WIDE).encode("euc-jp", "replace")),
+    "wide EUC-JP, name behind two equals signs": ("=euc-jp",
+                                                  lambda t: t.replace(MARK, WIDE).encode("euc-jp", "replace")),
     "wide Shift_JIS, name with dashes": ("shift_ji--s", lambda t: t.replace(MARK, WIDE).encode("shift_jis", "replace")),
     "UTF-16": ("utf-16", lambda t: t.encode("utf-16")),
     "UTF-16 big": ("utf-16", lambda t: t.encode("utf-16-be")),
@@ -206,7 +211,8 @@ CHARSETS = {
     "UTF-32": ("utf-32", lambda t: t.encode("utf-32")),
     "UTF-32 big": ("utf-32be", lambda t: t.encode("utf-32-be")),
     "UTF-32 unlabelled": (None, lambda t: t.encode("utf-32")),
-    "UTF-32 out of step": ("utf-32be", lambda t: t.encode("utf-32-be").replace("c".encode("utf-32-be"), b"junk\r\n" + "c".encode("utf-32-be"), 1)),
+    "UTF-32 out of step": ("utf-32be", lambda t: t.encode("utf-32-be").replace("c".encode("utf-32-be"), b"junk\r\n"
+                                                                               + "c".encode("utf-32-be"), 1)),
     "UTF-8 with mark": ("utf-8", lambda t: b"\xef\xbb\xbf" + t.encode()),
     "JIS": ("iso-2022-jp", lambda t: t.replace(MARK, JIS).encode()),
     "JIS, an escape broken": ("iso-2022-jp", lambda t: t.replace(MARK, JIS.replace("\x1b$B#n", "\x1bB#n")).encode()),
@@ -216,7 +222,8 @@ CHARSETS = {
     "wide Shift_JIS": ("shift_jis", lambda t: t.replace(MARK, WIDE).encode("shift_jis", "replace")),
     "wide GB18030": ("gb18030", lambda t: t.replace(MARK, WIDE).encode("gb18030")),
     "wide GB2312": ("gb2312", lambda t: t.replace(MARK, WIDE).encode("gb18030")),
-    "wide GB2312, more behind the name": ("gb2312Content-Disposition: inline", lambda t: t.replace(MARK, WIDE).encode("gb18030")),
+    "wide GB2312, more behind the name": ("gb2312Content-Disposition: inline",
+                                          lambda t: t.replace(MARK, WIDE).encode("gb18030")),
     "wide Big5": ("big5", lambda t: t.replace(MARK, WIDE).encode("big5", "replace")),
     "wide EUC-KR": ("euc-kr", lambda t: t.replace(MARK, WIDE).encode("euc-kr", "replace")),
     "GB lead before ASCII": ("gb2312", lambda t: t.encode("latin-1").replace(b"cargo", b"car\x81\xffgo")),
@@ -290,7 +297,8 @@ CODES = {
     "uuencode": (["x-uuencode"], uu),
     "uu": (["uuencode"], uu),
     "uu, line of another length": (["x-uuencode"], lambda d: uu(d).replace(b"\r\n", b"\r\nX-A: b\r\n", 1)),
-    "uu, line ends lost": (["x-uuencode"], lambda d: uu(d + b" " * 45).replace(b"\r\n", b"\r\n\r\n", 1).replace(b"\r\nM", b"M")),
+    "uu, line ends lost": (["x-uuencode"],
+                           lambda d: uu(d + b" " * 45).replace(b"\r\n", b"\r\n\r\n", 1).replace(b"\r\nM", b"M")),
     "uu, begin misspelt": (["x-uuencode"], lambda d: uu(d).replace(b"begin ", b"begin) ", 1)),
     "uuencoded in text": ([], lambda d: b"see below\r\n\r\n" + uu(d)),
     "unknown": (["x-unknown"], lambda d: d if plain_bytes(d) else None),
@@ -363,7 +371,8 @@ DISPOSITIONS = {
 }
 
 
-# --- the name of an attachment: whole header lines ----------------------------------------------------------------------
+# --- the name of an attachment: whole header lines
+# ----------------------------------------------------------------------
 FILE = MARK + ".txt"
 PCT = FILE.replace(" ", "%20")
 AT = "Content-Type: application/octet-stream"
@@ -432,7 +441,9 @@ FILES = {
     "image": ["Content-Type: image/png", f'{CD}; filename="{FILE}"'],
     "colon for equals": [AT, f'{CD}; filename: "{FILE}"'],
     "extended, star forgotten": [AT, f"{CD}; filename=utf-8''{PCT}"],
-    "escape outside quotes": [AT, f"{CD}; filename=={word(FILE, encoding='q')[1:].replace('=75', '=' + chr(92) + '75', 1)}"],
+    "escape outside quotes": [AT,
+                              f"{CD}; filename=="
+                               f"{word(FILE, encoding='q')[1:].replace('=75', '=' + chr(92) + '75', 1)}"],
     "quote inside a word": [AT, f"{CD}; filename={word(FILE, encoding='q').replace('=75', '=7' + chr(34) + '5', 1)}"],
     "quote inside a percent value": [AT, f"{CD}; filename=\"x.txt\"; filename*=utf-8''{PCT[:15]}\"{PCT[15:]}"],
     "escape inside a percent value": [AT, f"{CD}; filename=\"x.txt\"; filename*=utf-8''{PCT[:15]}\\{PCT[15:]}"],

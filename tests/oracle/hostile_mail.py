@@ -1,10 +1,12 @@
 """Hostile messages: one grammar in which every production has an ordinary form and forms that readers of mail take
-differently.  Forced one at a time it makes the corpus; chosen at random, with small damage on top, the mutated messages.
+differently.  Forced one at a time it makes the corpus; chosen at random, with small damage on top, the mutated
+messages.
 
 Every message hides MARK in one place: its subject, its body or the name of an attachment.  All are as the relay takes
 them in: CRLF, no bare CR or LF, no NUL, our Received field on top.
 """
-from hostile_forms import (AT, CHARSETS, CODES, DISPOSITIONS, FILES, HTML, MARK, SUBJECTS, TYPES, b64, enc, hexed, qp, word)
+from hostile_forms import (AT, CHARSETS, CODES, DISPOSITIONS, FILES, HTML, MARK, SUBJECTS, TYPES, b64, enc, hexed, qp,
+                           word)
 from hostile_found import ABOVE, FOUND
 
 PLACES = ("subject", "body", "name")
@@ -54,7 +56,8 @@ def attachment(picks, marked):
     return "\r\n".join(lines).encode(), b"octets of the file"
 
 
-# --- structure -----------------------------------------------------------------------------------------------------------
+# --- structure
+# -----------------------------------------------------------------------------------------------------------
 def multi(parts, boundary="b1", sub="mixed", param=None, preamble=b"", epilogue=b"", close=True, pad="", extra=b""):
     """Header lines and body of a multipart; each part is (header, body)."""
     head = f"Content-Type: multipart/{sub}; ".encode() + (
@@ -109,27 +112,32 @@ STRUCTURES = {
     "message quoted, blanks before its header": lambda p: multi([OTHER, message_in(p, code="qp", before=b" \r\n")]),
     "message quoted, blanks before a part's header": lambda p: multi([OTHER, message_in(
         multi([OTHER, p], preamble=b"--b1\r\n \r\n" + p[0] + b"\r\n\r\n" + p[1] + b"\r\n"), code="qp")]),
-    "message base64, padded inside": lambda p: multi([OTHER, (lambda h, b: (h, b[:-4] + b"====" + b[-4:]))(*message_in(p, code="base64"))]),
+    "message base64, padded inside": lambda p: multi([OTHER, (lambda h, b: (h, b[:-4] + b"===="
+                                                                            + b[-4:]))(*message_in(p, code="base64"))]),
     "message said base64": lambda p: multi([OTHER, message_in(p, code=b"base64")]),
     "message unknown code": lambda p: multi([OTHER, message_in(p, code=b"x-unknown")]),
     "message behind a blank line": lambda p: multi([OTHER, message_in(p, before=b"\r\n")]),
     "message behind From": lambda p: multi([OTHER, message_in(p, before=b"From a@b Mon\r\n")]),
     "message with junk": lambda p: multi([OTHER, message_in(p, head=INNER_HEAD + b"\r\njunk line")]),
     "message global": lambda p: multi([OTHER, message_in(p, kind=b"message/global")]),
-    "message attached": lambda p: multi([OTHER, (lambda h, b: (h + b"\r\nContent-Disposition: attachment", b))(*message_in(p))]),
+    "message attached": lambda p: multi([OTHER, (lambda h,
+                                                 b: (h + b"\r\nContent-Disposition: attachment", b))(*message_in(p))]),
     "news": lambda p: multi([OTHER, message_in(p, kind=b"message/news")]),
     "digest": lambda p: multi([(None, b"\r\n" + INNER_HEAD + b"\r\n" + p[0] + b"\r\n\r\n" + p[1])], sub="digest"),
     "digest of no messages": lambda p: multi([(None, b"\r\nContent-Disposition: attachment\r\n" + p[1])], sub="digest"),
     "partial": lambda p: message_in(p, kind=b'message/partial; id="a@b"; number=1; total=2'),
     "partial, later": lambda p: (b'Content-Type: message/partial; id="a@b"; number=2; total=2', p[1]),
     "external": lambda p: (b'Content-Type: message/external-body; access-type="anon-ftp"', p[0] + b"\r\n\r\n" + p[1]),
-    "delivery-status": lambda p: multi([OTHER, (b"Content-Type: message/delivery-status", b"Reporting-MTA: dns; x\r\n\r\nDiagnostic-Code: smtp; " + MARK.encode())]),
+    "delivery-status": lambda p: multi([OTHER, (b"Content-Type: message/delivery-status", b"Reporting-MTA: dns; "
+                                                                                          b"x\r\n\r\nDiagnostic-Code: "
+                                                                                          b"smtp; " + MARK.encode())]),
     "no close": lambda p: multi([OTHER, p], close=False),
     "inner no close": lambda p: multi([multi([p], "b2", close=False), OTHER]),
     "blanks behind delimiters": lambda p: multi([OTHER, p], pad=" \t"),
     "boundary in sections": lambda p: multi([OTHER, p], param='boundary*0="b"; boundary*1="1"'),
     "boundary extended": lambda p: multi([OTHER, p], param="boundary*=us-ascii''b1"),
-    "boundary sections beside plain": lambda p: multi([OTHER, p], param='boundary="zz"; boundary*0="b"; boundary*1="1"'),
+    "boundary sections beside plain": lambda p: multi([OTHER, p],
+                                                      param='boundary="zz"; boundary*0="b"; boundary*1="1"'),
     "boundary twice, first": lambda p: multi([OTHER, p], param="boundary=b1; boundary=b2"),
     "boundary twice, last": lambda p: multi([OTHER, p], param="boundary=b2; boundary=b1"),
     "boundary blank behind": lambda p: multi([OTHER, p], param='boundary="b1 "'),
@@ -158,32 +166,39 @@ STRUCTURES = {
     "boundary single quotes": lambda p: multi([OTHER, p], param="boundary='b1'"),
     "two types, first": lambda p: multi([OTHER, p], extra=b"\r\nContent-Type: text/plain"),
     "two types, last": lambda p: (lambda h, b: (b"Content-Type: text/plain\r\n" + h, b))(*multi([OTHER, p])),
-    "two multiparts": lambda p: (lambda h, b: (b"Content-Type: multipart/mixed; boundary=zz\r\n" + h, b))(*multi([OTHER, p])),
+    "two multiparts": lambda p: (lambda h,
+                                 b: (b"Content-Type: multipart/mixed; boundary=zz\r\n" + h, b))(*multi([OTHER, p])),
     "inner of same boundary": lambda p: multi([OTHER, multi([OTHER, p])]),
     "inner prefix of outer": lambda p: multi([OTHER, multi([OTHER, p], "b")], "b1"),
     "outer prefix of inner": lambda p: multi([OTHER, multi([OTHER, p], "b12")], "b1"),
     "delimiter with text": lambda p: (lambda h, b: (h, b.replace(b"--b1\r\n", b"--b1 x\r\n")))(*multi([OTHER, p])),
     "delimiter begins so": lambda p: (lambda h, b: (h, b.replace(b"--b1\r\n", b"--b1x\r\n")))(*multi([OTHER, p])),
-    "second delimiter begins so": lambda p: (lambda h, b: (h, b.replace(b"--b1\r\n" + p[0], b"--b1x\r\n" + p[0])))(*multi([OTHER, p])),
+    "second delimiter begins so": lambda p: (lambda h, b: (h, b.replace(b"--b1\r\n" + p[0],
+                                                                        b"--b1x\r\n" + p[0])))(*multi([OTHER, p])),
     "delimiter indented": lambda p: (lambda h, b: (h, b.replace(b"--b1\r\n", b" --b1\r\n")))(*multi([OTHER, p])),
-    "close with junk": lambda p: multi([OTHER], epilogue=b"x", close=False)[:1] + (multi([OTHER], close=False)[1] + b"--b1--x\r\n" + p[0] + b"\r\n\r\n" + p[1] + b"\r\n--b1--\r\n",),
+    "close with junk": lambda p: multi([OTHER], epilogue=b"x", close=False)[:1]
+    + (multi([OTHER], close=False)[1] + b"--b1--x\r\n" + p[0] + b"\r\n\r\n" + p[1] + b"\r\n--b1--\r\n",),
     "preamble": lambda p: multi([OTHER], preamble=p[1] + b"\r\n"),
     "epilogue": lambda p: multi([OTHER], epilogue=p[1] + b"\r\n"),
     "part behind close": lambda p: multi([OTHER], epilogue=b"--b1\r\n" + p[0] + b"\r\n\r\n" + p[1] + b"\r\n--b1--\r\n"),
-    "part behind inner close": lambda p: multi([multi([OTHER], "b2", epilogue=b"--b2\r\n" + p[0] + b"\r\n\r\n" + p[1] + b"\r\n--b2--\r\n"), OTHER]),
+    "part behind inner close": lambda p: multi([multi([OTHER], "b2", epilogue=b"--b2\r\n" + p[0] + b"\r\n\r\n" + p[1]
+                                                      + b"\r\n--b2--\r\n"), OTHER]),
     "no subtype": lambda p: (lambda h, b: (h.replace(b"multipart/mixed", b"multipart"), b))(*multi([OTHER, p])),
     "empty subtype": lambda p: (lambda h, b: (h.replace(b"multipart/mixed", b"multipart/"), b))(*multi([OTHER, p])),
     "unknown subtype": lambda p: multi([OTHER, p], sub="x-unheard"),
     "encoded multipart": lambda p: coded(multi([OTHER, p])),
-    "multipart said base64": lambda p: (lambda h, b: (h + b"\r\nContent-Transfer-Encoding: base64", b))(*multi([OTHER, p])),
-    "multipart said quoted": lambda p: (lambda h, b: (h + b"\r\nContent-Transfer-Encoding: quoted-printable", b))(*multi([OTHER, p])),
+    "multipart said base64": lambda p: (lambda h,
+                                        b: (h + b"\r\nContent-Transfer-Encoding: base64", b))(*multi([OTHER, p])),
+    "multipart said quoted": lambda p: (lambda h, b: (h + b"\r\nContent-Transfer-Encoding: quoted-printable",
+                                                      b))(*multi([OTHER, p])),
     "part without header": lambda p: multi([OTHER, (None, b"\r\n" + p[1])]),
     "part without empty line": lambda p: multi([OTHER, (None, p[1])]),
     "part header unended": lambda p: multi([OTHER, (None, p[0] + b"\r\n" + p[1])]),
     "part header with junk": lambda p: multi([OTHER, (b"junk line\r\n" + p[0], p[1])]),
     "part header junk inside": lambda p: multi([OTHER, (b"X-A: b\r\njunk line\r\n" + p[0], p[1])]),
     "part header, another type indented": lambda p: multi([OTHER, (b" Content-Type: image/png\r\n" + p[0], p[1])]),
-    "part header, type only indented": lambda p: multi([OTHER, (b" Content-Type: image/png\r\nContent-Transfer-Encoding: base64", enc(p[1]))]),
+    "part header, type only indented": lambda p: multi(
+        [OTHER, (b" Content-Type: image/png\r\nContent-Transfer-Encoding: base64", enc(p[1]))]),
     "part header indented": lambda p: multi([OTHER, (b" " + p[0], p[1])]),
     "part header blank line": lambda p: multi([OTHER, (b"X-A: b\r\n  \r\n" + p[0], p[1])]),
     "part header blanks for end": lambda p: multi([OTHER, (None, p[0] + b"\r\n \r\n" + p[1])]),
@@ -193,7 +208,8 @@ STRUCTURES = {
     "in a message's message": lambda p: multi([OTHER, message_in(message_in(p))]),
     "report": lambda p: multi([OTHER, p], sub='report; report-type="delivery-status"'),
     "parallel": lambda p: multi([OTHER, p], sub="parallel"),
-    "multipart in quotes": lambda p: (lambda h, b: (h.replace(b"multipart/mixed", b'"multipart/mixed"'), b))(*multi([OTHER, p])),
+    "multipart in quotes": lambda p: (lambda h,
+                                      b: (h.replace(b"multipart/mixed", b'"multipart/mixed"'), b))(*multi([OTHER, p])),
     "blank lines before delimiter": lambda p: multi([OTHER, p], preamble=b"\r\n\r\n\r\n"),
 }
 TOPS = {
@@ -227,7 +243,8 @@ def build(place, picks):
     structure = picks.of("structure", STRUCTURES) if place != "subject" else STRUCTURES["single"]
     head, body = structure(p)
     top = (b"Received: from a.example by b.example; Mon, 5 Oct 2026 10:00:00 +0000\r\nFrom: Ann <a@a.example>\r\n"
-           b"To: b@b.example\r\n" + subject + b"\r\nDate: Mon, 5 Oct 2026 10:00:00 +0000\r\nMessage-ID: <1@a.example>\r\n"
+           b"To: b@b.example\r\n" + subject
+           + b"\r\nDate: Mon, 5 Oct 2026 10:00:00 +0000\r\nMessage-ID: <1@a.example>\r\n"
            b"MIME-Version: 1.0\r\n" + (head + b"\r\n" if head else b""))
     return picks.of("top", TOPS)(top) + b"\r\n" + body
 
@@ -236,7 +253,8 @@ def build(place, picks):
 NOBODY = {"subject: subject: no end", "subject: subject: other encoding", "subject: subject: percent",
           "subject: subject: extended name", "name: file: colon for equals", "name: structure: delivery-status",
           "name: structure: delimiter indented", "name: structure: preamble", "name: structure: epilogue",
-          "name: structure: part without header", "name: structure: part without empty line", "name: top: type indented"}
+          "name: structure: part without header", "name: structure: part without empty line",
+          "name: top: type indented"}
 
 
 def corpus():
@@ -254,7 +272,8 @@ def corpus():
 
 
 INSERTED = [c.encode() for c in " ;\"=()\\?-\t*'%:,<>&#_+./[]"] + [
-    b"--", b"\x1b", b"\x1b(B", b"\xa0", b"\xff", b"\xe2\x80\x8b", b"=\r\n", b"?=", b"=?", b"*0", b"''", b"%00", b"<!--", b"&#"]
+    b"--", b"\x1b", b"\x1b(B", b"\xa0", b"\xff", b"\xe2\x80\x8b", b"=\r\n", b"?=", b"=?", b"*0", b"''", b"%00", b"<!--",
+    b"&#"]
 
 
 def damage(data, rng):

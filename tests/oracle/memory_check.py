@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The message room under Valgrind, over the hostile corpus, the messages of tests/mail and folders named: every view, fact
-and name of each, and edits of each.  Valgrind says nothing and both programs end well.
+"""The message room under Valgrind, over the hostile corpus, the messages of tests/mail and folders named: every view,
+fact and name of each, and edits of each.  Valgrind says nothing and both programs end well.
 
 Usage: memory_check.py [FOLDER-OF-MAIL…]
 """
@@ -16,7 +16,8 @@ from edits_messages import random_edits  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("SLUICE_BUILD", ROOT / "build/release"))
-VALGRIND = ["valgrind", "-q", f"--suppressions={ROOT}/tests/oracle/valgrind.supp", "--error-exitcode=9", "--leak-check=full",
+VALGRIND = ["valgrind", "-q", f"--suppressions={ROOT}/tests/oracle/valgrind.supp", "--error-exitcode=9",
+            "--leak-check=full",
             "--errors-for-leak-kinds=definite,indirect"]
 
 
@@ -38,7 +39,8 @@ def under_valgrind(name, arguments, requests):
     held = BUILD / f"memory-{name}.in"
     held.write_bytes(b"".join(requests))
     with open(held, "rb") as source:
-        done = subprocess.run([*VALGRIND, str(BUILD / "oracle" / name), *arguments], stdin=source, stdout=subprocess.PIPE,
+        done = subprocess.run([*VALGRIND, str(BUILD / "oracle" / name), *arguments], stdin=source,
+                              stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE)
     held.unlink()
     told = done.stderr.decode(errors="replace")

@@ -37,7 +37,10 @@ PROTECT = {'require_tls'}
 RELAX = {'stop', 'relax'}
 
 class R:
-    def __init__(s, a): s.a = a; s.state = 'play'; s.tls = 0; s.edits = (); s.marks = frozenset(); s.smarks = frozenset(); s.final = None; s.added = s.again = False; s.at = -1; s.log = []
+    def __init__(s, a):
+        s.a = a; s.state = 'play'; s.tls = 0; s.edits = (); s.marks = frozenset(); s.smarks = frozenset()
+        s.final = None
+        s.added = s.again = False; s.at = -1; s.log = []
     def dom(s): return s.a.split('@')[1]
 
 DEBUG = []
@@ -60,7 +63,9 @@ class Judge:
                 if f_ in ('reject', 'drop'): r.final = f_
         fin = [r for r in s.rs if not r.added]
         rej = [r for r in fin if r.final == 'reject']
-        out = {'reply': 550 if fin and len(rej) == len(fin) else 250, 'rcpt': {r.a: (r.final or 'deliver', r.tls, r.edits) for r in s.rs}, 'dsn': [r.a for r in rej] if len(rej) < len(fin) else []}
+        out = {'reply': 550 if fin and len(rej) == len(fin) else 250,
+               'rcpt': {r.a: (r.final or 'deliver', r.tls, r.edits) for r in s.rs},
+               'dsn': [r.a for r in rej] if len(rej) < len(fin) else []}
         if s.would: out['audit: would'] = s.would
         return out
     def quantified(s):           # whom `any/every/no recipient` and recipient_count speak of
@@ -104,14 +109,16 @@ class Judge:
         for r, acts in todo:
             end = None
             for a in acts:
-                if s.spec and end: break           # "actions happen in the order written"; a final takes the recipient out
+                # "actions happen in the order written"; a final takes the recipient out
+                if s.spec and end: break
                 n = a[0]
                 if n == 'require_tls': r.tls = max(r.tls, LEVEL[a[1]])
                 elif n == 'prepend': r.edits += (a[1],)
                 elif n == 'mark': r.marks |= {a[1]}; r.smarks |= {a[1]}
                 elif n in ('add', 'copy'): adds.setdefault(a[1], []).append(r)
                 elif n == 'redirect':
-                    if s.spec or r.a != a[1]: adds.setdefault(a[1], []).append(r); end = end or n; r.to = a[1]   # a redirect leaves its own target alone
+                    # a redirect leaves its own target alone
+                    if s.spec or r.a != a[1]: adds.setdefault(a[1], []).append(r); end = end or n; r.to = a[1]
                 elif n == 'stop': end = end or n
                 elif n in FINAL: end = end or n
             if end == 'stop': r.state = 'stop'
@@ -125,7 +132,9 @@ class Judge:
                 continue
             n = R(addr); n.added = True; n.at = i
             if not s.spec:
-                n.tls = max(y.tls for y in g); n.edits = g[0].edits; n.marks = g[0].marks; n.smarks = g[0].smarks; n.origin = i   # audit rules see what enforced ones see
+                # audit rules see what enforced ones see
+                n.tls = max(y.tls for y
+                            in g); n.edits = g[0].edits; n.marks = g[0].marks; n.smarks = g[0].smarks; n.origin = i
             s.rs.append(n)
     def second(s):
         s.audit = False                              # whatever the last rule was: audit changes nothing
@@ -163,39 +172,54 @@ def demo():
             print('    ', 'literal ' if spec else 'proposed', Judge(msg, rules, spec).run())
     m = {'rcpt': ['b@' + out, 'c@corp.example'], 'subject': 'secret'}
     go('1 quarantine before the TLS rule: what level does a release have?', m,
-       [{'when': subj('secret'), 'then': [('quarantine',)]}, {'when': rdom(out), 'then': [('require_tls', 'verified')]}])
+       [{'when': subj('secret'), 'then': [('quarantine',)]},
+        {'when': rdom(out), 'then': [('require_tls', 'verified')]}])
     go('2 TLS rule first, then a copy to the outside', {'rcpt': ['c@corp.example'], 'subject': 'x'},
-       [{'when': rdom(out), 'then': [('require_tls', 'verified')]}, {'when': const(T), 'then': [('copy', 'archive@' + out)]}])
+       [{'when': rdom(out), 'then': [('require_tls', 'verified')]},
+        {'when': const(T), 'then': [('copy', 'archive@' + out)]}])
     go('2b a redirect of a protected recipient', {'rcpt': ['b@' + out], 'subject': 'secret'},
-       [{'when': subj('secret'), 'then': [('require_tls', 'dane')]}, {'when': rdom(out), 'then': [('redirect', 'z@other.example')]}])
+       [{'when': subj('secret'), 'then': [('require_tls', 'dane')]},
+        {'when': rdom(out), 'then': [('redirect', 'z@other.example')]}])
     go('3 a quantifier after a final took the outsider out', m,
        [{'when': rdom(out), 'then': [('reject',)]}, {'when': anyr(out), 'then': [('prepend', '[OUT] ')]}])
     go('3b … and after `stop`', m,
        [{'when': rdom(out), 'then': [('stop',)]}, {'when': anyr(out), 'then': [('prepend', '[OUT] ')]}])
     go('4 subject edited for one recipient, tested later: the "message fact" is no longer all-or-none', m,
-       [{'when': rdom(out), 'then': [('prepend', '[SECURE] ')]}, {'when': subj('[SECURE]'), 'then': [('require_tls', 'verified')]}])
-    go('5 exception on a duplicated header (two From fields, one of them trusted)', {'rcpt': ['c@corp.example'], 'subject': 'x', 'views': {'from': ['evil@x', 'ceo@corp.example']}},
+       [{'when': rdom(out), 'then': [('prepend', '[SECURE] ')]},
+        {'when': subj('[SECURE]'), 'then': [('require_tls', 'verified')]}])
+    go('5 exception on a duplicated header (two From fields, one of them trusted)',
+       {'rcpt': ['c@corp.example'], 'subject': 'x', 'views': {'from': ['evil@x', 'ceo@corp.example']}},
        [{'when': const(T), 'unless': [views('from', 'ceo@corp.example')], 'then': [('quarantine',)]}])
-    go('6 allow-list (a rule that relaxes) on the same message', {'rcpt': ['c@corp.example'], 'subject': 'x', 'views': {'from': ['evil@x', 'ceo@corp.example']}},
-       [{'when': views('from', 'ceo@corp.example'), 'then': [('stop',)]}, {'when': const(T), 'then': [('quarantine',)]}])
-    go('7 an encrypted PDF under a content rule', m, [{'name': 'cards', 'when': const(U), 'then': [('require_tls', 'verified'), ('quarantine',)]}])
+    go('6 allow-list (a rule that relaxes) on the same message',
+       {'rcpt': ['c@corp.example'], 'subject': 'x', 'views': {'from': ['evil@x', 'ceo@corp.example']}},
+       [{'when': views('from', 'ceo@corp.example'), 'then': [('stop',)]},
+        {'when': const(T), 'then': [('quarantine',)]}])
+    go('7 an encrypted PDF under a content rule', m,
+       [{'name': 'cards', 'when': const(U), 'then': [('require_tls', 'verified'), ('quarantine',)]}])
     go('8 two audit rules joined by a mark', m,
-       [{'mode': 'audit', 'when': rdom(out), 'then': [('mark', 'x')]}, {'mode': 'audit', 'when': marked('x'), 'then': [('reject',)]}])
+       [{'mode': 'audit', 'when': rdom(out), 'then': [('mark', 'x')]},
+        {'mode': 'audit', 'when': marked('x'), 'then': [('reject',)]}])
     go('9 partial reject: a DSN to a forged sender', m, [{'when': rdom(out), 'then': [('reject',)]}])
-    go('11 a redirect to somebody who is already a recipient', {'rcpt': ['a@corp.example', 'desk@corp.example'], 'subject': 'x'}, [{'when': rdom('corp.example'), 'then': [('redirect', 'desk@corp.example')]}])
-    go('10 `then stop, require_tls` and `then reject, copy`', m, [{'when': const(T), 'then': [('stop',), ('require_tls', 'verified')]}])
+    go('11 a redirect to somebody who is already a recipient',
+       {'rcpt': ['a@corp.example', 'desk@corp.example'], 'subject': 'x'},
+       [{'when': rdom('corp.example'), 'then': [('redirect', 'desk@corp.example')]}])
+    go('10 `then stop, require_tls` and `then reject, copy`', m,
+       [{'when': const(T), 'then': [('stop',), ('require_tls', 'verified')]}])
 
 def lost(out):   # accepted, yet nobody at all receives, holds or knows of it
-    return out['reply'] == 250 and not [1 for v in out['rcpt'].values() if v[0] in ('deliver', 'quarantine', 'hold', 'moderate', 'drop')] and not out['dsn']
+    return out['reply'] == 250 and not [1 for v in out['rcpt'].values() if v[0]
+                                        in ('deliver', 'quarantine', 'hold', 'moderate', 'drop')] and not out['dsn']
 
 def props(n=4000, seed=1, spec=False):
     """random programs; every property is exercised and its number of comparisons counted"""
     rnd = random.Random(seed)
     doms = ['a', 'b', 'c']
-    plain = lambda: rnd.choice([rdom(rnd.choice(doms)), inv(rdom(rnd.choice(doms))), const(T), subj('k'), both(rdom(rnd.choice(doms)), subj('k')), const(A), const(U)])
+    plain = lambda: rnd.choice([rdom(rnd.choice(doms)), inv(rdom(rnd.choice(doms))), const(T), subj('k'),
+                                both(rdom(rnd.choice(doms)), subj('k')), const(A), const(U)])
     cond = lambda: rnd.choice([plain(), marked('m')])
     tls = lambda: ('require_tls', rnd.choice(['encrypt', 'verified', 'dane']))
-    act = lambda: rnd.choice([tls(), tls(), ('quarantine',), ('reject',), ('drop',), ('prepend', 'k'), ('mark', 'm'), ('stop',), ('hold',)])
+    act = lambda: rnd.choice([tls(), tls(), ('quarantine',), ('reject',), ('drop',), ('prepend', 'k'), ('mark', 'm'),
+                              ('stop',), ('hold',)])
     viol, seen = {}, {}
     def check(name, ok):
         seen[name] = seen.get(name, 0) + 1
@@ -204,7 +228,8 @@ def props(n=4000, seed=1, spec=False):
     for _ in range(n):
         rc = [f'u{i}@{rnd.choice(doms)}' for i in range(rnd.randint(1, 4))]
         msg = {'rcpt': rc, 'subject': rnd.choice(['', 'k'])}
-        rules = [{'when': cond(), 'then': [act() for _ in range(rnd.randint(1, 3))], 'mode': rnd.choice(['enforce', 'enforce', 'audit'])} for _ in range(rnd.randint(1, 6))]
+        rules = [{'when': cond(), 'then': [act() for _ in range(rnd.randint(1, 3))],
+                  'mode': rnd.choice(['enforce', 'enforce', 'audit'])} for _ in range(rnd.randint(1, 6))]
         o = J(msg, rules)
         if o['rcpt']:
             for a in rc:                               # 1 judged alone = judged together (no quantifiers)
@@ -214,18 +239,25 @@ def props(n=4000, seed=1, spec=False):
             if more['rcpt']:
                 for a in rc: check('one more TLS rule never lowers', more['rcpt'][a][1] >= o['rcpt'][a][1])
         # 4 rules that only require TLS or keep for later: their order does not matter to the level
-        r4 = [{'when': plain(), 'then': [rnd.choice([tls(), ('quarantine',), ('hold',)])]} for _ in range(rnd.randint(2, 5))]
+        r4 = [{'when': plain(), 'then': [rnd.choice([tls(), ('quarantine',), ('hold',)])]}
+              for _ in range(rnd.randint(2, 5))]
         a4 = J(msg, r4); sh = r4[:]; rnd.shuffle(sh); b4 = J(msg, sh)
         if a4['rcpt'] and b4['rcpt']:
             for a in rc: check('order of TLS and quarantine', a4['rcpt'][a][1] == b4['rcpt'][a][1])
             free = J(msg, [r for r in r4 if r['then'][0][0] in PROTECT])   # 5 keeping costs no protection
-            for a in rc if free['rcpt'] else []: check('quarantine costs no TLS', a4['rcpt'][a][1] >= free['rcpt'][a][1])
-        # 6 an added recipient has at least the level it would have had if the client had named it, and that of those it was added for
+            for a in rc if free['rcpt'] else []:
+                check('quarantine costs no TLS', a4['rcpt'][a][1] >= free['rcpt'][a][1])
+        # 6 an added recipient has at least the level it would have had if the client had named it, and that of those it
+        # was added for
         x = 'x@' + rnd.choice(doms)
-        r6 = [{'when': plain(), 'then': [rnd.choice([tls(), tls(), ('copy', x), ('redirect', x)])]} for _ in range(rnd.randint(2, 5))]
+        r6 = [{'when': plain(), 'then': [rnd.choice([tls(), tls(), ('copy', x), ('redirect', x)])]}
+              for _ in range(rnd.randint(2, 5))]
         o6 = J(msg, r6)
         ts = rc + ['x@a', 'y@b']
-        r8 = [{'when': rnd.choice([const(T), plain(), isr(rnd.choice(ts))]), 'then': [rnd.choice([('redirect', rnd.choice(ts)), ('redirect', rnd.choice(ts)), ('copy', rnd.choice(ts)), ('reject',), ('drop',), ('stop',), ('quarantine',), tls()])]} for _ in range(rnd.randint(1, 6))]
+        r8 = [{'when': rnd.choice([const(T), plain(), isr(rnd.choice(ts))]),
+               'then': [rnd.choice([('redirect', rnd.choice(ts)), ('redirect', rnd.choice(ts)),
+                                    ('copy', rnd.choice(ts)), ('reject',), ('drop',), ('stop',), ('quarantine',),
+                                    tls()])]} for _ in range(rnd.randint(1, 6))]
         o8 = J(msg, r8)
         if o8['rcpt']:
             check('nothing vanishes (cycles, rejects)', not lost(o8))
@@ -238,12 +270,15 @@ def props(n=4000, seed=1, spec=False):
             if named['rcpt']:
                 good = o6['rcpt'][x][1] >= named['rcpt'][x][1]
                 check('added as if named', good)
-                if not good and DEBUG: DEBUG.append((rc, x, [(r['when'].__name__ if hasattr(r['when'], '__name__') else '?', r['then']) for r in r6], o6['rcpt'], named['rcpt']))
+                if not good and DEBUG:
+                    DEBUG.append((rc, x, [(r['when'].__name__ if hasattr(r['when'], '__name__') else '?', r['then'])
+                                          for r in r6], o6['rcpt'], named['rcpt']))
             red = [v for a, v in o6['rcpt'].items() if v[0] == 'redirect']
             for v in red: check('redirect inherits', o6['rcpt'][x][1] >= v[1])
     return {k: f'{viol.get(k, 0)} of {seen[k]}' for k in seen}
 
 if __name__ == '__main__':
-    b = laws(); print('laws violated:', sorted({x if isinstance(x, str) else x[0] for x in b}), [x for x in b if not isinstance(x, str)][:4])
+    b = laws(); print('laws violated:', sorted({x if isinstance(x, str) else x[0] for x in b}),
+                      [x for x in b if not isinstance(x, str)][:4])
     demo()
     for spec in (False, True): print('violations,', 'literal reading:' if spec else 'proposal:', props(spec=spec))

@@ -3,8 +3,9 @@
 
     recipient_model_test.py [--programs N] [--seed S] [BUILD_DIR]      e.g. --programs 100000
 
-What a model's condition says of the message is made true of a real one: `disputed` by two Message-ID fields, `unreadable`
-by a body in a charset nobody knows, `unavailable` by the driver, which does not know what the client said in EHLO.
+What a model's condition says of the message is made true of a real one: `disputed` by two Message-ID fields,
+`unreadable` by a body in a charset nobody knows, `unavailable` by the driver, which does not know what the client said
+in EHLO.
 """
 import argparse
 import os
@@ -23,7 +24,8 @@ ADDED = ["x@a.example", "y@b.example", "z@d.example"]
 NAMES = {"prepend": "prepend_subject", "relax": "remove_header"}
 
 
-# --- conditions: (rule text, the model's function) ---------------------------------------------------------------------
+# --- conditions: (rule text, the model's function)
+# ---------------------------------------------------------------------
 
 def atoms(rnd, addresses):
     domain, address, mark = rnd.choice(DOMAINS), rnd.choice(addresses), rnd.choice(MARKS)
@@ -66,7 +68,8 @@ def condition(rnd, addresses, depth, gentle):
     return f"({lt}) or ({rt})", lambda j, r: model.OR(lf(j, r), rf(j, r))
 
 
-# --- rules -------------------------------------------------------------------------------------------------------------
+# --- rules
+# -------------------------------------------------------------------------------------------------------------
 
 def added_later(rnd, serial):
     """Actions that meet in the second pass: demands, a changed subject, recipients added."""
@@ -154,7 +157,8 @@ def content(message):
             "Content-Type: text/plain; charset=x-nobody-knows\r\n\r\nsome text\r\n").encode()
 
 
-# --- both sides --------------------------------------------------------------------------------------------------------
+# --- both sides
+# --------------------------------------------------------------------------------------------------------
 
 def expected(rules, message):
     judge = model.Judge(message, rules)
@@ -237,7 +241,8 @@ def main():
     named = {x if isinstance(x, str) else x[0] for x in laws}
     print(f"{'ok' if named <= {'distrib', 'absorb'} else 'not ok'} 2 - the laws of answers that hold do hold")
     broken = [name for name, count in model.props(n=300, seed=args.seed).items() if not count.startswith("0 of")]
-    print(f"{'not ok' if broken else 'ok'} 3 - the model's own properties hold{': ' + ', '.join(broken) if broken else ''}")
+    print(f"{'not ok' if broken else 'ok'} 3 - the model's own properties "
+          f"hold{': ' + ', '.join(broken) if broken else ''}")
     return 1 if differences or broken else 0
 
 

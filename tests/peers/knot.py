@@ -1,6 +1,7 @@
 """knot as an authoritative name server on loopback: zones as text, some of them signed.
 
-    with knot.serving(folder, {"plain.test": "@ MX 10 mx\\n…"}, signed=("signed.test",)) as server: server.port, server.config
+    with knot.serving(folder, {"plain.test": "@ MX 10 mx\\n…"}, signed=("signed.test",)) as server: server.port,
+    server.config
 """
 import contextlib
 import os
@@ -34,7 +35,8 @@ class Server:
 
     def ds(self, zone):
         """The parts of a signed zone's DS record: tag, algorithm, kind, digest."""
-        out = subprocess.run(["keymgr", "-c", str(self.config), zone, "ds"], check=True, capture_output=True, text=True).stdout
+        out = subprocess.run(["keymgr", "-c", str(self.config), zone, "ds"], check=True, capture_output=True,
+                             text=True).stdout
         line = next(line for line in out.splitlines() if re.search(r"DS \d+ \d+ 2 ", line))
         return re.search(r"DS (\d+) (\d+) (\d+) (\S+)", line).groups()
 
@@ -54,7 +56,8 @@ def write_config(folder, port, texts, signed):
     for name, text in texts.items():
         (folder / f"{name}.zone").write_text(f"$ORIGIN {name}.\n$TTL 60\n" + SOA.format(name) + text)
         signing = "    dnssec-signing: on\n    dnssec-policy: one\n" if name in signed else ""
-        zones += f"  - domain: {name}\n    file: {name}.zone\n    zonefile-sync: -1\n    journal-content: none\n{signing}"
+        zones += (f"  - domain: {name}\n    file: {name}.zone\n    zonefile-sync: -1\n"
+                  f"    journal-content: none\n{signing}")
     config = folder / "knot.conf"
     config.write_text(f"""\
 server:
@@ -85,7 +88,8 @@ def wait_for(port, process, zones):
         if process.poll() is not None:
             raise SystemExit("knotd ended: " + process.stderr.read().decode())
         name = left[0]
-        question = b"\x12\x34\0\0\0\1\0\0\0\0\0\0" + b"".join(bytes([len(p)]) + p.encode() for p in name.split(".")) + b"\0\0\6\0\1"
+        question = b"\x12\x34\0\0\0\1\0\0\0\0\0\0" + b"".join(bytes([len(p)]) + p.encode()
+                                                              for p in name.split(".")) + b"\0\0\6\0\1"
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             s.settimeout(0.2)
             s.connect(("127.0.0.1", port))

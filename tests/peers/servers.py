@@ -1,7 +1,7 @@
 """How to run each unpacked mail server in the foreground on a loopback port, inside its own mount namespace.
 
-Each START entry is a context manager that yields an object with `.port` and `.process`; leaving it ends the process that
-was started, by its id, and waits for it.
+Each START entry is a context manager that yields an object with `.port` and `.process`; leaving it ends the process
+that was started, by its id, and waits for it.
 """
 import contextlib
 import os
@@ -64,7 +64,8 @@ def running(command, port, **more):
 def postfix(relay_to=None, extra=(), quiet=True):
     port = free_port()
     main_cf = (BENCH / "postfix-main.cf").read_text()
-    main_cf = re.sub(r"(?m)^relayhost =.*$", f"relayhost = [127.0.0.1]:{relay_to}" if relay_to else "relayhost =", main_cf)
+    main_cf = re.sub(r"(?m)^relayhost =.*$", f"relayhost = [127.0.0.1]:{relay_to}" if relay_to else "relayhost =",
+                     main_cf)
     main_cf += "".join(f"{line}\n" for line in extra)
     master_cf = (BENCH / "postfix-master.cf").read_text()
     master_cf = re.sub(r"(?m)^127\.0\.0\.1:2500 ", f"127.0.0.1:{port} ", master_cf)
@@ -104,7 +105,8 @@ def exim(relay_to=None, quiet=True, advertise="", more="", rcpt="accept", acl=""
     port = free_port()
     config = pathlib.Path("/etc/exim4/sluice-test.conf")
     config.parent.mkdir(exist_ok=True)
-    config.write_text(EXIM.format(port=port, next=relay_to or 9, advertise=advertise, more=more, rcpt=rcpt, acl=acl, end=end))
+    config.write_text(EXIM.format(port=port, next=relay_to or 9, advertise=advertise, more=more, rcpt=rcpt, acl=acl,
+                                  end=end))
     out = subprocess.DEVNULL if quiet else None
     with running(["/usr/sbin/exim4", "-C", str(config), "-bdf", "-q1s"], port, stdout=out, stderr=out) as server:
         yield server
@@ -137,11 +139,13 @@ def haraka(relay_to=None, quiet=True):
     """From npm, installed once; a process for each processor."""
     if not (HARAKA / "node_modules/Haraka").exists():
         HARAKA.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["npm", "install", "--silent", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(HARAKA),
+        subprocess.run(["npm", "install", "--silent", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix",
+                        str(HARAKA),
                         "Haraka@3.3.4"], check=True)
     port, out = free_port(), subprocess.DEVNULL if quiet else None
     with tempfile.TemporaryDirectory(dir=HARAKA) as place:
-        for name, text in {"config/smtp.ini": f"listen=127.0.0.1:{port}\nnodes={os.cpu_count()}\n", "config/plugins": "onward\n",
+        for name, text in {"config/smtp.ini": f"listen=127.0.0.1:{port}\nnodes={os.cpu_count()}\n",
+                           "config/plugins": "onward\n",
                            "config/loglevel": "ERROR\n", "config/outbound.ini": "enable_tls=false\nlocal_mx_ok=true\n",
                            "config/me": "haraka.test\n", "plugins/onward.js": HARAKA_PLUGIN % (relay_to or 9)}.items():
             path = pathlib.Path(place, name)
@@ -154,7 +158,8 @@ def haraka(relay_to=None, quiet=True):
             yield server
 
 
-# --- with AUTH: each takes mail from `user` only, inside TLS ----------------------------------------------------------------
+# --- with AUTH: each takes mail from `user` only, inside TLS
+# ----------------------------------------------------------------
 def postfix_login(relay_to, certificate, user, password):
     name, realm = user.split("@")
     subprocess.run(["saslpasswd2", "-p", "-c", "-u", realm, name], input=password.encode(), check=True)
@@ -164,7 +169,8 @@ def postfix_login(relay_to, certificate, user, password):
         "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nmech_list: SCRAM-SHA-256 PLAIN LOGIN\n")
     return postfix(relay_to, extra=[
         "smtpd_sasl_auth_enable = yes", f"smtpd_sasl_local_domain = {realm}", "smtpd_tls_auth_only = yes",
-        "smtpd_tls_security_level = may", f"smtpd_tls_cert_file = {certificate[0]}", f"smtpd_tls_key_file = {certificate[1]}",
+        "smtpd_tls_security_level = may", f"smtpd_tls_cert_file = {certificate[0]}",
+        f"smtpd_tls_key_file = {certificate[1]}",
         "cyrus_sasl_config_path = /etc/postfix/sasl",
         "smtpd_relay_restrictions = permit_sasl_authenticated, reject", "smtpd_tls_session_cache_database ="])
 
@@ -193,7 +199,8 @@ def opensmtpd_login(relay_to, certificate, user, password):
                             input=password).stdout.strip()
     os.chmod(certificate[1], 0o600)
     return opensmtpd(relay_to, head=f'pki "smart" cert "{certificate[0]}"\npki "smart" key "{certificate[1]}"\n'
-                     f'table creds {{ "{user}" = "{hashed}" }}\n', listen='tls-require pki "smart" auth <creds>', match="auth from any")
+                     f'table creds {{ "{user}" = "{hashed}" }}\n', listen='tls-require pki "smart" auth <creds>',
+                     match="auth from any")
 
 
 SUBMISSION = {"login": postfix_login, "exim": exim_login, "opensmtpd": opensmtpd_login}

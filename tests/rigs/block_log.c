@@ -1,12 +1,12 @@
-/* A disk that remembers: one file in a mount of its own (FUSE), to be set up as a loop device, whose every write and barrier
- * is told in order to a log.  What a disk holds after its power went at some record of that log can be made from it:
- * all writes before the last barrier, and of those behind it whatever the rig dices.
+/* A disk that remembers: one file in a mount of its own (FUSE), to be set up as a loop device, whose every write and
+ * barrier is told in order to a log.  What a disk holds after its power went at some record of that log can be made
+ * from it: all writes before the last barrier, and of those behind it whatever the rig dices.
  *
  *     block_log MOUNTPOINT SIZE LOG      (in the foreground; ends when unmounted)
  *
- * MOUNTPOINT/disk is SIZE bytes of zeros.  A record of the log is u64 offset, u32 length, and the bytes; a barrier has the
- * offset BARRIER and no bytes.  It is written before the write or sync is answered, so whoever heard an answer finds in the
- * log's size a moment that is not before it.  One thread: the log's order is the order of the answers. */
+ * MOUNTPOINT/disk is SIZE bytes of zeros.  A record of the log is u64 offset, u32 length, and the bytes; a barrier has
+ * the offset BARRIER and no bytes.  It is written before the write or sync is answered, so whoever heard an answer
+ * finds in the log's size a moment that is not before it.  One thread: the log's order is the order of the answers. */
 #define FUSE_USE_VERSION 31
 #include <errno.h>
 #include <fcntl.h>

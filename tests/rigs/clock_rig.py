@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """The calendar jumps under a running relay, and between two starts: +1 hour, +6 days, +5 years, -1 day.
 
-Mail that waits for a dead host is not returned for that, and goes as soon as the host is back; what comes meanwhile goes at once;
-a session that stands goes on.
+Mail that waits for a dead host is not returned for that, and goes as soon as the host is back; what comes meanwhile
+goes at once; a session that stands goes on.
 """
 import contextlib
 import os
@@ -28,7 +28,8 @@ class Clock:
     def __init__(self, folder):
         self.file, shim = folder / "clock", folder / "shim.so"
         self.set(0)
-        subprocess.run(["cc", "-O1", "-shared", "-fPIC", str(ROOT / "tests/rigs/clock_shim.c"), "-o", str(shim), "-ldl"], check=True)
+        subprocess.run(["cc", "-O1", "-shared", "-fPIC", str(ROOT / "tests/rigs/clock_shim.c"), "-o", str(shim),
+                        "-ldl"], check=True)
         self.wrapper = ["env", f"LD_PRELOAD={shim}", f"SLUICE_CLOCK_FILE={self.file}"]
         told = subprocess.run([*self.wrapper, "date", "+%s"], capture_output=True, text=True, check=True)
         equal(abs(int(told.stdout) - time.time()) < 60, True, "the shim")
@@ -44,12 +45,15 @@ class Clock:
 
 def plain(tag, domain):
     recipient = f"{tag}@{domain}"
-    return [recipient], f"From: <a@corp.example>\r\nTo: <{recipient}>\r\nSubject: plain\r\n\r\nbody of {tag}\r\n".encode(), rig.DELIVER, False
+    return [recipient], \
+        f"From: <a@corp.example>\r\nTo: <{recipient}>\r\nSubject: plain\r\n\r\nbody of {tag}\r\n".encode(), \
+        rig.DELIVER, False
 
 
 def attempts(relay):
     """By recipient that waits."""
-    return {r["address"]: r["attempts"] for row in relay.queue() for r in row["recipients"] if r["address"].endswith("@away.example")}
+    return {r["address"]: r["attempts"] for row in relay.queue() for r in row["recipients"]
+            if r["address"].endswith("@away.example")}
 
 
 def jump_through(relay, clock, history, name, seconds, restart):
@@ -78,7 +82,8 @@ def jump_through(relay, clock, history, name, seconds, restart):
             client.send(history, f"{tag}n{n}", plain(f"{tag}n{n}", "here.example"))
     wait_until(lambda: history.waiting() == WAITING, f"{name}: what comes after the jump to go at once", PROMPT_S)
     prompt = time.monotonic() - began
-    wait_until(lambda: all(n > before[r] for r, n in attempts(relay).items()), f"{name}: another attempt of each", PROMPT_S)
+    wait_until(lambda: all(n > before[r] for r, n in attempts(relay).items()), f"{name}: another attempt of each",
+               PROMPT_S)
     equal(len(attempts(relay)), WAITING, f"{name}: still queued after another attempt")
     return prompt, time.monotonic() - began
 
@@ -87,15 +92,19 @@ def jumps(restart):
     history = rig.History(lambda recipient, stamps: not stamps)
     with tempfile.TemporaryDirectory(prefix="sluice-clock-") as folder, rig.RecordingSink(history) as sink:
         clock, away = Clock(pathlib.Path(folder)), free_port()
-        connectors = {"default": f'host "127.0.0.1" port {sink.port}', "away": f'host "127.0.0.1" port {away} domains aways'}
-        with rig.RigRelay('list aways of domain = "away.example"', connectors=connectors, retry=RETRY, wrapper=clock.wrapper) as relay:
+        connectors = {"default": f'host "127.0.0.1" port {sink.port}',
+                      "away": f'host "127.0.0.1" port {away} domains aways'}
+        with rig.RigRelay('list aways of domain = "away.example"', connectors=connectors, retry=RETRY,
+                          wrapper=clock.wrapper) as relay:
             for name, seconds in JUMPS.items():
                 prompt, again = jump_through(relay, clock, history, name, seconds, restart)
                 began = time.monotonic()
                 with rig.RecordingSink(history, port=away):
-                    wait_until(lambda: not history.waiting(), f"{name}: what waited to go when its host is back", PROMPT_S)
+                    wait_until(lambda: not history.waiting(), f"{name}: what waited to go when its host is back",
+                               PROMPT_S)
                     wait_until(lambda: not relay.queue(), "an empty queue")
-                print(f"# {name}{', between two starts' if restart else ''}: new mail gone after {prompt:.2f} s, each waiting one tried again "
+                print(f"# {name}{', between two starts' if restart else ''}: new mail gone after {prompt:.2f} s, each "
+                      f"waiting one tried again "
                       f"after {again:.2f} s, all gone {time.monotonic() - began:.2f} s after their host came back")
             told = [line for line in relay.log if "event=returned" in line or "event=undeliverable" in line]
             equal(told, [], "returned")

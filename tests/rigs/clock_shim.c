@@ -1,5 +1,6 @@
-/* Loaded before libc: the calendar is off by as many seconds as stand in the file SLUICE_CLOCK_FILE, at every moment; the
- * clock that does not jump is left alone.  The file is mapped when a program starts, so a sandbox is in nobody's way. */
+/* Loaded before libc: the calendar is off by as many seconds as stand in the file SLUICE_CLOCK_FILE, at every moment;
+ * the clock that does not jump is left alone.  The file is mapped when a program starts, so a sandbox is in nobody's
+ * way. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

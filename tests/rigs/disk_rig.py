@@ -3,7 +3,8 @@
 
     tests/rigs/disk_rig.py      (root: it mounts a small tmpfs, and an ext4 where loop devices are)
 
-What is queued drains, nothing twice; new mail is answered 452; when there is space again, mail is taken within ten seconds.
+What is queued drains, nothing twice; new mail is answered 452; when there is space again, mail is taken within ten
+seconds.
 """
 import contextlib
 import os
@@ -56,7 +57,8 @@ class Filler:
         self.path = folder / "filler"
 
     def __enter__(self):
-        self.process = subprocess.Popen(["dd", "if=/dev/zero", f"of={self.path}", "bs=64k", "oflag=append", "conv=notrunc"],
+        self.process = subprocess.Popen(["dd", "if=/dev/zero", f"of={self.path}", "bs=64k", "oflag=append",
+                                         "conv=notrunc"],
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.process.wait()  # it ends when nothing is left; what the relay gives back is taken too
         self.more = open(self.path, "ab", buffering=0)
@@ -110,13 +112,15 @@ def fill_and_drain(kind, restart):
                 relay.sluice("queue", "resume", "1")
                 while history.waiting():
                     filler.grab()
-                    # Files of what is delivered go, so there may be room for a moment; within the second the relay sees it.
+                    # Files of what is delivered go, so there may be room for a moment; within the second the relay sees
+                    # it.
                     if first_refusal(relay.port) == 250:
                         room += 1
                     else:
                         refused += 1
                     time.sleep(0.02)
-                    assert time.monotonic() - began < 60, f"{history.waiting()} of {QUEUED} still wait: {relay.log[-5:]}"
+                    assert time.monotonic() - began < 60, \
+                        f"{history.waiting()} of {QUEUED} still wait: {relay.log[-5:]}"
                 drained = time.monotonic() - began
                 filler.grab()
                 wait_until(lambda: first_refusal(relay.port) == 452, "new mail to be refused to the end")
@@ -124,8 +128,10 @@ def fill_and_drain(kind, restart):
             began = time.monotonic()
             wait_until(relay.taking, "mail to be taken again", 60)
             again = time.monotonic() - began
-            print(f"# {kind}{', after a restart' if restart else ''}: {left.f_bavail * left.f_frsize} octets free, {QUEUED} drained in "
-                  f"{drained:.1f} s (new mail refused {refused} times, room for it {room} times), mail taken {again:.1f} s after there was space")
+            print(f"# {kind}{', after a restart' if restart else ''}: {left.f_bavail * left.f_frsize} octets "
+                  f"free, {QUEUED} drained in "
+                  f"{drained:.1f} s (new mail refused {refused} times, room for it {room} times), mail "
+                  f"taken {again:.1f} s after there was space")
             assert again < RECOVERS_S, again
             history.check()
             equal(history.counts()["twice"], 0, "delivered twice")

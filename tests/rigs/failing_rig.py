@@ -1,11 +1,12 @@
 #!/usr/bin/python3
-"""The k-th input or output of the store fails, once or for ever: nothing lost, no false 250, no crash, and mistakes are found.
+"""The k-th input or output of the store fails, once or for ever: nothing lost, no false 250, no crash, and mistakes are
+found.
 
     SLUICE_FAILING=all tests/rigs/failing_rig.py
 
-The program (tests/failing) drives the store's own objects through two lives with the failure and looks at everything in a third
-without.  Short: points spread over all.  Long: every k, some 70,000 points and 40 minutes on two cores; in the first start, whose
-reserve is a thousand equal writes, the first sixteen and the last of such a row.
+The program (tests/failing) drives the store's own objects through two lives with the failure and looks at everything in
+a third without.  Short: points spread over all.  Long: every k, some 70,000 points and 40 minutes on two cores; in the
+first start, whose reserve is a thousand equal writes, the first sixteen and the last of such a row.
 """
 import os
 import pathlib
@@ -43,7 +44,8 @@ def run(*arguments):
 @test
 def every_failure():
     """the k-th operation fails: SQLite's, of the calls below it, the store's own, the whole disk"""
-    for arguments in ([("--points", "0", "--whole", "later"), ("--points", "0", "first")] if LONG else [("--points", str(POINTS))]):
+    for arguments in ([("--points", "0", "--whole", "later"), ("--points", "0", "first")] if LONG
+                      else [("--points", str(POINTS))]):
         said, points, failed, wrong = run(*arguments)
         print("# " + said.splitlines()[-1])
         assert wrong == 0, said

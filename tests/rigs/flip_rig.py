@@ -3,8 +3,8 @@
 
     SLUICE_FLIPS=1000 SLUICE_SEED=1 tests/rigs/flip_rig.py
 
-Nothing is sent but what was sent in, to whom it was sent; what was held or demands TLS stays so; no process crashes; what is
-damaged is told, by setting it aside or by refusing to start, and the rest arrives.
+Nothing is sent but what was sent in, to whom it was sent; what was held or demands TLS stays so; no process crashes;
+what is damaged is told, by setting it aside or by refusing to start, and the rest arrives.
 """
 import collections
 import contextlib
@@ -31,7 +31,9 @@ RULES = rig.RULES + """\
 rule "keep" when subject contains "keep" then hold reason "to be looked at"
 rule "secret" when subject contains "secret" then require_tls verified
 """
-TOLD = re.compile(r"damage|cannot be trusted|malformed|is no queue|set aside|lacks a row|missing|hash|corrupt|not a database|written by a newer")
+TOLD = re.compile(
+    r"damage|cannot be trusted|malformed|is no queue|"
+    r"set aside|lacks a row|missing|hash|corrupt|not a database|written by a newer")
 
 
 def make(dice, tag):
@@ -46,7 +48,8 @@ def make(dice, tag):
 
 
 class Prepared:
-    """What a run begins with: a queue whose relay was stopped; was killed, all in the log; was stopped, and then killed idle."""
+    """What a run begins with: a queue whose relay was stopped; was killed, all in the log; was stopped, and then killed
+    idle."""
 
     NAMES = "stopped", "killed", "idle"
 
@@ -61,7 +64,8 @@ class Prepared:
                 self.messages[tag] = make(dice, tag)
                 client.send(history, tag, self.messages[tag])
         equal(history.counts()["acked"], MESSAGES)
-        wait_until(lambda: all(r.get("attempts") or r["state"] == "held" for m in relay.queue() for r in m["recipients"]), "a first attempt")
+        wait_until(lambda: all(r.get("attempts") or r["state"] == "held" for m in relay.queue()
+                               for r in m["recipients"]), "a first attempt")
         if name != "killed":
             relay.stop()
         if name == "idle":
@@ -146,7 +150,8 @@ class Run:
             return True
         if self.relay.process.poll() is not None or any(end.startswith("exit") for end in self.relay.ends):
             return True
-        return self.listed() and not any(self.known.get(r, ("",))[0] == "queued" for r in self.due - self.history.deliveries.keys())
+        return self.listed() and not any(self.known.get(r, ("",))[0] == "queued"
+                                         for r in self.due - self.history.deliveries.keys())
 
     def go(self):
         """The word for how it ended."""
@@ -179,7 +184,8 @@ def verdict(run, word):
     wrong += [end for end in run.relay.ends if end.startswith("signal")]
     wrong += [line for line in run.relay.log if "INVARIANT" in line or "Sanitizer" in line]
     for recipient, eras in run.history.deliveries.items():
-        if len(eras) > 1 + len(run.relay.ends):  # what a relay that ended could not write down comes again, once a start
+        # what a relay that ended could not write down comes again, once a start
+        if len(eras) > 1 + len(run.relay.ends):
             wrong.append(f"{recipient} twice")
         if recipient not in run.due:
             wrong.append(f"{recipient}: held, or to go by TLS only, and delivered")
@@ -190,11 +196,13 @@ def verdict(run, word):
 def flipped():
     """a queue with flipped bits: nothing wrong is sent, nothing crashes, damage is told, the rest arrives"""
     words, wrong, places = collections.Counter(), [], collections.defaultdict(collections.Counter)
-    with tempfile.TemporaryDirectory(prefix="sluice-flip-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as folder:
+    with tempfile.TemporaryDirectory(prefix="sluice-flip-",
+                                     dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as folder:
         folder = pathlib.Path(folder)
         with rig.RecordingSink(rig.History()) as sink:
             retry = "retry first 1 second longest 1 second until 5 days"
-            maker = rig.RigRelay(RULES, connectors={"default": f'host "127.0.0.1" port {rig.free_port()}'}, retry=retry, folder=folder)
+            maker = rig.RigRelay(RULES, connectors={"default": f'host "127.0.0.1" port {rig.free_port()}'}, retry=retry,
+                                 folder=folder)
             states = [Prepared(maker, name, folder / name) for name in Prepared.NAMES]
             relay = rig.RigRelay(RULES, sink, retry=retry, folder=folder)
             began = time.monotonic()
@@ -215,7 +223,8 @@ def flipped():
                     wrong.append(f"run {n} ({what}): {line}")
                     print(f"# {wrong[-1]}", flush=True)
                 if ONLY or (FLIPS >= 1000 and n % 100 == 99):
-                    print(f"# {n + 1} runs in {time.monotonic() - began:.0f} s: {dict(words)}, {len(wrong)} wrong", flush=True)
+                    print(f"# {n + 1} runs in {time.monotonic() - began:.0f} s: {dict(words)}, {len(wrong)} wrong",
+                          flush=True)
                 if n < len(states):
                     equal(word, "all arrived", "an undamaged queue")
             print(f"# {FLIPS} runs, seed {rig.SEED}, {(time.monotonic() - began) / FLIPS:.2f} s each: {dict(words)}")

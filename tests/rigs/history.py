@@ -1,9 +1,9 @@
 """What a relay promised and what became of it: the checker that every rig ends in.
 
-The promises (README): a message answered 250 arrives for each recipient; one refused, or never finished, arrives for none;
-one whose answer was lost arrives or not; whatever arrives is what was sent, byte for byte, with the edits that the rig's rules
-declare and no other.  Twice only where the result of the first delivery was not yet stored when a process was cut down: then
-its row was still in the queue at that moment, which is what `cut` is told.
+The promises (README): a message answered 250 arrives for each recipient; one refused, or never finished, arrives for
+none; one whose answer was lost arrives or not; whatever arrives is what was sent, byte for byte, with the edits that
+the rig's rules declare and no other.  Twice only where the result of the first delivery was not yet stored when a
+process was cut down: then its row was still in the queue at that moment, which is what `cut` is told.
 
 Thread-safe.  Knows no relay: rigs tell it what clients said and heard, what a sink took, and what stood in the queue.
 """
@@ -43,7 +43,8 @@ class History:
         self.deliveries = collections.defaultdict(list)    # recipient: the era of each delivery
         self._waiting = set()                              # acknowledged and not delivered
         self.era = 0                                       # one more with every cut
-        self._rows = []                                    # by era: of those delivered by its end, whose rows still stood
+        # by era: of those delivered by its end, whose rows still stood
+        self._rows = []
         self.violations = []
         self.refusals = collections.Counter()
 
@@ -138,10 +139,12 @@ class History:
                     if message.state == ACKED and message.fate == DELIVER and not eras:
                         self._wrong(f"{recipient}: lost")
                     if eras and (message.state not in (ACKED, DOTTED) or message.fate != DELIVER):
-                        self._wrong(f"{recipient}: delivered, though it was {message.state} {message.code} ({message.fate})")
+                        self._wrong(
+                            f"{recipient}: delivered, though it was {message.state} {message.code} ({message.fate})")
                     for first, second in zip(eras, eras[1:]):
                         if not self._excused(recipient, first, second):
-                            self._wrong(f"{recipient}: delivered twice (eras {first}, {second}) after its result was stored")
+                            self._wrong(
+                                f"{recipient}: delivered twice (eras {first}, {second}) after its result was stored")
         self.check_violations()
 
     def check_violations(self):

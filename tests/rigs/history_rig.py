@@ -61,7 +61,8 @@ def mistakes():
     history = told()
     history.cut([])
     wrong(history, "lost at cut 1")
-    for content in (as_delivered()[:-5], as_delivered(SENT.replace(b"body", b"bodx")), as_delivered(SENT.replace(b": a", b": b")),
+    for content in (as_delivered()[:-5], as_delivered(SENT.replace(b"body", b"bodx")),
+                    as_delivered(SENT.replace(b": a", b": b")),
                     as_delivered()[:-2], as_delivered() + b"more\r\n"):
         history = told()
         history.arrived([ONE], content, 0)

@@ -3,8 +3,8 @@
 
     SLUICE_KILLS=1000 SLUICE_SEED=1 tests/rigs/kill_rig.py
 
-Nothing lost, no half message, twice only what was delivered and not yet written down; mail is taken again soon, with a long queue
-too; the counters of rules and the rows of the audit tell the same.
+Nothing lost, no half message, twice only what was delivered and not yet written down; mail is taken again soon, with a
+long queue too; the counters of rules and the rows of the audit tell the same.
 """
 import os
 import random
@@ -78,7 +78,8 @@ class Killer:
 def same_counts(relay):
     """Each rule's hits are its audit rows."""
     with relay.database() as db:
-        audit = {(rule, what): n for rule, what, n in db.execute("SELECT rule, what, count(*) FROM audit GROUP BY rule, what")}
+        audit = {(rule, what): n for rule, what,
+                 n in db.execute("SELECT rule, what, count(*) FROM audit GROUP BY rule, what")}
         hits = {row[0]: row[1:] for row in db.execute("SELECT rule, applied, rejected, audit FROM hits")}
     assert sum(audit.values()) < 100_000, "the audit was pruned: too long a run to compare"
     equal(hits["refuse"][1], audit[("refuse", "rejected")], "rejections")
@@ -91,9 +92,14 @@ def whole(relay):
     """No row without its message, no message without content."""
     with relay.database() as db:
         equal(db.execute("PRAGMA integrity_check").fetchall(), [("ok",)])
-        equal(db.execute("SELECT count(*) FROM recipients WHERE id>>20 NOT IN (SELECT id FROM messages)").fetchone()[0], 0)
-        equal(db.execute("SELECT count(*) FROM messages WHERE spool='' AND id NOT IN (SELECT message FROM contents)").fetchone()[0], 0)
-        equal(db.execute("SELECT count(*) FROM contents WHERE message NOT IN (SELECT id FROM messages)").fetchone()[0], 0)
+        equal(db.execute("SELECT count(*) FROM recipients WHERE id>>20 NOT IN (SELECT id FROM messages)").fetchone()[0],
+              0)
+        equal(
+            db.execute(
+                "SELECT count(*) FROM messages WHERE spool='' AND id NOT IN (SELECT message FROM contents)").fetchone()[
+                    0], 0)
+        equal(db.execute("SELECT count(*) FROM contents WHERE message NOT IN (SELECT id FROM messages)").fetchone()[0],
+              0)
         spool = {path for path, in db.execute("SELECT spool FROM messages WHERE spool<>''")}
     found = {f"spool/{f.name}" for f in (relay.folder / "state" / "spool").iterdir()}
     equal(found, spool, "spool files")
@@ -101,7 +107,8 @@ def whole(relay):
 
 @test
 def killed():
-    """relay, judges, template and supervisor killed under load: nothing lost, nothing halved, nothing twice without excuse"""
+    """relay, judges, template and supervisor killed under load: nothing lost, nothing halved, nothing twice without
+    excuse"""
     dice = random.Random(rig.SEED)
     history = rig.History(rig.stamped)
     slow = random.Random(rig.SEED)
@@ -133,7 +140,8 @@ def killed():
             equal(len(relay.rows()), QUEUED, "what was queued before")
             hits, audit = same_counts(relay)
             counts = history.counts()
-            print(f"# {KILLS} kills, seed {rig.SEED}: {counts}, refusals {dict(history.refusals)}; delivered and not yet written down at a cut: "
+            print(f"# {KILLS} kills, seed {rig.SEED}: {counts}, refusals {dict(history.refusals)}; delivered and not "
+                  f"yet written down at a cut: "
                   f"{sum(killer.doubtful)}, at most {max(killer.doubtful)}")
             assert counts["twice"] <= sum(killer.doubtful)
             assert counts["acked"] > KILLS, "a load worth the name"
@@ -141,8 +149,10 @@ def killed():
             for role, times in killer.again.items():
                 times.sort()
                 fair = [seconds for seconds, overloaded in times if not overloaded] if LONG else []
-                print(f"# {role}: takes mail again after {times[len(times) // 2][0]:.2f} s, at most {times[-1][0]:.2f} s; "
-                      f"{len(fair)} measured on a machine that was not overloaded: at most {max(fair, default=0):.2f} s")
+                print(f"# {role}: takes mail again after {times[len(times) // 2][0]:.2f} s, at most {times[-1][0]:.2f} "
+                      f"s; "
+                      f"{len(fair)} measured on a machine that was not overloaded: at most {max(fair, default=0):.2f} "
+                      f"s")
                 assert times[len(times) // 2][0] < AGAIN_S and times[-1][0] < PATIENCE_S, f"{role}: {times[-5:]}"
                 assert max(fair, default=0) < AGAIN_S, f"{role}: {fair[-5:]}"
             # No process ended but by our hand; one whose supervisor was killed ends by itself and unseen.

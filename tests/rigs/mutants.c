@@ -1,4 +1,5 @@
-/* Mistakes, planted into the relay's very objects by the linker: each makes a program that must fail the rig of the power cuts.
+/* Mistakes, planted into the relay's very objects by the linker: each makes a program that must fail the rig of the
+ * power cuts.
  *
  * Built once for each mistake (Makefile), never part of the product. */
 #include <stdbool.h>
@@ -16,9 +17,12 @@ int fdatasync(int fd) { return (void)fd, 0; }
 
 /* The log of the database is synced before checkpoints only. */
 #ifdef MUTANT_synchronous_normal
-int __real_sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, char **, char **), void *context, char **why);
-int __wrap_sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, char **, char **), void *context, char **why);
-int __wrap_sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, char **, char **), void *context, char **why)
+int __real_sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, char **, char **), void *context,
+                        char **why);
+int __wrap_sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, char **, char **), void *context,
+                        char **why);
+int __wrap_sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, char **, char **), void *context,
+                        char **why)
 {
     if (sqlite3_stricmp(sql, "PRAGMA synchronous=FULL") == 0) sql = "PRAGMA synchronous=NORMAL";
     return __real_sqlite3_exec(db, sql, row, context, why);
@@ -50,5 +54,8 @@ int __wrap_fdatasync(int fd) { return (void)fd, 0; }
 /* … or its directory is not. */
 #ifdef MUTANT_no_directory_sync
 enum trouble_kind __wrap_spool_sync_directory(int state_fd, struct err *e);
-enum trouble_kind __wrap_spool_sync_directory(int state_fd, struct err *e) { return (void)state_fd, (void)e, TROUBLE_NONE; }
+enum trouble_kind __wrap_spool_sync_directory(int state_fd, struct err *e)
+{
+    return (void)state_fd, (void)e, TROUBLE_NONE;
+}
 #endif

@@ -3,10 +3,11 @@
 
     SLUICE_CUTS=1000 SLUICE_SEED=1 tests/rigs/power_rig.py
 
-The state directory is an ext4 of its own on a loop device over block_log.  After a load, disks are made for cuts at diced moments:
-all writes before the last barrier, and of those behind it any, some torn within (512 octets are written or not).  On each a
-relay is started, and delivers: whatever was acknowledged before the cut and had not yet arrived arrives now, once and whole.
-And planted mistakes are found: the same relay with a sync left out, or an answer given too early (mutants.c).
+The state directory is an ext4 of its own on a loop device over block_log.  After a load, disks are made for cuts at
+diced moments: all writes before the last barrier, and of those behind it any, some torn within (512 octets are written
+or not).  On each a relay is started, and delivers: whatever was acknowledged before the cut and had not yet arrived
+arrives now, once and whole. And planted mistakes are found: the same relay with a sync left out, or an answer given too
+early (mutants.c).
 """
 import concurrent.futures
 import contextlib
@@ -263,7 +264,8 @@ def cut_power(cuts, program=None, enough=None):
                     print(f"# {done} cuts, {len(wrong)} wrong", flush=True)
                 if enough and len(wrong) >= enough:
                     break
-        print(f"# seed {rig.SEED}: {len(history.acks)} messages acknowledged, {len(history.arrivals)} deliveries, {done} cuts, "
+        print(f"# seed {rig.SEED}: {len(history.acks)} messages acknowledged, {len(history.arrivals)} "
+              f"deliveries, {done} cuts, "
               f"{len(wrong)} wrong")
         return done, wrong
 

@@ -31,12 +31,14 @@ def private_kb(pid):
 
 
 def memory(relay, history):
-    """By role, when the judge in force has judged some: the least of three looks, for what is in use for a moment is no growth."""
+    """By role, when the judge in force has judged some: the least of three looks, for what is in use for a moment is no
+    growth."""
     looks = []
     for _ in range(3):
         goal = history.counts()["acked"] + MESSAGES
         wait_until(lambda: history.counts()["acked"] > goal, "some messages")
-        roles = {"supervisor": [relay.process.pid], **{name: relay.pids(name) for name in ("sluiced-relay", "sluiced-templat", "sluiced-judge")}}
+        roles = {"supervisor": [relay.process.pid],
+                 **{name: relay.pids(name) for name in ("sluiced-relay", "sluiced-templat", "sluiced-judge")}}
         looks.append({role: max(map(private_kb, pids)) for role, pids in roles.items() if pids})
     return {role: min(look[role] for look in looks if role in look) for role in looks[-1]}
 
@@ -76,14 +78,16 @@ def reloads():
                 if number == SETTLED:
                     before = memory(relay, history)
                 if RELOADS >= 1000 and number % 1000 == 0:
-                    print(f"# {number} reloads in {time.monotonic() - began:.0f} s: {history.counts()}, {memory(relay, history)} KB", flush=True)
+                    print(f"# {number} reloads in {time.monotonic() - began:.0f} "
+                          f"s: {history.counts()}, {memory(relay, history)} KB", flush=True)
             took = time.monotonic() - began
             wait_until(lambda: len(relay.pids("sluiced-templat")) == 1, "the templates before to end")
             after = memory(relay, history)
         wait_until(lambda: not history.waiting() and not relay.rows(), "the queue to drain")
         history.check()
         counts = history.counts()
-        print(f"# {RELOADS} reloads in {took:.1f} s, seed {rig.SEED}: {counts}, {len(generations.seen)} sets seen; private memory "
+        print(f"# {RELOADS} reloads in {took:.1f} s, seed {rig.SEED}: {counts}, {len(generations.seen)} sets seen; "
+              f"private memory "
               f"before {before} KB, after {after} KB")
         equal(generations.mixed, [], "judged by two sets")
         equal(load.dropped, 0, "sessions that were dropped")

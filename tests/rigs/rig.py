@@ -1,7 +1,7 @@
 """What the rigs share: a load of clients, a sink that writes the history, a relay whose processes are cut down.
 
-Everything is real: sluiced with all its processes, TCP on loopback, the store on a disk.  A seed fixes what is sent and what
-is done to the relay; how the two interleave is the machine's affair.
+Everything is real: sluiced with all its processes, TCP on loopback, the store on a disk.  A seed fixes what is sent and
+what is done to the relay; how the two interleave is the machine's affair.
 """
 import contextlib
 import os
@@ -199,7 +199,8 @@ class Load:
         self.history, self.port, self.pause, self.make = history, port, pause, make
         self.dropped = 0  # connections that ended without being asked to
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(random.Random(f"{seed} {prefix} {n}"), f"{prefix}{n}"), daemon=True)
+        self._threads = [threading.Thread(target=self._run,
+                                          args=(random.Random(f"{seed} {prefix} {n}"), f"{prefix}{n}"), daemon=True)
                          for n in range(clients)]
 
     def __enter__(self):
@@ -268,7 +269,8 @@ class RigRelay(Relay):
 
     def database(self):
         """The queue's database, read only: rows as they were committed."""
-        return contextlib.closing(sqlite3.connect(f"file:{self.folder}/state/queue.db?mode=ro", uri=True, timeout=PATIENCE))
+        return contextlib.closing(sqlite3.connect(f"file:{self.folder}/state/queue.db?mode=ro", uri=True,
+                                                  timeout=PATIENCE))
 
     def rows(self, after=0):
         """The recipients queued, those of an id above `after`."""

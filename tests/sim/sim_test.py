@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""The simulator: it links the product's own objects, finds what is planted, repeats itself, and finds nothing else in many seeds.
+"""The simulator: it links the product's own objects, finds what is planted, repeats itself, and finds nothing else in
+many seeds.
 
     SLUICE_SIM_SEEDS   how many (1,000)        SLUICE_SIM_FIRST   from which on (1)
 """
@@ -17,7 +18,8 @@ ROOMS = ("smtp", "relay", "store")
 LEAST_POINTS = 30
 # What is planted, and within how many seeds it must be found: about ten times what it takes.
 MISTAKES = {"forget-demand": 50, "go-in-clear": 50, "lost-is-delivered": 300, "drop-at-4yz": 100, "lose-reports": 50,
-            "trust-the-calendar": 300, "ack-failed-commit": 100, "bare-dots": 50, "keep-failed-commit": 300, "count-twice": 50,
+            "trust-the-calendar": 300, "ack-failed-commit": 100, "bare-dots": 50, "keep-failed-commit": 300,
+            "count-twice": 50,
             "return-at-4yz": 100,
             "keep-spool-files": 200, "no-sync": 300, "no-directory-sync": 1000}
 
@@ -61,7 +63,8 @@ def same_objects():
     stands_in = {name for name in mine & used}
     assert not stands_in, f"the simulator defines {stands_in}, which the product does"
     assert len(used) > 200 and {"relay_create", "store_open", "smtp_server_create"} <= used, used
-    wrapped = {name.removeprefix("__wrap_") for o in (BUILD / "obj" / "tests" / "sim").glob("*.o") if o.stem != "mistakes"
+    wrapped = {name.removeprefix("__wrap_") for o in (BUILD / "obj" / "tests" / "sim").glob("*.o")
+               if o.stem != "mistakes"
                for name in symbols(o, "T") if name.startswith("__wrap_")}
     assert not wrapped & used, f"{wrapped & used} of the product are wrapped"
 
@@ -82,13 +85,15 @@ def nothing_is_found():
 
 
 def planted(name, most):
-    code, out = run(MISTAKEN, "--mistake", name, "--seeds", most, "--failures", 1, "--first", FIRST, "--jobs", os.cpu_count() or 1)
+    code, out = run(MISTAKEN, "--mistake", name, "--seeds", most, "--failures", 1, "--first", FIRST, "--jobs",
+                    os.cpu_count() or 1)
     assert code == 1, f"not found in {most} seeds: {out[-400:]}"
 
 
 def main():
-    tests = [(f.__doc__, f) for f in (same_objects, repeats_itself, nothing_is_found)]
-    tests += [(f"a planted mistake is found: {name}", lambda n=name, m=most: planted(n, m)) for name, most in MISTAKES.items()]
+    tests = [(" ".join(f.__doc__.split()), f) for f in (same_objects, repeats_itself, nothing_is_found)]
+    tests += [(f"a planted mistake is found: {name}", lambda n=name, m=most: planted(n, m)) for name,
+              most in MISTAKES.items()]
     print(f"1..{len(tests)}")
     failed = 0
     for number, (words, test) in enumerate(tests, 1):

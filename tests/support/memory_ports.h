@@ -15,15 +15,15 @@
 
 struct memory;
 
-/* --- the judge: what a test makes of a request ----------------------------------------------------------------------
- */
+/* --- the judge: what a test makes of a request
+ * ---------------------------------------------------------------------- */
 enum judge_behaviour { JUDGE_ANSWERS, JUDGE_DIES, JUDGE_HANGS, JUDGE_LIES };
 /* Fills *answer (id and an accepting verdict stand there already: everybody gets the content untouched). */
 typedef enum judge_behaviour judge_script(void *owner, const struct judge_request *request, struct arena *a,
                                           struct judge_answer *answer);
 
-/* --- the SMTP servers mail is sent to -------------------------------------------------------------------------------
- */
+/* --- the SMTP servers mail is sent to
+ * ------------------------------------------------------------------------------- */
 struct memory_mail {
     struct buf from, to, data; /* whole command lines "MAIL FROM:<…>…"; to: one per line; data as sent, with dots */
     bool tls;
@@ -38,7 +38,7 @@ struct memory_server {
     const char *more_limits;  /* further words of LIMITS */
     unsigned size_limit;      /* of SIZE; 0: ten million */
     bool utf8;                /* SMTPUTF8 */
-    const char *silent_at;    /* what is never answered: "greeting", "EHLO", "STARTTLS", "MAIL", "RCPT", "DATA", "dot" */
+    const char *silent_at; /* what is never answered: "greeting", "EHLO", "STARTTLS", "MAIL", "RCPT", "DATA", "dot" */
     const char *silent_to;    /* a session that names a recipient with this in it is answered no more; NULL: none */
     bool starttls, starttls_breaks, certificate_good, tls_1_2, requiretls, no_8bit;
     const char *auth; /* mechanisms, offered inside TLS; NULL: none.  Only PLAIN is spoken */

@@ -102,7 +102,8 @@ static void command(struct net_stream *s, struct str line)
 {
     struct memory_server *v = s->server;
     char verb[10];
-    snprintf(verb, sizeof verb, "%.*s", (int)(str_find_byte(line, ' ') < line.n ? str_find_byte(line, ' ') : line.n), line.p);
+    snprintf(verb, sizeof verb, "%.*s", (int)(str_find_byte(line, ' ') < line.n ? str_find_byte(line, ' ') : line.n),
+             line.p);
     s->mute |= is_silent(s, verb);
     if (s->mute && str_starts_nocase(line, STR("EHLO "))) return;
     if (str_starts_nocase(line, STR("EHLO ")))

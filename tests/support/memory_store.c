@@ -42,8 +42,8 @@ static struct store_space port_space(void *self)
     return (struct store_space){.free_bytes = m->free_bytes, .queued_messages = m->impl->messages.n};
 }
 
-/* --- rows ----------------------------------------------------------------------------------------------------------
- */
+/* --- rows
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static struct stored_message *copy_message(struct memory *m, const struct stored_message *from)
 {
@@ -144,7 +144,8 @@ static void run_list(struct memory *m, const struct stored_list_change *c)
             if (str_eq(e->list, c->list) && str_eq(e->entry.key, key)) found = e;
         }
         if (!found && add) {
-            VEC_PUSH(&m->impl->entries, (struct mem_entry){.list = arena_str(a, c->list), .type = arena_str(a, c->type)});
+            VEC_PUSH(&m->impl->entries,
+                     (struct mem_entry){.list = arena_str(a, c->list), .type = arena_str(a, c->type)});
             found = &m->impl->entries.v[m->impl->entries.n - 1];
         }
         if (!found) continue;
@@ -247,7 +248,8 @@ static void run_user_query(struct memory *m, struct store_query *q)
     }
     const struct stored_user *u = find_user(m, q->user_name);
     if (q->kind == QUERY_USER && u) q->user(q->owner, u, q->password.p && scram_password_is(&u->secret, q->password));
-    for (size_t i = 0; q->kind == QUERY_USERS && i < m->impl->users.n; i++) q->user(q->owner, &m->impl->users.v[i], false);
+    for (size_t i = 0; q->kind == QUERY_USERS && i < m->impl->users.n; i++)
+        q->user(q->owner, &m->impl->users.v[i], false);
     q->done(q->owner, true, NULL);
 }
 
@@ -390,8 +392,8 @@ size_t memory_audited(const struct memory *m, const char *what)
     return n;
 }
 
-/* --- content -------------------------------------------------------------------------------------------------------
- */
+/* --- content
+ * ------------------------------------------------------------------------------------------------------- */
 
 struct content_file {
     struct buf bytes;
@@ -477,13 +479,18 @@ int memory_socket(struct memory *m, const char *name)
     return memory_fd_new(m, (struct mem_fd){.kind = FD_SOCKET, .name = name});
 }
 
-/* --- the whole -----------------------------------------------------------------------------------------------------
- */
+/* --- the whole
+ * ----------------------------------------------------------------------------------------------------- */
 
 void memory_store_init(struct memory *m)
 {
-    m->store = (struct store_port){
-        .self = m, .write = port_write, .query = port_query, .change = port_change, .watch = port_watch, .space = port_space, .secret = port_secret};
+    m->store = (struct store_port){.self = m,
+                                   .write = port_write,
+                                   .query = port_query,
+                                   .change = port_change,
+                                   .watch = port_watch,
+                                   .space = port_space,
+                                   .secret = port_secret};
     m->content = (struct content_port){.self = m,
                                        .create = content_create,
                                        .append = content_append,

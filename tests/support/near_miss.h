@@ -4,8 +4,8 @@
 
 #include "base/str.h"
 
-/* Some line of `shown` that `near` has not, and some line of `near` that `shown` has not, have half of their words in common,
- * in one order. */
+/* Some line of `shown` that `near` has not, and some line of `near` that `shown` has not, have half of their words in
+ * common, in one order. */
 bool near_miss_is_near(struct str shown, struct str near);
 
 #endif

@@ -269,9 +269,9 @@ static void text_test(struct dice *d, struct buf *out)
 {
     static const char *const ones[] = {"subject",    "subject",     "body",        "body",
                                        "message_id", "client.helo", "sender.local", "body.source"};
-    static const char *const many[] = {"header \"X-A\"",     "header \"X-B\"",  "header \"X-C\"",   "header \"Subject\"",
-                                       "header.raw \"X-A\"", "header \"From\"", "from.name",        "to.local",
-                                       "attachment",         "attachment.name", "attachment.name",  "charset"};
+    static const char *const many[] = {"header \"X-A\"",     "header \"X-B\"",  "header \"X-C\"",  "header \"Subject\"",
+                                       "header.raw \"X-A\"", "header \"From\"", "from.name",       "to.local",
+                                       "attachment",         "attachment.name", "attachment.name", "charset"};
     bool negative = one_in(d, 5);
     if (one_in(d, 10)) {
         buf_printf(out, "%s is %s", one_in(d, 2) ? many[dice_roll(d, 6)] : PICK(d, ones),
@@ -437,7 +437,8 @@ void random_rules(struct dice *d, struct buf *out)
                 "\"q1@q.test\", \"q2@q.test\", \"q3@q.test\", \"q4@q.test\", \"q5@q.test\"\n"
                 "detector \"badge\" pattern /\\bplane ?\\w+/ confidence 65 near (\"secret\", \"top secret\") within 20 "
                 "gives 85\n"
-                "detector \"number\" pattern /\\d{2,5}/ confidence 40 near (\"kilo\", \"office\", \"中文\") within 40 "
+                "detector \"number\" pattern /\\d{2,5}/ confidence 40 near (\"kilo\", \"office\", \"中文\") "
+                "within 40 "
                 "gives 80\n"
                 "list endings of text = \"exe\", \"scr\", \"PDF\", \"e1\", \"e2\", \"e3\", \"e4\", \"e5\", \"e6\"\n"
                 "list many of text = "));

@@ -49,7 +49,8 @@ void rules_close(struct rules *r)
 
 struct str rules_disarranged(struct arena *a, struct str text, ast_is_kind *is_kind, uint64_t seed)
 {
-    static const char *const gaps[] = {" ", "  ", "\n", "\t ", "\r\n", "\n\n", "\n\n\n", " # said\n", "\n# said \n", "\n\n#\n"};
+    static const char *const gaps[] = {" ",    "  ",     "\n",        "\t ",         "\r\n",
+                                       "\n\n", "\n\n\n", " # said\n", "\n# said \n", "\n\n#\n"};
     struct dice dice = {seed};
     struct source source = {.name = STR("policy.sluice"), .text = text};
     struct sources sources = {0};

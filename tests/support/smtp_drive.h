@@ -1,7 +1,8 @@
 /* tests/support/smtp_drive: a caller of smtp/server with a simple policy, that writes down what it was told.
  *
  * Policy: MAIL from a local part "defer" 451, RCPT to "bad" 550, to "later" 451, DATA accepted, messages 250 and kept;
- * "close" as a recipient 421; the password "right" is right, "later" 454, all others 535; SCRAM gets `secret`, `chance`.  Events go to `events`, one line each; reply bytes to `replies`. */
+ * "close" as a recipient 421; the password "right" is right, "later" 454, all others 535; SCRAM gets `secret`,
+ * `chance`.  Events go to `events`, one line each; reply bytes to `replies`. */
 #ifndef SLUICE_TESTS_SMTP_DRIVE_H
 #define SLUICE_TESTS_SMTP_DRIVE_H
 

@@ -70,8 +70,10 @@ static void everything_said(void **unused)
     (void)unused;
     if (!settings_of("list nets of network = 127.0.0.0/8, 2001:db8::/32\n"
                      "list ours of domain = \"corp.example\", \"*.corp.example\"\n"
-                     "relay hostname \"relay.corp.example\" internal ours state \"run/state\" control \"/tmp/c.sock\" user \"mail\"\n"
-                     " judge_user \"nobody\" sandbox off memory 64 MB free_space 10 MB message_size 1 MB judges 3 partial_reject dsn evidence place\n"
+                     "relay hostname \"relay.corp.example\" internal ours state \"run/state\" control \"/tmp/c.sock\" "
+                     "user \"mail\"\n"
+                     " judge_user \"nobody\" sandbox off memory 64 MB free_space 10 MB message_size 1 MB judges 3 "
+                     "partial_reject dsn evidence place\n"
                      "listener \"a\" address \"127.0.0.1:2525\" relay_for nets domains ours\n"
                      "listener \"b\" address \"[::1]:26\" certificate \"c.pem\" key \"k.pem\" auth required\n"
                      "connector \"default\" host \"mx.example\" port 2526 tls verified name \"name.example\"\n"
@@ -123,7 +125,8 @@ static void everything_said(void **unused)
     assert_ptr_equal(settings_route(&s, STR("else.example")), &s.connectors[0]);
 }
 
-/* Wherever it was compiled: paths begin where the program stands that is loaded, rules are told in the order they run. */
+/* Wherever it was compiled: paths begin where the program stands that is loaded, rules are told in the order they
+ * run. */
 static void a_program_that_was_compiled_elsewhere(void **unused)
 {
     const struct str source = STR("relay hostname \"r\" state \"run/state\" control \"/tmp/c.sock\"\n"
@@ -164,7 +167,8 @@ static void defaults(void **unused)
     struct settings s;
     struct err e = {0};
     (void)unused;
-    if (!settings_of("relay hostname \"r.example\"\nlistener \"a\" address \"127.0.0.1:25\"\n", &s, &e)) fail_msg("%s", e.text);
+    if (!settings_of("relay hostname \"r.example\"\nlistener \"a\" address \"127.0.0.1:25\"\n", &s, &e))
+        fail_msg("%s", e.text);
     assert_true(s.sandbox);
     assert_str(s.state, "/var/lib/sluice");
     assert_str(s.control, "/run/sluice/control.sock");
@@ -200,7 +204,9 @@ static void a_broken_configuration_still_names_its_state(void **unused)
     struct str path = arena_printf(arena, "%s/c.sluice", directory);
     FILE *f = fopen(path.p, "w");
     assert_non_null(f);
-    fputs("when subjekt contains \"x\" then rejekt\nrelay hostname \"r\" state \"st\" control \"c\"\nlistener listener\n", f);
+    fputs(
+        "when subjekt contains \"x\" then rejekt\nrelay hostname \"r\" state \"st\" control \"c\"\nlistener listener\n",
+        f);
     fclose(f);
     struct str state = build_salvage_state(arena, path.p);
     assert_true(str_starts(state, str_of(directory)) && str_ends(state, STR("/st")));

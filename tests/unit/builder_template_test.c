@@ -70,7 +70,8 @@ static struct link_message hear(int channel, int fds[LINK_FDS_MAX])
     struct err e = {0};
     struct pollfd p = {.fd = channel, .events = POLLIN};
     assert_int_equal(poll(&p, 1, 60000), 1);
-    if (link_receive(channel, true, &datagram, &m, fds, &e) != LINK_GOT) fail_msg("%s", e.text[0] ? e.text : "it ended");
+    if (link_receive(channel, true, &datagram, &m, fds, &e) != LINK_GOT)
+        fail_msg("%s", e.text[0] ? e.text : "it ended");
     return m;
 }
 
@@ -106,7 +107,11 @@ static void judge(int channel, const char *subject, struct arena *a, struct judg
 {
     struct str to = STR("b@partner.example");
     struct str content = arena_printf(a, "Received: by us; now\r\nSubject: %s\r\n\r\nhello\r\n", subject);
-    struct judge_request r = {.id = 9, .queue_id = STR("Q"), .now = 1800000000, .size = content.n, .content_inline = true,
+    struct judge_request r = {.id = 9,
+                              .queue_id = STR("Q"),
+                              .now = 1800000000,
+                              .size = content.n,
+                              .content_inline = true,
                               .content = content};
     r.envelope = (struct envelope){.reverse_path = STR("a@corp.example"), .recipients = &to, .recipient_count = 1};
     r.envelope.client = (struct client_facts){.ip = STR("127.0.0.1"), .helo = STR("h"), .user = STR(""),
@@ -119,7 +124,8 @@ static void judge(int channel, const char *subject, struct arena *a, struct judg
     buf_reserve(&datagram, PROTOCOL_DATAGRAM_MAX);
     ssize_t n = recv(channel, datagram.p, PROTOCOL_DATAGRAM_MAX, 0);
     assert_true(n > 0);
-    if (!protocol_decode_answer(a, arena_str(a, (struct str){datagram.p, (size_t)n}), answer, &e)) fail_msg("%s", e.text);
+    if (!protocol_decode_answer(a, arena_str(a, (struct str){datagram.p, (size_t)n}), answer, &e))
+        fail_msg("%s", e.text);
     buf_free(&out);
 }
 
@@ -208,8 +214,9 @@ static void it_refuses_what_it_cannot_serve(void **unused)
           "rule \"groups\" when sender.group is \"x\" then require_tls\n");
     struct link_message m = hear(supervisor[0], fds);
     assert_int_equal(m.kind, LINK_REFUSED);
-    assert_true(str_find(m.text, STR("config.sluice:3: the rule \"groups\" uses `sender.group`, which needs a directory")) !=
-                STR_NPOS);
+    assert_true(
+        str_find(m.text, STR("config.sluice:3: the rule \"groups\" uses `sender.group`, which needs a directory")) !=
+        STR_NPOS);
     assert_true(str_ends(m.name, STR("/st")));
     assert_int_equal(ended(), 78);
     close(relay[0]);

@@ -8,30 +8,31 @@
 #include "compiler/words.h"
 #include "tests/support/compiled.h"
 
-static const char policy[] = "list doms of domain = \"corp.example\", \"*.corp.example\"\n"
-                             "list words of text = \"x\", \"y\"\n"
-                             "list other_words of text = \"z\"\n"
-                             "list nets of network = 10.0.0.0/8\n"
-                             "list vips of address in table \"vips\"\n"
-                             "list live_doms of domain in table \"doms\"\n"
-                             "relay hostname \"relay.corp.example\" internal doms\n"
-                             "listener \"in\" address \"127.0.0.1:2525\" relay_for nets\n"
-                             "listener \"in2\" address \"127.0.0.1:2526\"\n"
-                             "detector \"prj\" pattern /prj-[0-9]{6}/\n"
-                             "rule \"a\" priority 10\n"
-                             "when (subject contains any of words or recipient.scope is inside) and any to where "
-                             "(domain is in doms and not name contains \"z\")\n"
-                             "then require_tls verified, stop\n"
-                             "rule \"b\" priority 20 effective 2026-09-01\n"
-                             "when header \"X-A\" matches /a+b/ and recipient is sender and marked \"m\"\n"
-                             "then set_header \"X-B\" \"b\", mark \"m\"\n"
-                             "rule \"c\" priority 30 when body contains at least 2 \"foo\" and sender is not in vips and no cc is "
-                             "\"a@b.example\" then quarantine reason \"r\"\n"
-                             "rule \"d\" priority 40 expires 2027-01-01 when size is between 1 KB and 2 KB and body contains prj "
-                             "and time is after 18:00 and recipient.domain is in live_doms\n"
-                             "then copy to sender otherwise \"x@b.example\", set_scl 3, require_tls verified min \"1.3\"\n"
-                             "test \"t\" given time 12:00, message_id \"x\", vips (\"a@b.example\") expect stop, quarantine reason \"r\" "
-                             "for \"a@b.example\", reject \"x\" status \"5.7.1\" for \"c@b.example\"\n";
+static const char policy[] =
+    "list doms of domain = \"corp.example\", \"*.corp.example\"\n"
+    "list words of text = \"x\", \"y\"\n"
+    "list other_words of text = \"z\"\n"
+    "list nets of network = 10.0.0.0/8\n"
+    "list vips of address in table \"vips\"\n"
+    "list live_doms of domain in table \"doms\"\n"
+    "relay hostname \"relay.corp.example\" internal doms\n"
+    "listener \"in\" address \"127.0.0.1:2525\" relay_for nets\n"
+    "listener \"in2\" address \"127.0.0.1:2526\"\n"
+    "detector \"prj\" pattern /prj-[0-9]{6}/\n"
+    "rule \"a\" priority 10\n"
+    "when (subject contains any of words or recipient.scope is inside) and any to where "
+    "(domain is in doms and not name contains \"z\")\n"
+    "then require_tls verified, stop\n"
+    "rule \"b\" priority 20 effective 2026-09-01\n"
+    "when header \"X-A\" matches /a+b/ and recipient is sender and marked \"m\"\n"
+    "then set_header \"X-B\" \"b\", mark \"m\"\n"
+    "rule \"c\" priority 30 when body contains at least 2 \"foo\" and sender is not in vips and no cc is "
+    "\"a@b.example\" then quarantine reason \"r\"\n"
+    "rule \"d\" priority 40 expires 2027-01-01 when size is between 1 KB and 2 KB and body contains prj "
+    "and time is after 18:00 and recipient.domain is in live_doms\n"
+    "then copy to sender otherwise \"x@b.example\", set_scl 3, require_tls verified min \"1.3\"\n"
+    "test \"t\" given time 12:00, message_id \"x\", vips (\"a@b.example\") expect stop, quarantine reason \"r\" "
+    "for \"a@b.example\", reject \"x\" status \"5.7.1\" for \"c@b.example\"\n";
 
 /* --- finding rows to spoil --- */
 
@@ -280,7 +281,10 @@ PAST_THE_END(field_refs)
 PAST_THE_END(declarations)
 static uint32_t ref_index(struct program *p, const char *name) { return (uint32_t)(ref_of(p, name) - p->field_refs); }
 static uint32_t list_index(struct program *p, const char *name) { return (uint32_t)(list_of(p, name) - p->lists); }
-static uint32_t constant_index(struct program *p, enum value_type t) { return (uint32_t)(constant_of(p, t) - p->constants); }
+static uint32_t constant_index(struct program *p, enum value_type t)
+{
+    return (uint32_t)(constant_of(p, t) - p->constants);
+}
 static struct argument *argument_of(struct program *p, const char *action, uint32_t i)
 {
     return &p->arguments[action_of(p, action)->first_argument + i];
@@ -369,7 +373,8 @@ static void tests_and_their_operands(void **state)
     DEFECT(test_types, test_with(p, REL_AFTER, OPERAND_CONSTANT)->a = constant_index(p, TYPE_SIZE));
     DEFECT(test_types, test_with(p, REL_EQUAL, OPERAND_LIST)->a = list_index(p, "nets"));
     DEFECT(test_types, test_with(p, REL_EQUAL, OPERAND_LIVE)->a = list_index(p, "live_doms"));
-    DEFECT(test_types, struct test *t = test_with(p, REL_EQUAL, OPERAND_FIELD); /* each recipient beside the one sender */
+    DEFECT(test_types,
+           struct test *t = test_with(p, REL_EQUAL, OPERAND_FIELD); /* each recipient beside the one sender */
            t->field = ref_index(p, "sender"); t->a = ref_index(p, "recipient"));
     DEFECT(test_types, struct test *t = test_with(p, REL_EQUAL, OPERAND_FIELD); t->quantifier = Q_ANY;
            t->a = ref_index(p, "recipient"));
@@ -379,7 +384,8 @@ static void tests_and_their_operands(void **state)
            t->counted = t->all = true; t->least = 1; t->most = -1);
     DEFECT(test_counts, struct test *t = test_with(p, REL_EQUAL, OPERAND_FIELD); t->all = true);
     DEFECT(test_counts, struct test *t = test_with(p, REL_CONTAINS, OPERAND_LIST); t->counted = true; t->least = 0);
-    DEFECT(test_counts, struct test *t = test_with(p, REL_CONTAINS, OPERAND_LIST); t->counted = true; t->least = 2; t->most = 1);
+    DEFECT(test_counts, struct test *t = test_with(p, REL_CONTAINS, OPERAND_LIST); t->counted = true; t->least = 2;
+           t->most = 1);
     DEFECT(test_counts, struct test *t = test_with(p, REL_CONTAINS, OPERAND_CONSTANT); /* a local part is not seen */
            t->alike = true; p->field_refs[t->field].part = PART_LOCAL);
     DEFECT(test_counts, test_of_field(p, ref_index(p, "cc"))->alike = true); /* whole addresses, by `is` */
@@ -409,7 +415,8 @@ static void actions_and_declarations(void **state)
            p->arguments[a->first_argument + 1] = p->arguments[a->first_argument]);
     DEFECT(action_params, argument_of(p, "copy", 0)->index = ref_index(p, "subject"));
     DEFECT(action_params, argument_of(p, "copy", 0)->index = instruction_operand(*code_of(p, OP_EACH)));
-    DEFECT(action_params, *argument_of(p, "copy", 1) = *argument_of(p, "copy", 0); argument_of(p, "copy", 1)->param = 1);
+    DEFECT(action_params, *argument_of(p, "copy", 1) = *argument_of(p, "copy", 0);
+           argument_of(p, "copy", 1)->param = 1);
     DEFECT(action_params, argument_of(p, "quarantine", 0)->index = constant_index(p, TYPE_ADDRESS));
     DEFECT(action_params, argument_constant(p, "mark", 0)->text = CONTROL);
     DEFECT(action_params, argument_constant(p, "mark", 0)->text = STR("\x7f"));
@@ -482,7 +489,8 @@ static void cases_in_their_tables(void **state)
     DEFECT(expectations, p->expectations[0].action = (uint32_t)words_rows.action_count);
     DEFECT(expectations, p->expectations[1].action = p->expectations[0].action); /* which takes nothing */
     DEFECT(expectations, p->expectations[0].first_argument = p->arguments_count + 1);
-    DEFECT(expectations, struct expectation *x = &p->expectations[2]; struct argument first = p->arguments[x->first_argument];
+    DEFECT(expectations, struct expectation *x = &p->expectations[2];
+           struct argument first = p->arguments[x->first_argument];
            p->arguments[x->first_argument] = p->arguments[x->first_argument + 1];
            p->arguments[x->first_argument + 1] = first);
     DEFECT(expectations, p->arguments[p->expectations[1].first_argument].index = constant_index(p, TYPE_ADDRESS));
@@ -579,7 +587,8 @@ static void loops_are_held_to_their_domain(void **state)
     CODE("code_stack", I(ALWAYS, 0), I(EACH, to), I(NOT, 0), I(ANY, 0), I(END, 0));
     CODE("code_domains", I(EACH, to), I(EACH, to), I(TEST, element), I(ANY, 0), I(ANY, 0), I(END, 0));
     CODE("code_domains", I(EACH, to), I(EACH, to), I(TEST, element), I(ANY, 0), I(END, 0));
-    CODE("code_stack", I(ALWAYS, 0), I(EACH, to), I(TEST, element), I(AND, 0), I(TEST, element), I(ANY, 0), I(AND, 0), I(END, 0));
+    CODE("code_stack", I(ALWAYS, 0), I(EACH, to), I(TEST, element), I(AND, 0), I(TEST, element), I(ANY, 0), I(AND, 0),
+         I(END, 0));
     CODE("code_stack", I(EACH, to), I(TEST, element), I(TEST, element), I(ANY, 0), I(AND, 0), I(END, 0));
     /* over what has no elements: one fact of the message, a part of an address */
     CODE("code_domains", I(EACH, subject), I(ALWAYS, 0), I(ANY, 0), I(END, 0));

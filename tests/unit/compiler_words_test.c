@@ -214,7 +214,8 @@ static void keywords_are_explained(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        bool good = str_find(str_of(rows[i].example), str_of(rows[i].word)) != STR_NPOS && str_ends(str_of(rows[i].doc), STR("."));
+        bool good = str_find(str_of(rows[i].example), str_of(rows[i].word)) != STR_NPOS &&
+                    str_ends(str_of(rows[i].doc), STR("."));
         bool compiles = false;
         for (size_t k = 0; k < 2 && !compiles; k++) {
             struct compiled c;

@@ -71,7 +71,8 @@ static int hold(struct arena *a, const char *path, struct str text)
     if (format(a, text, &once)) {
         level = 1;
         if (!format(a, buf_str(&once), &twice))
-            fail_msg("%s cannot be read when formatted:\n%.*s\n--- from\n%.*s", path, STR_ARG(buf_str(&once)), STR_ARG(text));
+            fail_msg("%s cannot be read when formatted:\n%.*s\n--- from\n%.*s", path, STR_ARG(buf_str(&once)),
+                     STR_ARG(text));
         if (!str_eq(buf_str(&once), buf_str(&twice)))
             fail_msg("%s formatted twice:\n%.*s\n--- once\n%.*s\n--- from\n%.*s", path, STR_ARG(buf_str(&twice)),
                      STR_ARG(buf_str(&once)), STR_ARG(text));
@@ -109,7 +110,8 @@ static void goldens_hold(void **state)
 static void what_is_formatted_is_the_same_program(void **state)
 {
     (void)state;
-    static const char *const folders[] = {"tests/golden/grammar", "tests/golden/compiler", "tests/golden/format", "examples"};
+    static const char *const folders[] = {"tests/golden/grammar", "tests/golden/compiler", "tests/golden/format",
+                                          "examples"};
     struct arena *a = arena_create();
     size_t files = 0, programs = 0;
     for (size_t f = 0; f < sizeof folders / sizeof *folders; f++) {

@@ -41,8 +41,14 @@ static long try_openat2(void) { return syscall(SYS_openat2, AT_FDCWD, "/etc/pass
 static long try_socket(void) { return syscall(SYS_socket, AF_INET, SOCK_STREAM, 0); }
 static long try_unix_socket(void) { return syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0); }
 static long try_connect(void) { return syscall(SYS_connect, pair[0], "\1\0/x", 4); }
-static long try_execve(void) { return syscall(SYS_execve, "/bin/true", (const char *[]){"true", NULL}, (char *[]){NULL}); }
-static long try_execveat(void) { return syscall(SYS_execveat, AT_FDCWD, "/bin/true", (const char *[]){"true", NULL}, NULL, 0); }
+static long try_execve(void)
+{
+    return syscall(SYS_execve, "/bin/true", (const char *[]){"true", NULL}, (char *[]){NULL});
+}
+static long try_execveat(void)
+{
+    return syscall(SYS_execveat, AT_FDCWD, "/bin/true", (const char *[]){"true", NULL}, NULL, 0);
+}
 static long try_fork(void)
 {
     long pid = syscall(SYS_fork);
@@ -120,15 +126,36 @@ static const struct attempt {
     long (*go)(void);
     unsigned allowed_in; /* filters; in all others it is refused */
 } attempts[] = {
-    {"open", try_open, R | B}, {"openat", try_openat, R | B}, {"create a file", try_create, R}, {"openat2", try_openat2, 0},
-    {"socket", try_socket, R}, {"unix socket", try_unix_socket, R}, {"connect", try_connect, 0}, {"execve", try_execve, 0},
-    {"execveat", try_execveat, 0}, {"fork", try_fork, B | S}, {"clone", try_clone, B | S}, {"clone3", try_clone3, 0},
-    {"ptrace", try_ptrace, 0}, {"kill the parent", try_kill, 0}, {"tgkill the parent", try_tgkill, 0},
-    {"kill", try_kill_hard, B | S}, {"executable mapping", try_code, B | S}, {"executable by mprotect", try_make_code, B | S},
-    {"prctl", try_prctl, R | B | S}, {"seccomp", try_seccomp, B | S}, {"write to a file", try_write, R | B},
-    {"unshare", try_unshare, 0}, {"read another's memory", try_peek, 0}, {"io_uring", try_io_uring, 0},
-    {"unlink", try_unlink, R}, {"memory", try_memory, R | B | S | J}, {"clock", try_clock, R | B | S | J},
-    {"send", try_send, R | B | S | J}, {"thread", try_thread, R}, {"last words", try_words, R | B | S | J},
+    {"open", try_open, R | B},
+    {"openat", try_openat, R | B},
+    {"create a file", try_create, R},
+    {"openat2", try_openat2, 0},
+    {"socket", try_socket, R},
+    {"unix socket", try_unix_socket, R},
+    {"connect", try_connect, 0},
+    {"execve", try_execve, 0},
+    {"execveat", try_execveat, 0},
+    {"fork", try_fork, B | S},
+    {"clone", try_clone, B | S},
+    {"clone3", try_clone3, 0},
+    {"ptrace", try_ptrace, 0},
+    {"kill the parent", try_kill, 0},
+    {"tgkill the parent", try_tgkill, 0},
+    {"kill", try_kill_hard, B | S},
+    {"executable mapping", try_code, B | S},
+    {"executable by mprotect", try_make_code, B | S},
+    {"prctl", try_prctl, R | B | S},
+    {"seccomp", try_seccomp, B | S},
+    {"write to a file", try_write, R | B},
+    {"unshare", try_unshare, 0},
+    {"read another's memory", try_peek, 0},
+    {"io_uring", try_io_uring, 0},
+    {"unlink", try_unlink, R},
+    {"memory", try_memory, R | B | S | J},
+    {"clock", try_clock, R | B | S | J},
+    {"send", try_send, R | B | S | J},
+    {"thread", try_thread, R},
+    {"last words", try_words, R | B | S | J},
 };
 
 /* Filters as the processes meet them: a judge stands under all three of its line. */
@@ -233,7 +260,8 @@ static void code_is_sealed(void **unused)
         char text[65536];
         size_t n = 0;
         lseek(maps, 0, SEEK_SET);
-        for (ssize_t got; n < sizeof text - 1 && (got = read(maps, text + n, sizeof text - 1 - n)) > 0;) n += (size_t)got;
+        for (ssize_t got; n < sizeof text - 1 && (got = read(maps, text + n, sizeof text - 1 - n)) > 0;)
+            n += (size_t)got;
         text[n] = 0;
         if (strstr(text, " rwx")) _exit(ALLOWED);
         int (*call)(void);

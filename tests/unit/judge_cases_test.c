@@ -83,7 +83,8 @@ static void facts_of_the_header_see_edits(void **state)
          GIVEN("subject \"a secr\xc3\xa9t secret\"") "prepend_subject \"[S] \", require_tls\n"
          GIVEN("subject \"none\"") "nothing\n", "yy");
     hold("when any to is \"b@x.example\" and from.name contains \"ann\" and header \"X-A\" is \"2\" then drop\n"
-         GIVEN("to (\"a@x.example\", \"Bob <b@x.example>\"), from \"Ann <a@corp.example>\", header \"x-a\" (\"1\", \"2\")")
+         GIVEN("to (\"a@x.example\", \"Bob <b@x.example>\"), from \"Ann <a@corp.example>\", "
+               "header \"x-a\" (\"1\", \"2\")")
          "drop\n" GIVEN("to \"a@x.example\", from \"Ann <a@corp.example>\", header \"X-A\" \"2\"") "nothing\n", "yy");
     hold("when cc is absent and message_id is absent then drop\n" GIVEN("cc absent") "drop\n"
          GIVEN("cc \"a@b.example\"") "nothing\n" GIVEN("message_id \"<1@x>\"") "nothing\n", "yyy");
@@ -136,9 +137,11 @@ static void whose_rules_take_part(void **state)
 {
     (void)state;
     const struct compiler_memory_file files[] = {
-        {STR("policy.sluice"), STR("import \"a.sluice\"\nimport \"b.sluice\"\nrule \"top\" when subject is \"x\" then drop\n"
+        {STR("policy.sluice"), STR("import \"a.sluice\"\nimport \"b.sluice\"\n"
+                                    "rule \"top\" when subject is \"x\" then drop\n"
                                    GIVEN("subject \"x\"") "drop, copy to \"a@b.example\", require_tls\n")},
-        {STR("a.sluice"), STR("import \"c.sluice\"\nrule \"a\" priority 1 when subject is \"x\" then copy to \"a@b.example\"\n"
+        {STR("a.sluice"), STR("import \"c.sluice\"\n"
+                               "rule \"a\" priority 1 when subject is \"x\" then copy to \"a@b.example\"\n"
                               GIVEN("subject \"x\"") "copy to \"a@b.example\", require_tls\n")},
         {STR("b.sluice"), STR(GIVEN("subject \"x\"") "nothing\n")},
         {STR("c.sluice"), STR("rule \"c\" priority 1 when subject is \"x\" then require_tls\n"
@@ -166,10 +169,13 @@ static void outcomes(void **state)
          GIVEN("subject \"x\"") "require_tls verified, require_tls min \"1.3\"\n", "yny");
     /* The last of set_header of one field, each of add_header; log, mark and stop only when they are asked for. */
     hold("rule \"a\" when always then set_header \"X-A\" \"1\", add_header \"X-B\" \"1\", log \"l\", mark \"m\"\n"
-         "rule \"b\" when always then set_header \"x-a\" \"2\", add_header \"X-B\" \"1\", set_header \"X-C\" \"3\", stop\n"
-         GIVEN("subject \"x\"") "set_header \"x-a\" \"2\", add_header \"X-B\" \"1\", add_header, set_header \"X-C\" \"3\"\n"
+         "rule \"b\" when always then set_header \"x-a\" \"2\", add_header \"X-B\" \"1\", "
+         "set_header \"X-C\" \"3\", stop\n"
+         GIVEN("subject \"x\"") "set_header \"x-a\" \"2\", add_header \"X-B\" \"1\", add_header, "
+         "set_header \"X-C\" \"3\"\n"
          GIVEN("subject \"x\"") "set_header \"x-a\" \"2\", set_header \"X-C\", add_header \"X-B\" \"1\"\n"
-         GIVEN("subject \"x\"") "set_header \"x-a\", set_header \"X-C\", add_header, add_header, mark \"m\", log, stop\n"
+         GIVEN("subject \"x\"") "set_header \"x-a\", set_header \"X-C\", add_header, add_header, "
+         "mark \"m\", log, stop\n"
          GIVEN("subject \"x\"") "set_header \"x-a\", set_header \"X-C\", add_header, add_header, mark \"n\"\n", "ynyn");
     /* What is left out of an expectation is not compared; what is said is. */
     hold("when always then reject \"no\" status \"5.7.9\"\n" GIVEN("subject \"x\"") "reject\n"
@@ -187,7 +193,8 @@ static void outcomes(void **state)
     /* One deferred recipient is everybody's. */
     hold("when recipient is \"b@x.example\" then defer \"later\"\n"
          GIVEN("recipient (\"a@x.example\", \"b@x.example\")") "defer \"later\"\n"
-         GIVEN("recipient (\"a@x.example\", \"b@x.example\")") "defer for \"b@x.example\", nothing for \"a@x.example\"\n",
+         GIVEN("recipient (\"a@x.example\", \"b@x.example\")") "defer for \"b@x.example\", "
+         "nothing for \"a@x.example\"\n",
          "yn");
 }
 
@@ -205,7 +212,8 @@ static void the_clock(void **state)
     hold("rule \"w\" when weekday is monday then hold\n" GIVEN("weekday monday") "hold\n"
          GIVEN("weekday sunday") "nothing\n" GIVEN("date 2026-08-31") "hold\n"
          GIVEN("date 2026-08-31, weekday monday") "hold\n" GIVEN("time 12:00") "hold\n", "yyyyn");
-    hold("rule \"d\" on_error skip when date is 2026-12-24 or subject is \"x\" then hold\n" GIVEN("subject \"x\"") "hold\n"
+    hold("rule \"d\" on_error skip when date is 2026-12-24 or subject is \"x\" then hold\n"
+         GIVEN("subject \"x\"") "hold\n"
          GIVEN("subject \"y\"") "nothing\n" GIVEN("subject \"y\", date 2026-12-24") "hold\n", "yny");
     hold("rule \"trial\" mode audit when time is after 18:00 then drop\n" GIVEN("subject \"x\"") "nothing\n"
          GIVEN("mode enforce") "nothing\n", "yn");

@@ -77,8 +77,9 @@ static struct judge_answer answer(struct arena *a)
     v->notes[0] = (struct verdict_note){NOTE_AUDIT, STR("r"), to[0], STR("text")};
     v->notice_count = 1;
     v->notices = ARENA_NEW(a, struct verdict_notice);
-    v->notices[0] = (struct verdict_notice){
-        STR("r"), STR("dlp@corp.example"), STR("Auto: \xc3\xa4"), STR("1@x.example"), STR("one\n\ttwo"), true, NOTICE_HEADER};
+    v->notices[0] = (struct verdict_notice){STR("r"),           STR("dlp@corp.example"), STR("Auto: \xc3\xa4"),
+                                            STR("1@x.example"), STR("one\n\ttwo"),       true,
+                                            NOTICE_HEADER};
     v->evidence.rows = ARENA_NEW(a, struct evidence_row);
     v->evidence.rows[0] = (struct evidence_row){STR("r"), STR("subject contains \"x\""), STR("subject"), STR("lenient"),
                                                 STR("\xc3\xa4"), 1, 2, 3, 5, EVIDENCE_DISPUTED};

@@ -37,8 +37,9 @@ static struct str block_of(struct arena *a, uint8_t type, const char *const *ent
     return block;
 }
 
-#define BLOCK(arena, type, ...)                                                                                       \
-    block_of(arena, type, (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+#define BLOCK(arena, type, ...)                                                                                        \
+    block_of(arena, type, (const char *const[]){__VA_ARGS__},                                                          \
+             sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 
 static void entries_are_checked(void **state)
 {

@@ -89,9 +89,20 @@ static void first_messages(void **state)
 {
     (void)state;
     static const char *const good[] = {"n,,n=u,r=x", "y,,n=u,r=x", "n,a=u,n=u,r=x", "n,,n=a=2Cb=3D,r=x,ext=1"};
-    static const char *const bad[] = {"", "n", "n,,", "n,,n=u", "n,,n=,r=x", "n,,n=u,r=", "p=tls-unique,,n=u,r=x",
-                                      "n,a=root,n=u,r=x", "n,,m=ext,n=u,r=x", "n,,r=x,n=u", "n,,n=u,r=a b", "x,,n=u,r=x"};
-    static const char *const users[] = {"a=2Cb", "a,b", "x=3D", "x=", "=2c", NULL, "=", NULL, "a=2", NULL, "\xff", NULL};
+    static const char *const bad[] = {"",
+                                      "n",
+                                      "n,,",
+                                      "n,,n=u",
+                                      "n,,n=,r=x",
+                                      "n,,n=u,r=",
+                                      "p=tls-unique,,n=u,r=x",
+                                      "n,a=root,n=u,r=x",
+                                      "n,,m=ext,n=u,r=x",
+                                      "n,,r=x,n=u",
+                                      "n,,n=u,r=a b",
+                                      "x,,n=u,r=x"};
+    static const char *const users[] = {"a=2Cb", "a,b", "x=3D", "x=", "=2c",  NULL,
+                                        "=",     NULL,  "a=2",  NULL, "\xff", NULL};
     struct scram_first first;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         if (!scram_read_first(str_of(good[i]), &first)) fail_msg("%s was refused", good[i]);

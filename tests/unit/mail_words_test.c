@@ -81,21 +81,89 @@ static void settings_come_back_or_are_refused(void **state)
     struct address_range relay_for[] = {range("10.0.0.0/8"), range("2001:db8::/32")};
     struct str ours[] = {STR("corp.example"), STR("*.corp.example")}, theirs[] = {STR("*.partner.example")},
                exact[] = {STR("mail.partner.example")};
-    struct listener_settings listeners[] = {
-        {STR("mx"), STR("::"), 25, STR("/c.pem"), STR("/k.pem"), {relay_for, 2}, {ours, 2},
-         LISTENER_TLS_REQUIRED, LISTENER_AUTH_OFFERED, {relay_for, 1}, {relay_for, 2}, 5000, 50, 60, 100, 1000, 300, 500}};
+    struct listener_settings listeners[] = {{STR("mx"),
+                                             STR("::"),
+                                             25,
+                                             STR("/c.pem"),
+                                             STR("/k.pem"),
+                                             {relay_for, 2},
+                                             {ours, 2},
+                                             LISTENER_TLS_REQUIRED,
+                                             LISTENER_AUTH_OFFERED,
+                                             {relay_for, 1},
+                                             {relay_for, 2},
+                                             5000,
+                                             50,
+                                             60,
+                                             100,
+                                             1000,
+                                             300,
+                                             500}};
     struct connector_settings connectors[] = {
-        {STR("wild"), STR("a.example"), 25, CONNECTOR_TLS_VERIFIED, STR("a"), STR(""), {theirs, 1}, STR("u"), STR("/p"), 1, 2, 3, 4},
-        {STR("exact"), STR("b.example"), 26, CONNECTOR_TLS_NONE, STR(""), STR(""), {exact, 1}, STR(""), STR(""), 60, 3600, 432000, 0},
-        {STR("default"), STR("c.example"), 25, CONNECTOR_TLS_OPPORTUNISTIC, STR(""), STR(""), {NULL, 0}, STR(""), STR(""), 5, 6, 7, 8},
+        {STR("wild"),
+         STR("a.example"),
+         25,
+         CONNECTOR_TLS_VERIFIED,
+         STR("a"),
+         STR(""),
+         {theirs, 1},
+         STR("u"),
+         STR("/p"),
+         1,
+         2,
+         3,
+         4},
+        {STR("exact"),
+         STR("b.example"),
+         26,
+         CONNECTOR_TLS_NONE,
+         STR(""),
+         STR(""),
+         {exact, 1},
+         STR(""),
+         STR(""),
+         60,
+         3600,
+         432000,
+         0},
+        {STR("default"),
+         STR("c.example"),
+         25,
+         CONNECTOR_TLS_OPPORTUNISTIC,
+         STR(""),
+         STR(""),
+         {NULL, 0},
+         STR(""),
+         STR(""),
+         5,
+         6,
+         7,
+         8},
     };
     struct str files[] = {STR("a.sluice"), STR("b.sluice")};
     struct rule_settings rules[] = {{STR("secrets"), STR("audit"), 1, 9}};
-    struct settings s = {.hostname = STR("relay.corp.example"), .state = STR("/var/lib/sluice"), .internal = {ours, 2},
-                         .sandbox = true, .memory = 1 << 28, .message_size = 1 << 26, .judges = 2, .partial_reject = 3, .evidence = 2,
-                         .retry_first = 60, .retry_most = 3600, .retry_until = 432000, .retry_notice = 9, .listeners = listeners,
-                         .listener_count = 1, .connectors = connectors, .connector_count = 3, .files = files, .file_count = 2,
-                         .rules = rules, .rule_count = 1}, got;
+    struct settings s = {.hostname = STR("relay.corp.example"),
+                         .state = STR("/var/lib/sluice"),
+                         .internal = {ours, 2},
+                         .sandbox = true,
+                         .memory = 1 << 28,
+                         .message_size = 1 << 26,
+                         .judges = 2,
+                         .partial_reject = 3,
+                         .evidence = 2,
+                         .retry_first = 60,
+                         .retry_most = 3600,
+                         .retry_until = 432000,
+                         .retry_notice = 9,
+                         .listeners = listeners,
+                         .listener_count = 1,
+                         .connectors = connectors,
+                         .connector_count = 3,
+                         .files = files,
+                         .file_count = 2,
+                         .rules = rules,
+                         .rule_count = 1},
+                    got;
     struct arena *a = arena_create();
     struct buf b = {0}, again = {0};
     struct err e = {0};
@@ -152,8 +220,8 @@ static void orcpt(void **state)
         {"utf-8;\\x{E4}\\x{20}b@d.example", true, true, "utf-8;\\x{E4}\\x{20}b@d.example",
          "utf-8;\\x{E4}\\x{20}b@d.example"},
         {"UTF-8;\xc3\xa4@d.example", false, true, "UTF-8;\\x{E4}@d.example", "UTF-8;\\x{E4}@d.example"},
-        {"utf-8;\xe6\x97\xa5\xf0\x9f\x98\x80@\xc3\xbc.example", false, true, "utf-8;\\x{65E5}\\x{1F600}@\\x{FC}.example",
-         "utf-8;\\x{65E5}\\x{1F600}@\\x{FC}.example"},
+        {"utf-8;\xe6\x97\xa5\xf0\x9f\x98\x80@\xc3\xbc.example", false, true,
+         "utf-8;\\x{65E5}\\x{1F600}@\\x{FC}.example", "utf-8;\\x{65E5}\\x{1F600}@\\x{FC}.example"},
         {"rfc822;\xc3\xa4@d.example", false, false, NULL, NULL},
         {"utf-8;\xc3@d.example", false, false, NULL, NULL},
         {"utf-8;a+2Bb@d.example", false, false, NULL, NULL}, /* no xtext here: RFC 6533 section 3 */
@@ -186,15 +254,17 @@ static void orcpt(void **state)
         if (values[i].utf8) orcpt_ascii(value, &b);
         if (values[i].utf8) check_buf(&b, values[i].in_ascii);
     }
-    static const char *const addresses[][2] = {{"a+b@d.example", "rfc822;a+2Bb@d.example"},
-                                               {"\xc3\xa4+\"\\\\ \"@d.example", "utf-8;\\x{E4}\\x{2B}\"\\x{5C}\\x{5C}\\x{20}\"@d.example"}};
+    static const char *const addresses[][2] = {
+        {"a+b@d.example", "rfc822;a+2Bb@d.example"},
+        {"\xc3\xa4+\"\\\\ \"@d.example", "utf-8;\\x{E4}\\x{2B}\"\\x{5C}\\x{5C}\\x{20}\"@d.example"}};
     for (size_t i = 0; i < 2; i++) {
         b.n = 0;
         orcpt_of(str_of(addresses[i][0]), &b);
         check_buf(&b, addresses[i][1]);
         assert_true(orcpt_is_valid(buf_str(&b), false));
     }
-    /* Every byte, alone and behind another: what is taken is one word, and its forms in ASCII are ASCII and taken again. */
+    /* Every byte, alone and behind another: what is taken is one word, and its forms in ASCII are ASCII and taken
+     * again. */
     for (unsigned i = 0; i < 65536; i++) {
         const char text[] = {'u', 't', 'f', '-', '8', ';', (char)(i >> 8), (char)i};
         struct str value = {text, sizeof text};

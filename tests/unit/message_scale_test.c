@@ -73,8 +73,8 @@ static void work_is_linear(void **state)
     for (size_t i = 0; i < mail_shape_count; i++) time_of(&mail_shapes[i], 32 * 1024);
 }
 #else
-/* Eight times the bytes in at most 8 * 2.3 times the time would also hold for n log n; quadratic work takes 64 times.
- */
+/* Eight times the bytes in at most 8 * 2.3 times the time would also hold for n log n; quadratic work takes 64
+ * times. */
 static void work_is_linear(void **state)
 {
     (void)state;
@@ -86,7 +86,8 @@ static void work_is_linear(void **state)
             if (large <= FACTOR * 2.3 * small + 0.002) break;
             small = time_of(&mail_shapes[i], SMALL);
         }
-        if (large > FACTOR * 2.3 * small + 0.002) fail_msg("%s: %.6f s, then %.6f s", mail_shapes[i].name, small, large);
+        if (large > FACTOR * 2.3 * small + 0.002)
+            fail_msg("%s: %.6f s, then %.6f s", mail_shapes[i].name, small, large);
     }
 }
 #endif

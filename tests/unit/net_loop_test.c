@@ -558,8 +558,8 @@ static void *leave_tls(void *arg)
     return NULL;
 }
 
-/* A peer that resets the connection in the middle of TLS: the descriptor is closed once.  Once more would hit whoever got its
- * number meanwhile (Postfix 20260713). */
+/* A peer that resets the connection in the middle of TLS: the descriptor is closed once.  Once more would hit whoever
+ * got its number meanwhile (Postfix 20260713). */
 static int watched[8];
 
 static void take_numbers(void *owner, enum net_close_reason reason, const char *why)
@@ -600,7 +600,8 @@ static void on_second_tick(void *owner)
 static void no_descriptor_is_closed_twice(void **state)
 {
     (void)state;
-    static const struct net_stream_events watching = {on_connected, on_received, on_drained, on_tls_ready, take_numbers};
+    static const struct net_stream_events watching = {on_connected, on_received, on_drained, on_tls_ready,
+                                                      take_numbers};
     struct net_cert cert;
     struct err err;
     net_cert_make(&(struct net_cert_wish){.common_name = "x"}, &cert);
@@ -608,7 +609,8 @@ static void no_descriptor_is_closed_twice(void **state)
         void *listener;
         pthread_t thread;
         struct net_timer later = {.fired = on_second_tick};
-        server_end.server_context = port->tls_server_context(loop, buf_str(&cert.certificate), buf_str(&cert.key), &err);
+        server_end.server_context =
+            port->tls_server_context(loop, buf_str(&cert.certificate), buf_str(&cert.key), &err);
         server_end.stop_when_closed = true;
         server_end.closed = 0;
         server_events = &watching;
@@ -772,8 +774,8 @@ static void channels_carry_datagrams_and_descriptors(void **state)
     assert_true(read(pipe_fds[0], &c, 1) == 1 && c == 'x');
     for (int i = 0; i < 2; i++) close(b.fds[i]), close(pipe_fds[i]);
 
-    /* The largest datagram of the judges' protocol goes through whole; a full socket says so, and later that it is not.
-     */
+    /* The largest datagram of the judges' protocol goes through whole; a full socket says so, and later that it is
+     * not. */
     char *big = mem_alloc(192 * 1024);
     memset(big, 'z', 192 * 1024);
     struct str whole = {big, 192 * 1024};

@@ -1,4 +1,5 @@
-/* relay/: the next mail's commands leave with the end of this one's content: who gets what then, whatever the host does. */
+/* relay/: the next mail's commands leave with the end of this one's content: who gets what then, whatever the host
+ * does. */
 #include <stdio.h>
 #include <string.h>
 
@@ -268,9 +269,10 @@ static void from_the_store(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_arrives_once), cmocka_unit_test(a_refusal_is_for_one), cmocka_unit_test(the_connection_ends),
-        cmocka_unit_test(a_slow_host),       cmocka_unit_test(limits_hold),          cmocka_unit_test(reload_and_stop),
-        cmocka_unit_test(from_the_store),    cmocka_unit_test(one_stands_still),
+        cmocka_unit_test(each_arrives_once),   cmocka_unit_test(a_refusal_is_for_one),
+        cmocka_unit_test(the_connection_ends), cmocka_unit_test(a_slow_host),
+        cmocka_unit_test(limits_hold),         cmocka_unit_test(reload_and_stop),
+        cmocka_unit_test(from_the_store),      cmocka_unit_test(one_stands_still),
         cmocka_unit_test(not_greeted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

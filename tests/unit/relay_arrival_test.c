@@ -33,8 +33,8 @@ static const struct {
     {BYTES("PROXY"), PROXY_MORE, NULL, 0, 0},
     {BYTES(""), PROXY_MORE, NULL, 0, 0},
     {BYTES(V2 "\x21\x11\0\x0c\xc0\0\2\7\xc6\x33\x64\1\x12\x67\0\x19xx"), PROXY_DONE, "192.0.2.7", 0x1267, 28},
-    {BYTES(V2 "\x21\x21\0\x24\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\1\0\x19"), PROXY_DONE,
-     "2001:db8::1", 1, 52},
+    {BYTES(V2 "\x21\x21\0\x24\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\1\0\x19"),
+     PROXY_DONE, "2001:db8::1", 1, 52},
     {BYTES(V2 "\x20\0\0\0"), PROXY_DONE, NULL, 0, 16},
     {BYTES(V2 "\x21\x31\0\3abc"), PROXY_DONE, NULL, 0, 19}, /* unix sockets: no address of a client */
     {BYTES(V2 "\x21\x11\0\x0b\xc0\0\2\7\xc6\x33\x64\1\x12\x67\0"), PROXY_BAD, NULL, 0, 0},
@@ -181,7 +181,8 @@ static void slow_clients(void **state)
     g.listener.patience = 100;
     g.listener.least_rate = 500;
     rig_start(&g);
-    struct net_stream *command = dial(&g, "10.0.0.1"), *content = rig_session(&g, "10.0.0.2"), *good = dial(&g, "10.0.0.3");
+    struct net_stream *command = dial(&g, "10.0.0.1"), *content = rig_session(&g, "10.0.0.2"),
+                      *good = dial(&g, "10.0.0.3");
     tell(&g, content, "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n", "250 ");
     memory_forget(command);
     unsigned seconds = 0;

@@ -1,4 +1,5 @@
-/* relay/: AUTH on memory ports: while the store is asked, when it fails, when somebody leaves meanwhile, made-up secrets. */
+/* relay/: AUTH on memory ports: while the store is asked, when it fails, when somebody leaves meanwhile, made-up
+ * secrets. */
 #include <string.h>
 
 #include "base/base64.h"
@@ -206,8 +207,8 @@ static void nobody_learns_who_exists(void **state)
     rig_teardown(&g);
 }
 
-/* Whoever guesses keeps nobody waiting but himself: 2 passwords are with the store, 64 of one client stand in line, and who
- * comes with one goes before them. */
+/* Whoever guesses keeps nobody waiting but himself: 2 passwords are with the store, 64 of one client stand in line, and
+ * who comes with one goes before them. */
 static void guessing_starves_nobody(void **state)
 {
     (void)state;
@@ -281,9 +282,11 @@ static void control_requests(void **state)
         {"{\"v\":1,\"op\":\"user remove\",\"user\":\"a\\u0001b\"}\n", "a user's name is"},
         {"{\"v\":1,\"op\":\"user remove\",\"user\":\"x\"}\n", "there is no such user"},
         {"{\"v\":1,\"op\":\"user add\",\"user\":\"x\"}\n", "make no secret"},
-        {"{\"v\":1,\"op\":\"user password\",\"user\":\"u\",\"iterations\":4294971392,\"salt\":\"\"}\n", "make no secret"},
+        {"{\"v\":1,\"op\":\"user password\",\"user\":\"u\",\"iterations\":4294971392,\"salt\":\"\"}\n",
+         "make no secret"},
         {"{\"v\":1,\"op\":\"user add\",\"user\":\"x\",\"iterations\":4096,\"salt\":\"MDEyMzQ1Njc4OWFiY2RlZg==\","
-         "\"stored_key\":\"AAAA\",\"server_key\":\"AAAA\"}\n", "make no secret"},
+         "\"stored_key\":\"AAAA\",\"server_key\":\"AAAA\"}\n",
+         "make no secret"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const char *answer = rig_ask(&g, c, bad[i].request);

@@ -35,7 +35,8 @@ static void what_it_cannot_carry(void **state)
         {"MAIL FROM:<a@side.example>", "b@partner.example", "gr\xc3\xbc\xc3\x9f", true, false, 0, "5.6.3", NULL},
         {"MAIL FROM:<a@side.example> SMTPUTF8", "\xc3\xbc@partner.example", "x", false, false, 0, "5.6.7", NULL},
         {"MAIL FROM:<a@side.example> SMTPUTF8", "\xc3\xbc@partner.example", "x", false, true, 0, NULL, " SMTPUTF8"},
-        {"MAIL FROM:<a@side.example> SMTPUTF8", "b@partner.example", "x", false, false, 0, NULL, " SIZE="}, /* plain after all */
+        {"MAIL FROM:<a@side.example> SMTPUTF8", "b@partner.example", "x", false, false, 0, NULL,
+         " SIZE="}, /* plain after all */
         {"MAIL FROM:<a@side.example>", "b@partner.example", "x", false, false, 100, "5.3.4", NULL},
         {"MAIL FROM:<a@side.example>", "b@partner.example", "x", false, false, 5000, NULL, " SIZE="},
     };
@@ -94,7 +95,8 @@ static void its_silence(void **state)
             if (strncmp(rig_reason(&g), rows[i].reason, 6) != 0) fail_msg("%s: %s", rows[i].at, rig_reason(&g));
             assert_non_null(strstr(rig_reason(&g), "timed out"));
         } else {
-            assert_int_equal(memory_stored(g.memory), 0); /* nobody demanded TLS: it went without, on another connection */
+            assert_int_equal(memory_stored(g.memory),
+                             0); /* nobody demanded TLS: it went without, on another connection */
         }
         rig_teardown(&g);
     }
@@ -115,7 +117,8 @@ static void limits(void **state)
     for (size_t i = 5; i < 9; i++) {
         struct str to = buf_str(&g.memory->servers[0].mail[i].to);
         bool one = str_find(to, STR("@one.")) != STR_NPOS || str_find(to, STR("@ONE.")) != STR_NPOS;
-        assert_int_equal(one + (str_find(to, STR("@two.")) != STR_NPOS) + (str_find(to, STR("@three.")) != STR_NPOS), 1);
+        assert_int_equal(one + (str_find(to, STR("@two.")) != STR_NPOS) + (str_find(to, STR("@three.")) != STR_NPOS),
+                         1);
     }
     assert_int_equal(memory_stored(g.memory), 0);
     rig_teardown(&g);
@@ -176,7 +179,8 @@ static void how_many_at_once(void **state)
     v->greeting = "421 4.3.2 too many of you";
     send(&g, "b@partner.example"); /* the fourth: two may stand from now on */
     v->greeting = v->silent_at = NULL;
-    memory_advance(g.memory, 1800000); /* what waited has gone by now: four messages, of which two were needed for three … */
+    memory_advance(g.memory,
+                   1800000); /* what waited has gone by now: four messages, of which two were needed for three … */
     assert_int_equal(memory_stored(g.memory), 0);
     unsigned before = v->connections;
     for (int i = 0; i < 6; i++) send(&g, "b@partner.example"); /* … and ten in all for five at once */

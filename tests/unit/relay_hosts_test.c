@@ -29,7 +29,8 @@ static void check_hosts(const struct hosts *h, const char *wanted)
     uint64_t tried = 0;
     for (int i; (i = hosts_pick(h, tried)) != HOSTS_NONE; tried |= (uint64_t)1 << i) {
         const struct host *at = hosts_at(h, i);
-        buf_printf(&got, "%s%.*s %.*s%s", got.n ? ", " : "", STR_ARG(at->name), STR_ARG(at->where), at->secure ? " s" : "");
+        buf_printf(&got, "%s%.*s %.*s%s", got.n ? ", " : "", STR_ARG(at->name), STR_ARG(at->where),
+                   at->secure ? " s" : "");
     }
     check_buf(&got, wanted);
     buf_free(&got);
@@ -54,7 +55,8 @@ static const struct memory_dns zone[] = {
     {"unsure.example", NET_DNS_MX, NET_DNS_FOUND, "10 unsure-mx.example", false},
     {"unsure-mx.example", NET_DNS_A, NET_DNS_FAILED, "", false},
     {"loop.example", NET_DNS_MX, NET_DNS_FOUND, "10 relay.corp.example, 20 b.example", false},
-    {"backup.example", NET_DNS_MX, NET_DNS_FOUND, "10 a.example, 20 RELAY.corp.example, 20 b.example, 30 c.example", false},
+    {"backup.example", NET_DNS_MX, NET_DNS_FOUND, "10 a.example, 20 RELAY.corp.example, 20 b.example, 30 c.example",
+     false},
     {"ours.example", NET_DNS_A, NET_DNS_FOUND, "192.0.2.99", false},
     {"ours6.example", NET_DNS_AAAA, NET_DNS_FOUND, "2001:db8::99", false},
     {"nothing.example", NET_DNS_A, NET_DNS_FOUND, "0.0.0.0", false},
@@ -80,7 +82,8 @@ static void loops_by_address(void **state)
         {"192.0.2.99", "", 25, "[192.0.2.99]", NULL},
         {"192.0.2.99", "", 26, "[192.0.2.99]", "[192.0.2.99] [192.0.2.99]"}, /* another server's port */
         {"192.0.2.99", "", 26, "best.example", "ours.example 192.0.2.99, b.example 192.0.2.3"},
-        {"192.0.2.98", "192.0.2.99", 25, "ours.example", "ours.example 192.0.2.99"}, /* nobody listens on that address */
+        {"192.0.2.98", "192.0.2.99", 25, "ours.example",
+         "ours.example 192.0.2.99"}, /* nobody listens on that address */
         {"0.0.0.0", "192.0.2.99", 25, "best.example", NULL},
         {"0.0.0.0", "192.0.2.98", 25, "ours.example", "ours.example 192.0.2.99"},
         {"0.0.0.0", "2001:db8::99", 25, "ours6.example", "ours6.example 2001:db8::99"},
@@ -125,7 +128,10 @@ static void domains(void **state)
         uint8_t cause;
         struct status status;
     } rows[] = {
-        {"two.example", "a.example 2001:db8::1 s, a.example 192.0.2.1 s, a.example 192.0.2.2 s, b.example 192.0.2.3", 0, {0}},
+        {"two.example",
+         "a.example 2001:db8::1 s, a.example 192.0.2.1 s, a.example 192.0.2.2 s, b.example 192.0.2.3",
+         0,
+         {0}},
         {"implicit.example", "implicit.example 192.0.2.5", 0, {0}},
         {"backup.example", "a.example 2001:db8::1, a.example 192.0.2.1, a.example 192.0.2.2", 0, {0}},
         {"[192.0.2.9]", "[192.0.2.9] [192.0.2.9]", 0, {0}},
@@ -152,7 +158,8 @@ static void domains(void **state)
             struct trouble_answer answer = trouble_decide(t);
             if (t->cause != rows[i].cause || answer.status.class != rows[i].status.class ||
                 answer.status.subject != rows[i].status.subject || answer.status.detail != rows[i].status.detail)
-                fail_msg("%s: %u.%u.%u", rows[i].domain, answer.status.class, answer.status.subject, answer.status.detail);
+                fail_msg("%s: %u.%u.%u", rows[i].domain, answer.status.class, answer.status.subject,
+                         answer.status.detail);
             assert_int_equal(answer.fate, rows[i].cause == TROUBLE_UNABLE ? FATE_RETURN : FATE_RETRY);
         }
         hosts_free(&a.hosts);

@@ -9,7 +9,8 @@
 #include "tests/support/check.h"
 #include "tests/support/relay_rig.h"
 
-static struct live_list_settings live[] = {{{"vips", 4}, {"vips", 4}, LIVE_ADDRESS}, {{"nets", 4}, {"nets", 4}, LIVE_NETWORK}};
+static struct live_list_settings live[] = {{{"vips", 4}, {"vips", 4}, LIVE_ADDRESS},
+                                           {{"nets", 4}, {"nets", 4}, LIVE_NETWORK}};
 
 static struct {
     struct buf rows;

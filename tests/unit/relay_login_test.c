@@ -1,4 +1,5 @@
-/* relay/: AUTH to a smart host: once a connection, only inside TLS to a verified peer; and what happens when it fails. */
+/* relay/: AUTH to a smart host: once a connection, only inside TLS to a verified peer; and what happens when it
+ * fails. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,5 @@
-/* relay/: delivery by MX: the next host when one fails or gives no TLS, what DNS refuses, names that are verified, limits. */
+/* relay/: delivery by MX: the next host when one fails or gives no TLS, what DNS refuses, names that are verified,
+ * limits. */
 #include <stdio.h>
 #include <string.h>
 
@@ -54,7 +55,8 @@ static void the_second_host_takes_over(void **state)
     send(&g, "c@partner.example");
     assert_int_equal(rig_mails(&g, 1), 1);
     assert_int_equal(memory_stored(g.memory), 0);
-    assert_true(rig_log_has(&g, "relay=\"b.mx.example[192.0.2.2]:2600\"") || rig_log_has(&g, "relay=b.mx.example[192.0.2.2]:2600"));
+    assert_true(rig_log_has(&g, "relay=\"b.mx.example[192.0.2.2]:2600\"") ||
+                rig_log_has(&g, "relay=b.mx.example[192.0.2.2]:2600"));
     assert_true(rig_log_has(&g, "attempts=1"));
     assert_false(rig_log_has(&g, "event=deferred"));
     rig_teardown(&g);
@@ -133,7 +135,8 @@ static void when_all_fail_it_waits_and_comes_back(void **state)
     rig_teardown(&g);
 }
 
-static enum judge_behaviour demand(void *owner, const struct judge_request *request, struct arena *a, struct judge_answer *answer)
+static enum judge_behaviour demand(void *owner, const struct judge_request *request, struct arena *a,
+                                   struct judge_answer *answer)
 {
     (void)request, (void)a;
     for (size_t i = 0; i < answer->verdict.recipient_count; i++)

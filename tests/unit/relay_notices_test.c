@@ -213,12 +213,21 @@ static void with_the_message(void **state)
         size_t body; /* bytes of the message's text */
         const char *wanted[4], *not;
     } rows[] = {
-        {NOTICE_ORIGINAL, 20, {"Content-Type: message/rfc822\r\n\r\nReceived: ",
-                               "\r\n\r\nxxxxxxxxxx", "\r\nContent-Disposition: attachment\r\nContent-Type: message/rfc822\r\n"}, "would be too much"},
-        {NOTICE_HEADER, 20, {"Content-Type: text/rfc822-headers\r\n\r\nReceived: ",
-                             "Subject: canary\r\n\r\n--=_", "The header of the message is attached.\r\n"}, "xxxx"},
-        {NOTICE_ORIGINAL, NOTICE_WHOLE_MOST, {"Content-Type: text/rfc822-headers\r\n", "The header of the message is attached.\r\n",
-                                              "All of it would be too much for a report.\r\n"}, "xxxx"},
+        {NOTICE_ORIGINAL,
+         20,
+         {"Content-Type: message/rfc822\r\n\r\nReceived: ", "\r\n\r\nxxxxxxxxxx",
+          "\r\nContent-Disposition: attachment\r\nContent-Type: message/rfc822\r\n"},
+         "would be too much"},
+        {NOTICE_HEADER,
+         20,
+         {"Content-Type: text/rfc822-headers\r\n\r\nReceived: ", "Subject: canary\r\n\r\n--=_",
+          "The header of the message is attached.\r\n"},
+         "xxxx"},
+        {NOTICE_ORIGINAL,
+         NOTICE_WHOLE_MOST,
+         {"Content-Type: text/rfc822-headers\r\n", "The header of the message is attached.\r\n",
+          "All of it would be too much for a report.\r\n"},
+         "xxxx"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct wanted w = {.notices = {desk}, .count = 1};
@@ -280,7 +289,8 @@ static void how_messages_are_written(void **state)
     struct buf out = {0};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         out.n = 0;
-        notice_build(&head, &(struct notice){.text = STR("t"), .content = rows[i].content, .whole = rows[i].whole}, &out);
+        notice_build(&head, &(struct notice){.text = STR("t"), .content = rows[i].content, .whole = rows[i].whole},
+                     &out);
         if (str_find(buf_str(&out), str_of(rows[i].wanted)) == STR_NPOS)
             fail_msg("%zu: %s is missing in %.*s", i, rows[i].wanted, STR_ARG(buf_str(&out)));
         assert_true(str_is_ascii(buf_str(&out)) && str_find_byte(buf_str(&out), '\0') == STR_NPOS);

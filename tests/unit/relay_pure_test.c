@@ -212,10 +212,15 @@ static void dsn(void **state)
 static void dsn_kinds(void **state)
 {
     (void)state;
-    struct dsn_recipient two[] = {
-        {.kind = REPORT_RELAYED, .address = STR("b@x.example"), .status = {2, 0, 0}, .diagnostic = STR("250 taken over")},
-        {.kind = REPORT_DELAYED, .address = STR("c@x.example"), .status = {4, 4, 1}, .diagnostic = STR("4.4.1 refused"),
-         .until = 1795474800}};
+    struct dsn_recipient two[] = {{.kind = REPORT_RELAYED,
+                                   .address = STR("b@x.example"),
+                                   .status = {2, 0, 0},
+                                   .diagnostic = STR("250 taken over")},
+                                  {.kind = REPORT_DELAYED,
+                                   .address = STR("c@x.example"),
+                                   .status = {4, 4, 1},
+                                   .diagnostic = STR("4.4.1 refused"),
+                                   .until = 1795474800}};
     struct dsn d = {.hostname = STR("r.example"), .queue_id = STR("0D"), .original_id = STR("0M"),
                     .reverse_path = STR("a@x.example"), .header = STR("Subject: \xc3\xa4\r\n\r\nall of it\r\n"),
                     .whole = true, .recipients = two, .recipient_count = 2};

@@ -1,5 +1,5 @@
-/* The queue in time and under hands: clocks that jump, changes while a delivery is under way, entries that are stale.
- */
+/* The queue in time and under hands: clocks that jump, changes while a delivery is under way, entries that are
+ * stale. */
 #include <string.h>
 
 #include "relay/due.h"
@@ -9,8 +9,8 @@
 
 enum { HOUR = 3600, DAY = 24 * HOUR };
 
-/* --- the heap ------------------------------------------------------------------------------------------------------
- */
+/* --- the heap
+ * ------------------------------------------------------------------------------------------------------ */
 
 static void entries_come_in_order(void **state)
 {
@@ -40,8 +40,8 @@ static void entries_come_in_order(void **state)
     due_free(&h);
 }
 
-/* --- clocks --------------------------------------------------------------------------------------------------------
- */
+/* --- clocks
+ * -------------------------------------------------------------------------------------------------------- */
 
 static void begin(struct rig *g, struct net_stream **s)
 {
@@ -54,8 +54,8 @@ static void begin(struct rig *g, struct net_stream **s)
 
 static void jump(struct rig *g, int64_t seconds) { g->memory->utc_us += seconds * 1000000; }
 
-/* Ahead by an hour, by six days, by five years: all is tried at once, nothing is returned, and it arrives when it can.
- */
+/* Ahead by an hour, by six days, by five years: all is tried at once, nothing is returned, and it arrives when it
+ * can. */
 static void clocks_that_leap_ahead_return_nothing(void **state)
 {
     static const int64_t jumps[] = {HOUR, 6 * DAY, 5 * 365 * (int64_t)DAY};
@@ -109,8 +109,8 @@ static enum judge_behaviour an_hour_later(void *owner, const struct judge_reques
     return JUDGE_ANSWERS;
 }
 
-/* Behind by years: what a rule put off for an hour comes after an hour, or an hour after a restart, and not before; later
- * by the longest pause at most, when it is looked at. */
+/* Behind by years: what a rule put off for an hour comes after an hour, or an hour after a restart, and not before;
+ * later by the longest pause at most, when it is looked at. */
 static void clocks_that_fall_back_do_not_prolong_a_delay(void **state)
 {
     (void)state;
@@ -169,8 +169,8 @@ static void waiting_is_counted(void **state)
     rig_teardown(&g);
 }
 
-/* --- by hand -------------------------------------------------------------------------------------------------------
- */
+/* --- by hand
+ * ------------------------------------------------------------------------------------------------------- */
 
 /* More than the connections take: held while they stand in line, they do not go when their turn comes. */
 static void what_is_held_in_line_stays(void **state)
@@ -281,8 +281,8 @@ static void by_hand_at_once(void **state)
 
 /* Who asks for everything must say so, and only root and the relay's user change anything. */
 #define HEAD                                                                                                           \
-    "{\"v\":1,\"op\":\"queue import begin\",\"message\":{\"queue_id\":\"1ngevteanv9z0r2xdgtc\",\"arrived\":1,"                  \
-    "\"sender\":\"\",\"client\":\"\",\"helo\":\"\",\"size\":0,\"sha256\":"                                                  \
+    "{\"v\":1,\"op\":\"queue import begin\",\"message\":{\"queue_id\":\"1ngevteanv9z0r2xdgtc\",\"arrived\":1,"         \
+    "\"sender\":\"\",\"client\":\"\",\"helo\":\"\",\"size\":0,\"sha256\":"                                             \
     "\"0000000000000000000000000000000000000000000000000000000000000000\",\"eight_bit\":false,\"binary\":false,"       \
     "\"smtputf8\":false,\"report\":false,\"envid\":\"\",\"ret\":0,\"generation\":1,\"copies\":0,\"recipients\":1"
 
@@ -346,15 +346,19 @@ static void what_is_imported_is_held_to_its_syntax(void **state)
     struct net_stream *c = memory_dial(g.memory, "control", "");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct buf head = {0}, recipient = {0};
-        buf_printf(&head,
-                   "{\"v\":1,\"op\":\"queue import begin\",\"message\":{\"queue_id\":\"1ngexeeejm1gaz02cjjb\",\"arrived\":1,"
-                   "\"sender\":\"a@b.example\",\"client\":\"\",\"helo\":\"\",\"size\":0,\"sha256\":\"%064d\",\"eight_bit\":false,"
-                   "\"binary\":false,\"smtputf8\":false,\"report\":false,\"envid\":\"%s\",\"ret\":0,\"generation\":1,\"copies\":1,"
-                   "\"recipients\":1}}\n",
-                   0, rows[i].envid);
+        buf_printf(
+            &head,
+            "{\"v\":1,\"op\":\"queue import begin\",\"message\":{\"queue_id\":\"1ngexeeejm1gaz02cjjb\",\"arrived\":1,"
+            "\"sender\":\"a@b.example\",\"client\":\"\",\"helo\":\"\",\"size\":0,\"sha256\":\"%064d\",\"eight_bit\":"
+            "false,"
+            "\"binary\":false,\"smtputf8\":false,\"report\":false,\"envid\":\"%s\",\"ret\":0,\"generation\":1,"
+            "\"copies\":1,"
+            "\"recipients\":1}}\n",
+            0, rows[i].envid);
         buf_printf(&recipient,
                    "{\"v\":1,\"op\":\"queue import recipient\",\"recipient\":{\"address\":\"c@d.example\",\"state\":0,"
-                   "\"tls\":\"none\",\"copy\":0,\"connector\":\"\",\"rule\":\"\",\"tls_rule\":\"\",\"reason\":\"\",\"attempts\":0,"
+                   "\"tls\":\"none\",\"copy\":0,\"connector\":\"\",\"rule\":\"\",\"tls_rule\":\"\",\"reason\":\"\","
+                   "\"attempts\":0,"
                    "\"next_try\":1,\"expires\":2,\"waited\":0,\"delay_told\":false,\"notify\":0,\"orcpt\":\"%s\"}}\n",
                    rows[i].orcpt);
         buf_add_byte(&head, '\0');

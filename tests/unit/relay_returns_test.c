@@ -1,5 +1,5 @@
-/* relay/: who hears of what comes back: the sender of a recipient it named, nobody of a copy; and what nobody may hear of
- * in clear is kept. */
+/* relay/: who hears of what comes back: the sender of a recipient it named, nobody of a copy; and what nobody may hear
+ * of in clear is kept. */
 #include <stdio.h>
 #include <string.h>
 
@@ -54,8 +54,8 @@ static bool has(const struct memory_mail *m, const char *text)
     return str_find(buf_str(&m->data), str_of(text)) != STR_NPOS;
 }
 
-/* Delivered, or refused: the sender of a message learns nothing of the copy that a rule made of it, and whoever runs the
- * relay does. */
+/* Delivered, or refused: the sender of a message learns nothing of the copy that a rule made of it, and whoever runs
+ * the relay does. */
 static void of_a_copy_nobody_hears(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* smtp/server's AUTH: every mechanism, what is refused and when, in every segmentation; SCRAM against a client of RFC 5802. */
+/* smtp/server's AUTH: every mechanism, what is refused and when, in every segmentation; SCRAM against a client of RFC
+ * 5802. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -40,7 +41,8 @@ static const struct script {
     {"cancelled", "AUTH LOGIN\r\n*\r\nNOOP\r\n",
      "334 VXNlcm5hbWU6\r\n501 5.7.0 Authentication cancelled\r\n250 2.0.0 Ok\r\n", ""},
     {"no base64", "AUTH PLAIN AHU\r\nAUTH PLAIN\r\nRSET\r\nNOOP\r\n",
-     "501 5.5.2 That is not base64\r\n334 \r\n501 5.5.2 That is not what this mechanism expects\r\n250 2.0.0 Ok\r\n", ""},
+     "501 5.5.2 That is not base64\r\n334 \r\n501 5.5.2 That is not what this mechanism expects\r\n250 2.0.0 Ok\r\n",
+     ""},
     {"nothing in it", "AUTH PLAIN =\r\nAUTH PLAIN AAA=\r\nAUTH LOGIN =\r\n",
      "501 5.5.2 That is not what this mechanism expects\r\n501 5.5.2 That is not what this mechanism expects\r\n"
      "501 5.5.2 That is not what this mechanism expects\r\n",

@@ -1,5 +1,5 @@
-/* smtp/client and smtp/reply: whole dialogues against scripted servers, in every segmentation of what the server says.
- */
+/* smtp/client and smtp/reply: whole dialogues against scripted servers, in every segmentation of what the server
+ * says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -330,8 +330,10 @@ static const struct dialogue {
      false},
     {"RSET refused says nothing about the next mail",
      {.transactions = 2, .recipients = 1, .content = ""},
-     {"220 x\r\n", "250-mx\r\n250 PIPELINING\r\n", "451 4.7.1 later\r\n503 no\r\n503 no\r\n", "554 too many errors\r\n"},
-     "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\nRSET\r\nMAIL FROM:<a@b.example>\r\n"
+     {"220 x\r\n", "250-mx\r\n250 PIPELINING\r\n", "451 4.7.1 later\r\n503 no\r\n503 no\r\n",
+      "554 too many errors\r\n"},
+     "EHLO me.example\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<one@d.example>\r\nDATA\r\nRSET\r\nMAIL "
+     "FROM:<a@b.example>\r\n"
      "RCPT TO:<one@d.example>\r\nDATA\r\n",
      "READY 1 by mx\nRESULT MAIL FROM 451 4.7.1 4.7.1 later\nFAILED MAIL FROM 0\n",
      false},
@@ -421,8 +423,8 @@ static void dialogues_come_out(void **state)
         }
 }
 
-/* Whatever the content, what is written is dot-stuffed so that a strict reader gets the content back, in any cutting.
- */
+/* Whatever the content, what is written is dot-stuffed so that a strict reader gets the content back, in any
+ * cutting. */
 static void stuffing_is_reversible(void **state)
 {
     (void)state;
@@ -544,7 +546,8 @@ static void limits_are_read(void **state)
     struct smtp_client_event ev;
     smtp_client_feed(c, STR("220 x\r\n"));
     assert_false(smtp_client_next(c, &ev));
-    smtp_client_feed(c, STR("250-mx\r\n250 limits rcptMAX=20 FOO=1 MAILMAX= RCPTMAX=0 RCPTDOMAINMAX=99999999999 MAILMAX=7\r\n"));
+    smtp_client_feed(
+        c, STR("250-mx\r\n250 limits rcptMAX=20 FOO=1 MAILMAX= RCPTMAX=0 RCPTDOMAINMAX=99999999999 MAILMAX=7\r\n"));
     assert_true(smtp_client_next(c, &ev));
     assert_int_equal(ev.kind, SMTP_CLIENT_READY);
     assert_int_equal(ev.ready.recipient_limit, 20);

@@ -1,5 +1,5 @@
-/* smtp/client's AUTH: against our own server engine, whose SCRAM was written from the other side of the RFC; RFC 7677's own
- * exchange; and servers that refuse, lie or ask for more. */
+/* smtp/client's AUTH: against our own server engine, whose SCRAM was written from the other side of the RFC; RFC 7677's
+ * own exchange; and servers that refuse, lie or ask for more. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -187,21 +187,38 @@ static void dialogues(void **state)
         const char *offer, *server[4], *sent, *events;
     } rows[] = {
         {"AUTH PLAIN LOGIN", {"235 ok\r\n"}, "AUTH PLAIN AHVzZXIAcMOkc3M=\r\n", "in"},
-        {"AUTH LOGIN", {"334 VXNlcm5hbWU6\r\n", "334 UGFzc3dvcmQ6\r\n", "235 ok\r\n"},
-         "AUTH LOGIN\r\ndXNlcg==\r\ncMOkc3M=\r\n", "in"},
-        {"AUTH LOGIN", {"334\r\n", "334\r\n", "535 5.7.8 no\r\n"}, "AUTH LOGIN\r\ndXNlcg==\r\ncMOkc3M=\r\n", "refused 535"},
+        {"AUTH LOGIN",
+         {"334 VXNlcm5hbWU6\r\n", "334 UGFzc3dvcmQ6\r\n", "235 ok\r\n"},
+         "AUTH LOGIN\r\ndXNlcg==\r\ncMOkc3M=\r\n",
+         "in"},
+        {"AUTH LOGIN",
+         {"334\r\n", "334\r\n", "535 5.7.8 no\r\n"},
+         "AUTH LOGIN\r\ndXNlcg==\r\ncMOkc3M=\r\n",
+         "refused 535"},
         {"auth GSSAPI plain", {"454 4.7.0 later\r\n"}, "AUTH PLAIN AHVzZXIAcMOkc3M=\r\n", "refused 454"},
         /* A server that has it only by name: the next mechanism.  A wrong password is not tried in every form. */
-        {"AUTH PLAIN LOGIN", {"504 5.5.4 no such\r\n", "334 \r\n", "334 \r\n", "235 ok\r\n"},
-         "AUTH PLAIN AHVzZXIAcMOkc3M=\r\nAUTH LOGIN\r\ndXNlcg==\r\ncMOkc3M=\r\n", "in"},
+        {"AUTH PLAIN LOGIN",
+         {"504 5.5.4 no such\r\n", "334 \r\n", "334 \r\n", "235 ok\r\n"},
+         "AUTH PLAIN AHVzZXIAcMOkc3M=\r\nAUTH LOGIN\r\ndXNlcg==\r\ncMOkc3M=\r\n",
+         "in"},
         {"AUTH PLAIN LOGIN", {"535 5.7.8 no\r\n"}, "AUTH PLAIN AHVzZXIAcMOkc3M=\r\n", "refused 535"},
         {"AUTH PLAIN", {"504 no\r\n"}, "AUTH PLAIN AHVzZXIAcMOkc3M=\r\n", "refused 504"},
-        {"AUTH PLAIN", {"334 more\r\n"}, "AUTH PLAIN AHVzZXIAcMOkc3M=\r\n",
+        {"AUTH PLAIN",
+         {"334 more\r\n"},
+         "AUTH PLAIN AHVzZXIAcMOkc3M=\r\n",
          "failed AUTH: the server asks for more than the mechanism has"},
-        {"AUTH PLAIN", {"250 ok\r\n"}, "AUTH PLAIN AHVzZXIAcMOkc3M=\r\n",
+        {"AUTH PLAIN",
+         {"250 ok\r\n"},
+         "AUTH PLAIN AHVzZXIAcMOkc3M=\r\n",
          "failed AUTH: the server answered AUTH with an unfit code"},
-        {"AUTH LOGIN", {"235 too early\r\n"}, "AUTH LOGIN\r\n", "failed AUTH: the server answered AUTH with an unfit code"},
-        {"AUTH PLAIN", {"421 4.3.2 going\r\n"}, "AUTH PLAIN AHVzZXIAcMOkc3M=\r\n", "failed AUTH: the server ends the session"},
+        {"AUTH LOGIN",
+         {"235 too early\r\n"},
+         "AUTH LOGIN\r\n",
+         "failed AUTH: the server answered AUTH with an unfit code"},
+        {"AUTH PLAIN",
+         {"421 4.3.2 going\r\n"},
+         "AUTH PLAIN AHVzZXIAcMOkc3M=\r\n",
+         "failed AUTH: the server ends the session"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct side s = begin(rows[i].offer);
@@ -257,7 +274,8 @@ static void our_own_server(void **state)
     static const struct {
         const char *offer, *user, *password, *client, *server;
     } rows[] = {
-        {"AUTH SCRAM-SHA-256 PLAIN", "Jo,=hn\xc3\xa9", "right", "in", "AUTH SCRAM-SHA-256 Jo,=hn\xc3\xa9\nIS Jo,=hn\xc3\xa9\n"},
+        {"AUTH SCRAM-SHA-256 PLAIN", "Jo,=hn\xc3\xa9", "right", "in",
+         "AUTH SCRAM-SHA-256 Jo,=hn\xc3\xa9\nIS Jo,=hn\xc3\xa9\n"},
         {"AUTH SCRAM-SHA-256 PLAIN", "u", "wrong", "refused 535", "AUTH SCRAM-SHA-256 u\nNOT u\n"},
         {"AUTH PLAIN LOGIN", "u", "right", "in", "AUTH PLAIN u right\nIS u\n"},
         {"AUTH PLAIN LOGIN", "u", "wrong", "refused 535", "AUTH PLAIN u wrong\nNOT u\n"},
@@ -316,9 +334,13 @@ static void stretched_in_portions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_example_of_rfc7677), cmocka_unit_test(servers_that_prove_nothing),
-        cmocka_unit_test(dialogues),              cmocka_unit_test(a_long_password), cmocka_unit_test(lost_in_the_middle),
-        cmocka_unit_test(our_own_server),         cmocka_unit_test(stretched_in_portions),
+        cmocka_unit_test(the_example_of_rfc7677),
+        cmocka_unit_test(servers_that_prove_nothing),
+        cmocka_unit_test(dialogues),
+        cmocka_unit_test(a_long_password),
+        cmocka_unit_test(lost_in_the_middle),
+        cmocka_unit_test(our_own_server),
+        cmocka_unit_test(stretched_in_portions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,9 +83,8 @@ static const struct script {
     {"bare CR in a command", "EHLO c\rd\r\nMAIL FROM:<a@b.example>\r\n", "220 500", "CLOSE\n"},
     {"BDAT is no way to smuggle commands", "EHLO c\r\nBDAT 25 LAST\r\nMAIL FROM:<a@b.example>\r\nNOOP\r\n",
      "220 250 503 250", "EHLO c\n"},
-    {"a chunk of unknown size",
-     "EHLO c\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nBDAT x\r\nRSET\r\n", "220 250 250 250 501",
-     "EHLO c\nMAIL <a@b.example>\nRCPT <c@d.example>\nABORT\nCLOSE\n"},
+    {"a chunk of unknown size", "EHLO c\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nBDAT x\r\nRSET\r\n",
+     "220 250 250 250 501", "EHLO c\nMAIL <a@b.example>\nRCPT <c@d.example>\nABORT\nCLOSE\n"},
     {"a chunk of more octets than there are numbers",
      "EHLO c\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nBDAT 18446744073709551616\r\nRSET\r\n",
      "220 250 250 250 501", "EHLO c\nMAIL <a@b.example>\nRCPT <c@d.example>\nABORT\nCLOSE\n"},
@@ -99,8 +98,7 @@ static const struct script {
      "220 250 250 250 250 250 250", "EHLO c\nMAIL <a@b.example>\nRCPT <c@d.example>\nDATA\nMESSAGE a\r\n\n"},
     {"an end of data inside a chunk is content",
      "EHLO c\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nBDAT 12 LAST\r\na\r\n.\r\nRSET\r\nb\r\n",
-     "220 250 250 250 250 500",
-     "EHLO c\nMAIL <a@b.example>\nRCPT <c@d.example>\nDATA\nMESSAGE a\r\n.\r\nRSET\r\n\n"},
+     "220 250 250 250 250 500", "EHLO c\nMAIL <a@b.example>\nRCPT <c@d.example>\nDATA\nMESSAGE a\r\n.\r\nRSET\r\n\n"},
     {"a stray line end in a chunk refuses it, the next ones fail, and DATA is not due",
      "EHLO c\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nBDAT 4\r\na\nb\nBDAT 2 LAST\r\n\r\nDATA\r\n"
      "MAIL FROM:<a@b.example>\r\n",
@@ -112,31 +110,36 @@ static const struct script {
     {"neither DATA nor RCPT nor MAIL between chunks, RSET clears",
      "EHLO c\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nBDAT 1\r\naDATA\r\nRCPT TO:<c@d.example>\r\n"
      "MAIL FROM:<a@b.example>\r\nRSET\r\nBDAT 1 LAST\r\nbNOOP\r\n",
-     "220 250 250 250 250 503 503 503 250 503 250",
-     "EHLO c\nMAIL <a@b.example>\nRCPT <c@d.example>\nDATA\nABORT\n"},
+     "220 250 250 250 250 503 503 503 250 503 250", "EHLO c\nMAIL <a@b.example>\nRCPT <c@d.example>\nDATA\nABORT\n"},
     {"chunks without recipients",
      "EHLO c\r\nMAIL FROM:<a@b.example>\r\nBDAT 1\r\nxRCPT TO:<bad@d.example>\r\nMAIL FROM:<a@b.example>\r\n"
      "RCPT TO:<bad@d.example>\r\nBDAT 3 LAST\r\na\r\nNOOP\r\n",
      "220 250 250 503 503 250 550 554 250",
      "EHLO c\nMAIL <a@b.example>\nABORT\nMAIL <a@b.example>\nRCPT <bad@d.example>\nABORT\n"},
     {"a browser", "POST / HTTP/1.1\r\nHost: x\r\n\r\nEHLO c\r\n", "220 502", "CLOSE\n"},
-    {"not offered", "EHLO c\r\nSTARTTLS\r\nAUTH PLAIN\r\nEXPN x\r\nXCLIENT ADDR=192.0.2.1\r\n", "220 250 502 502 502 550",
-     "EHLO c\n"},
+    {"not offered", "EHLO c\r\nSTARTTLS\r\nAUTH PLAIN\r\nEXPN x\r\nXCLIENT ADDR=192.0.2.1\r\n",
+     "220 250 502 502 502 550", "EHLO c\n"},
 };
 
 /* Where all that can be turned on is. */
-static const struct smtp_server_options full = {
-    .hostname = {"mx.example", 10}, .message_size = 1000, .dsn = true, .smtputf8 = true, .binarymime = true, .xclient = true};
+static const struct smtp_server_options full = {.hostname = {"mx.example", 10},
+                                                .message_size = 1000,
+                                                .dsn = true,
+                                                .smtputf8 = true,
+                                                .binarymime = true,
+                                                .xclient = true};
 
 static const struct script full_scripts[] = {
     {"binary content is for BDAT, and only where it is offered",
      "EHLO c\r\nMAIL FROM:<a@b.example> BODY=BINARYMIME\r\nRCPT TO:<c@d.example>\r\nDATA\r\nBDAT 4 LAST\r\na\nb\r",
      "220 250 250 250 503 250", "EHLO c\nMAIL <a@b.example> binary\nRCPT <c@d.example>\nDATA\nMESSAGE a\nb\r\n"},
     {"XCLIENT begins anew",
-     "EHLO c\r\nMAIL FROM:<a@b.example>\r\nXCLIENT ADDR=192.0.2.1\r\nRSET\r\nXCLIENT ADDR=192.0.2.1 HELO=a+2Bb NAME=x\r\n"
+     "EHLO c\r\nMAIL FROM:<a@b.example>\r\nXCLIENT ADDR=192.0.2.1\r\nRSET\r\nXCLIENT ADDR=192.0.2.1 HELO=a+2Bb "
+     "NAME=x\r\n"
      "MAIL FROM:<a@b.example>\r\nXCLIENT addr=IPv6:2001:db8::1 login=[UNAVAILABLE] port=25\r\nEHLO d\r\n",
      "220 250 250 503 250 220 503 220 250",
-     "EHLO c\nMAIL <a@b.example>\nABORT\nXCLIENT 192.0.2.1 helo=a+b login=\nXCLIENT 2001:db8::1 helo= login=\nEHLO d\n"},
+     "EHLO c\nMAIL <a@b.example>\nABORT\nXCLIENT 192.0.2.1 helo=a+b login=\nXCLIENT 2001:db8::1 helo= login=\nEHLO "
+     "d\n"},
     {"XCLIENT that makes no sense",
      "EHLO c\r\nXCLIENT\r\nXCLIENT ADDR\r\nXCLIENT FOO=1\r\nXCLIENT HELO=a+0Ab\r\nXCLIENT HELO=a+20b\r\n",
      "220 250 501 501 501 501 501", "EHLO c\n"},
@@ -148,12 +151,14 @@ static const struct script full_scripts[] = {
      "EHLO c\nMAIL <\xc3\xa4@b.example> utf8\nRCPT <\xc3\xb6@b.example>\nABORT\nMAIL <a@b.example>\n"},
     {"ORCPT of the type utf-8",
      "EHLO c\r\nMAIL FROM:<a@b.example> SMTPUTF8 RET=\xc3\xa4\r\nMAIL FROM:<a@b.example> SMTPUTF8 ENVID=\xc3\xa4\r\n"
-     "MAIL FROM:<a@b.example> SMTPUTF8\r\nRCPT TO:<c@d.example> ORCPT=utf-8;\xc3\xb6@d.example\r\nRCPT TO:<c@d.example> "
+     "MAIL FROM:<a@b.example> SMTPUTF8\r\nRCPT TO:<c@d.example> ORCPT=utf-8;\xc3\xb6@d.example\r\nRCPT "
+     "TO:<c@d.example> "
      "ORCPT=rfc822;\xc3\xb6@d.example\r\nRCPT TO:<c@d.example> ORCPT=utf-8;\xb6@d.example\r\nRSET\r\nMAIL "
      "FROM:<a@b.example>\r\nRCPT TO:<c@d.example> ORCPT=utf-8;\\x{F6}@d.example\r\nRCPT TO:<c@d.example> "
      "ORCPT=utf-8;\xc3\xb6@d.example\r\n",
      "220 250 501 501 250 250 501 501 250 250 250 553",
-     "EHLO c\nMAIL <a@b.example> utf8\nRCPT <c@d.example> orcpt=utf-8;\xc3\xb6@d.example\nABORT\nMAIL <a@b.example>\nRCPT "
+     "EHLO c\nMAIL <a@b.example> utf8\nRCPT <c@d.example> orcpt=utf-8;\xc3\xb6@d.example\nABORT\nMAIL "
+     "<a@b.example>\nRCPT "
      "<c@d.example> orcpt=utf-8;\\x{F6}@d.example\n"},
 };
 
@@ -444,7 +449,8 @@ static void where_tls_is_required(void **state)
     struct smtp_drive d;
     struct buf codes = {0};
     smtp_drive_init(&d, &o);
-    smtp_drive_feed(&d, STR("EHLO c\r\nMAIL FROM:<a@b.example>\r\nRSET\r\nVRFY x\r\nNOOP\r\nBDAT 2 LAST\r\nxyFOO\r\nSTARTTLS\r\n"));
+    smtp_drive_feed(
+        &d, STR("EHLO c\r\nMAIL FROM:<a@b.example>\r\nRSET\r\nVRFY x\r\nNOOP\r\nBDAT 2 LAST\r\nxyFOO\r\nSTARTTLS\r\n"));
     codes_of(buf_str(&d.replies), &codes);
     assert_true(str_eq(buf_str(&codes), STR("220 250 530 530 530 250 503 500 220")));
     smtp_server_secured(d.server);

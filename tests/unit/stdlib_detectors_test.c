@@ -271,10 +271,12 @@ static void the_own_one_counts(void **state)
 static void definitions_know_it(void **state)
 {
     (void)state;
-    static const char *const rules[] = {
-        "define found as body contains mine\nrule \"r\" when found then require_tls\ndetector \"mine\" pattern /account \\d+/\n",
-        "detector \"mine\" pattern /account \\d+/\ndefine found as body contains mine\nrule \"r\" when found then require_tls\n",
-        "define found as body contains iban\ndetector \"iban\" pattern /account \\d+/\nrule \"r\" when found then require_tls\n"};
+    static const char *const rules[] = {"define found as body contains mine\nrule \"r\" when found then "
+                                        "require_tls\ndetector \"mine\" pattern /account \\d+/\n",
+                                        "detector \"mine\" pattern /account \\d+/\ndefine found as body contains "
+                                        "mine\nrule \"r\" when found then require_tls\n",
+                                        "define found as body contains iban\ndetector \"iban\" pattern /account "
+                                        "\\d+/\nrule \"r\" when found then require_tls\n"};
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         struct judged j;
         judged_run(&j, &(struct judged_case){.rules = rules[i], .message = "Subject: x\n\naccount 12\n"});

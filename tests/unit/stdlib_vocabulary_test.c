@@ -92,7 +92,8 @@ static void measures_of_the_header(void **state)
     static const struct judged_row broken[] = {
         {"date_sent is present", 'F'}, {"date_sent is before 2030-01-01", 'F'}, {"scl is at least 0", 'F'}};
     HOLD(broken, "Date: yesterday\nX-MS-Exchange-Organization-SCL: 10\n\nx\n", NULL);
-    static const struct judged_row twice[] = {{"date_sent is 2025-12-01", 'A'}, {"scl is 5", 'A'}, {"scl is at least 4", 'T'}};
+    static const struct judged_row twice[] = {
+        {"date_sent is 2025-12-01", 'A'}, {"scl is 5", 'A'}, {"scl is at least 4", 'T'}};
     HOLD(twice,
          "Date: Mon, 01 Dec 2025 10:30:00 +0100\nDate: Tue, 02 Dec 2025 10:30:00 +0100\n"
          "X-MS-Exchange-Organization-SCL: 5\nX-MS-Exchange-Organization-SCL: 4\n\nx\n",
@@ -304,9 +305,12 @@ static void names_are_not_encoded_twice(void **state)
               "J\xc3\xb6rg <j\xc3\xb6rg@partner.example>, d@corp.example");
     judged_free(&j);
     /* A domain beyond ASCII can be written, so the field stays one of addresses. */
-    run(&j, "rule \"a\" when always then add_recipient to \"d@corp.example\"\n"
-            "rule \"b\" when to.domain is \"b\xc3\xbc" "cher.example\" and to.name is \"M\xc3\xbcller, J\" then mark \"seen\"",
-        "To: =?utf-8?q?M=C3=BCller=2C_J?= <j@b\xc3\xbc" "cher.example>\nSubject: x\n\nx\n");
+    run(&j,
+        "rule \"a\" when always then add_recipient to \"d@corp.example\"\n"
+        "rule \"b\" when to.domain is \"b\xc3\xbc"
+        "cher.example\" and to.name is \"M\xc3\xbcller, J\" then mark \"seen\"",
+        "To: =?utf-8?q?M=C3=BCller=2C_J?= <j@b\xc3\xbc"
+        "cher.example>\nSubject: x\n\nx\n");
     assert_int_equal(judged_hits(&j, "b"), HIT_APPLIED);
     judged_free(&j);
 }

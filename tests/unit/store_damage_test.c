@@ -1,4 +1,5 @@
-/* Rows, files and a log that changed on the disk: never sent, never weakened, told; and what nobody changed is whole. */
+/* Rows, files and a log that changed on the disk: never sent, never weakened, told; and what nobody changed is
+ * whole. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -193,7 +194,8 @@ static void older_form(void **unused)
     message("M");
     driver_close(&driver);
     run_sql("ALTER TABLE messages DROP COLUMN seal; ALTER TABLE messages DROP COLUMN edited;"
-            "ALTER TABLE messages DROP COLUMN evidence; ALTER TABLE copies DROP COLUMN seal; ALTER TABLE recipients DROP COLUMN seal; PRAGMA user_version=6");
+            "ALTER TABLE messages DROP COLUMN evidence; ALTER TABLE copies DROP COLUMN seal; ALTER TABLE recipients "
+            "DROP COLUMN seal; PRAGMA user_version=6");
     open_or_fail();
     message("N");
     for (const char *id = "MN"; *id; id++) {
@@ -215,7 +217,8 @@ static void damaged_schema(void **unused)
     assert_int_equal(e.sysexit, EX_DATAERR);
 }
 
-/* --- the log --------------------------------------------------------------------------------------------------------- */
+/* --- the log
+ * --------------------------------------------------------------------------------------------------------- */
 
 static int open_file(const char *name)
 {
@@ -385,7 +388,8 @@ static void on_damage(void *owner, struct str queue_id, const struct err *e)
     *(struct err *)owner = *e;
 }
 
-/* A recipient whose number was changed to that of no message: told when its turn comes, for no listing would show it. */
+/* A recipient whose number was changed to that of no message: told when its turn comes, for no listing would show
+ * it. */
 static void orphan(void **unused)
 {
     (void)unused;

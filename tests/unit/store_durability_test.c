@@ -66,7 +66,8 @@ static bool finish_one(struct driver *d, const struct stored_recipient *r)
     return a.ok;
 }
 
-/* --- kill -9 ------------------------------------------------------------------------------------------------------- */
+/* --- kill -9
+ * ------------------------------------------------------------------------------------------------------- */
 
 enum { IN_FLIGHT = 8 };
 
@@ -196,12 +197,13 @@ static void the_reserve_is_there(void **unused)
     assert_true(st.st_size >= 8 * 1024 * 1024);
 }
 
-/* --- a full disk --------------------------------------------------------------------------------------------------- */
+/* --- a full disk
+ * --------------------------------------------------------------------------------------------------- */
 
 enum { FILL_MAX = 4000 };
 
-/* Fills until it is told so; then what is queued must still drain, all of it, and room must come back.  Answers what went
- * wrong, or NULL: it also runs in a child, where cmocka's checks have no place. */
+/* Fills until it is told so; then what is queued must still drain, all of it, and room must come back.  Answers what
+ * went wrong, or NULL: it also runs in a child, where cmocka's checks have no place. */
 static const char *fill_and_drain(struct driver *d, void (*full)(void))
 {
     static struct stored_recipient r[FILL_MAX];
@@ -270,7 +272,8 @@ static void a_full_disk_drains(void **unused)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-/* --- a failing disk ------------------------------------------------------------------------------------------------ */
+/* --- a failing disk
+ * ------------------------------------------------------------------------------------------------ */
 
 /* A write beyond the limit of file size fails with EFBIG, which SQLite takes for an input/output error. */
 static void a_failing_disk_ends_it(void **unused)
@@ -384,10 +387,10 @@ static void in_a_child(int (*run)(int), int argument)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-/* A message answered 451 because its sync failed is not found by the next start: not when the log goes on, and not when the
- * failed commit is the one that begins it anew (after so many commits all of it is in the database).  And what was said in time is
- * there, by lives before that were killed too: where the failed commit is the first after them, all of it may stand in the
- * log alone. */
+/* A message answered 451 because its sync failed is not found by the next start: not when the log goes on, and not when
+ * the failed commit is the one that begins it anew (after so many commits all of it is in the database).  And what was
+ * said in time is there, by lives before that were killed too: where the failed commit is the first after them, all of
+ * it may stand in the log alone. */
 static void a_failed_sync_is_undone(void **unused)
 {
     (void)unused;
@@ -413,8 +416,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-        TEST(acknowledged_survives_a_kill), TEST(one_relay_a_directory), TEST(a_strange_file_is_refused),
-        TEST(the_reserve_is_there), TEST(a_bounded_file_drains), TEST(a_full_disk_drains), TEST(a_failing_disk_ends_it), TEST(a_failed_sync_is_undone),
+        TEST(acknowledged_survives_a_kill), TEST(one_relay_a_directory),   TEST(a_strange_file_is_refused),
+        TEST(the_reserve_is_there),         TEST(a_bounded_file_drains),   TEST(a_full_disk_drains),
+        TEST(a_failing_disk_ends_it),       TEST(a_failed_sync_is_undone),
     };
     return cmocka_run_group_tests_name("store: durability", tests, NULL, NULL);
 }

@@ -82,15 +82,35 @@ static void everything_comes_back(void **unused)
     copies[0].pieces = (struct pieces){&whole, 1};
     struct stored_recipient r[2] = {
         {.address = STR("a@x.example"), .next_try = 5, .expires = 50, .notify = 6, .orcpt = STR("rfc822;a+2Bb@x")},
-        {.address = STR("b@y.example"), .state = RECIPIENT_QUARANTINED, .need = {TLS_PEER_VERIFIED, TLS_FLOOR_1_3, true},
-         .copy = 1, .connector = STR("out"), .rule = STR("r1"), .tls_rule = STR("r2"), .reason = STR("why"), .attempts = 3,
-         .next_try = 6, .expires = 60},
+        {.address = STR("b@y.example"),
+         .state = RECIPIENT_QUARANTINED,
+         .need = {TLS_PEER_VERIFIED, TLS_FLOOR_1_3, true},
+         .copy = 1,
+         .connector = STR("out"),
+         .rule = STR("r1"),
+         .tls_rule = STR("r2"),
+         .reason = STR("why"),
+         .attempts = 3,
+         .next_try = 6,
+         .expires = 60},
     };
-    struct stored_message m = {.queue_id = STR("Q1"), .arrived = 4, .reverse_path = STR(""), .client_ip = STR("2001:db8::1"),
-                               .helo = STR("h"), .size = 11, .content = STR("a: b\r\n\r\nhey"), .eight_bit = true,
-                               .relay_made = true, .envid = STR("e+3Dx"), .ret = 'H', .generation = 1ull << 40,
+    struct stored_message m = {.queue_id = STR("Q1"),
+                               .arrived = 4,
+                               .reverse_path = STR(""),
+                               .client_ip = STR("2001:db8::1"),
+                               .helo = STR("h"),
+                               .size = 11,
+                               .content = STR("a: b\r\n\r\nhey"),
+                               .eight_bit = true,
+                               .relay_made = true,
+                               .envid = STR("e+3Dx"),
+                               .ret = 'H',
+                               .generation = 1ull << 40,
                                .evidence = {"e\0x", 3},
-                               .copies = copies, .copy_count = 2, .recipients = r, .recipient_count = 2};
+                               .copies = copies,
+                               .copy_count = 2,
+                               .recipients = r,
+                               .recipient_count = 2};
     m.content.n = 11;
     struct store_write w = {.messages = &m, .message_count = 1, .now = 4};
     assert_true(write_now(&w));
@@ -188,7 +208,8 @@ static void outcomes_take_it_away(void **unused)
     assert_int_equal(back.messages[0].recipients[0].waited, 9);
     read_back_free(&back);
 
-    struct outcome rest[] = {{.recipient = r[1].id, .kind = OUTCOME_DONE}, {.recipient = r[2].id, .kind = OUTCOME_DONE}};
+    struct outcome rest[] = {{.recipient = r[1].id, .kind = OUTCOME_DONE},
+                             {.recipient = r[2].id, .kind = OUTCOME_DONE}};
     struct store_write end = {.outcomes = rest, .outcome_count = 2, .may_wait = true};
     assert_true(write_now(&end));
     assert_int_equal(count(QUERY_QUEUE), 0);

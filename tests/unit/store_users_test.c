@@ -1,4 +1,5 @@
-/* Users in the store: what is done to them by hand, looking one up, passwords held against what is stored, older forms. */
+/* Users in the store: what is done to them by hand, looking one up, passwords held against what is stored, older
+ * forms. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -119,7 +120,8 @@ static void by_hand(void **unused)
     assert_int_equal(change(CHANGE_USER_ENABLE, "anna", NULL, 9), 0);
     assert_int_equal(change(CHANGE_USER_REMOVE, "zoë", NULL, 9), 0);
     assert_string_equal(ask(QUERY_USERS, "", NULL).names, "anna ");
-    const enum change_kind kinds[] = {CHANGE_USER_PASSWORD, CHANGE_USER_REMOVE, CHANGE_USER_DISABLE, CHANGE_USER_ENABLE};
+    const enum change_kind kinds[] = {CHANGE_USER_PASSWORD, CHANGE_USER_REMOVE, CHANGE_USER_DISABLE,
+                                      CHANGE_USER_ENABLE};
     for (size_t i = 0; i < 4; i++) assert_int_equal(change(kinds[i], "zoë", "x", 9), EX_NOINPUT);
 }
 
@@ -156,9 +158,10 @@ static void damaged_rows(void **unused)
 }
 
 /* What the forms after these brought. */
-#define NO_LATER_COLUMNS \
-    "ALTER TABLE messages DROP COLUMN evidence;" \
-    "ALTER TABLE messages DROP COLUMN edited; ALTER TABLE messages DROP COLUMN seal; ALTER TABLE copies DROP COLUMN seal;" \
+#define NO_LATER_COLUMNS                                                                                               \
+    "ALTER TABLE messages DROP COLUMN evidence;"                                                                       \
+    "ALTER TABLE messages DROP COLUMN edited; ALTER TABLE messages DROP COLUMN seal; ALTER TABLE copies DROP COLUMN "  \
+    "seal;"                                                                                                            \
     "ALTER TABLE recipients DROP COLUMN seal;"
 
 /* A queue of an older version, messages in it, is taken over as it is. */
@@ -216,7 +219,8 @@ static void reading_does_not_wait_for_passwords(void **unused)
     for (size_t i = 0; i < PASSWORDS; i++) hashed += checks[i].answer.answered;
     assert_in_range(hashed, 0, PASSWORDS / 2);
     driver_run(&driver);
-    for (size_t i = 0; i < PASSWORDS; i++) assert_true(checks[i].answer.ok && checks[i].n == 1 && !checks[i].password_is);
+    for (size_t i = 0; i < PASSWORDS; i++)
+        assert_true(checks[i].answer.ok && checks[i].n == 1 && !checks[i].password_is);
 }
 
 static int64_t cpu_us(void)

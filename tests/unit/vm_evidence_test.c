@@ -42,11 +42,13 @@ static const struct row {
     /* What speaks against is no reason for. */
     {"rule \"r\" when body matches /launch/ unless recipient.domain is \"corp.example\" then mark \"x\"", PLAIN,
      "r|body matches /launch/|body||0/1|4-10|holds|launch\n"},
-    {"rule \"r\" when subject contains \"secret\" and not (sender is \"x@y.example\" or subject contains \"plot\") then mark \"x\"",
+    {"rule \"r\" when subject contains \"secret\" and not (sender is \"x@y.example\" or subject contains \"plot\") "
+     "then mark \"x\"",
      PLAIN, "r|subject contains \"secret\"|subject||0/1|2-8|holds|secret\n"},
     /* Nor what stands beside a no. */
-    {"rule \"r\" when (subject contains \"secret\" and body contains \"zebra\") or body contains \"near\" then mark \"x\"", PLAIN,
-     "r|body contains \"near\"|body||0/1|14-18|holds|near\n"},
+    {"rule \"r\" when (subject contains \"secret\" and body contains \"zebra\") or body contains \"near\" then mark "
+     "\"x\"",
+     PLAIN, "r|body contains \"near\"|body||0/1|14-18|holds|near\n"},
     {"rule \"r\" when sender.domain is not \"partner.example\" then mark \"x\"", PLAIN,
      "r|sender.domain is not \"partner.example\"|sender.domain||0/1|0-0|holds|corp.example\n"},
     /* An absent value has no place: the test alone. */
@@ -58,17 +60,19 @@ static const struct row {
      "r|to.domain is \"c.example\"|to.domain||2/3|0-0|holds|c.example\n"
      "r|to.local is \"two\"|to.local||2/3|0-3|holds|two\n"},
     /* Two rules that share a test. */
-    {"rule \"r\" when subject contains \"secret\" then mark \"x\"\nrule \"s\" when subject contains \"secret\" then mark \"y\"", PLAIN,
+    {"rule \"r\" when subject contains \"secret\" then mark \"x\"\nrule \"s\" when subject contains \"secret\" then "
+     "mark \"y\"",
+     PLAIN,
      "r|subject contains \"secret\"|subject||0/1|2-8|holds|secret\n"
      "s|subject contains \"secret\"|subject||0/1|2-8|holds|secret\n"},
     /* The second of two Subject fields has it: disputed, and how readers differ. */
-    {"rule \"r\" when subject contains \"secret\" then require_tls", 
-     "Subject: plain\nSubject: secret\n\nx\n",
+    {"rule \"r\" when subject contains \"secret\" then require_tls", "Subject: plain\nSubject: secret\n\nx\n",
      "r|subject contains \"secret\"|subject|another instance of the field|0/1|0-6|disputed|secret\n"},
     /* A value is one line, whatever stands in it. */
     {"rule \"r\" when subject contains \"a\" then mark \"x\"", "Subject: =?utf-8?q?a=0D=0Ab?=\n\nx\n",
      "r|subject contains \"a\"|subject||0/1|0-1|holds|a\n"},
-    {"rule \"r\" when body contains credit_card_number then mark \"x\"", "Subject: x\n\ncard 4111 1111 1111 1111 visa\n",
+    {"rule \"r\" when body contains credit_card_number then mark \"x\"",
+     "Subject: x\n\ncard 4111 1111 1111 1111 visa\n",
      "r|body contains credit_card_number|body||0/1|5-24|holds|**** **** **** 1111\n"},
     {"rule \"r\" on_unreadable hold when body contains \"zebra\" then reject \"no\"",
      "Content-Type: text/plain; charset=x-nobody-knows\n\n\xff\n",
@@ -93,12 +97,16 @@ static void for_whom_it_acted(void **state)
 {
     (void)state;
     struct judged j;
-    run(&j, "rule \"r\" when recipient.domain is \"partner.example\" or recipient.local is \"zoe\" then require_tls", PLAIN);
-    assert_string_equal(rows_of(&j), "r|recipient.domain is \"partner.example\"|recipient.domain||0/1|0-0|holds|partner.example\n");
+    run(&j, "rule \"r\" when recipient.domain is \"partner.example\" or recipient.local is \"zoe\" then require_tls",
+        PLAIN);
+    assert_string_equal(rows_of(&j),
+                        "r|recipient.domain is \"partner.example\"|recipient.domain||0/1|0-0|holds|partner.example\n");
     judged_free(&j);
-    run(&j, "rule \"r\" when recipient.domain is not \"nowhere.example\" and recipient.local is \"c\" then require_tls", PLAIN);
-    assert_string_equal(rows_of(&j), "r|recipient.domain is not \"nowhere.example\"|recipient.domain||0/1|0-0|holds|corp.example\n"
-                                     "r|recipient.local is \"c\"|recipient.local||0/1|0-1|holds|c\n");
+    run(&j, "rule \"r\" when recipient.domain is not \"nowhere.example\" and recipient.local is \"c\" then require_tls",
+        PLAIN);
+    assert_string_equal(rows_of(&j),
+                        "r|recipient.domain is not \"nowhere.example\"|recipient.domain||0/1|0-0|holds|corp.example\n"
+                        "r|recipient.local is \"c\"|recipient.local||0/1|0-1|holds|c\n");
     judged_free(&j);
     /* Nobody: a rule whose actions all fell away did nothing. */
     run(&j, "rule \"r\" when body contains \"zebra\" then reject \"no\"",
@@ -155,7 +163,9 @@ static void bounded(void **state)
     struct judged j;
     struct buf rules = {0}, blob = {0};
     for (int i = 0; i < 60; i++)
-        buf_printf(&rules, "rule \"%d %0100d\" when subject contains \"secret\" and body contains \"near\" then mark \"x\"\n", i, i);
+        buf_printf(&rules,
+                   "rule \"%d %0100d\" when subject contains \"secret\" and body contains \"near\" then mark \"x\"\n",
+                   i, i);
     buf_add_byte(&rules, 0);
     run(&j, rules.p, PLAIN);
     const struct evidence *e = &j.verdict->evidence;
@@ -177,8 +187,8 @@ static void bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_it_rests_on),  cmocka_unit_test(for_whom_it_acted), cmocka_unit_test(as_much_as_is_wanted),
-        cmocka_unit_test(live_lists), cmocka_unit_test(bounded),
+        cmocka_unit_test(what_it_rests_on), cmocka_unit_test(for_whom_it_acted), cmocka_unit_test(as_much_as_is_wanted),
+        cmocka_unit_test(live_lists),       cmocka_unit_test(bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,7 +68,8 @@ static void one_an_address(void **state)
     struct judged j;
     run(&j,
         "when always then incident_report to \"" DLP "\" contents (sender)\n"
-        "when always then incident_report to \"DLP@corp.example\" contents (subject, original), incident_report to \"x@y.example\" contents (headers)",
+        "when always then incident_report to \"DLP@corp.example\" contents (subject, original), incident_report to "
+        "\"x@y.example\" contents (headers)",
         CARDS);
     assert_int_equal(j.verdict->notice_count, 2);
     const struct verdict_notice *n = &j.verdict->notices[0];
@@ -81,7 +82,8 @@ static void one_an_address(void **state)
     judged_free(&j);
 }
 
-/* Whatever becomes of the message but a deferral; audit alone reports nothing; machines are not answered by machines. */
+/* Whatever becomes of the message but a deferral; audit alone reports nothing; machines are not answered by
+ * machines. */
 static void when_there_is_one(void **state)
 {
     (void)state;
@@ -94,7 +96,8 @@ static void when_there_is_one(void **state)
         {"when always then defer \"later\", incident_report to \"" DLP "\"", CARDS, 0},
         {"rule \"a\" mode audit when always then incident_report to \"" DLP "\"", CARDS, 0},
         {"rule \"a\" mode audit_and_notify when always then reject \"no\", incident_report to \"" DLP "\"", CARDS, 1},
-        {"when always then incident_report to \"b@partner.example\"", "Auto-Submitted: auto-generated\nSubject: x\n\nx\n", 0},
+        {"when always then incident_report to \"b@partner.example\"",
+         "Auto-Submitted: auto-generated\nSubject: x\n\nx\n", 0},
         {"when always then incident_report to \"" DLP "\"", "Auto-Submitted: auto-generated\nSubject: x\n\nx\n", 1},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -112,7 +115,8 @@ static void nothing_is_smuggled_in(void **state)
     struct judged j;
     run(&j, "rule \"r\" when subject contains \"a\" or body contains \"x\" then incident_report to \"" DLP "\" " ALL,
         "Cc: \"q\nSender: f\"@y.example\n"
-        "Subject: =?utf-8?q?a=0D=0ASeverity:_none=E2=80=A8Rules:=E2=80=AEx=C2=9B31m=00?=\nMessage-ID: <1@x>\n\nx\nRecipients:\n  nobody\n");
+        "Subject: =?utf-8?q?a=0D=0ASeverity:_none=E2=80=A8Rules:=E2=80=AEx=C2=9B31m=00?=\nMessage-ID: "
+        "<1@x>\n\nx\nRecipients:\n  nobody\n");
     struct str rest = only(&j)->text, row;
     size_t severities = 0, recipients = 0, lists = 0;
     assert_true(str_find(rest, STR("\xe2\x80\xa8")) == STR_NPOS && str_find(rest, STR("\xe2\x80\xae")) == STR_NPOS);
@@ -134,7 +138,9 @@ static void bounded(void **state)
     struct judged j;
     struct buf rules = {0}, message = {0};
     for (int i = 0; i < 60; i++)
-        buf_printf(&rules, "rule \"%d %0180d\" when body contains \"w%d\" then incident_report to \"" DLP "\" " ALL "\n", i, i, i);
+        buf_printf(&rules,
+                   "rule \"%d %0180d\" when body contains \"w%d\" then incident_report to \"" DLP "\" " ALL "\n", i, i,
+                   i);
     buf_add_byte(&rules, 0);
     buf_add(&message, STR("To: "));
     for (int i = 0; i < 300; i++) buf_printf(&message, "%su%d@y.example", i ? ", " : "", i);
@@ -146,7 +152,8 @@ static void bounded(void **state)
     run(&j, rules.p, message.p);
     const struct verdict_notice *n = only(&j);
     assert_true(n->text.n <= NOTICE_TEXT_MAX && n->text.n > NOTICE_TEXT_MAX / 2);
-    assert_true(str_ends(n->text, STR("would be longer than 16 KiB.\n")) || str_find(n->text, STR("and 40 more")) != STR_NPOS);
+    assert_true(str_ends(n->text, STR("would be longer than 16 KiB.\n")) ||
+                str_find(n->text, STR("and 40 more")) != STR_NPOS);
     judged_free(&j);
     buf_free(&rules);
     buf_free(&message);

@@ -59,7 +59,9 @@ def read(data):
         disposition = attempt(part.get_content_disposition) or "inline"
         text = attempt(text_of, part)
         if text is not None:
-            lines.append(f"part {'_'.join(part.get_content_type().split())} {'attachment' if disposition == 'attachment' else 'inline'} {hexed(text)}")
+            lines.append(
+                f"part {'_'.join(part.get_content_type().split())} "
+                f"{'attachment' if disposition == 'attachment' else 'inline'} {hexed(text)}")
     return lines
 
 
