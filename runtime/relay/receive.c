@@ -292,7 +292,7 @@ static void on_abort(struct session *s, const struct reply *refusal)
 {
     session_leave_room(s);
     struct intake *in = s->intake;
-    if (in && refusal)
+    if (in && refusal && in->recipients.n) /* else each of those that it named was told of by itself */
         events_not_taken(s->relay, id_of(s), s->client.ip, in->envelope.reverse_path, in->recipients.v[0], refusal);
     release_intake(s);
     if (in && (in->phase == INTAKE_JUDGING || in->phase == INTAKE_WRITING))

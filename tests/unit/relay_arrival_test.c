@@ -255,6 +255,22 @@ static void a_proxy_speaks_for_its_client(void **state)
     rig_teardown(&g);
 }
 
+/* Nobody was accepted, and content comes all the same, sent ahead: there is no recipient that the log could name. */
+static void content_for_nobody(void **state)
+{
+    (void)state;
+    struct rig g;
+    rig_setup(&g);
+    rig_start(&g);
+    struct net_stream *s = rig_session(&g, "192.0.2.1");
+    tell(&g, s, "MAIL FROM:<a@b.example>\r\n", "250 ");
+    tell(&g, s, "RCPT TO:<c@partner.example>\r\n", "550 5.7.1 ");
+    tell(&g, s, "BDAT 4 LAST\r\nx\r\n\n", "554 5.5.1 ");
+    tell(&g, s, "RSET\r\n", "250 ");
+    tell(&g, s, "BDAT 4 LAST\r\nx\r\n\n", "503 ");
+    rig_teardown(&g);
+}
+
 /* Whom a proxy named in clear is nobody inside TLS: anybody between the two may have said it (RFC 3207 section 4.2). */
 static void a_login_told_in_clear_ends_with_starttls(void **state)
 {
@@ -325,6 +341,7 @@ int main(void)
         cmocka_unit_test(limits_per_client),   cmocka_unit_test(slow_clients),
         cmocka_unit_test(who_reads_no_replies), cmocka_unit_test(a_client_that_the_proxy_does_not_know),
         cmocka_unit_test(behind_a_balancer),   cmocka_unit_test(a_proxy_speaks_for_its_client),
+        cmocka_unit_test(content_for_nobody),
         cmocka_unit_test(a_login_told_in_clear_ends_with_starttls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
