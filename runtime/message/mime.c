@@ -15,6 +15,8 @@ struct open_part {
     struct str closed;   /* the boundary, once its close delimiter was seen; else p NULL */
     size_t outside;      /* where preamble or epilogue begin, while no part of it is open; else SIZE_MAX */
     bool begun;          /* a delimiter of it was seen */
+    char *outside_bytes; /* of its mime_part's `outside`, once it is put together of several */
+    size_t outside_room;
 };
 
 struct parser {
@@ -142,6 +144,22 @@ static bool is_usual_preamble(struct str s)
     return false;
 }
 
+/* A line more.  A multipart that is closed and goes on has as many epilogues as its sender likes: the room doubles. */
+static void outside_append(struct arena *a, struct open_part *open, struct str *outside, struct str text)
+{
+    size_t n = outside->n + 1 + text.n;
+    char *bytes = open->outside_bytes;
+    if (!bytes || n > open->outside_room) {
+        open->outside_room = n * 2;
+        open->outside_bytes = arena_alloc(a, open->outside_room);
+        memcpy(open->outside_bytes, outside->p, outside->n);
+        bytes = open->outside_bytes;
+    }
+    bytes[outside->n] = '\n';
+    memcpy(bytes + outside->n + 1, text.p, text.n);
+    *outside = (struct str){bytes, n};
+}
+
 /* Preamble or epilogue of an open multipart, up to `end`. */
 static void outside_take(struct parser *p, struct open_part *open, size_t end)
 {
@@ -152,7 +170,7 @@ static void outside_take(struct parser *p, struct open_part *open, size_t end)
     if (part->outside.n == 0)
         part->outside = text;
     else
-        part->outside = arena_printf(p->m->arena, "%.*s\n%.*s", STR_ARG(part->outside), STR_ARG(text));
+        outside_append(p->m->arena, open, &part->outside, text);
     p->reading->differs |= (uint64_t)1 << MANNER_OUTSIDE;
 }
 

@@ -388,6 +388,26 @@ static void limits_are_told(void **state)
     buf_free(&b);
 }
 
+/* A multipart that is closed and goes on has any number of epilogues: all are seen, also behind a NUL, and what they take
+ * grows as they do. */
+static void epilogues_without_end(void **state)
+{
+    enum { EPILOGUES = 30000 };
+    struct buf b = {0};
+    buf_add(&b, STR(TOP "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\nx\r\n--a--\r\nfirst\0too"));
+    for (int i = 0; i < EPILOGUES; i++) buf_add(&b, STR("\r\n--a--\r\nx"));
+    buf_add(&b, STR("\r\n--a--\r\nbehind\r\n"));
+    struct message *m = message_open(*state, buf_str(&b), NULL);
+    const struct mime_tree *tree = message_mime(m);
+    assert_true(arena_used(*state) < 64 * b.n);
+    assert_true(tree->part_count > 0);
+    const struct message_text *t = &message_body(m)->text;
+    assert_true(view_holds(t, "epilogue", "too\nx\nx", *state));
+    assert_true(view_holds(t, "epilogue", "x\nx\nbehind", *state));
+    assert_true(arena_used(*state) < (size_t)1024 * b.n);
+    buf_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -400,6 +420,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(files_in_the_text, begin, end),
         cmocka_unit_test_setup_teardown(facts, begin, end),
         cmocka_unit_test_setup_teardown(limits_are_told, begin, end),
+        cmocka_unit_test_setup_teardown(epilogues_without_end, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

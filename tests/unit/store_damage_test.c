@@ -345,7 +345,7 @@ static void many_messages(void)
 {
     open_or_fail();
     for (int i = 0; i < 200; i++) {
-        char id[8];
+        char id[16];
         snprintf(id, sizeof id, "P%d", i);
         message(id);
     }
