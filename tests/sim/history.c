@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "tests/sim/sim.h"
 
 enum { MAILS_MOST = 64, GOTS_MOST = 4096, REFUSED_MOST = 512, HALF_LIFETIME_LEAST = 3600 };
@@ -226,15 +227,42 @@ static void reported(struct sent_mail *m, struct str address, struct str action,
         sim_violation("mail %u: a failure of %.*s was reported against NOTIFY", m->number, STR_ARG(address));
 }
 
+static struct sent_mail *mail_in(struct str text)
+{
+    struct sent_mail *m = NULL;
+    struct str line;
+    for (bool more = true; more;) {
+        more = str_cut(text, '\n', &line, &text);
+        if (history_token(line)) m = history_mail(history_token(line));
+    }
+    return m;
+}
+
+/* The original that a report brings along travels in base64 when it is not of seven bits. */
+static struct sent_mail *mail_in_base64(struct str report)
+{
+    struct str line;
+    struct buf code = {0}, text = {0};
+    size_t at = str_find(report, STR("Content-Transfer-Encoding: base64"));
+    bool more = at != STR_NPOS;
+    if (more) at += str_find(str_from(report, at), STR("\r\n\r\n"));
+    for (struct str rest = str_from(report, at + 4); more;) {
+        more = str_cut(rest, '\n', &line, &rest);
+        if (str_starts(line, STR("--"))) break;
+        buf_add(&code, str_trim(line));
+    }
+    struct sent_mail *m = base64_decode(buf_str(&code), &text) ? mail_in(buf_str(&text)) : NULL;
+    buf_free(&code);
+    buf_free(&text);
+    return m;
+}
+
 /* A report: whose, about whom. */
 static void got_report(const struct got_mail *g)
 {
-    struct str line, rest = g->content, address = STR_NONE, action = STR_NONE;
-    struct sent_mail *m = NULL;
-    for (bool more = true; more;) {
-        more = str_cut(rest, '\n', &line, &rest);
-        if (history_token(line)) m = history_mail(history_token(line));
-    }
+    struct str line, rest, address = STR_NONE, action = STR_NONE;
+    struct sent_mail *m = mail_in(g->content);
+    if (!m) m = mail_in_base64(g->content);
     if (!m) {
         sim_violation("a mail from <> that is no report of ours");
         return;
