@@ -49,7 +49,8 @@ size_t str_find_by(struct str s, struct str needle, size_t rare)
         const char *hit = memchr(s.p + at, needle.p[rare], s.n - (needle.n - rare) + 1 - at);
         if (!hit) break;
         at = (size_t)(hit - s.p);
-        if (memcmp(hit - rare, needle.p, needle.n) == 0) return at - rare;
+        const char *begin = hit - rare;
+        if (begin[needle.n - 1] == needle.p[needle.n - 1] && memcmp(begin, needle.p, needle.n) == 0) return at - rare;
     }
     return STR_NPOS;
 }

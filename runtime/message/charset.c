@@ -138,7 +138,7 @@ bool charset_is_plain(struct str label, struct str bytes)
     size_t ascii = str_ascii_prefix(bytes);
     bool same =
         ascii == bytes.n || ((row == CHARSET_UTF8 || row == CHARSET_ASCII) && str_is_utf8(str_from(bytes, ascii)));
-    return same && charset_sniff(bytes).n == 0;
+    return same && charset_sniff_ascii(bytes, ascii).n == 0;
 }
 
 void utf8_add(struct buf *out, uint32_t c)

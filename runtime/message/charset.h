@@ -43,6 +43,7 @@ bool charset_encode(struct str label, struct str utf8, struct buf *out);
  * second or fourth place, by escape sequences, by UTF-7's form of ASCII letters, by being UTF-8.  Empty: like
  * nothing. */
 struct str charset_sniff(struct str bytes);
+struct str charset_sniff_ascii(struct str bytes, size_t ascii); /* so many of the first are known to be ASCII, no more */
 
 /* Appends the code point as UTF-8; U+FFFD for surrogates and what lies beyond U+10FFFF. */
 void utf8_add(struct buf *out, uint32_t code_point);

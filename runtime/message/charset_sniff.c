@@ -73,7 +73,9 @@ static struct str by_utf7(struct str s)
     return STR("");
 }
 
-struct str charset_sniff(struct str bytes)
+struct str charset_sniff(struct str bytes) { return charset_sniff_ascii(bytes, str_ascii_prefix(bytes)); }
+
+struct str charset_sniff_ascii(struct str bytes, size_t ascii)
 {
     if (bytes.n < 2) return STR("");
     struct str found = STR("");
@@ -83,7 +85,6 @@ struct str charset_sniff(struct str bytes)
     if (found.n == 0 && clean < bytes.n) found = by_nuls(bytes);
     if (found.n == 0 && clean < bytes.n) found = by_escape(str_from(bytes, clean));
     if (found.n == 0) found = by_utf7(bytes);
-    size_t ascii = found.n ? bytes.n : str_ascii_prefix(bytes);
-    if (ascii < bytes.n && str_is_utf8(str_from(bytes, ascii))) found = STR("utf-8");
+    if (found.n == 0 && ascii < bytes.n && str_is_utf8(str_from(bytes, ascii))) found = STR("utf-8");
     return found;
 }

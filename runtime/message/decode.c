@@ -193,7 +193,7 @@ size_t decode_uuencode_find(struct str text, size_t at, struct str *name, size_t
     while (rest.n) {
         size_t from = text.n - rest.n;
         if (!uuencode_begins(next_line(&rest), name)) {
-            size_t hit = str_find(rest, STR("begin ")); /* far from every line is looked at */
+            size_t hit = str_find_by(rest, STR("begin "), 0); /* far from every line is looked at */
             size_t line = hit == STR_NPOS ? rest.n : hit;
             while (line > 0 && line < rest.n && rest.p[line - 1] != '\n') line--;
             rest = str_from(rest, line);
