@@ -309,19 +309,33 @@ static void add_dsn(struct intake *in, const struct verdict *v)
     add_made(in, origin_dsn(in->relay, &facts, need));
 }
 
+/* Cut: each id in it is hashed on this thread, and a sender decides how many there are. */
+static struct str notices_header(const struct intake *in, const struct verdict *v)
+{
+    return v->notice_count ? letter_header_cut(letter_header_section(body_view(in->body))) : STR_NONE;
+}
+
+/* What comes of a notice of this relay makes no other (RFC 3834 section 2).  Each that is left out stands in the audit:
+ * anybody who ever got one can write such a message. */
+static void tell_left_out(struct intake *in, const struct verdict *v, struct audit_rows *rows)
+{
+    if (in->envelope.reverse_path.n || !v->notice_count) return;
+    in->of_a_notice = chain_is_ours(in->relay, notices_header(in, v));
+    if (!in->of_a_notice) return;
+    events_note(in->relay, EVENT_WARNING, "%.*s comes of a notice of this relay: it makes no other (RFC 3834)",
+                STR_ARG(queue_id(in)));
+    for (size_t i = 0; i < v->notice_count; i++)
+        audit(rows, in, v->notices[i].rule, v->notices[i].to, STR("left-out"),
+              STR("no notice is made of what comes of a notice"));
+}
+
 /* A notice quotes the message, so it demands whatever any recipient of that does (LANGUAGE section 4). */
 static void add_notices(struct intake *in, const struct verdict *v)
 {
     struct obligation need = with_promise(in, (struct obligation){0});
-    /* Cut: each id is hashed on this thread, and a sender decides how many there are. */
-    struct str header = v->notice_count ? letter_header_cut(letter_header_section(body_view(in->body))) : STR_NONE;
     struct buf before = {0};
-    if (!in->envelope.reverse_path.n && chain_is_ours(in->relay, header)) {
-        events_note(in->relay, EVENT_WARNING, "%.*s comes of a notice of this relay: it makes no other (RFC 3834)",
-                    STR_ARG(queue_id(in)));
-        return;
-    }
-    chain_references(header, &before);
+    if (in->of_a_notice) return;
+    chain_references(notices_header(in, v), &before);
     for (size_t i = 0; i < v->recipient_count; i++) need = obligation_join(need, v->recipients[i].need);
     struct str content = body_view(in->body);
     size_t room = NOTICE_WHOLE_MOST; /* for all that takes the message along */
@@ -355,6 +369,7 @@ static void carry_out_refusal(struct intake *in, const struct verdict *v, struct
     in->relay->counts.refused++;
     events_refused(in->relay, queue_id(in), &in->envelope, &in->reply, v->rule);
     audit(rows, in, v->rule, STR_NONE, reject ? STR("rejected") : STR("deferred"), in->reply.text);
+    if (reject) tell_left_out(in, v, rows);
     write_traces(in, v, rows);
     /* What the rules made of a rejected message (copies, notices) still happens, and the 5xx waits for it. */
     if (reject) build_message(in, v, true);
@@ -385,6 +400,7 @@ static void tell_fates(struct intake *in, const struct verdict *v, struct audit_
 static void carry_out_acceptance(struct intake *in, const struct verdict *v, struct audit_rows *rows)
 {
     tell_fates(in, v, rows);
+    tell_left_out(in, v, rows);
     write_traces(in, v, rows);
     build_message(in, v, false);
     add_dsn(in, v);
@@ -402,7 +418,7 @@ static void judged(void *owner, const struct verdict *v, const char *why)
         refuse(in, &unavailable, STR_NONE);
         return;
     }
-    size_t cap = v->note_count + v->recipient_count + 1;
+    size_t cap = v->note_count + v->recipient_count + v->notice_count + 1;
     struct audit_rows rows = {ARENA_ARRAY(in->arena, struct stored_audit, cap), 0, cap};
     in->messages = ARENA_ARRAY(in->arena, struct stored_message, v->notice_count + 2);
     in->made = ARENA_ARRAY(in->arena, struct origin *, v->notice_count + 1);

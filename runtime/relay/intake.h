@@ -43,6 +43,7 @@ struct intake {
     size_t made_count;
     struct reply reply; /* what the client is told once the write is done */
     bool stores;        /* messages[0] is the message */
+    bool of_a_notice;   /* it comes of a notice that this relay sent */
 };
 
 /* The final dot was read: has it judged, carries out the verdict; the answer comes by session_answer.  Frees the intake

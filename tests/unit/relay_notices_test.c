@@ -299,6 +299,30 @@ static void how_messages_are_written(void **state)
     buf_free(&out);
 }
 
+/* Whoever got a notice can write what seems to come of it: that no other is made then does not go unsaid. */
+static void what_comes_of_a_notice(void **state)
+{
+    (void)state;
+    struct wanted w = {.notices = {desk}, .count = 1};
+    struct rig g;
+    struct net_stream *s = begin(&g, &w);
+    assert_int_equal(strncmp(rig_send(&g, s, "a@side.example", "b@partner.example", rig_mail), "250", 3), 0);
+    memory_run(g.memory);
+    assert_int_equal(rig_mails(&g, 1), 1);
+    struct str notice = buf_str(&g.memory->servers[1].mail[0].data), id;
+    notice = str_from(notice, str_find(notice, STR("\r\nMessage-ID: ")) + 14);
+    assert_true(str_cut(notice, '\r', &id, &notice));
+    struct buf mail = {0};
+    buf_printf(&mail, "References: %.*s\r\nSubject: canary\r\n\r\nx\r\n", STR_ARG(id));
+    buf_add_byte(&mail, 0);
+    assert_int_equal(strncmp(rig_send(&g, s, "", "b@partner.example", mail.p), "250", 3), 0);
+    memory_run(g.memory);
+    assert_int_equal(rig_mails(&g, 1), 1);
+    assert_int_equal(memory_audited(g.memory, "left-out"), 1);
+    buf_free(&mail);
+    rig_teardown(&g);
+}
+
 /* A sender's References cost what they are long: neither "<" after "<" nor id after id makes the relay stand still. */
 static void references_without_end(void **state)
 {
@@ -375,7 +399,8 @@ int main(void)
         cmocka_unit_test(of_a_rejected_message), cmocka_unit_test(the_demand_travels_on),
         cmocka_unit_test(several_and_lost),      cmocka_unit_test(how_texts_are_written),
         cmocka_unit_test(with_the_message),      cmocka_unit_test(how_messages_are_written),
-        cmocka_unit_test(references_without_end), cmocka_unit_test(references_are_found),
+        cmocka_unit_test(references_without_end), cmocka_unit_test(what_comes_of_a_notice),
+        cmocka_unit_test(references_are_found),
         cmocka_unit_test(to_a_host_of_seven_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
