@@ -2,12 +2,14 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "message/charset.h"
 #include "message/decode.h"
+#include "message/filetype.h"
 #include "message/message.h"
 
 static struct viewer plain; /* the best reading */
@@ -350,10 +352,24 @@ static void controls_up_to_a_place(void **state)
     }
 }
 
+/* More kinds of bytes than answers are kept, asked again and again: each stays what it is. */
+static void types_of_files(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 3; round++) {
+        for (int n = 0; n < 40; n++) {
+            char text[64];
+            int size = snprintf(text, sizeof text, n % 2 ? "%%PDF-1.4\n%% %d\n" : "only text, number %d\n", n);
+            assert_text(filetype_of((struct str){text, (size_t)size}), n % 2 ? "application/pdf" : "text/plain");
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(controls_up_to_a_place),
+        cmocka_unit_test(types_of_files),
         cmocka_unit_test_setup_teardown(every_charset_opens, begin, end),
         cmocka_unit_test_setup_teardown(every_charset_gives_utf8, begin, end),
         cmocka_unit_test_setup_teardown(utf8_is_made_valid, begin, end),
