@@ -66,7 +66,9 @@ def seeds(build):
             put(build / "seeds" / target, source.read_bytes())
         with tempfile.TemporaryDirectory() as folder:
             out = pathlib.Path(folder) / "p.sluicec"
-            done = subprocess.run([build / "bin/sluice", "build", source, "-o", out], capture_output=True)
+            # From the tree's root: a program bears its sources' names, and those of this machine are nobody's business.
+            done = subprocess.run([build.absolute() / "bin/sluice", "build", source.relative_to(ROOT), "-o", out.absolute()],
+                                  capture_output=True, cwd=ROOT)
             if done.returncode == 0:
                 put(build / "seeds" / "program", out.read_bytes())
 
