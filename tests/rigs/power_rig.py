@@ -217,8 +217,8 @@ def load(folder, program):
         return history, disk, first
 
 
-def after(position, path, history, program):
-    """What is wrong with the relay on this disk."""
+def after(position, path, history):
+    """What is wrong with the relay on this disk: the sound one, whoever wrote it."""
     must, may = history.owed(position)
     taken = Taken(history)
     with tempfile.TemporaryDirectory(prefix="sluice-power-") as folder:
@@ -227,7 +227,7 @@ def after(position, path, history, program):
         try:
             with loop(path) as device, mounted(device, folder / "state"), rig.RecordingSink(taken) as sink:
                 try:
-                    with make_relay(folder, sink, program) as relay:
+                    with make_relay(folder, sink) as relay:
                         wait_until(lambda: not relay.rows(), "the queue to drain")
                         relay.stop()
                         with relay.database() as db:
@@ -255,7 +255,7 @@ def cut_power(cuts, program=None, enough=None):
         dice = random.Random(rig.SEED)
         made = disks(disk.log, moments(history, disk.log, first, cuts, dice), dice, folder)
         with concurrent.futures.ThreadPoolExecutor(2) as workers:
-            for found in bounded(workers, lambda cut: after(*cut, history, program), made):
+            for found in bounded(workers, lambda cut: after(*cut, history), made):
                 done += 1
                 if found:
                     wrong.append(found)
