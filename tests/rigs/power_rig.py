@@ -41,7 +41,10 @@ def run(*command):
 
 @contextlib.contextmanager
 def mounted(device, where):
-    run("mount", device, where)
+    """As at a start: where a torn superblock keeps it from being mounted, it is mended first."""
+    if subprocess.run(["mount", device, where], capture_output=True).returncode != 0:
+        subprocess.run(["e2fsck", "-fy", device], capture_output=True)
+        run("mount", device, where)
     try:
         yield
     finally:
