@@ -68,7 +68,8 @@ void arena_reset(struct arena *a)
 
 size_t arena_used(const struct arena *a) { return a->handed_out; }
 
-void *arena_alloc(struct arena *a, size_t n)
+/* So many bytes, whatever is in them. */
+static void *take(struct arena *a, size_t n)
 {
     size_t align = _Alignof(max_align_t);
     INVARIANT(n <= SIZE_MAX - 2 * align);
@@ -81,8 +82,10 @@ void *arena_alloc(struct arena *a, size_t n)
     void *p = b->bytes + b->used;
     b->used += need;
     a->handed_out += need;
-    return memset(p, 0, need);
+    return p;
 }
+
+void *arena_alloc(struct arena *a, size_t n) { return memset(take(a, n), 0, n); }
 
 void *arena_array(struct arena *a, size_t n, size_t size)
 {
@@ -93,8 +96,9 @@ void *arena_array(struct arena *a, size_t n, size_t size)
 
 char *arena_cstr(struct arena *a, struct str s)
 {
-    char *p = arena_alloc(a, s.n + 1);
+    char *p = take(a, s.n + 1);
     if (s.n) memcpy(p, s.p, s.n);
+    p[s.n] = '\0';
     return p;
 }
 

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-enum { BLOCK = 32 }; /* bytes looked at without a branch: compilers make vector instructions of it */
-
 struct str str_of(const char *z) { return z ? (struct str){z, strlen(z)} : STR_NONE; }
 
 bool str_eq(struct str a, struct str b) { return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0); }
@@ -52,6 +50,19 @@ size_t str_find_by(struct str s, struct str needle, size_t rare)
         const char *begin = hit - rare;
         if (begin[needle.n - 1] == needle.p[needle.n - 1] && memcmp(begin, needle.p, needle.n) == 0) return at - rare;
     }
+    return STR_NPOS;
+}
+
+size_t str_find_pair(struct str s, char first, char second)
+{
+    size_t i = 0;
+    for (; s.n - i > STR_BLOCK; i += STR_BLOCK) {
+        unsigned char any = 0;
+        for (size_t k = 0; k < STR_BLOCK; k++) any |= (s.p[i + k] == first) & (s.p[i + k + 1] == second);
+        if (any) break;
+    }
+    for (; i + 1 < s.n; i++)
+        if (s.p[i] == first && s.p[i + 1] == second) return i;
     return STR_NPOS;
 }
 
@@ -124,9 +135,9 @@ bool str_to_i64(struct str s, int64_t *out)
 size_t str_ascii_prefix(struct str s)
 {
     size_t i = 0;
-    for (; s.n - i >= BLOCK; i += BLOCK) {
+    for (; s.n - i >= STR_BLOCK; i += STR_BLOCK) {
         unsigned char all = 0;
-        for (size_t k = 0; k < BLOCK; k++) all |= (unsigned char)s.p[i + k];
+        for (size_t k = 0; k < STR_BLOCK; k++) all |= (unsigned char)s.p[i + k];
         if (all >= 0x80) break;
     }
     while (i < s.n && (unsigned char)s.p[i] < 0x80) i++;

@@ -36,6 +36,8 @@ bool str_ends(struct str s, struct str suffix);
 size_t str_find(struct str s, struct str needle); /* offset, or STR_NPOS; the empty needle is at 0 */
 /* The same, by way of needle.p[rare], a byte that text seldom has: memchr is many times as fast as memmem. */
 size_t str_find_by(struct str s, struct str needle, size_t rare);
+/* Where `first` stands with `second` behind it: as fast in text that is full of either. */
+size_t str_find_pair(struct str s, char first, char second);
 size_t str_find_byte(struct str s, char c);
 size_t str_rfind_byte(struct str s, char c);
 struct str str_slice(struct str s, size_t from, size_t to); /* clamped to the view */
@@ -48,6 +50,8 @@ bool str_cut(struct str s, char sep, struct str *head, struct str *tail);
 /* Decimal digits only, whole view, no sign for u64; false on overflow or anything else. */
 bool str_to_u64(struct str s, uint64_t *out);
 bool str_to_i64(struct str s, int64_t *out);
+
+enum { STR_BLOCK = 32 }; /* bytes that loops look at without a branch: compilers make vector instructions of it */
 
 size_t str_ascii_prefix(struct str s); /* how many bytes at its start are below 0x80 */
 bool str_is_ascii(struct str s);

@@ -1,6 +1,5 @@
 #include "mail/fold.h"
 
-#include <endian.h>
 #include <string.h>
 
 #include <utf8proc.h>
@@ -52,9 +51,9 @@ struct folder {
     struct buf *out;
     size_t out_from;
     struct fold_map *map; /* of texts only; may be NULL */
-    bool blank;  /* the output ends with a blank, or is to have none at its start */
-    bool broken; /* the next byte does not continue the map's last point */
-    size_t source; /* where the segment began */
+    bool blank;           /* the output ends with a blank, or is to have none at its start */
+    bool broken;          /* the next byte does not continue the map's last point */
+    size_t source;        /* where the segment began */
     size_t n, marks;
     utf8proc_int32_t segment[SEGMENT_MAX];
 };
@@ -206,36 +205,37 @@ static void segment_add(struct folder *f, uint32_t c, size_t source)
 
 /* --- text ------------------------------------------------------------------------------------------------------- */
 
-/* Eight ASCII bytes at once, lowered: false when one of them is a control, or a blank beside another (`blank`: beside
- * the byte before).  In each byte the high bit is free to tell what a comparison said. */
-static bool fold_eight(const char *in, bool *blank, char *out)
+/* As 0 or 1; bitwise, for the same reason. */
+static unsigned char ascii_is_white(unsigned char c) { return (c == ' ') | ((unsigned char)(c - 9) <= 4); }
+
+/* A block of ASCII, lowered, its white space made blanks; whether there is white space behind other (in[-1] can be
+ * read), so that one blank would have to go: then what was written is of no use. */
+static bool fold_block(const char *in, char *restrict out)
 {
-    const uint64_t ones = 0x0101010101010101u, high = ones * 0x80;
-    uint64_t v;
-    memcpy(&v, in, sizeof v);
-    v = le64toh(v);
-    uint64_t printable = (v + ones * (0x80 - 0x20)) & high, blanks = (high - (v ^ ones * ' ')) & high;
-    if (printable != high || (blanks & blanks << 8) || (*blank && (blanks & 0x80))) return false;
-    uint64_t upper = (v + ones * (0x80 - 'A')) & ~(v + ones * (0x7f - 'Z')) & high;
-    v = htole64(v | upper >> 2);
-    memcpy(out, &v, sizeof v);
-    *blank = blanks >> 63;
-    return true;
+    unsigned char double_white = 0;
+    for (size_t k = 0; k < STR_BLOCK; k++) {
+        unsigned char c = (unsigned char)in[k], before = (unsigned char)in[(ptrdiff_t)k - 1];
+        unsigned char white = ascii_is_white(c), lower = (unsigned char)(c - 'A') <= 'Z' - 'A' ? c | 0x20 : c;
+        out[k] = white ? ' ' : (char)lower;
+        double_white |= white & ascii_is_white(before);
+    }
+    return double_white;
 }
 
-/* Without a map, the common case. */
+/* Without a map, the common case: there is room for s.n bytes. */
 static void ascii_emit_plainly(struct folder *f, struct str s)
 {
     char *out = f->out->p + f->out->n;
     for (size_t i = 0; i < s.n;) {
-        if (s.n - i >= 8 && fold_eight(s.p + i, &f->blank, out)) {
-            i += 8;
-            out += 8;
+        if (i > 0 && s.n - i >= STR_BLOCK && !fold_block(s.p + i, out)) {
+            i += STR_BLOCK;
+            out += STR_BLOCK;
+            f->blank = out[-1] == ' ';
             continue;
         }
-        for (size_t end = s.n - i >= 8 ? i + 8 : s.n; i < end; i++) {
+        for (size_t end = i == 0 ? 1 : s.n - i >= STR_BLOCK ? i + STR_BLOCK : s.n; i < end; i++) {
             char c = ascii_lower(s.p[i]);
-            bool white = c == ' ' || (c >= 9 && c <= 13);
+            bool white = ascii_is_white((unsigned char)c);
             if (!white || !f->blank) *out++ = white ? ' ' : c;
             f->blank = white;
         }
@@ -305,10 +305,10 @@ static void ascii_emit(struct folder *f, struct str s, size_t from, size_t to)
 static uint32_t simple_fold(uint32_t c)
 {
     if (c >= 0xc0 && c <= 0xff)
-        return c == 0xd7 || c == 0xdf || c == 0xf7 ? 0 : c | 0x20; /* Latin-1 letters but sharp s */
-    if (c >= 0x410 && c <= 0x44f) return c < 0x430 ? c + 0x20 : c;                        /* Cyrillic */
-    if ((c >= 0x4e00 && c <= 0x9fff) || (c >= 0xac00 && c <= 0xd7a3)) return c;            /* Han, Hangul */
-    if ((c >= 0x3041 && c <= 0x3096) || (c >= 0x30a1 && c <= 0x30fa)) return c;            /* Hiragana, Katakana */
+        return c == 0xd7 || c == 0xdf || c == 0xf7 ? 0 : c | 0x20;              /* Latin-1 letters but sharp s */
+    if (c >= 0x410 && c <= 0x44f) return c < 0x430 ? c + 0x20 : c;              /* Cyrillic */
+    if ((c >= 0x4e00 && c <= 0x9fff) || (c >= 0xac00 && c <= 0xd7a3)) return c; /* Han, Hangul */
+    if ((c >= 0x3041 && c <= 0x3096) || (c >= 0x30a1 && c <= 0x30fa)) return c; /* Hiragana, Katakana */
     return 0;
 }
 

@@ -96,12 +96,13 @@ static void add_uuencoded(struct assembly *as, size_t begin)
     buf_free(&found);
 }
 
-/* The decoded text of one part, at the end of as->text. */
-static void add_decoded(struct assembly *as, const struct mime_part *p, struct str text)
+/* The decoded text of one part, at the end of as->text; so many of its first bytes are known to be clean. */
+static void add_decoded(struct assembly *as, const struct mime_part *p, struct str text, size_t known_clean)
 {
     size_t begin = as->text->n;
     struct buf clean = {0};
-    if (decode_controls_prefix(text) < text.n) {
+    struct str rest = str_from(text, known_clean);
+    if (decode_controls_prefix(rest) < rest.n) {
         decode_controls(as->reading, text, &clean);
         text = buf_str(&clean);
     }
@@ -128,20 +129,23 @@ static uint32_t add_part_text(struct assembly *as, const struct mime_part *p)
         raw = buf_str(&bytes);
     }
     struct str charset = charset_of(as->reading, p, raw);
-    if (!charset_is_plain(charset, raw)) {
+    size_t clean = decode_clean_prefix(raw);
+    if (!charset_is_plain_behind(charset, raw, clean)) {
         unreadable |= charset_decode(as->reading, charset, raw, &text);
         raw = buf_str(&text);
+        clean = 0;
     }
     if (raw.n > room) { /* what markup and line ends take away is not waited for: memory is bounded too */
         raw.n = utf8_cut(raw, room);
         unreadable |= UNREADABLE_LIMIT;
     }
-    add_decoded(as, p, raw);
+    add_decoded(as, p, raw, clean);
     buf_free(&bytes);
     buf_free(&text);
     unreadable |= hold_to_limit(as, begin);
     /* OpenPGP in the text itself: RFC 9580 section 6.2. */
-    if (str_find(str_slice(buf_str(as->text), begin, as->text->n), STR("-----BEGIN PGP MESSAGE-----")) != STR_NPOS)
+    struct str added = str_slice(buf_str(as->text), begin, as->text->n);
+    if (str_find_by(added, STR("-----BEGIN PGP MESSAGE-----"), 7) != STR_NPOS) /* by the G */
         unreadable |= UNREADABLE_ENCRYPTED;
     return unreadable;
 }

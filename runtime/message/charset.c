@@ -6,6 +6,7 @@
 #include <sysexits.h>
 
 #include "mail/fold.h"
+#include "message/decode.h"
 #include "message/message.h"
 
 /* The first rows of charsets.def, which need no iconv. */
@@ -133,12 +134,16 @@ struct str charset_tight(struct viewer *r, struct str label)
 
 bool charset_is_plain(struct str label, struct str bytes)
 {
+    return charset_is_plain_behind(label, bytes, decode_clean_prefix(bytes));
+}
+
+bool charset_is_plain_behind(struct str label, struct str bytes, size_t clean)
+{
     size_t row = row_find(label);
     if (row == ROWS || !rows[row].plain) return false;
-    size_t ascii = str_ascii_prefix(bytes);
-    bool same =
-        ascii == bytes.n || ((row == CHARSET_UTF8 || row == CHARSET_ASCII) && str_is_utf8(str_from(bytes, ascii)));
-    return same && charset_sniff_ascii(bytes, ascii).n == 0;
+    struct str rest = str_from(bytes, clean), sniffed = charset_sniff_behind(bytes, clean);
+    if (row == CHARSET_UTF8 && row_find(sniffed) == row) return str_is_utf8(rest); /* a mark alone says nothing */
+    return sniffed.n == 0 && str_is_ascii(rest);
 }
 
 void utf8_add(struct buf *out, uint32_t c)

@@ -30,6 +30,8 @@ uint32_t charset_decode(struct viewer *r, struct str label, struct str bytes, st
 /* True when charset_decode would append `bytes` unchanged for every reader: they are ASCII, or valid UTF-8 under such a
  * label, so that the caller may use them in place. */
 bool charset_is_plain(struct str label, struct str bytes);
+/* The same; `clean` is decode_clean_prefix(bytes). */
+bool charset_is_plain_behind(struct str label, struct str bytes, size_t clean);
 
 /* True for text that says it is ASCII, or says nothing. */
 bool charset_is_ascii(struct str label);
@@ -43,7 +45,7 @@ bool charset_encode(struct str label, struct str utf8, struct buf *out);
  * second or fourth place, by escape sequences, by UTF-7's form of ASCII letters, by being UTF-8.  Empty: like
  * nothing. */
 struct str charset_sniff(struct str bytes);
-struct str charset_sniff_ascii(struct str bytes, size_t ascii); /* so many of the first are known to be ASCII, no more */
+struct str charset_sniff_behind(struct str bytes, size_t clean); /* decode_clean_prefix(bytes) */
 
 /* Appends the code point as UTF-8; U+FFFD for surrogates and what lies beyond U+10FFFF. */
 void utf8_add(struct buf *out, uint32_t code_point);

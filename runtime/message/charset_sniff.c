@@ -73,18 +73,18 @@ static struct str by_utf7(struct str s)
     return STR("");
 }
 
-struct str charset_sniff(struct str bytes) { return charset_sniff_ascii(bytes, str_ascii_prefix(bytes)); }
+struct str charset_sniff(struct str bytes) { return charset_sniff_behind(bytes, decode_clean_prefix(bytes)); }
 
-struct str charset_sniff_ascii(struct str bytes, size_t ascii)
+struct str charset_sniff_behind(struct str bytes, size_t clean)
 {
     if (bytes.n < 2) return STR("");
     struct str found = STR("");
     unsigned char first = (unsigned char)bytes.p[0];
     if (first >= 0xef || first == 0) found = by_mark(bytes);
-    size_t clean = decode_controls_prefix(bytes);
-    if (found.n == 0 && clean < bytes.n) found = by_nuls(bytes);
-    if (found.n == 0 && clean < bytes.n) found = by_escape(str_from(bytes, clean));
+    struct str rest = str_from(bytes, clean);
+    if (found.n == 0 && decode_controls_prefix(rest) < rest.n) found = by_nuls(bytes);
+    if (found.n == 0) found = by_escape(rest);
     if (found.n == 0) found = by_utf7(bytes);
-    if (found.n == 0 && ascii < bytes.n && str_is_utf8(str_from(bytes, ascii))) found = STR("utf-8");
+    if (found.n == 0 && !str_is_ascii(rest) && str_is_utf8(rest)) found = STR("utf-8");
     return found;
 }

@@ -193,10 +193,9 @@ size_t decode_uuencode_find(struct str text, size_t at, struct str *name, size_t
     while (rest.n) {
         size_t from = text.n - rest.n;
         if (!uuencode_begins(next_line(&rest), name)) {
-            size_t hit = str_find_by(rest, STR("begin "), 0); /* far from every line is looked at */
-            size_t line = hit == STR_NPOS ? rest.n : hit;
-            while (line > 0 && line < rest.n && rest.p[line - 1] != '\n') line--;
-            rest = str_from(rest, line);
+            bool next = rest.n > 0 && rest.p[0] == 'b'; /* far from every line is looked at */
+            size_t hit = next ? 0 : str_find_pair(rest, '\n', 'b');
+            rest = str_from(rest, next ? 0 : hit == STR_NPOS ? rest.n : hit + 1);
             continue;
         }
         for (*end = text.n - rest.n; rest.n; *end = text.n - rest.n) {
@@ -438,9 +437,10 @@ static uint32_t words_decode(struct viewer *r, struct str s, struct buf *out)
 bool decode_header_is_plain(struct str raw)
 {
     raw = str_trim(raw);
-    return charset_is_plain(STR(""), raw) && str_find(raw, STR("=?")) == STR_NPOS &&
+    size_t clean = decode_clean_prefix(raw);
+    return charset_is_plain_behind(STR(""), raw, clean) && str_find(raw, STR("=?")) == STR_NPOS &&
            str_find_byte(raw, '\n') == STR_NPOS && str_find_byte(raw, '\r') == STR_NPOS &&
-           decode_controls_prefix(raw) == raw.n;
+           (clean == raw.n || decode_controls_prefix(str_from(raw, clean)) == raw.n - clean);
 }
 
 uint32_t decode_header_value(struct viewer *r, struct str raw, struct buf *out)
@@ -463,17 +463,29 @@ uint32_t decode_header_value(struct viewer *r, struct str raw, struct buf *out)
 
 static bool is_control(unsigned char c) { return ((c < 0x20) & ((unsigned char)(c - 9) > 4)) | (c == 0x7f); }
 
+static bool is_unclean(unsigned char c) { return is_control(c) | (c >= 0x80); }
+
 size_t decode_controls_prefix(struct str s)
 {
-    /* Whole blocks without a branch, which compilers make vector instructions of. */
-    enum { BLOCK = 32 };
     size_t i = 0;
-    for (; s.n - i >= BLOCK; i += BLOCK) {
+    for (; s.n - i >= STR_BLOCK; i += STR_BLOCK) {
         unsigned char any = 0;
-        for (size_t k = 0; k < BLOCK; k++) any |= (unsigned char)is_control((unsigned char)s.p[i + k]);
+        for (size_t k = 0; k < STR_BLOCK; k++) any |= (unsigned char)is_control((unsigned char)s.p[i + k]);
         if (any) break;
     }
     while (i < s.n && !is_control((unsigned char)s.p[i])) i++;
+    return i;
+}
+
+size_t decode_clean_prefix(struct str s)
+{
+    size_t i = 0;
+    for (; s.n - i >= STR_BLOCK; i += STR_BLOCK) {
+        unsigned char any = 0;
+        for (size_t k = 0; k < STR_BLOCK; k++) any |= (unsigned char)is_unclean((unsigned char)s.p[i + k]);
+        if (any) break;
+    }
+    while (i < s.n && !is_unclean((unsigned char)s.p[i])) i++;
     return i;
 }
 

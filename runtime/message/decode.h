@@ -32,7 +32,7 @@ struct encoded_word {
     struct str charset; /* without a language tag (RFC 2231 section 5) */
     char encoding;      /* 'b' or 'q' */
     struct str text;
-    size_t length;      /* of all of it in s */
+    size_t length; /* of all of it in s */
 };
 bool encoded_word_parse(struct str s, struct encoded_word *out);
 /* One whose "?=" is missing: all of s. */
@@ -54,6 +54,8 @@ void decode_unfold(struct viewer *r, struct str raw, struct buf *out);
 void decode_controls(struct viewer *r, struct str s, struct buf *out);
 /* How many bytes at the start are no such control characters. */
 size_t decode_controls_prefix(struct str s);
+/* How many are ASCII besides: what most text consists of, found in one pass. */
+size_t decode_clean_prefix(struct str s);
 
 /* The value of two hexadecimal digits, or -1. */
 int decode_hex_pair(char a, char b);

@@ -106,14 +106,22 @@ static bool empty_line_follows(struct header_scan *s)
     return s->empty_line == 1;
 }
 
+static struct header_line line_look(const struct header_scan *s, size_t at)
+{
+    if (s->ahead.end && s->ahead.from == at) return s->ahead;
+    struct header_line line = {.from = at, .end = header_line_end(s->content, at)};
+    line.name = field_name(s->reading, s->content, at, line.end, &line.colon);
+    return line;
+}
+
 /* Whether the line at `at` goes on with the field that began before it. */
 static bool line_continues(struct header_scan *s, size_t at)
 {
     struct str c = s->content;
     if (at >= c.n || empty_line_length(c, at)) return false;
     if (ascii_is_blank(c.p[at])) return blank_line_length(s, at) == 0;
-    size_t colon;
-    if (field_name(s->reading, c, at, header_line_end(c, at), &colon).n) return false;
+    s->ahead = line_look(s, at);
+    if (s->ahead.name.n) return false;
     bool from_line =
         c.p[at] == ':' || str_starts(str_from(c, at), STR("From ")) || str_starts(str_from(c, at), STR(">From "));
     if (from_line && manner_is(s->reading, MANNER_FROM_LINE)) return true;
@@ -150,19 +158,19 @@ bool header_scan_next(struct header_scan *s, struct message_field *out)
     struct str c = s->content;
     if (!s->any) skip_to_first_field(s);
     if (s->at >= c.n || empty_line_length(c, s->at)) return scan_done(s);
-    size_t end = header_line_end(c, s->at), colon;
-    struct str name = field_name(s->reading, c, s->at, end, &colon);
-    if (name.n == 0) return scan_done(s); /* what could be taken into a field before it, was */
-    *out = (struct message_field){.name = name, .from = s->at, .line = s->line};
+    struct header_line first = line_look(s, s->at);
+    if (first.name.n == 0) return scan_done(s); /* what could be taken into a field before it, was */
+    *out = (struct message_field){.name = first.name, .from = s->at, .line = s->line};
     s->any = true;
     uint32_t lines = 1;
-    for (; colon >= end; lines++) end = header_line_end(c, end);
+    size_t end = first.end;
+    for (; first.colon >= end; lines++) end = header_line_end(c, end);
     while (line_continues(s, end)) {
         end = header_line_end(c, end);
         lines++;
     }
     out->to = end;
-    struct str raw = str_slice(c, colon + 1, end);
+    struct str raw = str_slice(c, first.colon + 1, end);
     if (str_ends(raw, STR("\r\n")))
         raw.n -= 2;
     else if (str_ends(raw, STR("\n")))

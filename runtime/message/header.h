@@ -11,16 +11,23 @@
 
 #include "message/viewer.h"
 
+/* A line as the first of a field. */
+struct header_line {
+    size_t from, end, colon;
+    struct str name; /* empty: it is none */
+};
+
 struct header_scan {
     struct str content;
-    size_t at;          /* the next field, or the end of the last one */
-    uint32_t line;      /* of `at` */
-    size_t body;        /* set when next answers false */
+    size_t at;     /* the next field, or the end of the last one */
+    uint32_t line; /* of `at` */
+    size_t body;   /* set when next answers false */
     bool malformed;
-    bool any;           /* a field was seen */
-    uint8_t empty_line; /* does an empty line follow: 0 not looked yet, 1 yes, 2 no */
-    bool message;           /* of a whole message, not of a part */
-    struct viewer *reading; /* JUNK_FIRST, JUNK_ENDS, STRICT_NAME, BLANK_ENDS */
+    bool any;                 /* a field was seen */
+    uint8_t empty_line;       /* does an empty line follow: 0 not looked yet, 1 yes, 2 no */
+    bool message;             /* of a whole message, not of a part */
+    struct header_line ahead; /* the line at which the last field was seen to end; end 0: none was looked at */
+    struct viewer *reading;   /* JUNK_FIRST, JUNK_ENDS, STRICT_NAME, BLANK_ENDS */
 };
 
 /* `message`: of a message; an mbox "From " line at its start is stepped over. */

@@ -46,6 +46,25 @@ static void found_by_a_rare_byte(void **state)
     }
 }
 
+/* Each pair of a text, and each half of it, in texts about the blocks that are looked at at once. */
+static void found_by_a_pair(void **state)
+{
+    (void)state;
+    char text[3 * STR_BLOCK];
+    for (size_t n = 0; n <= sizeof text; n++) {
+        memset(text, 'a', sizeof text);
+        for (size_t at = 0; at + 1 < sizeof text; at++) {
+            text[at] = '\n';
+            assert_int_equal(str_find_pair((struct str){text, n}, '\n', 'b'), STR_NPOS);
+            text[at + 1] = 'b';
+            assert_int_equal(str_find_pair((struct str){text, n}, '\n', 'b'), at + 1 < n ? at : STR_NPOS);
+            text[at] = 'a';
+            assert_int_equal(str_find_pair((struct str){text, n}, '\n', 'b'), STR_NPOS);
+            text[at + 1] = 'a';
+        }
+    }
+}
+
 /* One byte that is none, at each place of texts about the blocks that are looked at at once. */
 static void ascii_up_to_a_place(void **state)
 {
@@ -189,6 +208,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(views),
         cmocka_unit_test(found_by_a_rare_byte),
+        cmocka_unit_test(found_by_a_pair),
         cmocka_unit_test(ascii_up_to_a_place),
         cmocka_unit_test(numbers),
         cmocka_unit_test(utf8_as_rfc_3629_has_it),

@@ -38,14 +38,14 @@ static const struct {
     {" folded\r\n\tonce", "folded\tonce", 0},
     {" =?utf-8?Q?top_s=65cret?=", "top secret", 0},
     {" =?UTF-8?b?dG9wIHNlY3JldA==?=", "top secret", 0},
-    {" =?utf-8?b?dG9wIHNl?=\r\n =?utf-8?q?cret?=", "top secret", 0},          /* white space between words is dropped */
+    {" =?utf-8?b?dG9wIHNl?=\r\n =?utf-8?q?cret?=", "top secret", 0}, /* white space between words is dropped */
     {" =?utf-8?b?w?= =?utf-8?b?6Q==?=", "\xef\xbf\xbd", UNREADABLE_ENCODING | UNREADABLE_BYTES},
-    {" =?utf-8?q?=C3?= =?utf-8?q?=A9t=C3=A9?=", "\xc3\xa9t\xc3\xa9", 0},       /* a character split over two words */
+    {" =?utf-8?q?=C3?= =?utf-8?q?=A9t=C3=A9?=", "\xc3\xa9t\xc3\xa9", 0}, /* a character split over two words */
     {" a =?iso-8859-1?q?=E9?= b", "a \xc3\xa9 b", 0},
-    {" =?iso-8859-1*fr?q?=E9?=", "\xc3\xa9", 0},                               /* RFC 2231 section 5 */
+    {" =?iso-8859-1*fr?q?=E9?=", "\xc3\xa9", 0}, /* RFC 2231 section 5 */
     {" glued=?utf-8?q?=20word?=here", "glued wordhere", 0},
     {" =?utf-8?q?with blank?=", "with blank", 0},
-    {" =?utf-8?q?a=0D=0ABcc:_x?=", "a  Bcc: x", 0},                            /* no line end gets in */
+    {" =?utf-8?q?a=0D=0ABcc:_x?=", "a  Bcc: x", 0}, /* no line end gets in */
     {" =?x-no-such?q?abc?=", "abc", UNREADABLE_CHARSET},
     {" =?utf-8?q?=FF?=", "\xef\xbf\xbd", UNREADABLE_BYTES},
     {" =?utf-8?x?abc?=", "=?utf-8?x?abc?=", 0},
@@ -89,9 +89,9 @@ static void utf8_is_made_valid(void **state)
     static const struct {
         struct str bytes;
         const char *text;
-    } rows[] = {{{"a\xc0\xaf", 3}, "a\xef\xbf\xbd\xef\xbf\xbd"},         /* overlong */
+    } rows[] = {{{"a\xc0\xaf", 3}, "a\xef\xbf\xbd\xef\xbf\xbd"},               /* overlong */
                 {{"\xed\xa0\x80", 3}, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"}, /* surrogate */
-                {{"\xf0\x9f\x98", 3}, "\xef\xbf\xbd"},                     /* cut short: one U+FFFD (Unicode 3.9) */
+                {{"\xf0\x9f\x98", 3}, "\xef\xbf\xbd"},                         /* cut short: one U+FFFD (Unicode 3.9) */
                 {{"\xf4\x90\x80\x80x", 5}, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdx"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct buf out = {0};
@@ -124,8 +124,12 @@ static void transfer_encodings(void **state)
     static const struct {
         const char *in, *out;
         uint32_t unreadable;
-    } rows[] = {{"aGVs\r\nbG8=", "hello", 0}, {"aGVsbG8", "hello", 0}, {"aG Vs*bG8=", "hello", UNREADABLE_ENCODING},
-                {"aGk=aGk=", "hihi", UNREADABLE_ENCODING}, {"a", "", UNREADABLE_ENCODING}, {"", "", 0}};
+    } rows[] = {{"aGVs\r\nbG8=", "hello", 0},
+                {"aGVsbG8", "hello", 0},
+                {"aG Vs*bG8=", "hello", UNREADABLE_ENCODING},
+                {"aGk=aGk=", "hihi", UNREADABLE_ENCODING},
+                {"a", "", UNREADABLE_ENCODING},
+                {"", "", 0}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct buf out = {0};
         assert_int_equal(decode_base64(&plain, str_of(rows[i].in), &out), rows[i].unreadable);
@@ -346,6 +350,7 @@ static void controls_up_to_a_place(void **state)
                 bool control = (c < 0x20 && (c < 9 || c > 13)) || c == 0x7f;
                 text[at] = (char)c;
                 assert_int_equal(decode_controls_prefix((struct str){text, n}), control ? at : n);
+                assert_int_equal(decode_clean_prefix((struct str){text, n}), control || c >= 0x80 ? at : n);
             }
             text[at] = 'a';
         }
