@@ -57,8 +57,7 @@ void deliver_free(struct deliver **at)
 
 bool deliver_is_idle(const struct deliver *d) { return d->under_way == d->waiting; }
 
-/* --- results
- * ------------------------------------------------------------------------------------------------------- */
+/* --- results ------------------------------------------------------------------------------------------------------ */
 
 static void log_attempt(const struct delivery *d, const struct queued_recipient *rcpt, const struct trouble_answer *a,
                         struct str reason, struct str tls_had)
@@ -123,8 +122,7 @@ static void fail(struct delivery *d, const struct trouble *t)
     outcome_settle(d);
 }
 
-/* --- lines
- * --------------------------------------------------------------------------------------------------------- */
+/* --- lines -------------------------------------------------------------------------------------------------------- */
 
 static bool is_forgettable(const struct destination *to)
 {

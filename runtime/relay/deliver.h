@@ -70,8 +70,7 @@ void deliver_stop(struct deliver *d);
 void deliver_give_up(struct deliver *d);
 bool deliver_is_idle(const struct deliver *d); /* nothing under way, no outcome unwritten */
 
-/* --- between deliver.c, connection.c and outcome.c
- * ------------------------------------------------------------------ */
+/* --- between deliver.c, connection.c and outcome.c ---------------------------------------------------------------- */
 
 struct deliver {
     struct relay *relay;

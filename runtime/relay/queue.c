@@ -1,7 +1,6 @@
 #include "relay/queue.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 
 #include "relay/deliver.h"
@@ -46,95 +45,7 @@ struct queue {
 
 static int64_t steady(const struct queue *q) { return relay_ms(q->relay) / 1000; }
 
-/* --- blocks
- * -------------------------------------------------------------------------------------------------------- */
-
-static struct str put(char **at, struct str s)
-{
-    struct str copy = {*at, s.n};
-    if (s.n) memcpy(*at, s.p, s.n);
-    *at += s.n;
-    return copy;
-}
-
-struct forms *forms_copy(const struct stored_copy *copies, size_t n)
-{
-    size_t pieces = 0, bytes = 0;
-    for (size_t i = 0; i < n; i++) {
-        pieces += copies[i].pieces.n;
-        for (size_t k = 0; k < copies[i].pieces.n; k++) bytes += copies[i].pieces.v[k].insert.n;
-    }
-    struct forms *f = mem_alloc(sizeof *f + n * sizeof *f->v + pieces * sizeof(struct piece) + bytes);
-    f->v = (struct stored_copy *)(f + 1);
-    f->n = n;
-    struct piece *piece = (struct piece *)(f->v + n);
-    char *text = (char *)(piece + pieces);
-    for (size_t i = 0; i < n; i++) {
-        f->v[i] = copies[i];
-        f->v[i].pieces.v = piece;
-        for (size_t k = 0; k < copies[i].pieces.n; k++, piece++) {
-            *piece = copies[i].pieces.v[k];
-            if (piece->insert.p) piece->insert = put(&text, piece->insert);
-        }
-    }
-    return f;
-}
-
-static size_t text_size(const struct stored_recipient *rcpt)
-{
-    return rcpt->address.n + rcpt->connector.n + rcpt->orcpt.n + rcpt->tls_rule.n;
-}
-
-/* With the recipients that are queued; NULL when there are none. */
-static struct queued_message *message_copy(const struct stored_message *m, int64_t since)
-{
-    size_t taken = 0;
-    size_t bytes = m->queue_id.n + m->reverse_path.n + m->envid.n;
-    for (size_t i = 0; i < m->recipient_count; i++) {
-        if (m->recipients[i].state != RECIPIENT_QUEUED) continue;
-        bytes += text_size(&m->recipients[i]);
-        taken++;
-    }
-    if (!taken) return NULL;
-    struct queued_message *q = mem_alloc(sizeof *q + taken * sizeof *q->recipients + bytes);
-    char *text = (char *)(q->recipients + taken);
-    q->id = store_message_of(m->recipients[0].id);
-    q->queue_id = put(&text, m->queue_id);
-    q->reverse_path = put(&text, m->reverse_path);
-    q->envid = put(&text, m->envid);
-    q->arrived = m->arrived;
-    q->size = m->size;
-    q->eight_bit = m->eight_bit;
-    q->binary = m->binary;
-    q->smtputf8 = m->smtputf8;
-    q->relay_made = m->relay_made;
-    q->ret = m->ret;
-    for (size_t i = 0; i < m->recipient_count; i++) {
-        if (m->recipients[i].state != RECIPIENT_QUEUED) continue;
-        const struct stored_recipient *from = &m->recipients[i];
-        q->recipients[q->recipient_count++] = (struct queued_recipient){
-            .message = q,
-            .id = from->id,
-            .next_try = from->next_try,
-            .expires = from->expires,
-            .waited = from->waited,
-            .since = since,
-            .address = put(&text, from->address),
-            .connector = put(&text, from->connector),
-            .orcpt = put(&text, from->orcpt),
-            .tls_rule = put(&text, from->tls_rule),
-            .need = from->need,
-            .copy = from->copy,
-            .attempts = from->attempts,
-            .notify = from->notify,
-            .noticed = from->noticed,
-        };
-    }
-    return q;
-}
-
-/* --- messages
- * ------------------------------------------------------------------------------------------------------ */
+/* --- messages ----------------------------------------------------------------------------------------------------- */
 
 static struct queued_message **bucket(struct queue *q, int64_t id) { return &q->buckets[(uint64_t)id % BUCKETS]; }
 
@@ -143,13 +54,6 @@ static struct queued_message *find(struct queue *q, int64_t id)
     struct queued_message *m = *bucket(q, id);
     while (m && m->id != id) m = m->chain;
     return m;
-}
-
-static struct queued_recipient *recipient_of(struct queued_message *m, int64_t id)
-{
-    for (size_t i = 0; i < m->recipient_count; i++)
-        if (m->recipients[i].id == id) return &m->recipients[i];
-    return NULL;
 }
 
 /* Pinned by the caller. */
@@ -163,13 +67,6 @@ static void take_in(struct queue *q, struct queued_message *m)
     q->loaded_count++;
 }
 
-static void drop_content(struct queued_message *m)
-{
-    body_unref(&m->body);
-    free(m->forms);
-    m->forms = NULL;
-}
-
 static void message_free(struct queue *q, struct queued_message *m)
 {
     INVARIANT(!m->waits && !m->loading);
@@ -177,8 +74,7 @@ static void message_free(struct queue *q, struct queued_message *m)
     while (*at != m) at = &(*at)->chain;
     *at = m->chain;
     q->loaded_count--;
-    drop_content(m);
-    free(m);
+    queued_free(&m);
 }
 
 static void unpin(struct queue *q, struct queued_message *m)
@@ -205,7 +101,7 @@ void queue_add(struct queue *q, const struct stored_message *m, struct body *bod
     for (size_t i = 0; i < m->recipient_count; i++)
         if (m->recipients[i].state == RECIPIENT_QUEUED)
             due_push(&q->due, (struct due){m->recipients[i].next_try, m->recipients[i].id, now});
-    struct queued_message *message = room ? message_copy(m, now) : NULL;
+    struct queued_message *message = room ? queued_copy(m, now) : NULL;
     if (message) {
         take_in(q, message);
         for (size_t i = 0; i < message->recipient_count; i++) message->recipients[i].fresh = true;
@@ -240,7 +136,7 @@ static void no_longer_busy(struct queue *q, struct queued_recipient *rcpt)
     struct queued_message *m = rcpt->message;
     INVARIANT(rcpt->busy && m->busy > 0);
     rcpt->busy = false;
-    if (--m->busy == 0 && !m->waits && !m->loading) drop_content(m);
+    if (--m->busy == 0 && !m->waits && !m->loading) queued_drop_content(m);
     unpin(q, m);
 }
 
@@ -273,7 +169,7 @@ void queue_changed(struct queue *q, const int64_t *recipients, size_t n, bool du
     q->epoch++;
     for (size_t i = 0; i < n; i++) {
         struct queued_message *m = find(q, store_message_of(recipients[i]));
-        struct queued_recipient *rcpt = m ? recipient_of(m, recipients[i]) : NULL;
+        struct queued_recipient *rcpt = m ? queued_find(m, recipients[i]) : NULL;
         if (rcpt) rcpt->changed = true;
         if (due) due_push(&q->due, (struct due){now, recipients[i], rcpt ? rcpt->since : since});
     }
@@ -284,8 +180,7 @@ void queue_changed(struct queue *q, const int64_t *recipients, size_t n, bool du
 size_t queue_waiting(const struct queue *q) { return q->due.n; }
 size_t queue_loaded(const struct queue *q) { return q->loaded_count; }
 
-/* --- time
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- time --------------------------------------------------------------------------------------------------------- */
 
 static void timer_fired(void *owner) { queue_pump(owner); }
 
@@ -350,7 +245,7 @@ static void hand_out(struct queue *q, struct queued_recipient *rcpt, int64_t now
  * entries may stand for one, of which the first was the last), else it may be queued since. */
 static void take_entry(struct queue *q, struct queued_message *m, const struct due *d, int64_t now, bool just_now)
 {
-    struct queued_recipient *rcpt = recipient_of(m, d->recipient);
+    struct queued_recipient *rcpt = queued_find(m, d->recipient);
     if (!rcpt && just_now) return;
     if (!rcpt) {
         due_push(&q->due, (struct due){now + LOOK_AGAIN_S, d->recipient, d->since});
@@ -369,7 +264,7 @@ static void batch_message(void *owner, const struct stored_message *m)
     struct batch *b = owner;
     struct queue *q = b->queue;
     if (b->epoch != q->epoch || find(q, store_message_of(m->recipients[0].id))) return;
-    struct queued_message *message = message_copy(m, steady(q));
+    struct queued_message *message = queued_copy(m, steady(q));
     if (!message) return;
     take_in(q, message);
     b->taken[b->taken_count++] = message;
@@ -483,8 +378,7 @@ void queue_pump(struct queue *q)
     set_timer(q, now);
 }
 
-/* --- the start
- * ----------------------------------------------------------------------------------------------------- */
+/* --- the start ---------------------------------------------------------------------------------------------------- */
 
 static void due_page(void *owner, const struct due_entry *v, size_t n)
 {
@@ -536,8 +430,7 @@ void queue_free(struct queue **at)
     free(q);
 }
 
-/* --- content
- * ------------------------------------------------------------------------------------------------------- */
+/* --- content ------------------------------------------------------------------------------------------------------ */
 
 struct reading {
     struct store_query query;
@@ -551,7 +444,7 @@ static void content_message(void *owner, const struct stored_message *m)
     struct reading *g = owner;
     struct relay *r = g->queue->relay;
     struct err e = {0};
-    drop_content(g->message);
+    queued_drop_content(g->message);
     if (m->spool.n && !m->content.n) {
         struct content_file *f = r->content->open(r->content->self, m->spool, &e);
         if (f)
@@ -582,7 +475,7 @@ static void content_done(void *owner, bool ok, const struct err *e)
         err_set(failure, EX_NOINPUT, "the message is not in the store");
     if (failure->sysexit) {
         events_note(g->queue->relay, EVENT_ERROR, "message %.*s: %s", STR_ARG(m->queue_id), failure->text);
-        drop_content(m);
+        queued_drop_content(m);
     }
     /* Held while the waiters are told: each may end its recipients. */
     m->busy++;
@@ -591,7 +484,7 @@ static void content_done(void *owner, bool ok, const struct err *e)
         m->waits = w->next;
         w->ready(w->owner, failure->sysexit ? failure : NULL);
     }
-    if (--m->busy == 0) drop_content(m);
+    if (--m->busy == 0) queued_drop_content(m);
     unpin(g->queue, m);
     free(g);
 }

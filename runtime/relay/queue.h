@@ -5,63 +5,13 @@
  * handed to relay/deliver.  So a million waiting recipients cost a million entries, and what was done to a row by hand
  * counts from the next look on.  Held recipients are not here: a release adds an entry.
  *
- * Owns messages and recipients (one block each message).  A recipient is either waiting or busy (with relay/deliver),
- * and goes by queue_gone when its outcome is in the store. */
+ * Owns messages and recipients (relay/queued).  A recipient is either waiting or busy (with relay/deliver), and goes by
+ * queue_gone when its outcome is in the store. */
 #ifndef SLUICE_RELAY_QUEUE_H
 #define SLUICE_RELAY_QUEUE_H
 
-#include "relay/body.h"
 #include "relay/due.h"
-#include "relay/state.h"
-
-/* Delivered forms, copied out of a verdict or the store: one block. */
-struct forms {
-    struct stored_copy *v;
-    size_t n;
-};
-struct forms *forms_copy(const struct stored_copy *copies, size_t n);
-
-struct queued_recipient {
-    struct queued_message *message;
-    int64_t id, next_try, expires;
-    int64_t waited; /* as of `since`, monotonic seconds: relay/schedule */
-    int64_t since;
-    struct str address, connector, orcpt, tls_rule;
-    struct obligation need;
-    uint32_t copy, attempts;
-    uint8_t notify;
-    bool noticed;
-    bool fresh;   /* stored a moment ago, and its entry not yet taken: it holds the message in memory */
-    bool busy;    /* with relay/deliver */
-    bool gone;    /* its row is gone, or no longer queued */
-    bool changed; /* by hand, while it is here: what stands in this struct does not hold any more */
-};
-
-struct content_wait {
-    struct content_wait *next;
-    /* NULL: message->body and ->forms are there.  EX_DATAERR, EX_NOINPUT: what was stored is damaged or gone; any other
-     * failure may pass. */
-    void (*ready)(void *owner, const struct err *failure);
-    void *owner;
-};
-
-struct queued_message {
-    struct queued_message *chain; /* in its bucket */
-    int64_t id;
-    struct str queue_id, reverse_path, envid;
-    int64_t arrived;
-    uint64_t size;
-    bool eight_bit, binary, smtputf8, relay_made;
-    uint8_t ret;
-    struct body *body; /* NULL: not in memory */
-    struct forms *forms;
-    struct content_wait *waits;
-    void *loading; /* the query under way */
-    unsigned busy; /* recipients with deliver; content stays while there are any */
-    unsigned pins; /* what keeps the message here: busy and fresh recipients, and whoever looks at it just now */
-    size_t recipient_count;
-    struct queued_recipient recipients[];
-};
+#include "relay/queued.h"
 
 struct queue *queue_create(struct relay *r);
 void queue_free(struct queue **q);

@@ -27,8 +27,7 @@ static const struct reply busy_disk = {452, {4, 3, 1}, STR_INIT("Insufficient sy
 static const struct reply too_much = {450, {4, 7, 1}, STR_INIT("Too much mail from your address in this minute")};
 static const struct reply shutting_down = {421, {4, 3, 2}, STR_INIT("Service shutting down")};
 
-/* --- intakes
- * ------------------------------------------------------------------------------------------------------- */
+/* --- intakes ------------------------------------------------------------------------------------------------------ */
 
 static struct intake *intake_create(struct session *s)
 {
@@ -93,8 +92,7 @@ static void refuse(struct session *s, const struct reply *reply, struct str from
     smtp_server_answer(s->server, reply);
 }
 
-/* --- content
- * ------------------------------------------------------------------------------------------------------- */
+/* --- content ------------------------------------------------------------------------------------------------------ */
 
 static void begin_content(struct session *s)
 {
@@ -159,8 +157,7 @@ void receive_memory_came_back(struct receive *rc)
     rc->giving_room = false;
 }
 
-/* --- envelope
- * ------------------------------------------------------------------------------------------------------ */
+/* --- envelope ----------------------------------------------------------------------------------------------------- */
 
 /* From now on the session lives by the running generation's listener of its name; without one by its old rules. */
 static void adopt_generation(struct session *s)
@@ -301,8 +298,7 @@ static void on_abort(struct session *s, const struct reply *refusal)
         intake_free(in);
 }
 
-/* --- sessions
- * ------------------------------------------------------------------------------------------------------ */
+/* --- sessions ----------------------------------------------------------------------------------------------------- */
 
 static void session_free(struct session *s)
 {
@@ -550,8 +546,7 @@ void receive_open(struct listener *l)
     l->fd = -1;
 }
 
-/* --- the whole
- * ----------------------------------------------------------------------------------------------------- */
+/* --- the whole ---------------------------------------------------------------------------------------------------- */
 
 struct receive *receive_create(struct relay *r)
 {
