@@ -20,9 +20,11 @@ struct control {
     unsigned count;
 };
 
+/* READS is for everybody.  Of what a COMMAND did the log has a line; a STEP is part of something larger, or tells by
+ * itself. */
 struct op {
     const char *name;
-    bool changes; /* not for everybody */
+    enum { READS, COMMAND, STEP } kind;
     void (*run)(struct client *c);
 };
 
@@ -43,6 +45,7 @@ static void client_free(struct client *c)
     buf_free(&c->in);
     buf_free(&c->out);
     buf_free(&c->text);
+    buf_free(&c->audit);
     control_backup_over(c);
     control_transfer_free(c);
     js_free(&c->request);
@@ -84,8 +87,18 @@ static void send_last(struct client *c, struct js *last)
     relay_settle(r);
 }
 
+/* Whoever may change things is told of in the log, whatever came of it; what only looks changes nothing. */
+static void tell(struct client *c, bool ok, struct str answer)
+{
+    bool dry_run = false;
+    if (!c->op || c->op->kind != COMMAND) return;
+    js_get_bool(c->request, "dry_run", &dry_run);
+    if (!dry_run) events_command(c->relay, c->uid, str_of(c->op->name), c->request, ok, answer);
+}
+
 void control_ok(struct client *c, struct str text)
 {
+    tell(c, true, text);
     struct js *o = js_object();
     js_put_num(o, "v", 1);
     js_put_bool(o, "ok", true);
@@ -95,6 +108,7 @@ void control_ok(struct client *c, struct str text)
 
 void control_error(struct client *c, int status, struct str text)
 {
+    tell(c, false, text);
     struct js *o = js_object();
     js_put_num(o, "v", 1);
     js_put_bool(o, "ok", false);
@@ -121,6 +135,13 @@ void control_query(struct client *c, struct store_query query)
     c->query.owner = c;
     struct store_port *store = c->control->relay->store;
     store->query(store->self, &c->query);
+}
+
+struct str control_signed(struct client *c, struct str text)
+{
+    c->audit.n = 0;
+    buf_printf(&c->audit, "%.*s%sby uid %lld", STR_ARG(text), text.n ? ", " : "", (long long)c->uid);
+    return buf_str(&c->audit);
 }
 
 struct str control_text(const struct client *c, const char *key)
@@ -293,37 +314,37 @@ static void op_status(struct client *c)
  */
 
 static const struct op ops[] = {
-    {"status", false, op_status},
-    {"rules", false, control_rules},
-    {"reload", true, op_reload},
-    {"list", false, op_lists},
-    {"list show", false, op_list_show},
-    {"list add", true, op_list_add},
-    {"list remove", true, op_list_remove},
-    {"queue", false, control_queue_list},
-    {"queue why", false, control_queue_why},
-    {"queue hold", true, control_queue_change},
-    {"queue release", true, control_queue_change},
-    {"queue retry", true, control_queue_change},
-    {"queue remove", true, control_queue_change},
-    {"queue redirect", true, control_queue_change},
-    {"queue suspensions", false, control_suspensions},
-    {"queue suspend", true, control_suspend},
-    {"queue resume", true, control_resume},
-    {"queue export", true, control_export},
-    {"queue import begin", true, control_import},
-    {"queue import recipient", true, control_import},
-    {"queue import copy", true, control_import},
-    {"queue import content", true, control_import},
-    {"queue import end", true, control_import},
-    {"user list", false, control_user_list},
-    {"user add", true, control_user_change},
-    {"user password", true, control_user_change},
-    {"user remove", true, control_user_change},
-    {"user disable", true, control_user_change},
-    {"user enable", true, control_user_change},
-    {"backup", true, control_backup},
-    {"backup drop", true, control_backup_drop},
+    {"status", READS, op_status},
+    {"rules", READS, control_rules},
+    {"reload", COMMAND, op_reload},
+    {"list", READS, op_lists},
+    {"list show", READS, op_list_show},
+    {"list add", COMMAND, op_list_add},
+    {"list remove", COMMAND, op_list_remove},
+    {"queue", READS, control_queue_list},
+    {"queue why", READS, control_queue_why},
+    {"queue hold", COMMAND, control_queue_change},
+    {"queue release", COMMAND, control_queue_change},
+    {"queue retry", COMMAND, control_queue_change},
+    {"queue remove", COMMAND, control_queue_change},
+    {"queue redirect", COMMAND, control_queue_change},
+    {"queue suspensions", READS, control_suspensions},
+    {"queue suspend", COMMAND, control_suspend},
+    {"queue resume", COMMAND, control_resume},
+    {"queue export", STEP, control_export},
+    {"queue import begin", STEP, control_import},
+    {"queue import recipient", STEP, control_import},
+    {"queue import copy", STEP, control_import},
+    {"queue import content", STEP, control_import},
+    {"queue import end", STEP, control_import},
+    {"user list", READS, control_user_list},
+    {"user add", COMMAND, control_user_change},
+    {"user password", COMMAND, control_user_change},
+    {"user remove", COMMAND, control_user_change},
+    {"user disable", COMMAND, control_user_change},
+    {"user enable", COMMAND, control_user_change},
+    {"backup", COMMAND, control_backup},
+    {"backup drop", STEP, control_backup_drop},
 };
 
 static const struct op *op_find(struct str name)
@@ -335,9 +356,7 @@ static const struct op *op_find(struct str name)
 
 static bool may_change(const struct client *c)
 {
-    struct relay *r = c->control->relay;
-    int64_t uid = r->net->stream_peer_uid(r->net->self, c->stream);
-    return uid == 0 || (uid >= 0 && uid == r->ports.own_uid);
+    return c->uid == 0 || (c->uid >= 0 && c->uid == c->relay->ports.own_uid);
 }
 
 static void run_request(struct client *c, struct str line)
@@ -345,18 +364,20 @@ static void run_request(struct client *c, struct str line)
     struct err e = {0};
     int64_t version = 0;
     c->busy = true;
+    c->op = NULL;
+    c->uid = c->relay->net->stream_peer_uid(c->relay->net->self, c->stream);
     c->request = js_parse(line, LIMIT_CONTROL_REQUEST, &e);
     if (!c->request) {
         control_error(c, EX_DATAERR, str_of(e.text));
         return;
     }
     js_get_num(c->request, "v", &version);
-    const struct op *op = version == 1 ? op_find(control_text(c, "op")) : NULL;
+    const struct op *op = c->op = version == 1 ? op_find(control_text(c, "op")) : NULL;
     if (version != 1)
         control_error(c, EX_PROTOCOL, STR("this relay speaks version 1 of the control protocol"));
     else if (!op)
         control_error(c, EX_USAGE, STR("there is no such operation"));
-    else if (op->changes && !may_change(c))
+    else if (op->kind != READS && !may_change(c))
         control_error(c, EX_NOPERM, STR("only root and the relay's own user may change things"));
     else
         op->run(c);

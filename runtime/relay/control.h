@@ -26,6 +26,9 @@
  *     table changed unchanged entries revision
  *   - reload: answered when the new generation is in force, or refused: then "error" is the diagnostics
  *
+ * What a command changed, or was not let, is a line of the log with the uid of who gave it; what decides a recipient's
+ * fate leaves an audit row with it.
+ *
  * Owns the listening socket and the connections. */
 #ifndef SLUICE_RELAY_CONTROL_H
 #define SLUICE_RELAY_CONTROL_H

@@ -22,8 +22,11 @@ struct client {
     bool asked_reload; /* `waiter` is with relay/reload */
     bool closing, overflow;
     bool taking;        /* take_requests runs */
+    const struct op *op; /* of the request: control.c */
+    int64_t uid;         /* who asks: of the request */
     struct js *request; /* alive until its answer: views into it are good so long */
     struct buf text;    /* of the request's filter, in lower case */
+    struct buf audit;   /* what audit rows say of the request: control_signed */
     struct store_query query;
     struct store_change change;
     struct operation operation;
@@ -47,6 +50,9 @@ void control_query(struct client *c, struct store_query query);
 
 /* A text of the request; empty when it is not there. */
 struct str control_text(const struct client *c, const char *key);
+
+/* The text of an audit row about the request, in c->audit: `text` (why, or the new address; perhaps empty) and who. */
+struct str control_signed(struct client *c, struct str text);
 
 /* The operations of the other files, each a row of control.c's table. */
 void control_queue_list(struct client *c);

@@ -313,7 +313,7 @@ static void tell_by_hand(void *owner, const struct stored_message *m)
     size_t change = change_of(control_text(c, "op"));
     struct str what = str_from(str_of(changes[change].op), strlen("queue "));
     for (size_t i = 0; i < m->recipient_count && changes[change].kind != CHANGE_RETRY; i++)
-        events_by_hand(c->relay, m->queue_id, m->recipients[i].address, what, c->operation.text);
+        events_by_hand(c->relay, c->uid, m->queue_id, m->recipients[i].address, what, c->operation.text);
 }
 
 /* Mail that a rule puts off: a retry passes it over, whatever else makes it due overrides the rule, and says so.  What
@@ -347,7 +347,6 @@ static void answer_change(void *owner, bool ok, const struct err *e)
                (unsigned long long)o->messages, o->messages == 1 ? "" : "s",
                o->dry_run ? "would be " : changes[change].will, changes[change].done);
     tell_passed_over(&text, o, changes[change].kind);
-    if (!o->dry_run) events_note(c->relay, EVENT_INFO, "by hand: %.*s", STR_ARG(buf_str(&text)));
     control_ok(c, buf_str(&text));
     buf_free(&text);
 }
@@ -373,6 +372,7 @@ void control_queue_change(struct client *c)
         c->operation = (struct operation){.kind = changes[i].kind,
                                           .filter = f,
                                           .text = text,
+                                          .audit = control_signed(c, text),
                                           .dry_run = dry_run,
                                           .row = dry_run ? queue_row : tell_by_hand,
                                           .done = answer_change,
@@ -415,7 +415,6 @@ static void suspended(void *owner, bool ok, const struct err *e)
     const struct stored_suspension *s = &c->change.suspension;
     suspensions_add(c->relay->deliver->suspensions, s);
     buf_printf(&text, "suspension %lld: %.*s", (long long)s->id, STR_ARG(s->reason));
-    events_note(c->relay, EVENT_INFO, "by hand: suspension %lld begins: %.*s", (long long)s->id, STR_ARG(s->reason));
     control_ok(c, buf_str(&text));
     buf_free(&text);
 }
@@ -487,7 +486,6 @@ static void resumed(void *owner, bool ok, const struct err *e)
         control_result(c, ok, e);
         return;
     }
-    events_note(c->relay, EVENT_INFO, "by hand: suspension %lld ends", (long long)c->change.suspension.id);
     suspensions_end(c->relay->deliver->suspensions, c->change.suspension.id);
     control_ok(c, STR("resumed"));
 }

@@ -40,6 +40,7 @@ struct transfer {
     VEC(struct stored_copy) copies;
     int64_t wanted_recipients, wanted_copies;
     struct body *body;
+    struct stored_audit audit;
     struct store_write write;
 };
 
@@ -208,6 +209,7 @@ static void export_read(void *owner, bool ok, const struct err *e)
         control_result(c, ok, e);
         return;
     }
+    events_by_hand(c->relay, c->uid, control_text(c, "id"), STR_NONE, STR("export"), STR_NONE);
     c->transfer->sending = true;
     send_content(c);
 }
@@ -409,6 +411,7 @@ static void imported(void *owner, bool ok, const struct err *e)
     if (ok) {
         body_keep(t->body);
         events_queued(c->relay, &t->message, STR_NONE);
+        events_by_hand(c->relay, c->uid, t->message.queue_id, STR_NONE, STR("import"), STR_NONE);
         queue_add(c->relay->queue, &t->message, NULL);
     }
     control_transfer_free(c);
@@ -429,8 +432,15 @@ static void import_end(struct client *c)
     t->message.copy_count = t->copies.n;
     t->message.recipients = t->recipients.v;
     t->message.recipient_count = t->recipients.n;
-    t->write = (struct store_write){
-        .messages = &t->message, .message_count = 1, .now = relay_now(c->relay), .done = imported, .owner = c};
+    t->audit = (struct stored_audit){
+        .queue_id = t->message.queue_id, .what = STR("imported"), .text = control_signed(c, STR_NONE)};
+    t->write = (struct store_write){.messages = &t->message,
+                                    .message_count = 1,
+                                    .audit = &t->audit,
+                                    .audit_count = 1,
+                                    .now = relay_now(c->relay),
+                                    .done = imported,
+                                    .owner = c};
     c->relay->store->write(c->relay->store->self, &t->write);
 }
 
@@ -498,7 +508,6 @@ static void backup_done(void *owner, bool ok, const struct err *e)
         js_put_cstr(o, "database", c->backup.database);
         js_put_cstr(o, "spool", c->backup.spool);
         control_row(c, o);
-        events_note(c->relay, EVENT_INFO, "by hand: a backup was made");
     }
     control_result(c, ok, e);
 }

@@ -5,7 +5,6 @@
 #include "base/base64.h"
 #include "mail/fold.h"
 #include "relay/control_core.h"
-#include "relay/events.h"
 
 static void user_row(void *owner, const struct stored_user *u, bool password_is)
 {
@@ -68,7 +67,6 @@ static void changed(void *owner, bool ok, const struct err *e)
     }
     struct buf text = {0};
     buf_printf(&text, "user %.*s %s", STR_ARG(c->change.user.name), changes[change_of(control_text(c, "op"))].done);
-    events_note(c->relay, EVENT_INFO, "by hand: %.*s", STR_ARG(buf_str(&text)));
     control_ok(c, buf_str(&text));
     buf_free(&text);
 }

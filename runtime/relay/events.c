@@ -3,6 +3,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "mail/queue_id.h"
+
+enum { EVENT_ANSWER_MAX = 500 }; /* bytes of a text of the control socket: a refused reload has a long one */
+
 void events_note(struct relay *r, int level, const char *format, ...)
 {
     char text[512];
@@ -112,13 +116,45 @@ void events_fate(struct relay *r, struct str queue_id, const char *what, struct 
     log_end(l);
 }
 
-void events_by_hand(struct relay *r, struct str queue_id, struct str recipient, struct str what, struct str text)
+void events_by_hand(struct relay *r, int64_t uid, struct str queue_id, struct str recipient, struct str what,
+                    struct str text)
 {
     struct log *l = r->ports.log;
     log_begin(l, LOG_LEVEL_INFO, queue_id, "by-hand");
     log_str(l, "what", what);
-    log_str(l, "to", recipient);
+    if (recipient.n) log_str(l, "to", recipient);
+    log_num(l, "uid", uid);
     if (text.n) log_str(l, "text", text);
+    log_end(l);
+}
+
+/* The members of a request, or of its filter, that say what it is about.  Secrets have other names. */
+static void put_words(struct log *l, const struct js *o)
+{
+    static const char *const texts[] = {"list",      "user", "sender", "recipient", "domain",
+                                        "connector", "rule", "state",  "reason",    "text"};
+    static const char *const numbers[] = {"suspension", "for", "older", "newer", "larger", "smaller"};
+    struct str text;
+    int64_t number;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (js_get_str(o, texts[i], &text)) log_str(l, texts[i], str_slice(text, 0, EVENT_ANSWER_MAX));
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (js_get_num(o, numbers[i], &number) && number) log_num(l, numbers[i], number);
+}
+
+void events_command(struct relay *r, int64_t uid, struct str name, const struct js *request, bool ok, struct str answer)
+{
+    struct log *l = r->ports.log;
+    const struct js *filter = js_get(request, "filter");
+    struct str id = STR_NONE;
+    js_get_str(filter, "id", &id);
+    js_get_str(request, "id", &id);
+    log_begin(l, LOG_LEVEL_INFO, str_slice(id, 0, QUEUE_ID_LENGTH), "command");
+    log_str(l, "what", name);
+    log_num(l, "uid", uid);
+    put_words(l, request);
+    put_words(l, filter);
+    if (answer.n) log_str(l, ok ? "answer" : "error", str_slice(answer, 0, EVENT_ANSWER_MAX));
     log_end(l);
 }
 

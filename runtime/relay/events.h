@@ -4,6 +4,7 @@
 #ifndef SLUICE_RELAY_EVENTS_H
 #define SLUICE_RELAY_EVENTS_H
 
+#include "base/json.h"
 #include "base/log.h"
 #include "mail/envelope.h"
 #include "mail/verdict.h"
@@ -38,8 +39,14 @@ void events_audit(struct relay *r, struct str queue_id, const struct envelope *e
 void events_fate(struct relay *r, struct str queue_id, const char *what, struct str rule, struct str recipient,
                  struct str text);
 
-/* What somebody does by hand to one recipient; `text`: the new address, or why. */
-void events_by_hand(struct relay *r, struct str queue_id, struct str recipient, struct str what, struct str text);
+/* Who did what by hand to one recipient, or to a message (`recipient` is empty); `text`: the new address, or why. */
+void events_by_hand(struct relay *r, int64_t uid, struct str queue_id, struct str recipient, struct str what,
+                    struct str text);
+
+/* event=command: who had what done, over the control socket: its name, what `request` says of which mail and why, and
+ * the answer, an error unless `ok`. */
+void events_command(struct relay *r, int64_t uid, struct str name, const struct js *request, bool ok,
+                    struct str answer);
 
 /* One recipient at one attempt. */
 struct event_attempt {

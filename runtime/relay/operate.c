@@ -60,6 +60,7 @@ static void change_some(struct operation *o)
                                       .recipients = o->ids.v + o->at,
                                       .recipient_count = n,
                                       .text = o->text,
+                                      .audit = o->audit,
                                       .now = relay_now(o->relay),
                                       .done = changed,
                                       .owner = o};

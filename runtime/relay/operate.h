@@ -9,8 +9,9 @@
 
 struct operation {
     enum change_kind kind;
-    struct queue_filter filter; /* its texts and `text` are the owner's, alive until `done` */
+    struct queue_filter filter; /* its texts, `text` and `audit` are the owner's, alive until `done` */
     struct str text;
+    struct str audit;                                         /* the text of the audit rows: store/port */
     bool dry_run;                                             /* only look */
     void (*row)(void *owner, const struct stored_message *m); /* what passes, as it stands before; may be NULL */
     void (*done)(void *owner, bool ok, const struct err *e);

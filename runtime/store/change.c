@@ -49,21 +49,37 @@ static enum trouble_kind redirect(struct writer *w, struct store_change *c, int6
     return kind;
 }
 
-/* Removing and redirecting cannot be undone: who looks later finds a row about it. */
+static enum trouble_kind release(struct writer *w, struct store_change *c, int64_t recipient)
+{
+    sqlite3_stmt *s = of_recipient(w, SQL_RELEASE, recipient);
+    sqlite3_bind_int64(s, 2, c->now);
+    return run(w, s, c);
+}
+
+static enum trouble_kind decide_fate(struct writer *w, struct store_change *c, int64_t recipient, struct str address)
+{
+    if (c->kind == CHANGE_RELEASE) return release(w, c, recipient);
+    if (c->kind == CHANGE_REDIRECT) return redirect(w, c, recipient, address);
+    enum trouble_kind kind = writer_drop_recipient(w, recipient);
+    if (kind == TROUBLE_NONE) c->changed++;
+    return kind;
+}
+
+/* Removing, redirecting and letting go cannot be undone: who looks later finds a row about it. */
 static enum trouble_kind audited(struct writer *w, struct store_change *c, int64_t recipient)
 {
+    static const char *const words[] = {
+        [CHANGE_RELEASE] = "released", [CHANGE_REMOVE] = "removed", [CHANGE_REDIRECT] = "redirected"};
     struct buf address = {0}, queue_id = {0};
-    bool there, removes = c->kind == CHANGE_REMOVE;
+    bool there;
     enum trouble_kind kind = name_of(w, recipient, &address, &queue_id, &there);
     if (kind == TROUBLE_NONE && there) {
         struct stored_audit row = {.queue_id = buf_str(&queue_id),
                                    .recipient = buf_str(&address),
-                                   .what = removes ? STR("removed") : STR("redirected"),
-                                   .text = c->text};
+                                   .what = str_of(words[c->kind]),
+                                   .text = c->audit};
         kind = writer_add_audit(w, &row, c->now);
-        if (kind == TROUBLE_NONE)
-            kind = removes ? writer_drop_recipient(w, recipient) : redirect(w, c, recipient, row.recipient);
-        if (removes && kind == TROUBLE_NONE) c->changed++;
+        if (kind == TROUBLE_NONE) kind = decide_fate(w, c, recipient, row.recipient);
     }
     buf_free(&address);
     buf_free(&queue_id);
@@ -72,13 +88,12 @@ static enum trouble_kind audited(struct writer *w, struct store_change *c, int64
 
 static enum trouble_kind change_one(struct writer *w, struct store_change *c, int64_t recipient)
 {
-    static const enum statement statements[] = {[CHANGE_RELEASE] = SQL_RELEASE,
-                                                [CHANGE_HOLD] = SQL_HOLD,
-                                                [CHANGE_RETRY] = SQL_RETRY,
-                                                [CHANGE_DAMAGED] = SQL_SET_ASIDE};
-    if (c->kind == CHANGE_REMOVE || c->kind == CHANGE_REDIRECT) return audited(w, c, recipient);
+    static const enum statement statements[] = {
+        [CHANGE_HOLD] = SQL_HOLD, [CHANGE_RETRY] = SQL_RETRY, [CHANGE_DAMAGED] = SQL_SET_ASIDE};
+    if (c->kind == CHANGE_RELEASE || c->kind == CHANGE_REMOVE || c->kind == CHANGE_REDIRECT)
+        return audited(w, c, recipient);
     sqlite3_stmt *s = of_recipient(w, statements[c->kind], recipient);
-    if (c->kind == CHANGE_RELEASE || c->kind == CHANGE_RETRY)
+    if (c->kind == CHANGE_RETRY)
         sqlite3_bind_int64(s, 2, c->now);
     else
         bind_text(s, 2, c->text);

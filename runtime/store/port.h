@@ -204,7 +204,7 @@ struct store_query {
 
 /* What is done by hand, to the queue or to users.  One transaction; a recipient that is gone by now is passed over. */
 enum change_kind {
-    CHANGE_RELEASE,       /* queued and due now; one that was held has its lifetime anew */
+    CHANGE_RELEASE,       /* queued and due now; one that was held has its lifetime anew; an audit row each */
     CHANGE_HOLD,          /* of those queued: held with `text` as the reason */
     CHANGE_RETRY,         /* of those queued: due now */
     CHANGE_REMOVE,        /* without a report to anybody; an audit row each */
@@ -224,6 +224,7 @@ struct store_change {
     const int64_t *recipients;
     size_t recipient_count;
     struct str text;
+    struct str audit; /* the text of the audit rows: why, and who */
     struct stored_suspension suspension;
     struct stored_user user;
     int64_t now;

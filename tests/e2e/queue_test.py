@@ -254,6 +254,11 @@ def remove_redirect():
         gone = [json.loads(line) for line in relay.sluice("why", first["queue_id"], "--json").stdout.splitlines()]
         equal({(r["what"], r["recipient"]) for r in gone},
               {("removed", "gone@x.example"), ("removed", "stays@x.example")})
+        by_me = f"by uid {os.getuid()}"
+        equal({r["text"] for r in gone}, {f"spam, {by_me}"})
+        said = f'what="queue remove" uid={os.getuid()} text=spam answer="2 recipients of 1 message removed"'
+        wait_until(lambda: any(f"{first['queue_id']}: event=command {said}" in line for line in relay.log),
+                   "who removed what and why, in the log")
         relay.sluice("queue", "redirect", second["queue_id"], "--to", "new@y.example")
         row = wait_until(lambda: (r := relay.queue()) and "4.7" in r[0]["recipients"][0].get("delay_reason", "") and r,
                          "it waits for TLS")[0]
@@ -261,7 +266,10 @@ def remove_redirect():
         equal((rcpt["address"], rcpt["tls"], rcpt["orcpt"]), ("new@y.example", "verified", "rfc822;old@x.example"))
         equal(len(sink.messages), 0)
         rows = [json.loads(line) for line in relay.sluice("why", second["queue_id"], "--json").stdout.splitlines()]
-        assert any(r.get("what") == "redirected" and r.get("text") == "new@y.example" for r in rows), rows
+        assert any(r.get("what") == "redirected" and r.get("text") == f"new@y.example, {by_me}" for r in rows), rows
+        relay.sluice("queue", "release", second["queue_id"])
+        told = relay.sluice("why", second["queue_id"]).stdout
+        assert f"what           released\n    recipient      new@y.example\n    text           {by_me}\n" in told, told
         done = relay.sluice("queue", "redirect", second["queue_id"], "--to", "no address", check=False)
         equal(done.returncode, 64)
 
@@ -274,6 +282,8 @@ def suspensions():
                       "side": f'host "127.0.0.1" port {side.port} domains sides'}
         with Relay('list sides of domain = "side.example"', connectors=connectors) as relay:
             relay.sluice("queue", "suspend", "--connector", "side", "--reason", "their maintenance")
+            said = f'what="queue suspend" uid={os.getuid()} text="their maintenance" connector=side answer="suspension 1'
+            wait_until(lambda: any(f"event=command {said}" in line for line in relay.log), "who suspends what")
             relay.send("to side", to=("x@side.example",))
             relay.send("to all", to=("x@other.example",))
             sink.wait(1)
@@ -529,6 +539,11 @@ def export_and_import():
             equal(other.queue(), [])
             told = other.sluice("queue", "import", folder).stdout
             assert "2 of 2 messages imported" in told, told
+            told = other.sluice("why", secret.stem).stdout
+            assert f"what           imported\n    text           by uid {os.getuid()}\n" in told, told
+            for server, what in ((relay, "export"), (other, "import")):
+                wait_until(lambda: sum(f"event=by-hand what={what} uid={os.getuid()}" in line
+                                       for line in server.log) == 2, f"who did the {what}")
             again = other.sluice("queue", "import", secret, check=False)
             assert again.returncode == 65 and "already" in again.stderr, again
             for mine, theirs in zip(sorted(rows, key=lambda r: r["queue_id"]),

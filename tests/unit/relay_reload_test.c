@@ -351,6 +351,17 @@ static void control(void **state)
     g.memory->peer_uid = -1;
     got = rig_ask(&g, c, "{\"v\":1,\"op\":\"reload\"}");
     assert_non_null(strstr(got, "\"status\":77"));
+    /* Who did what stands in the log, and who was not let; looking, and what is only tried out, does not. */
+    assert_true(rig_log_has(&g, "event=command what=\"queue release\" uid=500 error="));
+    assert_true(rig_log_has(&g, "event=command what=reload uid=1000 error=\"only root"));
+    assert_false(rig_log_has(&g, "what=status"));
+    g.memory->peer_uid = 500;
+    rig_ask(&g, c, "{\"v\":1,\"op\":\"queue hold\",\"filter\":{\"domain\":\"partner.example\"},\"dry_run\":true}");
+    assert_false(rig_log_has(&g, "what=\"queue hold\""));
+    rig_ask(&g, c, "{\"v\":1,\"op\":\"queue hold\",\"filter\":{\"domain\":\"partner.example\"},\"text\":\"case 4\"}");
+    assert_true(rig_log_has(&g, "event=by-hand what=hold to=b@partner.example uid=500 text=\"case 4\""));
+    assert_true(rig_log_has(&g, "event=command what=\"queue hold\" uid=500 text=\"case 4\" domain=partner.example "
+                                "answer=\"1 recipient of 1 message held\""));
     /* A line without end. */
     struct buf big = {0};
     for (int i = 0; i < 70000; i++) buf_add_byte(&big, 'x');

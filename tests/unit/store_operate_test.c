@@ -15,6 +15,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "tests/support/check.h"
 #include "tests/support/store_driver.h"
 
 static char *state;
@@ -165,8 +166,12 @@ static void filters(void **unused)
 static uint32_t change(enum change_kind kind, int64_t id, struct str text)
 {
     struct answer a;
-    struct store_change c = {
-        .kind = kind, .recipients = (int64_t[]){id, 999999}, .recipient_count = 2, .text = text, .now = 1000};
+    struct store_change c = {.kind = kind,
+                             .recipients = (int64_t[]){id, 999999},
+                             .recipient_count = 2,
+                             .text = text,
+                             .audit = STR("by uid 7"),
+                             .now = 1000};
     driver_change(&driver, &c, &a);
     driver_run(&driver);
     assert_true(a.ok);
@@ -228,6 +233,40 @@ static void changes(void **unused)
     driver_run(&driver);
     assert_true(a.ok);
     assert_string_equal(passing(&(struct queue_filter){0}), "ab");
+}
+
+static void print_audit(void *owner, int64_t at, const struct stored_audit *a)
+{
+    assert_int_equal(at, 1000);
+    buf_printf(owner, "%.*s %.*s %.*s;", STR_ARG(a->what), STR_ARG(a->recipient), STR_ARG(a->text));
+}
+
+static void audit_read(void *owner, bool ok, const struct err *e)
+{
+    (void)e;
+    assert_true(ok);
+    buf_add_byte(owner, '.');
+}
+
+/* What cannot be undone leaves a row, with whoever did it; what can, or concerns nobody who is there, leaves none. */
+static void fates_are_audited(void **unused)
+{
+    (void)unused;
+    three_messages();
+    change(CHANGE_HOLD, stored[0].id, STR("wait"));
+    change(CHANGE_RELEASE, stored[0].id, STR_NONE);
+    change(CHANGE_RETRY, stored[0].id, STR_NONE);
+    change(CHANGE_REDIRECT, stored[0].id, STR("new@else.example"));
+    change(CHANGE_REMOVE, stored[0].id, STR_NONE);
+    change(CHANGE_REMOVE, stored[0].id, STR_NONE);
+    struct buf rows = {0};
+    struct store_query q = {
+        .kind = QUERY_AUDIT, .queue_id = STR("A"), .audit = print_audit, .done = audit_read, .owner = &rows};
+    driver.port.query(driver.port.self, &q);
+    while (!str_ends(buf_str(&rows), STR("."))) driver_turn(&driver);
+    check_str(buf_str(&rows), "released Anna@Partner.Example by uid 7;redirected Anna@Partner.Example by uid 7;"
+                              "removed new@else.example by uid 7;.");
+    buf_free(&rows);
 }
 
 static void count_suspension(void *owner, const struct stored_suspension *s)
@@ -422,7 +461,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-        TEST(filters), TEST(changes), TEST(suspensions_stay), TEST(check_finds_damage), TEST(backup_is_one_moment),
+        TEST(filters),
+        TEST(changes),
+        TEST(fates_are_audited),
+        TEST(suspensions_stay),
+        TEST(check_finds_damage),
+        TEST(backup_is_one_moment),
     };
     return cmocka_run_group_tests_name("store: by hand", tests, NULL, NULL);
 }
