@@ -156,7 +156,7 @@ void connection_put_back(struct connection *c, bool tls_spent)
     struct delivery *d = detach(c);
     if (!d) return;
     d->tls_spent = d->tls_spent || tls_spent;
-    deliver_put_back(d);
+    destination_put_back(d);
 }
 
 static void shut(struct connection *c)
@@ -349,7 +349,7 @@ static void on_result(struct connection *c, const struct smtp_client_event *ev)
     c->served++;
     connection_heard(c, ev->stage);
     end_delivery(c, &(struct trouble){.phase = phase_of(ev->stage), .cause = TROUBLE_REPLY, .reply = ev->reply});
-    deliver_took(c->destination, c->edition, c->which);
+    destination_took(c->destination, c->edition, c->which);
     if (c->ahead) { /* it is under way already */
         c->delivery = c->ahead;
         c->ahead = NULL;
@@ -378,7 +378,7 @@ static void on_failed(struct connection *c, const struct smtp_client_event *ev)
     c->ready = false;
     c->over = true;
     connection_let_go(c);
-    if (c->ahead) deliver_put_back(c->ahead); /* the server has not answered any of it */
+    if (c->ahead) destination_put_back(c->ahead); /* the server has not answered any of it */
     c->ahead = NULL;
     bool untouched = ev->stage == SMTP_STAGE_MAIL || ev->stage == SMTP_STAGE_IDLE;
     if (c->delivery && c->served && untouched && (ev->reply.code == 0 || ev->reply.code == 421)) {
@@ -398,7 +398,7 @@ static void on_failed(struct connection *c, const struct smtp_client_event *ev)
                         .why = str_of(why)};
     if (ev->may_be_delivered) t.phase = TROUBLE_DOT;
     bool host = ev->stage == SMTP_STAGE_GREETING || ev->stage == SMTP_STAGE_EHLO || ev->stage == SMTP_STAGE_AUTH;
-    if (ev->reply.code == 421) deliver_turned_away(c->destination);
+    if (ev->reply.code == 421) destination_turned_away(c->destination);
     if (host && !c->served)
         connection_host_failed(c, &t);
     else

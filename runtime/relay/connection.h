@@ -4,7 +4,7 @@
 #ifndef SLUICE_RELAY_CONNECTION_H
 #define SLUICE_RELAY_CONNECTION_H
 
-#include "relay/deliver.h"
+#include "relay/destination.h"
 #include "relay/generation.h"
 #include "smtp/client.h"
 

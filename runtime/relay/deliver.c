@@ -1,10 +1,9 @@
 #include "relay/deliver.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "mail/address.h"
-#include "mail/domain.h"
+#include "relay/destination.h"
 #include "relay/events.h"
 #include "relay/generation.h"
 #include "relay/route.h"
@@ -25,14 +24,6 @@ void deliver_drop(struct delivery *d)
     for (size_t i = 0; i < d->n; i++) free(d->results[i].reason);
     free(d->remote);
     free(d);
-}
-
-static void destination_free(struct destination *to)
-{
-    hosts_free(&to->hosts);
-    VEC_FREE(&to->parked);
-    free(to->down_why);
-    free(to);
 }
 
 void deliver_free(struct deliver **at)
@@ -122,134 +113,7 @@ static void fail(struct delivery *d, const struct trouble *t)
     outcome_settle(d);
 }
 
-/* --- lines -------------------------------------------------------------------------------------------------------- */
-
-static bool is_forgettable(const struct destination *to)
-{
-    return !to->first && !to->connections && !to->parked.n && relay_ms(to->deliver->relay) >= to->down_until_ms;
-}
-
-/* There is a next hop for every domain of the world: those that nothing waits for go, in a turn of their own. */
-static void forget_some(void *owner)
-{
-    struct deliver *d = owner;
-    d->sweeping = false;
-    map_free(&d->by_name);
-    for (struct destination **at = &d->destinations; *at;) {
-        struct destination *to = *at;
-        if (is_forgettable(to)) {
-            *at = to->next;
-            destination_free(to);
-            continue;
-        }
-        map_put(&d->by_name, to->key, to);
-        at = &to->next;
-    }
-    d->hops_most = d->by_name.n < DELIVER_HOPS_KEPT / 2 ? DELIVER_HOPS_KEPT : 2 * d->by_name.n;
-}
-
-static void ask_for_sweep(struct deliver *d)
-{
-    const struct net_port *net = d->relay->net;
-    if (d->sweeping) return;
-    d->sweeping = true;
-    d->sweep.fired = forget_some;
-    d->sweep.owner = d;
-    net->timer_set(net->self, &d->sweep, 0);
-}
-
-static struct destination *destination_create(struct deliver *d, struct str key, size_t name)
-{
-    struct destination *to = mem_alloc(sizeof *to + key.n);
-    memcpy(to + 1, key.p, key.n);
-    to->key = (struct str){(char *)(to + 1), key.n};
-    to->name = str_slice(to->key, 0, name);
-    to->hop = str_from(to->key, name + 1);
-    to->deliver = d;
-    to->window = DELIVER_PER_HOP;
-    to->next = d->destinations;
-    d->destinations = to;
-    map_put(&d->by_name, to->key, to);
-    return to;
-}
-
-/* The domain whose mail exchangers are asked for, in the form that DNS knows; empty for a connector with hosts of its
- * own. */
-static void add_hop(const struct connector_settings *c, struct str address, struct buf *out)
-{
-    struct str domain = address_domain(address);
-    if (c->host.n || (domain.n && domain_canonical(domain, out))) return;
-    buf_add(out, domain); /* an address literal; or what DNS will say does not exist */
-}
-
-static struct destination *destination_of(struct deliver *d, const struct connector_settings *c, struct str address)
-{
-    struct buf key = {0};
-    buf_add(&key, c->name);
-    buf_add_byte(&key, '\0');
-    add_hop(c, address, &key);
-    struct destination *to = map_get(&d->by_name, buf_str(&key));
-    if (!to) {
-        if (d->by_name.n >= d->hops_most) ask_for_sweep(d);
-        to = destination_create(d, buf_str(&key), c->name.n);
-    }
-    buf_free(&key);
-    return to;
-}
-
-static bool has_hop(const struct destination *to, const struct connector_settings *c, struct str address)
-{
-    struct buf hop = {0};
-    add_hop(c, address, &hop);
-    bool same = str_eq(buf_str(&hop), to->hop);
-    buf_free(&hop);
-    return same;
-}
-
-static void line_push(struct destination *to, struct delivery *d)
-{
-    d->next = NULL;
-    if (to->last)
-        to->last->next = d;
-    else
-        to->first = d;
-    to->last = d;
-    to->line++;
-    to->deliver->waiting++;
-}
-
-void deliver_put_back(struct delivery *d)
-{
-    struct destination *to = d->destination;
-    d->next = to->first;
-    to->first = d;
-    if (!to->last) to->last = d;
-    to->line++;
-    to->deliver->waiting++;
-}
-
-static struct delivery *line_pop(struct destination *to)
-{
-    struct delivery *d = to->first;
-    to->first = d->next;
-    if (!to->first) to->last = NULL;
-    to->line--;
-    to->deliver->waiting--;
-    d->next = NULL;
-    return d;
-}
-
-/* The line is short again: the oldest of those parked are looked at now. */
-static void unpark(struct destination *to)
-{
-    struct relay *r = to->deliver->relay;
-    if (!to->parked.n || to->line > DELIVER_LINE_MAX / 2) return;
-    size_t n = to->parked.n < DELIVER_LINE_MAX ? to->parked.n : DELIVER_LINE_MAX;
-    queue_put(r->queue, to->parked.v, n, relay_now(r));
-    to->parked.n -= n;
-    memmove(to->parked.v, to->parked.v + n, to->parked.n * sizeof *to->parked.v);
-    queue_pump(r->queue);
-}
+/* --- deliveries --------------------------------------------------------------------------------------------------- */
 
 bool deliver_still_holds(struct delivery *d)
 {
@@ -299,8 +163,8 @@ static struct delivery *gather(struct deliver *deliver, struct queued_recipient 
                 continue;
             if (!obligation_equal(rcpt->need, first->need)) continue;
             if (route_find(relay_settings(r), rcpt->address, rcpt->connector, why) != c) continue;
-            if (c && (!has_hop(to, c, rcpt->address) || suspensions_cover(deliver->suspensions, rcpt, c->name)))
-                continue;
+            if (c && !destination_has_hop(to, c, rcpt->address)) continue;
+            if (c && suspensions_cover(deliver->suspensions, rcpt, c->name)) continue;
         }
         queue_busy(r->queue, rcpt);
         d->recipients[d->n++] = rcpt;
@@ -336,14 +200,10 @@ void deliver_split(struct delivery *d, size_t most, size_t domains)
     rest->edition = d->edition;
     for (size_t i = kept; i < d->n; i++) rest->recipients[rest->n++] = d->recipients[i];
     d->n = kept;
-    deliver_put_back(rest);
+    destination_put_back(rest);
 }
 
-/* The host failed a moment ago: this would only be one more attempt at a closed door. */
-static bool is_down(const struct destination *to)
-{
-    return to->down_why && !to->open && relay_ms(to->deliver->relay) < to->down_until_ms;
-}
+/* --- next hops ---------------------------------------------------------------------------------------------------- */
 
 void deliver_due(struct deliver *deliver, struct queued_recipient *rcpt)
 {
@@ -358,16 +218,16 @@ void deliver_due(struct deliver *deliver, struct queued_recipient *rcpt)
     if (suspensions_park(deliver->suspensions, rcpt, c->name)) return;
     struct destination *to = destination_of(deliver, c, rcpt->address);
     if (to->line >= DELIVER_LINE_MAX) {
-        VEC_PUSH(&to->parked, queue_entry(r->queue, rcpt));
+        destination_park(to, queue_entry(r->queue, rcpt));
         return;
     }
     struct delivery *d = gather(deliver, rcpt, c, to);
-    if (is_down(to)) {
+    if (destination_is_down(to)) {
         fail(d, &to->down);
-        unpark(to);
+        destination_unpark(to);
         return;
     }
-    line_push(to, d);
+    destination_push(to, d);
     deliver_pump(to);
 }
 
@@ -449,7 +309,7 @@ void deliver_pump(struct destination *to)
         const struct connector_settings *how = settings_connector(relay_settings(r), to->name);
         struct delivery *d = to->first;
         if (!how || is_of_another_kind(to, how)) {
-            line_pop(to);
+            destination_pop(to);
             fail(d, &(struct trouble){.phase = TROUBLE_ROUTE,
                                       .cause = TROUBLE_LOST,
                                       .why = how ? STR("the connector leads elsewhere now")
@@ -467,14 +327,14 @@ void deliver_pump(struct destination *to)
             break;
         }
         if (!c && !knows_hosts(to, how)) break;
-        line_pop(to);
+        destination_pop(to);
         if (!deliver_still_holds(d) || refused_beforehand(d, how)) continue;
         if (c)
             connection_give(c, d);
         else
             open_connection(to, d, how);
     }
-    if (!to->deliver->stopping) unpark(to);
+    if (!to->deliver->stopping) destination_unpark(to);
 }
 
 struct delivery *deliver_take(struct destination *to, struct connection *c)
@@ -482,30 +342,15 @@ struct delivery *deliver_take(struct destination *to, struct connection *c)
     struct relay *r = to->deliver->relay;
     const struct connector_settings *how = settings_connector(relay_settings(r), to->name);
     while (to->first && how && connection_takes(c, to->first, how)) {
-        struct delivery *d = line_pop(to);
+        struct delivery *d = destination_pop(to);
         if (deliver_still_holds(d)) return d;
     }
     return NULL;
 }
 
-static void note_down(struct destination *to, const struct trouble *t)
-{
-    const struct settings *settings = relay_settings(to->deliver->relay);
-    int64_t first_ms = (int64_t)route_retry(settings, settings_connector(settings, to->name)).first * 1000;
-    char *why = mem_alloc(t->why.n + t->reply.text.n + 1);
-    if (t->why.n) memcpy(why, t->why.p, t->why.n);
-    if (t->reply.text.n) memcpy(why + t->why.n, t->reply.text.p, t->reply.text.n);
-    to->down = *t;
-    to->down.why = (struct str){why, t->why.n};
-    to->down.reply.text = (struct str){why + t->why.n, t->reply.text.n};
-    free(to->down_why);
-    to->down_why = why;
-    to->down_until_ms = relay_ms(to->deliver->relay) + (first_ms < DELIVER_DOWN_MS ? first_ms : DELIVER_DOWN_MS);
-}
-
 static void line_fails(struct destination *to, const struct trouble *t)
 {
-    note_down(to, t);
+    destination_note_down(to, t);
     struct delivery *line = to->first;
     to->first = to->last = NULL;
     to->line = 0;
@@ -525,10 +370,10 @@ bool deliver_next_host(struct destination *to, struct delivery *d, uint64_t edit
     bool current = to->hosts && hosts_edition(to->hosts) == edition;
     if (current) hosts_failed(to->hosts, which);
     if (current && hosts_pick(to->hosts, d && d->edition == edition ? d->lacking : 0) != HOSTS_NONE) {
-        if (d) deliver_put_back(d);
+        if (d) destination_put_back(d);
         return d != NULL;
     }
-    deliver_turned_away(to);
+    destination_turned_away(to);
     if (to->open > 1) return false;
     if (current) hosts_forgive(to->hosts);
     line_fails(to, t);
@@ -542,22 +387,8 @@ bool deliver_other_tls(struct destination *to, struct delivery *d, uint64_t edit
     d->edition = edition;
     d->lacking |= (uint64_t)1 << which;
     if (hosts_pick(to->hosts, d->lacking) == HOSTS_NONE) return false;
-    deliver_put_back(d);
+    destination_put_back(d);
     return true;
-}
-
-void deliver_took(struct destination *to, uint64_t edition, int which)
-{
-    if (to->hosts && hosts_edition(to->hosts) == edition) hosts_worked(to->hosts, which);
-    if (to->window >= DELIVER_PER_HOP || ++to->taken < to->window) return;
-    to->taken = 0;
-    to->window++;
-}
-
-void deliver_turned_away(struct destination *to)
-{
-    to->taken = 0;
-    to->window = to->open > 2 ? to->open / 2 : 1;
 }
 
 void deliver_generation_changed(struct deliver *deliver)

@@ -1,14 +1,12 @@
 /* relay/deliver: due recipients become transactions, one line of them per next hop, over pooled connections.
  *
- * A next hop is a connector, or one domain of a connector that follows MX records (relay/hosts).  Recipients of one
- * message with the same next hop, copy and obligation go in one transaction.  A connection is used again only for an
- * equal or weaker demand than it was made for, at most 20 per next hop, 5 s idle. Owns destinations, deliveries and
- * connections; recipients are relay/queue's. */
+ * Recipients of one message with the same next hop (relay/destination), copy and obligation go in one transaction.  A
+ * connection is used again only for an equal or weaker demand than it was made for, at most 20 per next hop, 5 s idle.
+ * Owns destinations, deliveries and connections; recipients are relay/queue's. */
 #ifndef SLUICE_RELAY_DELIVER_H
 #define SLUICE_RELAY_DELIVER_H
 
 #include "base/map.h"
-#include "relay/hosts.h"
 #include "relay/queue.h"
 #include "relay/tls_policy.h"
 #include "relay/trouble.h"
@@ -17,7 +15,7 @@ enum {
     DELIVER_PER_HOP = 20,          /* connections at once */
     DELIVER_PER_TRANSACTION = 100, /* recipients: what every server must take (RFC 5321 section 4.5.3.1.8) */
     DELIVER_HOPS_KEPT = 1000,      /* next hops that nothing waits for are forgotten above that */
-    DELIVER_LINE_MAX = 500, /* of one next hop: who comes then is parked, and none stands in another's way */
+    DELIVER_LINE_MAX = 500,        /* of one next hop: who comes then is parked, and none stands in another's way */
     DELIVER_IDLE_MS = 5000,
     DELIVER_CONNECT_MS = 30000,
     DELIVER_DOWN_MS = 30000 /* what comes so soon after a host failed shares that failure */
@@ -70,7 +68,7 @@ void deliver_stop(struct deliver *d);
 void deliver_give_up(struct deliver *d);
 bool deliver_is_idle(const struct deliver *d); /* nothing under way, no outcome unwritten */
 
-/* --- between deliver.c, connection.c and outcome.c ---------------------------------------------------------------- */
+/* --- between deliver.c, destination.c, connection.c and outcome.c ------------------------------------------------- */
 
 struct deliver {
     struct relay *relay;
@@ -84,24 +82,6 @@ struct deliver {
     size_t under_way; /* deliveries made and not yet settled */
     size_t connections;
     bool stopping;
-};
-
-struct destination {
-    struct destination *next;
-    struct deliver *deliver;
-    struct str key;       /* name NUL hop: own copy, which the two next are views of */
-    struct str name, hop; /* of the connector, and the domain where MX records are followed, else empty */
-    struct hosts *hosts;  /* NULL: not needed yet in this generation */
-    unsigned window;      /* connections at once: falls when the host turns us away, rises with what it takes */
-    unsigned taken;       /* messages since the window last rose */
-    struct delivery *first, *last;
-    size_t line;           /* how many */
-    VEC(struct due) parked; /* their turn comes when the line is shorter */
-    struct connection *connections;
-    unsigned open;
-    int64_t down_until_ms; /* monotonic; the host failed a moment ago: */
-    struct trouble down;
-    char *down_why;        /* what `down` points to; heap */
 };
 
 /* Notes, once per recipient, what became of it, and logs the attempt.  `tls_had` is for the log. */
@@ -133,7 +113,6 @@ struct connection *connection_next(const struct connection *c);
 /* What was changed by hand since goes back to the queue; false: nothing is left, and the delivery is gone. */
 bool deliver_still_holds(struct delivery *d);
 void deliver_drop(struct delivery *d); /* without a trace */
-void deliver_put_back(struct delivery *d); /* at the head of its line: not an attempt */
 struct delivery *deliver_take(struct destination *to,
                               struct connection *c); /* the next that this connection may carry */
 void deliver_pump(struct destination *to);
@@ -146,8 +125,5 @@ bool deliver_other_tls(struct destination *to, struct delivery *d, uint64_t edit
 /* Keeps the first `most` recipients, fewer where they are of more than `domains` domains (0: any number); the others
  * are put at the head of the line as another delivery. */
 void deliver_split(struct delivery *d, size_t most, size_t domains);
-/* A message, or a refusal of it: the session with that host works. */
-void deliver_took(struct destination *to, uint64_t edition, int which);
-void deliver_turned_away(struct destination *to); /* 421, or a connection that was refused while others stand */
 
 #endif

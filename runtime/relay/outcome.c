@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "relay/deliver.h"
+#include "relay/destination.h"
 #include "relay/events.h"
 #include "relay/generation.h"
 #include "relay/letter.h"

@@ -88,7 +88,7 @@ void connection_let_go(struct connection *c)
     if (!d) return;
     if (d->waiting) queue_content_withdraw(d->message, &d->wait);
     d->waiting = false;
-    deliver_put_back(d);
+    destination_put_back(d);
 }
 
 /* One whose turn would come on another connection, which may stand still for minutes: this one is free now. */
