@@ -12,11 +12,8 @@
 #include "relay/session.h"
 
 enum {
-    ROOM_PATIENCE_MS = 30000,        /* how long DATA waits for memory before it is 452 */
-    OUTPUT_MOST = 64 * 1024,         /* bytes of replies that a client leaves unread before we read no more of its */
-    PROGRESS_BYTES = 16 * 1024,      /* of content that is swallowed: so many are progress */
-    HANDSHAKE_MS = 60000,            /* for TLS, or a PROXY header: whoever needs longer is not coming */
-    RATE_GRACE_MS = 60000,           /* before content is held to the listener's least rate */
+    OUTPUT_MOST = 64 * 1024,          /* bytes of replies that a client leaves unread before we read no more of its */
+    PROGRESS_BYTES = 16 * 1024,       /* of content that is swallowed: so many are progress */
     RECIPIENT_BYTES_MAX = 128 * 1024, /* so that the envelope, and the verdict on it, fit one datagram */
     INTAKES_KEPT = 64,
     SEEN_FROM = 16
@@ -126,9 +123,16 @@ static void on_data(struct session *s)
     if (relay_memory_is_full(s->relay, 0))
         refuse(s, &busy_memory, s->intake->envelope.reverse_path, STR_NONE);
     else if (!relay_memory_has_room(s->relay))
-        session_wait_for_room(s); /* answered by receive_memory_came_back, or 452 by the timer */
+        session_wait_for_room(s); /* answered by receive_memory_came_back, or by session_finds_no_room */
     else
         begin_content(s);
+}
+
+void session_finds_no_room(struct session *s)
+{
+    session_leave_room(s);
+    refuse(s, &busy_memory, s->intake->envelope.reverse_path, STR_NONE);
+    session_run(s);
 }
 
 static void on_content(struct session *s, struct str bytes)
@@ -270,6 +274,13 @@ static void on_rcpt(struct session *s, const struct smtp_server_rcpt *rcpt)
     smtp_server_answer(s->server, NULL);
 }
 
+/* By a limit that the engine holds to: answered already. */
+static void on_refused(struct session *s, const struct smtp_server_event *ev)
+{
+    struct str from = s->intake ? s->intake->envelope.reverse_path : ev->mail.reverse_path;
+    events_not_taken(s->relay, id_of(s), s->client.ip, from, ev->rcpt.forward_path, ev->refusal);
+}
+
 static void on_message(struct session *s)
 {
     struct intake *in = s->intake;
@@ -352,6 +363,7 @@ static void handle(struct session *s, const struct smtp_server_event *ev)
     case SMTP_SERVER_AUTH_FAILED: session_not_authenticated(s, &ev->auth); break;
     case SMTP_SERVER_MAIL: on_mail(s, &ev->mail); break;
     case SMTP_SERVER_RCPT: on_rcpt(s, &ev->rcpt); break;
+    case SMTP_SERVER_REFUSED: on_refused(s, ev); break;
     case SMTP_SERVER_DATA: on_data(s); break;
     case SMTP_SERVER_CONTENT: on_content(s, ev->bytes); break;
     case SMTP_SERVER_MESSAGE: on_message(s); break;
@@ -402,8 +414,7 @@ void session_answer(struct session *s, const struct reply *r)
     if (!s->running) session_run(s);
 }
 
-/* 421 or silence, and the end. */
-static void session_stop(struct session *s, const struct reply *r)
+void session_stop(struct session *s, const struct reply *r)
 {
     if (!s->server) {
         session_drop(s);
@@ -411,47 +422,6 @@ static void session_stop(struct session *s, const struct reply *r)
     }
     smtp_server_stop(s->server, r);
     session_run(s);
-}
-
-static bool is_too_slow(const struct session *s)
-{
-    int64_t lasted = relay_ms(s->relay) - s->content_ms;
-    bool kept = s->intake && s->intake->phase == INTAKE_CONTENT;
-    return kept && smtp_server_is_in_data(s->server) && lasted > RATE_GRACE_MS &&
-           s->content_bytes < (uint64_t)(lasted / 1000) * s->listener->settings->least_rate;
-}
-
-static int64_t patience_ms(const struct session *s)
-{
-    uint32_t seconds = s->listener->settings->patience;
-    bool handshake = !s->server || smtp_server_expects_tls(s->server);
-    return handshake ? HANDSHAKE_MS : seconds ? seconds * (int64_t)1000 : 300000;
-}
-
-static void timer_fired(void *owner)
-{
-    static const struct reply idle = {421, {4, 4, 2}, STR_INIT("Idle for too long")},
-                              slow = {421, {4, 4, 2}, STR_INIT("Content comes too slowly")};
-    struct session *s = owner;
-    const struct net_port *net = s->relay->net;
-    int64_t since = relay_ms(s->relay) - s->active_ms, patience = patience_ms(s);
-    if (!s->stream) return;
-    if (s->wants_room && since >= ROOM_PATIENCE_MS) {
-        session_leave_room(s);
-        refuse(s, &busy_memory, s->intake->envelope.reverse_path, STR_NONE);
-        session_run(s);
-        since = 0;
-    } else if (since >= patience && (!s->server || smtp_server_expects_tls(s->server))) {
-        session_stop(s, NULL);
-        return;
-    } else if (s->server && !smtp_server_waits(s->server) && (since >= patience || is_too_slow(s))) {
-        session_stop(s, since >= patience ? &idle : &slow);
-        return;
-    }
-    int64_t left = patience - since;
-    if (left > ROOM_PATIENCE_MS)
-        left = ROOM_PATIENCE_MS; /* the line for memory needs the finer beat, and so do rates */
-    net->timer_set(net->self, &s->timer, left > 1000 ? left : 1000);
 }
 
 static void on_received(void *owner, struct str bytes)
@@ -499,7 +469,7 @@ static void on_closed(void *owner, enum net_close_reason reason, const char *why
 {
     struct session *s = owner;
     struct relay *r = s->relay;
-    if (reason == NET_CLOSED_ERROR) events_disconnect(r, id_of(s), s->client.ip, why);
+    if (reason == NET_CLOSED_ERROR && !s->closing) events_disconnect(r, id_of(s), s->client.ip, why);
     s->stream = NULL;
     if (!s->closing && s->server) {
         smtp_server_stop(s->server, NULL);
@@ -532,9 +502,7 @@ static void on_accepted(void *owner, struct net_stream *stream, struct str peer,
     if (rc->first) rc->first->before = s;
     rc->first = s;
     rc->sessions++;
-    s->timer.fired = timer_fired;
-    s->timer.owner = s;
-    r->net->timer_set(r->net->self, &s->timer, ROOM_PATIENCE_MS);
+    session_watch(s);
     session_arrive(s, peer);
 }
 

@@ -1,5 +1,5 @@
 /* relay/session: one client's connection, as receive.c (the dialogue), arrival.c (how it comes to one) and
- * authenticate.c (who it is) share it.  Private to the three. */
+ * authenticate.c (who it is) share it with room.c and patience.c.  Private to these. */
 #ifndef SLUICE_RELAY_SESSION_H
 #define SLUICE_RELAY_SESSION_H
 
@@ -67,7 +67,12 @@ void session_forget_auth(struct session *s); /* it ends: what the store still an
 void session_wait_for_room(struct session *s);
 void session_leave_room(struct session *s); /* harmless for one that is not in it */
 
-/* receive.c: whatever was fed or answered: events, replies, and whether to read on. */
-void session_run(struct session *s);
+/* patience.c: from now on the clock is held against the client, until its timer is cleared. */
+void session_watch(struct session *s);
+
+/* receive.c */
+void session_run(struct session *s); /* whatever was fed or answered: events, replies, and whether to read on */
+void session_finds_no_room(struct session *s);               /* one that waits for it: 452 */
+void session_stop(struct session *s, const struct reply *r); /* 421 or silence (NULL), and the end */
 
 #endif

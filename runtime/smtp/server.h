@@ -66,6 +66,7 @@ enum smtp_server_event_kind {
                               */
     SMTP_SERVER_MAIL,        /* asks: mail */
     SMTP_SERVER_RCPT,        /* asks: rcpt */
+    SMTP_SERVER_REFUSED,     /* mail or rcpt, sound and over a limit of ours: refusal.  Answered already */
     SMTP_SERVER_DATA,    /* asks: content begins, by DATA or the first BDAT; only with at least one accepted recipient.
                           * Refusing DATA changes no state, refusing a chunk ends the transaction with ABORT */
     SMTP_SERVER_CONTENT, /* bytes: the next run of the content, without framing, CR LF included, never empty */
@@ -119,7 +120,8 @@ struct smtp_server_event {
     struct str bytes;          /* CONTENT */
     uint64_t size;             /* MESSAGE */
     const char *why;           /* ABORT, CLOSE: a constant sentence */
-    const struct reply *refusal; /* ABORT: what the client will hear, of content that is refused; else NULL */
+    const struct reply *refusal; /* REFUSED: what the client hears; ABORT: what it will, of content that is refused;
+                                  * else NULL */
     bool broken;               /* CLOSE: for what the client did, neither at its QUIT nor by our will */
 };
 

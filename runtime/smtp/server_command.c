@@ -118,8 +118,17 @@ static enum server_step refuse_utf8(struct smtp_server *s, uint16_t code)
     return server_refuse(s, code, STATUS(5, 6, 7), STR("Addresses beyond ASCII need SMTPUTF8, which is not offered"));
 }
 
+/* A reply that whoever asks why mail did not come finds in the log. */
+static enum server_step tell_refused(struct smtp_server_event *ev, const struct reply *refusal)
+{
+    ev->kind = SMTP_SERVER_REFUSED;
+    ev->refusal = refusal;
+    return STEP_EVENT;
+}
+
 static enum server_step run_mail(struct smtp_server *s, struct str args, struct smtp_server_event *ev)
 {
+    static const struct reply large = {552, {5, 3, 4}, STR_INIT("The message is larger than this server takes")};
     struct reply refusal;
     if (!s->greeted) return server_refuse(s, 503, STATUS(5, 5, 1), STR("Send EHLO or HELO first"));
     if (s->mail) return server_refuse(s, 503, STATUS(5, 5, 1), STR("A transaction is under way already"));
@@ -133,8 +142,10 @@ static enum server_step run_mail(struct smtp_server *s, struct str args, struct 
     if (!smtp_params_mail(args, &offer, &ev->mail, &refusal))
         return server_refuse(s, refusal.code, refusal.status, refusal.text);
     if (!ev->mail.smtputf8 && !str_is_ascii(ev->mail.reverse_path)) return refuse_utf8(s, 550);
-    if (s->options.message_size && ev->mail.size > s->options.message_size)
-        return server_refuse(s, 552, STATUS(5, 3, 4), STR("The message is larger than this server takes"));
+    if (s->options.message_size && ev->mail.size > s->options.message_size) {
+        server_refuse(s, large.code, large.status, large.text);
+        return tell_refused(ev, &large);
+    }
     s->smtputf8 = ev->mail.smtputf8;
     s->binary = ev->mail.body == SMTP_BODY_BINARY;
     return server_ask(s, ev, SMTP_SERVER_MAIL);
@@ -142,6 +153,8 @@ static enum server_step run_mail(struct smtp_server *s, struct str args, struct 
 
 static enum server_step run_rcpt(struct smtp_server *s, struct str args, struct smtp_server_event *ev)
 {
+    static const struct reply many = {
+        452, {4, 5, 3}, STR_INIT("Too many recipients; send the others in another transaction")};
     struct reply refusal;
     if (!s->mail) return server_refuse(s, 503, STATUS(5, 5, 1), STR("Send MAIL first"));
     if (s->chunked) return server_refuse(s, 503, STATUS(5, 5, 1), STR("The content has begun already"));
@@ -154,8 +167,8 @@ static enum server_step run_rcpt(struct smtp_server *s, struct str args, struct 
     if (!smtp_params_rcpt(args, &offer, &ev->rcpt, &refusal))
         return server_refuse(s, refusal.code, refusal.status, refusal.text);
     if (s->recipients >= s->options.recipient_limit) { /* RFC 5321 section 4.5.3.1.10: temporary, and not an error */
-        server_say(s, 452, STATUS(4, 5, 3), STR("Too many recipients; send the others in another transaction"));
-        return STEP_AGAIN;
+        server_say(s, many.code, many.status, many.text);
+        return tell_refused(ev, &many);
     }
     return server_ask(s, ev, SMTP_SERVER_RCPT);
 }

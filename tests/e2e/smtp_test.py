@@ -93,6 +93,8 @@ def size():
     with Sink() as sink, Relay(RULES, sink, relay="message_size 100 KB") as relay, Raw(relay) as raw:
         assert "SIZE 102400" in raw.say(b"EHLO x\r\n")[1]
         equal(raw.say(b"MAIL FROM:<a@corp.example> SIZE=200000\r\n")[0], 552)
+        told = "-: event=refused from=a@corp.example client=127.0.0.1 code=552 status=5.3.4"
+        wait_until(lambda: sum(told in line for line in relay.log) == 1, "the refusal of MAIL in the log")
         equal(raw.say(b"MAIL FROM:<a@corp.example>\r\n")[0], 250)
         equal(raw.say(b"RCPT TO:<b@partner.example>\r\n")[0], 250)
         equal(raw.say(b"DATA\r\n")[0], 354)

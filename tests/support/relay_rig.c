@@ -168,6 +168,14 @@ const char *rig_ask(struct rig *g, struct net_stream *c, const char *request)
 
 bool rig_log_has(struct rig *g, const char *text) { return str_find(log_buffered(g->log), str_of(text)) != STR_NPOS; }
 
+size_t rig_log_count(struct rig *g, const char *text)
+{
+    struct str rest = log_buffered(g->log);
+    size_t n = 0;
+    for (size_t at; (at = str_find(rest, str_of(text))) != STR_NPOS; n++) rest = str_from(rest, at + 1);
+    return n;
+}
+
 size_t rig_mails(const struct rig *g, int server) { return g->memory->servers[server].mail_count; }
 
 const char *rig_reason(const struct rig *g)

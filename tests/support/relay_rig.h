@@ -36,6 +36,7 @@ const char *rig_send(struct rig *g, struct net_stream *s, const char *from, cons
 /* One request to the control socket, and all that came for it: `c` is memory_dial(g->memory, "control", ""). */
 const char *rig_ask(struct rig *g, struct net_stream *c, const char *request);
 bool rig_log_has(struct rig *g, const char *text);
+size_t rig_log_count(struct rig *g, const char *text);
 size_t rig_mails(const struct rig *g, int server);
 const char *rig_reason(const struct rig *g); /* of the first recipient of the first stored message */
 

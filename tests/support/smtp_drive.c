@@ -78,6 +78,12 @@ static void note(struct smtp_drive *d, const struct smtp_server_event *ev)
         if (ev->rcpt.orcpt.n) buf_printf(b, " orcpt=%.*s", STR_ARG(ev->rcpt.orcpt));
         buf_add(b, STR("\n"));
         break;
+    case SMTP_SERVER_REFUSED:
+        INVARIANT(!ev->asks);
+        buf_printf(b, "REFUSED <%.*s> %u\n",
+                   STR_ARG(ev->rcpt.forward_path.n ? ev->rcpt.forward_path : ev->mail.reverse_path),
+                   (unsigned)ev->refusal->code);
+        break;
     case SMTP_SERVER_DATA:
         buf_add(b, STR("DATA\n"));
         d->content.n = 0;

@@ -312,6 +312,7 @@ static void mail(struct smtp_model *m, struct str args)
                utf8 ? " utf8" : "", requiretls ? " requiretls" : "", full ? " ret=F" : "", id ? " envid=a+2Bb" : "");
     buf_add_byte(&note, '\0');
     if (refusal) {
+        if (refusal == 552) buf_printf(&m->events, "REFUSED <%.*s> 552\n", STR_ARG(path));
         fault(m, refusal);
     } else {
         event(m, note.p);

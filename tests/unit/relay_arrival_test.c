@@ -177,10 +177,14 @@ static void slow_clients(void **state)
 {
     (void)state;
     struct rig g;
+    struct address_range balancer;
     rig_setup(&g);
+    assert_true(ip_range_parse(STR("172.16.0.0/16"), balancer.low, balancer.high, NULL));
+    g.listener.proxy_from = (struct address_ranges){&balancer, 1};
     g.listener.patience = 100;
     g.listener.least_rate = 500;
     rig_start(&g);
+    struct net_stream *mute = dial(&g, "172.16.0.1");
     struct net_stream *command = dial(&g, "10.0.0.1"), *content = rig_session(&g, "10.0.0.2"),
                       *good = dial(&g, "10.0.0.3");
     tell(&g, content, "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n", "250 ");
@@ -195,6 +199,11 @@ static void slow_clients(void **state)
     assert_in_range(seconds, 60, 140);
     heard(command, "421 4.4.2 Idle for too long\r\n");
     heard(content, "421 4.4.2 Content comes too slowly\r\n");
+    assert_false(memory_is_open(mute));
+    assert_int_equal(rig_log_count(&g, "event=disconnect"), 3);
+    assert_true(rig_log_has(&g, "client=172.16.0.1 reason=\"no PROXY header or TLS handshake in time\""));
+    assert_true(rig_log_has(&g, "-: event=disconnect client=10.0.0.1 reason=\"idle for too long\""));
+    assert_true(rig_log_has(&g, "event=disconnect client=10.0.0.2 reason=\"the content came too slowly\""));
     assert_true(memory_is_open(good));
     rig_teardown(&g);
 }

@@ -75,7 +75,8 @@ static const struct script {
      "MAIL FROM:<a@b.example> RET=FULL\r\nMAIL FROM:<a@b.example>  BODY=8bitmime  size=1000 \r\nRCPT TO:<c@d.example> "
      "NOTIFY=NEVER\r\n"
      "RCPT TO:<c@d.example> SIZE=1\r\n",
-     "220 250 552 501 501 501 555 555 555 555 530 555 250 555 555", "EHLO c\nMAIL <a@b.example> size=1000 8bit\n"},
+     "220 250 552 501 501 501 555 555 555 555 530 555 250 555 555",
+     "EHLO c\nREFUSED <a@b.example> 552\nMAIL <a@b.example> size=1000 8bit\n"},
     {"beyond ASCII",
      "EHLO c\r\nMAIL FROM:<\xc3\xa4@b.example>\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<\xc3\xa4@b.example>\r\n",
      "220 250 550 250 553", "EHLO c\nMAIL <a@b.example>\n"},
@@ -320,7 +321,8 @@ static void limits_end_the_session(void **state)
     smtp_drive_feed(&d, buf_str(&in));
     assert_true(str_find(buf_str(&d.replies), STR("452 4.5.3")) != STR_NPOS && !d.closed);
     assert_true(str_find(buf_str(&d.events), STR("u99@")) != STR_NPOS &&
-                str_find(buf_str(&d.events), STR("u100@")) == STR_NPOS);
+                str_find(buf_str(&d.events), STR("RCPT <u100@")) == STR_NPOS);
+    assert_true(str_ends(buf_str(&d.events), STR("RCPT <u99@d.example>\nREFUSED <u100@d.example> 452\n")));
     smtp_drive_free(&d);
     buf_free(&in);
 }
