@@ -107,12 +107,16 @@ struct str arena_str(struct arena *a, struct str s) { return (struct str){arena_
 struct str arena_printf(struct arena *a, const char *format, ...)
 {
     va_list args, again;
+    char room[256]; /* most texts are short, and written once */
     va_start(args, format);
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
+    int n = vsnprintf(room, sizeof room, format, args);
     INVARIANT(n >= 0);
-    char *p = arena_alloc(a, (size_t)n + 1);
-    vsnprintf(p, (size_t)n + 1, format, again);
+    char *p = take(a, (size_t)n + 1);
+    if ((size_t)n < sizeof room)
+        memcpy(p, room, (size_t)n + 1);
+    else
+        vsnprintf(p, (size_t)n + 1, format, again);
     va_end(args);
     va_end(again);
     return (struct str){p, (size_t)n};

@@ -78,15 +78,6 @@ size_t str_rfind_byte(struct str s, char c)
     return hit ? (size_t)(hit - s.p) : STR_NPOS;
 }
 
-struct str str_slice(struct str s, size_t from, size_t to)
-{
-    if (to > s.n) to = s.n;
-    if (from > to) from = to;
-    return (struct str){s.p ? s.p + from : NULL, to - from};
-}
-
-struct str str_from(struct str s, size_t from) { return str_slice(s, from, s.n); }
-
 static bool is_white(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 struct str str_trim(struct str s)

@@ -40,8 +40,6 @@ size_t str_find_by(struct str s, struct str needle, size_t rare);
 size_t str_find_pair(struct str s, char first, char second);
 size_t str_find_byte(struct str s, char c);
 size_t str_rfind_byte(struct str s, char c);
-struct str str_slice(struct str s, size_t from, size_t to); /* clamped to the view */
-struct str str_from(struct str s, size_t from);
 struct str str_trim(struct str s); /* SP, TAB, CR, LF at both ends */
 
 /* Cuts s at the first `sep`: *head before it, *tail after it.  False (head = s, tail = none) when there is none. */
@@ -56,6 +54,15 @@ enum { STR_BLOCK = 32 }; /* bytes that loops look at without a branch: compilers
 size_t str_ascii_prefix(struct str s); /* how many bytes at its start are below 0x80 */
 bool str_is_ascii(struct str s);
 bool str_is_utf8(struct str s); /* RFC 3629: no overlong forms, no surrogates */
+
+/* Clamped to the view. */
+static inline struct str str_slice(struct str s, size_t from, size_t to)
+{
+    if (to > s.n) to = s.n;
+    if (from > to) from = to;
+    return (struct str){s.p ? s.p + from : NULL, to - from};
+}
+static inline struct str str_from(struct str s, size_t from) { return str_slice(s, from, s.n); }
 
 static inline char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
 static inline bool ascii_is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }

@@ -51,6 +51,10 @@ void idn_to_unicode(struct str domain, struct buf *out)
 {
     struct str label, rest = domain;
     bool more;
+    if (str_is_ascii(domain) && str_find_pair(domain, '-', '-') == STR_NPOS) { /* no A-label in it, as nearly always */
+        lower_add(domain, out);
+        return;
+    }
     do {
         more = str_cut(rest, '.', &label, &rest);
         label_to_unicode(label, out);

@@ -438,7 +438,7 @@ bool decode_header_is_plain(struct str raw)
 {
     raw = str_trim(raw);
     size_t clean = decode_clean_prefix(raw);
-    return charset_is_plain_behind(STR(""), raw, clean) && str_find(raw, STR("=?")) == STR_NPOS &&
+    return charset_is_plain_behind(STR(""), raw, clean) && str_find_pair(raw, '=', '?') == STR_NPOS &&
            str_find_byte(raw, '\n') == STR_NPOS && str_find_byte(raw, '\r') == STR_NPOS &&
            (clean == raw.n || decode_controls_prefix(str_from(raw, clean)) == raw.n - clean);
 }

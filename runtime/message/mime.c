@@ -31,8 +31,8 @@ struct parser {
     struct mime_part *parts; /* all parts so far, of outer parsers too */
     size_t n, cap;
     uint32_t unreadable;
-    struct open_part open[MESSAGE_DEPTH_MAX + 1];
-    size_t depth; /* how many are open here */
+    struct open_part *open; /* as many as may be open, and one more */
+    size_t depth;           /* how many are open here */
     size_t base;  /* depth of the first part of this parser */
 };
 
@@ -387,6 +387,7 @@ static void decoded_body_parse(struct parser *outer, size_t part, bool as_messag
     at->unreadable |= mime_transfer_decode(outer->reading, at, raw, &bytes);
     struct parser *inner = ARENA_NEW(m->arena, struct parser);
     *inner = (struct parser){.m = m,
+                             .open = ARENA_ARRAY(m->arena, struct open_part, MESSAGE_DEPTH_MAX + 1),
                              .reading = outer->reading,
                              .bytes = arena_str(m->arena, buf_str(&bytes)),
                              .derived = true,
@@ -417,8 +418,9 @@ static void decoded_body_parse(struct parser *outer, size_t part, bool as_messag
 /* Answers whether a part had to be decoded to see what it holds. */
 static bool tree_parse(struct message *m, struct viewer *r, struct mime_tree *tree)
 {
+    struct open_part open[MESSAGE_DEPTH_MAX + 1];
     struct parser *p = ARENA_NEW(m->arena, struct parser);
-    *p = (struct parser){.m = m, .reading = r, .bytes = m->content};
+    *p = (struct parser){.m = m, .reading = r, .bytes = m->content, .open = open};
     struct part_header h = {0};
     size_t body = m->header.body;
     uint32_t unreadable = m->header.unreadable;

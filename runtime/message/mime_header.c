@@ -90,23 +90,23 @@ static uint8_t encoding_guess(struct str words)
 static uint8_t encoding_of(struct viewer *r, struct arena *a, const struct part_header *h)
 {
     static const struct {
-        const char *name;
+        struct str name;
         uint8_t encoding;
-    } names[] = {{"7bit", MIME_7BIT},
-                 {"8bit", MIME_8BIT},
-                 {"binary", MIME_BINARY},
-                 {"base64", MIME_BASE64},
-                 {"quoted-printable", MIME_QUOTED_PRINTABLE},
-                 {"x-uuencode", MIME_UUENCODE},
-                 {"uuencode", MIME_UUENCODE},
-                 {"x-uue", MIME_UUENCODE},
-                 {"uue", MIME_UUENCODE},
-                 {"", MIME_7BIT}};
+    } names[] = {{STR_INIT("7bit"), MIME_7BIT},
+                 {STR_INIT("8bit"), MIME_8BIT},
+                 {STR_INIT("binary"), MIME_BINARY},
+                 {STR_INIT("base64"), MIME_BASE64},
+                 {STR_INIT("quoted-printable"), MIME_QUOTED_PRINTABLE},
+                 {STR_INIT("x-uuencode"), MIME_UUENCODE},
+                 {STR_INIT("uuencode"), MIME_UUENCODE},
+                 {STR_INIT("x-uue"), MIME_UUENCODE},
+                 {STR_INIT("uue"), MIME_UUENCODE},
+                 {STR_INIT(""), MIME_7BIT}};
     if (!h->has_encoding) return MIME_7BIT;
     struct str value = params_parse(r, a, h->encoding).value;
     uint8_t encoding = MIME_UNKNOWN;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (str_eq(value, str_of(names[i].name))) encoding = names[i].encoding;
+        if (str_eq(value, names[i].name)) encoding = names[i].encoding;
     if (str_eq_nocase(str_trim(h->encoding), value) && encoding != MIME_UNKNOWN) return encoding;
     uint8_t guess = encoding_guess(h->encoding);
     if (guess != MIME_UNKNOWN && guess != encoding && manner_is(r, MANNER_CODE_GUESS)) return guess;
