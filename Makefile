@@ -5,6 +5,7 @@ CC      ?= cc
 B       := build/$(VARIANT)
 GEN     := build/gen
 PREFIX  ?= /usr/local
+SYSCONFDIR ?= /etc
 
 PACKAGES := libpcre2-8 openssl sqlite3 libuv jansson libidn2 libseccomp
 # The index of literals: Hyperscan, which Debian has for x86.  Without it every rule is tried on every message.
@@ -413,7 +414,10 @@ bench-message: ## what reading a message costs beside GMime, and every hostile s
 fmt: ## clang-format over all C sources
 	clang-format -i $(SOURCES) $(foreach r,$(ROOMS),$(wildcard $(r)/*.h)) $(wildcard cli/*.[ch] tests/*/*.[ch])
 
-install: all ## install sluice and sluiced with their manual under DESTDIR/PREFIX
+# Whoever changed a configuration keeps it: the samples go to SYSCONFDIR only where there are none.
+ETC   := $(DESTDIR)$(SYSCONFDIR)/sluice
+UNITS := $(DESTDIR)$(PREFIX)/lib/systemd/system
+install: all ## install programs, manual and systemd unit under DESTDIR/PREFIX, samples in DESTDIR/SYSCONFDIR
 	install -D -m 755 $(B)/bin/sluice $(DESTDIR)$(PREFIX)/bin/sluice
 	install -D -m 755 $(B)/bin/sluiced $(DESTDIR)$(PREFIX)/sbin/sluiced
 	for file in $(wildcard stdlib/library/*.sluice); do \
@@ -422,6 +426,14 @@ install: all ## install sluice and sluiced with their manual under DESTDIR/PREFI
 	    install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$(basename $$page); done
 	for file in README.md $(wildcard docs/*.md) $(wildcard examples/*.sluice examples/mail/*.eml); do \
 	    install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/doc/sluice/$$file; done
+	install -d -m 755 $(UNITS) $(ETC)
+	sed -e 's|@BINDIR@|$(PREFIX)/bin|' -e 's|@SBINDIR@|$(PREFIX)/sbin|' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|' \
+	    -e 's|@DOCDIR@|$(PREFIX)/share/doc/sluice|' packaging/sluice.service.in >$(UNITS)/sluice.service
+	chmod 644 $(UNITS)/sluice.service
+	install -D -m 644 packaging/sluice.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/sluice.conf
+	for file in relay.sluice rules.sluice; do \
+	    install -D -m 644 packaging/$$file $(DESTDIR)$(PREFIX)/share/sluice/$$file; \
+	    test -e $(ETC)/$$file || install -m 644 packaging/$$file $(ETC)/$$file; done
 
 clean: ## remove build/
 	rm -rf build
