@@ -70,8 +70,10 @@ E2E_TESTS := $(wildcard tests/e2e/*_test.py)
 # Kill, fill, flip, jump, reload: a slice of seconds among the tests, the long form under torture.
 RIGS := $(wildcard tests/rigs/*_rig.py)
 # The relay with a mistake planted by the linker, for rigs to find: tests/rigs/mutants.c.
-RIG_MUTANTS := no_sync synchronous_normal answer_before_commit no_content_sync no_directory_sync
-RIG_PROGRAMS := $(B)/bench/queue_fill_bench $(B)/rigs/block_log $(B)/rigs/sluice-failing \
+RIG_MUTANTS := no_sync synchronous_normal answer_before_commit no_content_sync no_directory_sync \
+    no_program_sync
+FUSE_DISKS := $(B)/rigs/block_log $(B)/rigs/name_log
+RIG_PROGRAMS := $(B)/bench/queue_fill_bench $(FUSE_DISKS) $(B)/rigs/sluice-failing \
     $(RIG_MUTANTS:%=$(B)/rigs/sluiced-%)
 # A second opinion: a program of C and a script that compares what it says with what something else says.
 ORACLES := $(patsubst tests/oracle/%.c,$(B)/oracle/%,$(wildcard tests/oracle/*.c))
@@ -180,15 +182,16 @@ $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(FUZZ_LDFLAGS_$(VARIANT)) $^ $(LDLIBS) -o $@
 
-# What rigs stand on: a disk that logs, and the relay with mistakes planted by the linker.
-$(B)/rigs/block_log: tests/rigs/block_log.c
+# What rigs stand on: disks that keep account, and the relay with mistakes planted by the linker.
+$(FUSE_DISKS): $(B)/rigs/%: tests/rigs/%.c tests/rigs/fuse_disk.h
 	@mkdir -p $(@D)
-	$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARN) $< $(shell pkg-config --cflags --libs fuse3 2>/dev/null) -o $@
+	$(CC) -std=c11 -D_GNU_SOURCE -I. -O2 $(WARN) $< $(shell pkg-config --cflags --libs fuse3 2>/dev/null) -o $@
 MUTANT_no_sync := -Wl,--export-dynamic-symbol=fsync,--export-dynamic-symbol=fdatasync
 MUTANT_synchronous_normal := -Wl,--wrap=sqlite3_exec
 MUTANT_answer_before_commit := -Wl,--wrap=database_run
 MUTANT_no_content_sync := -Wl,--wrap=fdatasync
 MUTANT_no_directory_sync := -Wl,--wrap=spool_sync_directory
+MUTANT_no_program_sync := -Wl,--wrap=directory_sync
 $(B)/rigs/sluiced-%: tests/rigs/mutants.c $(MAIN_OBJECT) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -std=c11 -O1 -fPIE -DMUTANT_$* $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $(MUTANT_$*) $^ $(LDLIBS) -o $@

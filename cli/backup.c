@@ -81,11 +81,13 @@ static bool copy_spool(const char *from, const char *to, size_t *files, struct e
 
 static bool fetch(const struct backup *b, const char *directory, size_t *files, struct err *e)
 {
-    char database[PATH_BYTES], spool[PATH_BYTES];
+    char database[PATH_BYTES], spool[PATH_BYTES], parent[PATH_BYTES];
     if ((size_t)snprintf(database, sizeof database, "%s/queue.db", directory) >= sizeof database ||
-        (size_t)snprintf(spool, sizeof spool, "%s/spool", directory) >= sizeof spool)
+        (size_t)snprintf(spool, sizeof spool, "%s/spool", directory) >= sizeof spool ||
+        (size_t)snprintf(parent, sizeof parent, "%s/..", directory) >= sizeof parent)
         return err_set(e, EX_CANTCREAT, "%s: too long", directory);
-    return copy_file(b->database, database, e) && copy_spool(b->spool, spool, files, e) && sync_directory(directory, e);
+    return copy_file(b->database, database, e) && copy_spool(b->spool, spool, files, e) &&
+           sync_directory(directory, e) && sync_directory(parent, e);
 }
 
 int backup_main(int argc, char **argv)

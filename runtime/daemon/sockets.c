@@ -143,8 +143,9 @@ bool file_keep_program(const char *state, int program, struct err *e)
     if (directory < 0) return err_os(e, EX_CANTCREAT, "%s", state);
     unlinkat(directory, fresh, 0);
     bool ok = build_read_fd(program, BUILD_PROGRAM_MAX, &bytes, e) && write_out(directory, fresh, buf_str(&bytes), e);
-    if (ok && (renameat(directory, fresh, directory, ACCEPTED_PROGRAM) < 0 || fsync(directory) < 0))
+    if (ok && renameat(directory, fresh, directory, ACCEPTED_PROGRAM) < 0)
         ok = err_os(e, EX_IOERR, "%s/" ACCEPTED_PROGRAM, state);
+    ok = ok && directory_sync(directory, state, e);
     buf_free(&bytes);
     close(directory);
     return ok;

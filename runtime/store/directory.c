@@ -9,6 +9,25 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+bool directory_sync(int fd, const char *path, struct err *e)
+{
+    int result;
+    do result = fsync(fd);
+    while (result < 0 && errno == EINTR);
+    return result == 0 || err_os(e, EX_IOERR, "syncing the directory %s", path);
+}
+
+static bool sync_parent(const char *path, struct err *e)
+{
+    char parent[PATH_MAX + sizeof "/.."];
+    snprintf(parent, sizeof parent, "%s/..", path);
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return err_os(e, EX_IOERR, "syncing the directory %s", parent);
+    bool ok = directory_sync(fd, parent, e);
+    close(fd);
+    return ok;
+}
+
 bool directory_make(const char *path, mode_t mode, struct err *e)
 {
     char part[PATH_MAX];
@@ -19,8 +38,9 @@ bool directory_make(const char *path, mode_t mode, struct err *e)
         if (part[i] != '/' && part[i] != 0) continue;
         char cut = part[i];
         part[i] = 0;
-        if (mkdir(part, cut ? 0755 : mode) < 0 && errno != EEXIST)
-            return err_os(e, EX_CANTCREAT, "making the directory %s", part);
+        bool made = mkdir(part, cut ? 0755 : mode) == 0;
+        if (!made && errno != EEXIST) return err_os(e, EX_CANTCREAT, "making the directory %s", part);
+        if (made && !sync_parent(part, e)) return false;
         part[i] = cut;
     }
     return true;

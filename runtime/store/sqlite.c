@@ -287,6 +287,7 @@ static bool open_files(struct store *s, const char *state_dir, uint64_t spool_ov
     if (s->lock_fd < 0) return err_os(e, EX_CANTCREAT, "%s/lock", state_dir);
     if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0)
         return err_set(e, EX_TEMPFAIL, "another relay is using the state directory %s", state_dir);
+    /* Its name is synced by SQLite, with that of the log, at the commit that ends writer_open. */
     if (mkdirat(s->state_fd, SPOOL_DIRECTORY, 0700) < 0 && errno != EEXIST)
         return err_os(e, EX_CANTCREAT, "%s/" SPOOL_DIRECTORY, state_dir);
     s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -204,9 +204,10 @@ class Relay:
 
     def __init__(self, rules, sink=None, connectors=None, retry="retry first 1 second until 5 days", relay="",
                  listener="",
-                 wrapper=(), folder=None):
+                 wrapper=(), folder=None, state=None):
         self._folder = None if folder else tempfile.TemporaryDirectory(prefix="sluice-e2e-")
         self.folder = pathlib.Path(folder or self._folder.name)
+        self.state = pathlib.Path(state or self.folder / "state")
         self.port, self.program = free_port(), SLUICED
         self.wrapper, self.arguments = list(wrapper), []
         self.control = self.folder / "control.sock"
@@ -214,7 +215,7 @@ class Relay:
             connectors = {"default": f'host "127.0.0.1" port {sink.port} tls opportunistic'}
         lines = "\n".join(f'connector "{name}" {text}' for name, text in connectors.items())
         self.config = self.folder / "relay.sluice"
-        self.config.write_text(CONFIG.format(state=self.folder / "state", control=self.control, relay=relay,
+        self.config.write_text(CONFIG.format(state=self.state, control=self.control, relay=relay,
                                              port=self.port,
                                              listener=listener, connectors=lines, retry=retry))
         self.write_rules(rules)

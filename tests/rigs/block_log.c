@@ -7,10 +7,10 @@
  * MOUNTPOINT/disk is SIZE bytes of zeros.  A record of the log is u64 offset, u32 length, and the bytes; a barrier has
  * the offset BARRIER and no bytes.  It is written before the write or sync is answered, so whoever heard an answer
  * finds in the log's size a moment that is not before it.  One thread: the log's order is the order of the answers. */
-#define FUSE_USE_VERSION 31
+#include "tests/rigs/fuse_disk.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <fuse3/fuse.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,6 +96,5 @@ int main(int argc, char **argv)
     log_fd = open(argv[3], O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
     disk = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (log_fd < 0 || disk == MAP_FAILED) return perror("block_log"), 71;
-    char foreground[] = "-f", one_thread[] = "-s", *arguments[] = {argv[0], foreground, one_thread, argv[1], NULL};
-    return fuse_main(4, arguments, &operations, NULL);
+    return fuse_disk_serve(argv[0], argv[1], &operations);
 }

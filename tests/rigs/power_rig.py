@@ -1,13 +1,17 @@
 #!/usr/bin/python3
-"""Power cuts: a disk that logs every write and barrier, and the relay on what such a disk holds after any of them.
+"""Power cuts: disks that hold no more than was promised, and the relay on what such a disk holds after any of them.
 
     SLUICE_CUTS=1000 SLUICE_SEED=1 tests/rigs/power_rig.py
 
-The state directory is an ext4 of its own on a loop device over block_log.  After a load, disks are made for cuts at
-diced moments: all writes before the last barrier, and of those behind it any, some torn within (512 octets are written
-or not).  On each a relay is started, and delivers: whatever was acknowledged before the cut and had not yet arrived
-arrives now, once and whole. And planted mistakes are found: the same relay with a sync left out, or an answer given too
-early (mutants.c).
+Content: the state directory is an ext4 of its own on a loop device over block_log, which logs every write and barrier.
+After a load, disks are made for cuts at diced moments: all writes before the last barrier, and of those behind it any,
+some torn within (512 octets are written or not).  On each a relay is started, and delivers: whatever was acknowledged
+before the cut and had not yet arrived arrives now, once and whole.
+
+Names: ext4 syncs a new file's name with the file, and POSIX does not promise that.  So the state directory stands on
+name_log too, which takes back at a cut what was not synced with its directory, in one life after another.
+
+And planted mistakes are found: the same relay with a sync left out, or an answer given too early (mutants.c).
 """
 import concurrent.futures
 import contextlib
@@ -15,6 +19,8 @@ import hashlib
 import os
 import pathlib
 import random
+import shutil
+import signal
 import struct
 import subprocess
 import tempfile
@@ -23,11 +29,12 @@ import time
 
 import rig
 from history import DELIVER, as_sent
-from relay import BUILD, Skip, equal, main, test, wait_until
+from relay import BUILD, PATIENCE, Skip, equal, main, test, wait_until
 
 CUTS = int(os.environ.get("SLUICE_CUTS", 12))
 LONG = CUTS >= 1000
 MESSAGES = 600 if LONG else 120
+RUNS, LIVES = (CUTS // 50, 12) if LONG else (1, 2)  # on a disk that forgets names
 DISK = 64 << 20
 BARRIER = 2**64 - 1
 NEVER = 2**64, 0.0
@@ -52,6 +59,29 @@ def mounted(device, where):
 
 
 @contextlib.contextmanager
+def served(disk, window, *arguments):
+    """A FUSE disk of ours, seen at `window`, until it is unmounted; its server may say something after that."""
+    if os.geteuid() != 0:
+        raise Skip("mounting needs root")
+    window.mkdir(exist_ok=True)
+    server = subprocess.Popen([BUILD / "rigs" / disk, window, *map(str, arguments)], stdout=subprocess.PIPE, text=True)
+    try:
+        wait_until(lambda: window.is_mount() or server.poll() is not None, "the disk")
+        if server.poll() is not None:
+            raise Skip("FUSE cannot be used here (/dev/fuse, and leave to mount)")
+        yield server
+    finally:
+        if server.poll() is None and subprocess.run(["umount", window]).returncode != 0:
+            subprocess.run(["umount", "--lazy", window])  # something went wrong, and still has a file open
+        try:
+            server.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+            raise
+
+
+@contextlib.contextmanager
 def loop(path):
     device = run("losetup", "-f", "--show", path)
     try:
@@ -69,13 +99,7 @@ class LoggedDisk:
     def __enter__(self):
         with contextlib.ExitStack() as stack:
             window = self.folder / "window"
-            window.mkdir()
-            server = subprocess.Popen([BUILD / "rigs/block_log", window, str(DISK), self.log])
-            stack.callback(server.wait)
-            wait_until(lambda: window.is_mount() or server.poll() is not None, "the disk")
-            if server.poll() is not None:
-                raise Skip("no FUSE here")
-            stack.callback(run, "umount", window)
+            stack.enter_context(served("block_log", window, DISK, self.log))
             device = stack.enter_context(loop(window / "disk"))
             run("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard", device)
             stack.enter_context(mounted(device, self.where))
@@ -185,8 +209,8 @@ class Taken:
                 self.wrong.append(f"{recipient}: stamped {stamps}")
 
 
-def make_relay(folder, sink, program=None):
-    relay = rig.RigRelay(rig.RULES, sink, folder=folder, relay="free_space 1 MB")
+def make_relay(folder, sink, program=None, state=None):
+    relay = rig.RigRelay(rig.RULES, sink, folder=folder, state=state, relay="free_space 1 MB")
     relay.program = program or relay.program
     return relay
 
@@ -248,8 +272,6 @@ def after(position, path, history):
 
 def cut_power(cuts, program=None, enough=None):
     """(cuts made, what was wrong with each that was not right); stops after `enough` of those."""
-    if os.geteuid() != 0:
-        raise Skip("loop devices need root")
     with tempfile.TemporaryDirectory(prefix="sluice-power-", dir="/dev/shm") as folder:
         folder = pathlib.Path(folder)
         history, disk, first = load(folder, program)
@@ -319,6 +341,169 @@ if LONG:
     def no_content_sync():
         """a relay that does not sync its spool files is found out"""
         mutant("no_content_sync", 300)
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+class NameDisk:
+    """A disk whose cuts take back names that were not synced with their directory: all of them, or with dice any."""
+
+    def __init__(self, folder, dice=None):
+        self.dice, self.window, self.below = dice, folder / "window", folder / "disk" / "names"
+        self.state = self.window / "state"
+        self.cuts = self.taken = 0
+        self.below.mkdir(parents=True)
+
+    @contextlib.contextmanager
+    def power(self):
+        """It is there until the power goes."""
+        dice = self.dice.choice((0, self.dice.getrandbits(30))) if self.dice else 0
+        with served("name_log", self.window, self.below.parent, dice) as server:
+            yield
+        self.cuts += 1
+        self.taken += int(server.stdout.read().split()[0])
+
+
+def cut_down(relay):
+    """All its processes, as if at one moment: none starts another, or sees one die."""
+    os.kill(relay.process.pid, signal.SIGSTOP)
+    everybody = [pid for pids in relay.children().values() for pid in pids] + [relay.process.pid]
+    for stroke in (lambda pid: os.kill(pid, signal.SIGSTOP), rig.kill):
+        for pid in everybody:
+            with contextlib.suppress(ProcessLookupError):
+                stroke(pid)
+    relay.process.wait()
+
+
+class Promised:
+    """What an operator was told: that a program was accepted, and that a backup is there."""
+
+    def __init__(self, relay, disk, number):
+        self.mark = f"reload {number} "
+        for which in ("one", "two"):  # when the second is answered, the program of the first is kept
+            relay.write_rules(f'{rig.RULES}rule "{self.mark}{which}" when subject contains "nothing" then drop\n')
+            relay.sluice("reload")
+        self.program, self.backup = disk.below / "state" / "program.sluicec", disk.below / f"backup{number}"
+        relay.sluice("backup", disk.window / self.backup.name)
+        self.files = self._files()
+
+    def _files(self):
+        return sorted(self.backup.rglob("*"))
+
+    def check(self):
+        kept = self.program.exists() and self.mark.encode() in self.program.read_bytes()
+        assert kept, f"lost: the program of {self.mark}"
+        assert self._files() == self.files, f"lost: files of {self.backup}"
+        shutil.rmtree(self.backup)
+
+
+class Lives:
+    """One relay's lives on such a disk, each ended by a cut, and the history of them all."""
+
+    def __init__(self, folder, seed, program):
+        self.folder, self.program, self.dice = folder, program, random.Random(seed)
+        self.disk, self.history = NameDisk(folder, None if program else self.dice), rig.History(rig.stamped)
+        self.lives, self.loaded, self.promised = 0, True, None
+        self.sink = rig.RecordingSink(self.history, lambda n: "451 4.3.0 not now" if self.loaded and n % 2 else None)
+
+    def _relay(self, program):
+        return make_relay(self.folder, self.sink, program, self.disk.state)
+
+    def begin(self):
+        """First starts, cut at some moment, and as soon as it is ready."""
+        with self.disk.power():
+            relay = self._relay(self.program)
+            relay.process = subprocess.Popen([relay.program, "-c", relay.config], stderr=subprocess.DEVNULL)
+            time.sleep(self.dice.uniform(0, 0.3))  # the moment is what is diced, nothing is waited for
+            cut_down(relay)
+        with self.disk.power(), self._relay(self.program) as relay:
+            cut_down(relay)
+        spool = self.disk.below / "state" / "spool"
+        assert spool.is_dir(), "lost: the state directory of a relay that was ready"
+        spool.rmdir()  # somebody tidied up: it is made anew, beside a log that is there
+
+    def _after_cut(self, program=None):
+        """A relay on what the last cut has left."""
+        relay = self._relay(program)
+        if self.promised:
+            self.promised.check()
+            self.history.cut(relay.rows())
+        return relay
+
+    def live(self):
+        """A life under load."""
+        self.lives += 1
+        with self.disk.power():
+            enough = self.history.counts()["acked"] + self.dice.randrange(10, 60)
+            with self._after_cut(self.program) as relay:
+                with rig.Load(self.history, relay.port, prefix=f"life{self.lives}x", make=message):
+                    self.promised = Promised(relay, self.disk, self.lives)
+                    self._send_huge(relay.port)
+                    wait_until(lambda: self.history.counts()["acked"] >= enough, "the load")
+                    cut_down(relay)
+            wait_until(self.sink.quiet, "the sink to have taken what was under way")
+
+    def _send_huge(self, port):
+        """One that outgrows memory too."""
+        tag = f"huge{self.lives}"
+        content = f"Subject: {tag}\r\n\r\n" + 9500 * f"{tag} {'x' * 900}\r\n"
+        with contextlib.closing(rig.Client(port)) as client:
+            client.send(self.history, tag, ([f"{tag}@plain.example"], content.encode(), DELIVER, False))
+
+    def end(self):
+        """The sound relay, whoever lived before, delivers what is owed."""
+        self.loaded = False
+        with self.disk.power():
+            with self._after_cut() as relay:
+                wait_until(lambda: all(one["queue_name"] == "damaged" for one in relay.queue()), "the queue", 60)
+            self.history.check()
+            equal(list((self.disk.state / "spool").iterdir()), [], "spool files of no message")
+
+
+def lose_names(seed, lives, program=None):
+    """Raises with what is wrong after so many lives."""
+    with tempfile.TemporaryDirectory(prefix="sluice-names-", dir="/dev/shm") as folder:
+        one = Lives(pathlib.Path(folder), seed, program)
+        with one.sink:
+            one.begin()
+            for _ in range(lives):
+                one.live()
+            one.end()
+        print(f"# seed {seed}: {one.history.counts()}; {one.disk.cuts} cuts took back {one.disk.taken} names",
+              flush=True)
+        assert one.disk.taken, "a disk that forgets nothing proves nothing"
+
+
+@test
+def names():
+    """names that were not synced with their directory go with the power: acknowledged mail does not"""
+    for seed in range(rig.SEED, rig.SEED + RUNS):
+        lose_names(seed, LIVES)
+
+
+def name_mutant(name, finds):
+    """Found within a few runs, by what it must lose."""
+    for seed in range(rig.SEED, rig.SEED + 5):
+        try:
+            lose_names(seed, 1, BUILD / f"rigs/sluiced-{name}")
+        except AssertionError as why:
+            if finds not in str(why):
+                raise
+            print(f"# {name}: found with seed {seed}: {str(why).splitlines()[:2]}")
+            return
+    raise AssertionError(f"{name} was not found")
+
+
+@test
+def no_directory_sync():
+    """a relay that does not sync the directory of its spool files is found out"""
+    name_mutant("no_directory_sync", ": lost")
+
+
+if LONG:
+    @test
+    def no_program_sync():
+        """a relay that does not sync the directory of its accepted program is found out"""
+        name_mutant("no_program_sync", "lost: the program")
 
 
 if __name__ == "__main__":

@@ -269,7 +269,7 @@ class RigRelay(Relay):
 
     def database(self):
         """The queue's database, read only: rows as they were committed."""
-        return contextlib.closing(sqlite3.connect(f"file:{self.folder}/state/queue.db?mode=ro", uri=True,
+        return contextlib.closing(sqlite3.connect(f"file:{self.state}/queue.db?mode=ro", uri=True,
                                                   timeout=PATIENCE))
 
     def rows(self, after=0):
