@@ -24,6 +24,19 @@ void session_identify(struct session *s)
     s->client.trusted = ranges_contain(&l->relay_for, s->client.ip);
 }
 
+void session_adopt_generation(struct session *s)
+{
+    struct generation *current = s->relay->current;
+    if (s->generation == current) return;
+    struct listener *l = generation_listener(current, s->listener->settings->name);
+    if (!l) return;
+    struct generation *old = s->generation;
+    s->generation = generation_ref(current);
+    s->listener = l;
+    session_identify(s);
+    generation_unref(&old);
+}
+
 bool session_may_count(struct session *s, enum client_count what)
 {
     const struct listener_settings *l = s->listener->settings;

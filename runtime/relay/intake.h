@@ -12,6 +12,7 @@
 #include "relay/judges.h"
 
 struct session;
+struct receive;
 struct origin;
 
 enum intake_phase { INTAKE_ENVELOPE, INTAKE_CONTENT, INTAKE_JUDGING, INTAKE_WRITING, INTAKE_OVER };
@@ -52,9 +53,11 @@ void accept_message(struct intake *in);
 /* The client is gone before its answer: what is not yet given to the store is dropped (no 250: nobody gets it). */
 void accept_abandon(struct intake *in);
 
-/* receive.c */
-void session_answer(struct session *s,
-                    const struct reply *r); /* the answer to the message; the session lets go of it */
-void intake_free(struct intake *in);
+/* receive.c: the answer to the message; the session lets go of it. */
+void session_answer(struct session *s, const struct reply *r);
+
+struct intake *intake_create(struct session *s); /* with a queue id */
+void intake_free(struct intake *in);             /* no session's any more; the memory is kept for the next */
+void intake_free_unused(struct receive *rc);     /* what was kept */
 
 #endif

@@ -1,75 +1,20 @@
 #include "relay/receive.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "mail/address.h"
-#include "mail/domain.h"
 #include "relay/events.h"
 #include "relay/intake.h"
-#include "relay/origin.h"
 #include "relay/received.h"
 #include "relay/session.h"
 
 enum {
-    OUTPUT_MOST = 64 * 1024,          /* bytes of replies that a client leaves unread before we read no more of its */
-    PROGRESS_BYTES = 16 * 1024,       /* of content that is swallowed: so many are progress */
-    RECIPIENT_BYTES_MAX = 128 * 1024, /* so that the envelope, and the verdict on it, fit one datagram */
-    INTAKES_KEPT = 64,
-    SEEN_FROM = 16
+    OUTPUT_MOST = 64 * 1024,   /* bytes of replies that a client leaves unread before we read no more of its */
+    PROGRESS_BYTES = 16 * 1024 /* of content that is swallowed: so many are progress */
 };
 
 static const struct reply busy_memory = {452, {4, 3, 1}, STR_INIT("Insufficient memory, try again later")};
-static const struct reply busy_disk = {452, {4, 3, 1}, STR_INIT("Insufficient system storage, try again later")};
-static const struct reply too_much = {450, {4, 7, 1}, STR_INIT("Too much mail from your address in this minute")};
-static const struct reply shutting_down = {421, {4, 3, 2}, STR_INIT("Service shutting down")};
-
-/* --- intakes ------------------------------------------------------------------------------------------------------ */
-
-static struct intake *intake_create(struct session *s)
-{
-    struct receive *rc = s->relay->receive;
-    struct intake *in = rc->unused;
-    if (in) {
-        rc->unused = in->next;
-        rc->unused_count--;
-    } else {
-        in = mem_alloc(sizeof *in);
-        in->arena = arena_create();
-    }
-    rc->intakes++;
-    in->next = NULL;
-    in->relay = s->relay;
-    in->session = s;
-    in->phase = INTAKE_ENVELOPE;
-    origin_queue_id(s->relay, in->queue_id);
-    return in;
-}
-
-void intake_free(struct intake *in)
-{
-    struct receive *rc = in->relay->receive;
-    INVARIANT(!in->session);
-    rc->intakes--;
-    body_unref(&in->body);
-    generation_unref(&in->generation);
-    for (size_t i = 0; i < in->made_count; i++) origin_free(&in->made[i]);
-    map_free(&in->seen);
-    if (rc->unused_count >= INTAKES_KEPT) {
-        VEC_FREE(&in->recipients);
-        VEC_FREE(&in->extras);
-        arena_free(&in->arena);
-        free(in);
-        return;
-    }
-    /* What was costly to get is kept for the next message: the arena's block and the two arrays. */
-    struct intake clean = {.arena = in->arena, .recipients = in->recipients, .extras = in->extras, .next = rc->unused};
-    clean.recipients.n = clean.extras.n = 0;
-    arena_reset(clean.arena);
-    *in = clean;
-    rc->unused = in;
-    rc->unused_count++;
-}
+const struct reply session_no_storage = {452, {4, 3, 1}, STR_INIT("Insufficient system storage, try again later")};
+const struct reply session_shutting_down = {421, {4, 3, 2}, STR_INIT("Service shutting down")};
 
 /* The session and its message part: answered, refused, or the client is gone. */
 static struct intake *release_intake(struct session *s)
@@ -82,8 +27,7 @@ static struct intake *release_intake(struct session *s)
 
 static struct str id_of(const struct session *s) { return s->intake ? str_of(s->intake->queue_id) : STR_NONE; }
 
-/* A command; whoever asks why mail did not come finds it in the log. */
-static void refuse(struct session *s, const struct reply *reply, struct str from, struct str to)
+void session_refuse(struct session *s, const struct reply *reply, struct str from, struct str to)
 {
     events_not_taken(s->relay, id_of(s), s->client.ip, from, to, reply);
     smtp_server_answer(s->server, reply);
@@ -121,7 +65,7 @@ static void begin_content(struct session *s)
 static void on_data(struct session *s)
 {
     if (relay_memory_is_full(s->relay, 0))
-        refuse(s, &busy_memory, s->intake->envelope.reverse_path, STR_NONE);
+        session_refuse(s, &busy_memory, s->intake->envelope.reverse_path, STR_NONE);
     else if (!relay_memory_has_room(s->relay))
         session_wait_for_room(s); /* answered by receive_memory_came_back, or by session_finds_no_room */
     else
@@ -131,7 +75,7 @@ static void on_data(struct session *s)
 void session_finds_no_room(struct session *s)
 {
     session_leave_room(s);
-    refuse(s, &busy_memory, s->intake->envelope.reverse_path, STR_NONE);
+    session_refuse(s, &busy_memory, s->intake->envelope.reverse_path, STR_NONE);
     session_run(s);
 }
 
@@ -144,7 +88,7 @@ static void on_content(struct session *s, struct str bytes)
     }
     if (body_append(s->intake->body, bytes, &e)) return;
     events_note(s->relay, EVENT_ERROR, "content of %s cannot be kept: %s", s->intake->queue_id, e.text);
-    smtp_server_discard(s->server, &busy_disk);
+    smtp_server_discard(s->server, &session_no_storage);
 }
 
 void receive_memory_came_back(struct receive *rc)
@@ -161,118 +105,7 @@ void receive_memory_came_back(struct receive *rc)
     rc->giving_room = false;
 }
 
-/* --- envelope ----------------------------------------------------------------------------------------------------- */
-
-/* From now on the session lives by the running generation's listener of its name; without one by its old rules. */
-static void adopt_generation(struct session *s)
-{
-    struct generation *current = s->relay->current;
-    if (s->generation == current) return;
-    struct listener *l = generation_listener(current, s->listener->settings->name);
-    if (!l) return;
-    struct generation *old = s->generation;
-    s->generation = generation_ref(current);
-    s->listener = l;
-    session_identify(s);
-    generation_unref(&old);
-}
-
-static void on_mail(struct session *s, const struct smtp_server_mail *mail)
-{
-    struct relay *r = s->relay;
-    adopt_generation(s);
-    if (r->stopping) {
-        refuse(s, &shutting_down, mail->reverse_path, STR_NONE);
-        return;
-    }
-    if (!session_may_count(s, CLIENT_MESSAGES)) {
-        refuse(s, &too_much, mail->reverse_path, STR_NONE);
-        return;
-    }
-    uint64_t least = s->generation->settings.free_space, wanted;
-    if (__builtin_add_overflow(least, mail->size, &wanted)) wanted = UINT64_MAX;
-    if (r->store->space(r->store->self).free_bytes < wanted) {
-        refuse(s, &busy_disk, mail->reverse_path, STR_NONE);
-        return;
-    }
-    INVARIANT(!s->intake);
-    struct intake *in = s->intake = intake_create(s);
-    in->declared = mail->size;
-    in->envelope = (struct envelope){
-        .reverse_path = arena_str(in->arena, mail->reverse_path),
-        .requiretls = mail->requiretls,
-        .eight_bit = mail->body == SMTP_BODY_8BIT,
-        .binary = mail->body == SMTP_BODY_BINARY,
-        .smtputf8 = mail->smtputf8,
-        .envid = arena_str(in->arena, mail->envid),
-        .ret = mail->ret,
-    };
-    smtp_server_answer(s->server, NULL);
-}
-
-/* A local part that some other relay might take apart again: user%other@here, other!user@here, "user@other"@here. */
-static bool is_a_detour(struct str local)
-{
-    return str_find_byte(local, '%') != STR_NPOS || str_find_byte(local, '!') != STR_NPOS ||
-           str_find_byte(local, '@') != STR_NPOS;
-}
-
-static bool may_send_to(const struct session *s, struct str path)
-{
-    if (s->client.trusted || client_is_authenticated(&s->client)) return true;
-    struct str domain = address_domain(path);
-    struct buf canonical = {0};
-    bool served =
-        domain_canonical(domain, &canonical) && domains_contain(&s->listener->settings->domains, buf_str(&canonical));
-    buf_free(&canonical);
-    return served && !is_a_detour(address_local(path));
-}
-
-static bool is_known(struct intake *in, struct str path)
-{
-    if (in->recipients.n < SEEN_FROM) {
-        for (size_t i = 0; i < in->recipients.n; i++)
-            if (str_eq(in->recipients.v[i], path)) return true;
-        return false;
-    }
-    if (!in->seen.n)
-        for (size_t i = 0; i < in->recipients.n; i++) map_put(&in->seen, in->recipients.v[i], in);
-    return map_has(&in->seen, path);
-}
-
-static void on_rcpt(struct session *s, const struct smtp_server_rcpt *rcpt)
-{
-    static const struct reply denied = {550, {5, 7, 1}, STR_INIT("Relaying denied")};
-    static const struct reply too_many = {452, {4, 5, 3}, STR_INIT("Too many recipients")};
-    struct intake *in = s->intake;
-    struct str path = rcpt->forward_path;
-    /* <Postmaster> without a domain is ours, from anybody: RFC 5321 section 4.5.1. */
-    if (str_eq_nocase(path, STR("postmaster")))
-        path = arena_printf(in->arena, "postmaster@%.*s", STR_ARG(s->generation->settings.hostname));
-    else if (!may_send_to(s, path)) {
-        refuse(s, &denied, in->envelope.reverse_path, path);
-        return;
-    }
-    if (is_known(in, path)) {
-        smtp_server_answer(s->server, NULL);
-        return;
-    }
-    if (in->recipient_bytes + path.n > RECIPIENT_BYTES_MAX) {
-        refuse(s, &too_many, in->envelope.reverse_path, path);
-        return;
-    }
-    if (!session_may_count(s, CLIENT_RECIPIENTS)) {
-        refuse(s, &too_much, in->envelope.reverse_path, path);
-        return;
-    }
-    path = arena_str(in->arena, path);
-    in->recipient_bytes += path.n + 8;
-    VEC_PUSH(&in->recipients, path);
-    VEC_PUSH(&in->extras,
-             (struct intake_recipient){.orcpt = arena_str(in->arena, rcpt->orcpt), .notify = rcpt->notify});
-    if (in->seen.n) map_put(&in->seen, path, in);
-    smtp_server_answer(s->server, NULL);
-}
+/* --- messages ----------------------------------------------------------------------------------------------------- */
 
 /* By a limit that the engine holds to: answered already. */
 static void on_refused(struct session *s, const struct smtp_server_event *ev)
@@ -346,7 +179,7 @@ static void handle(struct session *s, const struct smtp_server_event *ev)
     case SMTP_SERVER_STARTTLS: {
         static const struct reply no_tls = {454, {4, 7, 0}, STR_INIT("TLS not available now")};
         struct buf *out = smtp_server_output(s->server);
-        adopt_generation(s);
+        session_adopt_generation(s);
         if (!s->listener->tls) {
             smtp_server_answer(s->server, &no_tls);
             break;
@@ -361,8 +194,8 @@ static void handle(struct session *s, const struct smtp_server_event *ev)
     case SMTP_SERVER_AUTH: session_authenticate(s, &ev->auth); break;
     case SMTP_SERVER_AUTHENTICATED: session_authenticated(s, &ev->auth); break;
     case SMTP_SERVER_AUTH_FAILED: session_not_authenticated(s, &ev->auth); break;
-    case SMTP_SERVER_MAIL: on_mail(s, &ev->mail); break;
-    case SMTP_SERVER_RCPT: on_rcpt(s, &ev->rcpt); break;
+    case SMTP_SERVER_MAIL: session_mail(s, &ev->mail); break;
+    case SMTP_SERVER_RCPT: session_rcpt(s, &ev->rcpt); break;
     case SMTP_SERVER_REFUSED: on_refused(s, ev); break;
     case SMTP_SERVER_DATA: on_data(s); break;
     case SMTP_SERVER_CONTENT: on_content(s, ev->bytes); break;
@@ -410,7 +243,7 @@ void session_answer(struct session *s, const struct reply *r)
     struct intake *in = release_intake(s);
     INVARIANT(in != NULL);
     smtp_server_answer(s->server, r);
-    if (s->relay->stopping) smtp_server_stop(s->server, &shutting_down);
+    if (s->relay->stopping) smtp_server_stop(s->server, &session_shutting_down);
     if (!s->running) session_run(s);
 }
 
@@ -533,7 +366,7 @@ void receive_stop(struct receive *rc)
         next = s->next;
         if (!s->stream || (s->intake && s->intake->phase >= INTAKE_JUDGING)) continue;
         session_leave_room(s);
-        session_stop(s, &shutting_down);
+        session_stop(s, &session_shutting_down);
     }
 }
 
@@ -551,14 +384,7 @@ void receive_free(struct receive **at)
         session_free(s);
     }
     clients_free(&rc->clients);
-    while (rc->unused) {
-        struct intake *in = rc->unused;
-        rc->unused = in->next;
-        VEC_FREE(&in->recipients);
-        VEC_FREE(&in->extras);
-        arena_free(&in->arena);
-        free(in);
-    }
+    intake_free_unused(rc);
     free(rc);
     *at = NULL;
 }

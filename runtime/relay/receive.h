@@ -1,7 +1,6 @@
 /* relay/receive: sessions: SMTP in (smtp/server) over a stream, from the greeting to the final dot.
  *
- * Decides who may send where: anything from a listener's relay_for networks, to the listener's domains from anybody.
- * Owns sessions and their intakes. */
+ * Owns sessions (relay/session) and their intakes (relay/intake). */
 #ifndef SLUICE_RELAY_RECEIVE_H
 #define SLUICE_RELAY_RECEIVE_H
 

@@ -1,5 +1,6 @@
-/* relay/session: one client's connection, as receive.c (the dialogue), arrival.c (how it comes to one) and
- * authenticate.c (who it is) share it with room.c and patience.c.  Private to these. */
+/* relay/session: one client's connection, as receive.c (the dialogue), arrival.c (how it comes to one), authenticate.c
+ * (who it is), envelope.c (what it may send, to whom), intake.c (its message), room.c (its wait for memory) and
+ * patience.c (how long it may take) share it.  Private to these. */
 #ifndef SLUICE_RELAY_SESSION_H
 #define SLUICE_RELAY_SESSION_H
 
@@ -53,6 +54,8 @@ void session_greet(struct session *s); /* admitted, and TLS stands where it come
 void session_drop(struct session *s);  /* before the greeting: without a word */
 /* The client's address or the listener's rules are new: what follows from both. */
 void session_identify(struct session *s);
+/* From now on it lives by the running generation's listener of its name; without one by its old rules. */
+void session_adopt_generation(struct session *s);
 void session_speaks_for(struct session *s, const struct smtp_server_xclient *x);
 /* One more of what the listener limits per client; false: it is one too many. */
 bool session_may_count(struct session *s, enum client_count what);
@@ -62,6 +65,10 @@ void session_authenticate(struct session *s, const struct smtp_server_auth *auth
 void session_authenticated(struct session *s, const struct smtp_server_auth *auth);
 void session_not_authenticated(struct session *s, const struct smtp_server_auth *auth);
 void session_forget_auth(struct session *s); /* it ends: what the store still answers is for nobody */
+
+/* envelope.c: answers MAIL, which begins an intake, and RCPT. */
+void session_mail(struct session *s, const struct smtp_server_mail *mail);
+void session_rcpt(struct session *s, const struct smtp_server_rcpt *rcpt);
 
 /* room.c: the line for memory. */
 void session_wait_for_room(struct session *s);
@@ -74,5 +81,8 @@ void session_watch(struct session *s);
 void session_run(struct session *s); /* whatever was fed or answered: events, replies, and whether to read on */
 void session_finds_no_room(struct session *s);               /* one that waits for it: 452 */
 void session_stop(struct session *s, const struct reply *r); /* 421 or silence (NULL), and the end */
+/* The answer to a command; whoever asks why mail did not come finds it in the log. */
+void session_refuse(struct session *s, const struct reply *reply, struct str from, struct str to);
+extern const struct reply session_no_storage, session_shutting_down;
 
 #endif
