@@ -81,7 +81,7 @@ def parity(snippet):
         snippet.write_text(text)
         done = check(snippet)
         really = "declared" if "W317" in done.stdout else "works"
-        told(f"{name} {today}", done.returncode == 0 and today == really,
+        told(f"{name} {today}", done.returncode == (65 if really == "declared" else 0) and today == really,
              f"{text}it {really}\n{done.stdout}{done.stderr}")
     for section, wanted in (("Conditions", 59), ("Actions", 39)):
         have = names[section]

@@ -44,6 +44,30 @@ def check_statuses():
 
 
 @test
+def check_what_a_relay_refuses():
+    """check: 65 for rules that a relay refuses to load, allowed or not, compiled too; 0 when they are off; as sluiced
+    --check says"""
+    uses = 'when spf is fail then drop\n'
+    for text, statuses in ((f'rule "x" {uses}', (65, 78)), (f'# allow W317 because "later"\nrule "x" {uses}', (65, 78)),
+                           (f'rule "x" mode off {uses}', (0, 0)),
+                           (f'define forged as spf is fail\nrule "x" when forged then drop\n', (65, 78)),
+                           (f'define forged as spf is fail\nrule "x" mode off when forged then drop\n', (0, 0))):
+        file = write("declared.sluice", 'relay hostname "mx.corp.example"\nlistener "in" address "127.0.0.1:2525"\n'
+                     + 'connector "default" host "127.0.0.1" port 2526\n' + text)
+        done = sluice("check", file)
+        judged = subprocess.run([SLUICED, "-c", file, "--check"], capture_output=True, text=True)
+        equal((done.returncode, judged.returncode), statuses, text + done.stdout + judged.stderr)
+        refused = 'the rule "x" uses `spf`, which needs answers from DNS'
+        equal((refused in done.stdout, refused in judged.stderr), (statuses[0] != 0,) * 2, done.stdout)
+        json_form = sluice("check", "--format", "json", file)
+        equal((json_form.returncode, refused in json_form.stderr), (statuses[0], statuses[0] != 0))
+        assert all(json.loads(line) for line in json_form.stdout.splitlines())
+        compiled = file.with_suffix(".sluicec")
+        equal(sluice("build", file, "-o", compiled).returncode, 0)
+        equal(sluice("check", compiled).returncode, statuses[0])
+
+
+@test
 def check_an_imported_file():
     """check of a file that another imports: the names it lacks are told, and who has them"""
     folder = pathlib.Path(FOLDER.name) / "imports"
@@ -294,7 +318,8 @@ def vocabulary():
     rules += [f'when {f["example"]} then mark "f{n}"' for n, f in enumerate(fields)]
     rules += [f'when size is over {n} MB then {a["example"]}' for n, a in enumerate(actions, 1)]
     done = sluice("check", write("vocabulary.sluice", "\n".join(rules) + "\n"))
-    equal(done.returncode, 0, done.stdout)
+    assert "\n0 errors, " in done.stdout, done.stdout
+    equal(done.returncode, 65, "some are declared only (W317)")
 
 
 @test
