@@ -34,6 +34,7 @@ bool diag_code_find(struct str name, enum diag_code *out)
 
 /* --- collecting -------------------------------------------------------------------------------------------------- */
 
+__attribute__((format(printf, 2, 0)))
 static struct str format_text(struct arena *a, const char *format, va_list args)
 {
     char text[TEXT_MAX];

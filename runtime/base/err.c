@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+__attribute__((format(printf, 4, 0)))
 static void fill(struct err *e, int sysexit, int os, const char *format, va_list args)
 {
     if (!e) return;

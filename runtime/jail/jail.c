@@ -26,7 +26,7 @@ static int add_rule(scmp_filter_ctx context, uint32_t action, const struct call_
     switch (r->when) {
     case CALL_ALWAYS: result = seccomp_rule_add(context, action, r->number, 0); break;
     case CALL_SELF:
-        compare = SCMP_CMP64(r->argument, SCMP_CMP_EQ, (uint64_t)getpid());
+        compare = SCMP_CMP64(r->argument, SCMP_CMP_EQ, (uint64_t)getpid(), 0);
         result = seccomp_rule_add(context, action, r->number, 1, compare);
         break;
     default:

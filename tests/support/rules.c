@@ -27,7 +27,7 @@ static bool stands_bare(void *context, struct str name)
 
 void rules_open(struct rules *r, const char *name, struct str text)
 {
-    *r = (struct rules){.arena = arena_create(), .source = {str_of(name), text, 0}};
+    *r = (struct rules){.arena = arena_create(), .source = {.name = str_of(name), .text = text}};
     VEC_PUSH(&r->sources.list, &r->source);
     r->diags.arena = r->arena;
     r->diags.sources = &r->sources;

@@ -109,8 +109,8 @@ static void utf8_as_rfc_3629_has_it(void **state)
                                        "\xef\xbf\xbf",
                                        "\xf0\x90\x80\x80",
                                        "\xf4\x8f\xbf\xbf",
-                                       "01234567\xc3\xa9"
-                                       "0123456789"};
+                                       ("01234567\xc3\xa9"
+                                        "0123456789")};
     static const char *const bad[] = {"\x80",
                                       "\xc0\x80",
                                       "\xc1\xbf",

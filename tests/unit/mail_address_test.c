@@ -188,8 +188,8 @@ static void domains(void **state)
                                       "*",
                                       "a.*.b",
                                       "\xff.example",
-                                      "a\xe2\x80\x8b"
-                                      "b.example"};
+                                      ("a\xe2\x80\x8b"
+                                       "b.example")};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(domain_canonical(str_of(bad[i]), &b));
     assert_int_equal(b.n, 0);
     assert_true(domain_matches(STR("*.b.example"), STR("a.b.example")));

@@ -329,7 +329,7 @@ static void trap_6_what_openssl_holds_wakes_nobody(void **state)
     struct net_tls_client how = verified("mx.example");
     assert_int_equal(connect_to(&p, server, &how), TLS_DONE);
     for (int i = 0; i < 50; i++) {
-        char record[16];
+        char record[24];
         snprintf(record, sizeof record, "record %d.", i);
         SSL_write(p.peer.ssl, record, (int)strlen(record));
         buf_add(&want, str_of(record));

@@ -179,8 +179,8 @@ static void dsn(void **state)
         "Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"=_0DSN\"\r\n",
         "Reporting-MTA: dns; relay.corp.example\r\n",
         "Original-Envelope-Id: QQ314159\r\n",
-        "\r\n\r\nOriginal-Recipient: rfc822;B+x@Partner.example\r\nFinal-Recipient: rfc822; "
-        "b@partner.example\r\nAction: failed\r\nStatus: 5.1.1\r\n",
+        ("\r\n\r\nOriginal-Recipient: rfc822;B+x@Partner.example\r\n"
+         "Final-Recipient: rfc822; b@partner.example\r\nAction: failed\r\nStatus: 5.1.1\r\n"),
         "Remote-MTA: dns; mx.partner.example:25\r\n",
         "\r\n\r\nFinal-Recipient: rfc822; c@partner.example\r\nAction: failed\r\nStatus: 5.7.10\r\n",
         "\r\n\r\nOriginal-Recipient: utf-8;\\x{E4}@d.example\r\nFinal-Recipient: utf-8; \\x{F6}@d.example\r\n",
@@ -233,8 +233,8 @@ static void dsn_kinds(void **state)
         "Action: relayed\r\nStatus: 2.0.0\r\n",
         "Action: delayed\r\nStatus: 4.4.1\r\n",
         "Will-Retry-Until: Mon, 23 Nov 2026",
-        "Content-Type: message/global; name=\"message.eml\"\r\n"
-        "Content-Transfer-Encoding: base64\r\n\r\nU3ViamVjdDogw6QNCg0KYWxsIG9mIGl0DQo=\r\n",
+        ("Content-Type: message/global; name=\"message.eml\"\r\n"
+         "Content-Transfer-Encoding: base64\r\n\r\nU3ViamVjdDogw6QNCg0KYWxsIG9mIGl0DQo=\r\n"),
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (str_find(buf_str(&out), str_of(wanted[i])) == STR_NPOS)
