@@ -9,6 +9,7 @@
 
 #include "base/vec.h"
 #include "tests/failing/failing.h"
+#include "tests/support/vfs_methods.h"
 
 struct undone {
     sqlite3_int64 at, size_before;
@@ -126,25 +127,7 @@ static int x_shm_lock(sqlite3_file *f, int from, int n, int flags)
 static void x_shm_barrier(sqlite3_file *f) { real(f)->pMethods->xShmBarrier(real(f)); }
 static int x_shm_unmap(sqlite3_file *f, int remove) { return real(f)->pMethods->xShmUnmap(real(f), remove); }
 
-static const sqlite3_io_methods methods = {
-    .iVersion = 2,
-    .xClose = x_close,
-    .xRead = x_read,
-    .xWrite = x_write,
-    .xTruncate = x_truncate,
-    .xSync = x_sync,
-    .xFileSize = x_size,
-    .xLock = x_lock,
-    .xUnlock = x_unlock,
-    .xCheckReservedLock = x_check_reserved,
-    .xFileControl = x_control,
-    .xSectorSize = x_sector,
-    .xDeviceCharacteristics = x_characteristics,
-    .xShmMap = x_shm_map,
-    .xShmLock = x_shm_lock,
-    .xShmBarrier = x_shm_barrier,
-    .xShmUnmap = x_shm_unmap,
-};
+static const sqlite3_io_methods methods = VFS_METHODS;
 
 static int x_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *out)
 {

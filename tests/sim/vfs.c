@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "tests/sim/sim.h"
+#include "tests/support/vfs_methods.h"
 
 enum { REGIONS_MOST = 64, REGION = 32 * 1024, SHM_LOCKS = 8, PATH_MOST = 512 };
 
@@ -223,25 +224,7 @@ static int x_close(sqlite3_file *f)
     return SQLITE_OK;
 }
 
-static const sqlite3_io_methods methods = {
-    .iVersion = 2,
-    .xClose = x_close,
-    .xRead = x_read,
-    .xWrite = x_write,
-    .xTruncate = x_truncate,
-    .xSync = x_sync,
-    .xFileSize = x_size,
-    .xLock = x_lock,
-    .xUnlock = x_unlock,
-    .xCheckReservedLock = x_check_reserved,
-    .xFileControl = x_control,
-    .xSectorSize = x_sector,
-    .xDeviceCharacteristics = x_characteristics,
-    .xShmMap = x_shm_map,
-    .xShmLock = x_shm_lock,
-    .xShmBarrier = x_shm_barrier,
-    .xShmUnmap = x_shm_unmap,
-};
+static const sqlite3_io_methods methods = VFS_METHODS;
 
 /* --- the file system -------------------------------------------------------------------------------------------------
  */
