@@ -80,6 +80,8 @@ ORACLES := $(patsubst tests/oracle/%.c,$(B)/oracle/%,$(wildcard tests/oracle/*.c
 ORACLE_TESTS := $(wildcard tests/oracle/*_test.py)
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*_bench.c))
+# Linked as a library: a program takes what it names, and what stands on libuv stays out of the simulator.
+SUPPORT := $(B)/libsupport.a
 SUPPORT_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,\
     $(if $(filter msan,$(VARIANT)),tests/support/read_file.c,$(wildcard tests/support/*.c)))
 
@@ -134,6 +136,10 @@ $(LIBRARY): $(filter-out $(MAIN_OBJECT),$(LIB_OBJECTS))
 	@rm -f $@
 	$(AR) rcs $@ $^
 
+$(SUPPORT): $(SUPPORT_OBJECTS)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
 $(B)/bin/sluice: $(CLI_OBJECTS) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $^ $(LDLIBS) -o $@
@@ -141,7 +147,7 @@ $(B)/bin/sluiced: $(MAIN_OBJECT) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $^ $(LDLIBS) -o $@
 
-$(B)/test/%: $(B)/obj/tests/unit/%.o $(SUPPORT_OBJECTS) $(LIBRARY)
+$(B)/test/%: $(B)/obj/tests/unit/%.o $(SUPPORT) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $^ $(LDLIBS) -lcmocka -o $@
 
@@ -151,29 +157,29 @@ SIM_WRAPPED := open openat close read pread write lseek ftruncate fdatasync fsyn
     $(addprefix pthread_,create join mutex_init mutex_destroy mutex_lock mutex_unlock cond_init cond_destroy \
     cond_signal cond_broadcast cond_wait cond_timedwait)
 SIM_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(filter-out tests/sim/mistakes.c,$(wildcard tests/sim/*.c)))
-$(B)/sim/sluice-sim: $(SIM_OBJECTS) $(SUPPORT_OBJECTS) $(LIBRARY)
+$(B)/sim/sluice-sim: $(SIM_OBJECTS) $(SUPPORT) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $(SIM_WRAPPED:%=-Wl,--wrap=%) $^ $(LDLIBS) -lcmocka -Wl,-Map=$@.map -o $@
 # The same with mistakes between the objects, each of which must be found.
 SIM_MISTAKEN := obligation_parse obligation_demands_tls trouble_decide trouble_may_report schedule_next writer_batch \
     smtp_client_body writer_log_began store_port_of spool_remove
-$(B)/sim/sluice-sim-mistakes: $(SIM_OBJECTS) $(B)/obj/tests/sim/mistakes.o $(SUPPORT_OBJECTS) $(LIBRARY)
+$(B)/sim/sluice-sim-mistakes: $(SIM_OBJECTS) $(B)/obj/tests/sim/mistakes.o $(SUPPORT) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $(SIM_WRAPPED:%=-Wl,--wrap=%) $(SIM_MISTAKEN:%=-Wl,--wrap=%) $^ $(LDLIBS) \
 	    -lcmocka -o $@
 # The store's own objects, whose calls and whose connections fail at the k-th: tests/failing.
 FAILING_WRAPPED := open openat read pread write fdatasync fsync ftruncate unlinkat mmap memfd_create mkdir mkdirat \
     fstat stat lseek flock fdopendir readdir database_run writer_cut_log
-$(B)/rigs/sluice-failing: $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/failing/*.c)) $(SUPPORT_OBJECTS) $(LIBRARY)
+$(B)/rigs/sluice-failing: $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/failing/*.c)) $(SUPPORT) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $(FAILING_WRAPPED:%=-Wl,--wrap=%) $^ $(LDLIBS) -lcmocka -o $@
 .PHONY: simulators
 simulators: $(B)/sim/sluice-sim $(B)/sim/sluice-sim-mistakes
 
-$(B)/oracle/%: $(B)/obj/tests/oracle/%.o $(SUPPORT_OBJECTS) $(LIBRARY)
+$(B)/oracle/%: $(B)/obj/tests/oracle/%.o $(SUPPORT) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $^ $(LDLIBS) -lcmocka -o $@
-$(B)/bench/%: $(B)/obj/tests/bench/%.o $(SUPPORT_OBJECTS) $(LIBRARY)
+$(B)/bench/%: $(B)/obj/tests/bench/%.o $(SUPPORT) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(LDFLAGS_$(VARIANT)) $^ $(LDLIBS) -lcmocka -o $@
 $(B)/obj/tests/bench/message_bench.o: CPPFLAGS += $(shell pkg-config --cflags gmime-3.0 2>/dev/null)
@@ -295,7 +301,7 @@ mutants: ## the verifier's checks taken away one by one: does a test notice?
 	@$(DEPS) $(DEB_PACKAGES)
 	@$(MAKE) -s -j2 unit-tests
 	@MUTANT_CC="$(CC) $(CPPFLAGS) -std=c11 -O0 -fPIE -pthread $(LDFLAGS)" MUTANT_LIBS="$(LIBRARY) $(LDLIBS) -lcmocka" \
-	    MUTANT_OBJECTS="$(B)/obj/tests/unit/bytecode_verify_test.o $(SUPPORT_OBJECTS)" \
+	    MUTANT_OBJECTS="$(B)/obj/tests/unit/bytecode_verify_test.o $(SUPPORT)" \
 	    /usr/bin/python3 tests/mutants.py $(B)
 
 FUZZ_SECONDS ?= 60

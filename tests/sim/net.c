@@ -1,7 +1,7 @@
 /* The network: net/port.h over pipes whose bytes come late, in pieces, or not at all.
  *
  * TLS is a state of a stream: what is said before the handshake is in clear, what is said after is not, and bytes that
- * stand between end it.  net/'s own TLS has its tests elsewhere (net_loop_test); here it matters who is told what and
+ * stand between end it.  net/'s own TLS has its tests elsewhere (net_tls_test); here it matters who is told what and
  * when, and what is said in clear.  Streams are never freed: a seed is a process. */
 #include <stdio.h>
 #include <string.h>

@@ -1,9 +1,11 @@
 /* What others got wrong between 2020 and 2026, one test each: 24 (PF: Postfix's HISTORY by date).  Four of them are
- * about TLS and descriptors and stand elsewhere: double close at the end of TLS (PF 20260713) net_loop_test:
- * no_descriptor_is_closed_twice a session ticket taken by another service (PF 20260805)   net_tls_traps_test:
- * trap_2_and_no_session_of_ours_resumes close_notify inside BDAT (Exim, CVE-2026-45185)           net_loop_test:
- * nothing_in_clear_follows_tls; e2e/starttls_test a certificate without a subject (Exim 4.96-deb12u8)
- * net_tls_traps_test: names_that_openssl_would_take */
+ * about TLS and descriptors and stand elsewhere:
+ *
+ *   double close at the end of TLS (PF 20260713)             net_tls_test: no_descriptor_is_closed_twice
+ *   a session ticket taken by another service (PF 20260805)  net_tls_traps_test: trap_2_and_no_session_of_ours_resumes
+ *   close_notify inside BDAT (Exim, CVE-2026-45185)          net_tls_test: nothing_in_clear_follows_tls;
+ *                                                            e2e/starttls_test
+ *   a certificate without a subject (Exim 4.96-deb12u8)      net_tls_traps_test: names_that_openssl_would_take */
 #include <stdio.h>
 #include <string.h>
 
