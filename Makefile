@@ -300,9 +300,9 @@ torture-server: ## a million dialogues, a million bodies, smuggling, 10,000 forg
 mutants: ## the verifier's checks taken away one by one: does a test notice?
 	@$(DEPS) $(DEB_PACKAGES)
 	@$(MAKE) -s -j2 unit-tests
-	@MUTANT_CC="$(CC) $(CPPFLAGS) -std=c11 -O0 -fPIE -pthread $(LDFLAGS)" MUTANT_LIBS="$(LIBRARY) $(LDLIBS) -lcmocka" \
-	    MUTANT_OBJECTS="$(B)/obj/tests/unit/bytecode_verify_test.o $(SUPPORT)" \
-	    /usr/bin/python3 tests/mutants.py $(B)
+	@MUTANT_CC="$(CC) $(CPPFLAGS) -std=c11 -O0 -fPIE -pthread $(LDFLAGS)" \
+	    MUTANT_TESTS="$(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/bytecode_verify*_test.c))" \
+	    MUTANT_LIBS="$(SUPPORT) $(LIBRARY) $(LDLIBS) -lcmocka" /usr/bin/python3 tests/mutants.py
 
 FUZZ_SECONDS ?= 60
 fuzz: ## every fuzz target for FUZZ_SECONDS each, from its corpus, with a fixed seed

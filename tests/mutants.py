@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 """Takes the verifier's checks away one by one, and parts of them, and sees whether a test notices.
 
-    tests/mutants.py BUILD [--show] [--jobs N]
+    tests/mutants.py [--show] [--jobs N]
 
 Every row of runtime/bytecode/checks.def is a mutant (its check always holds), and so is every part of a condition in
 runtime/bytecode/verify*.c: in what a check demands a part becomes true, in what it refuses a part becomes false, a
-bound moves by one.  Each mutant is compiled, linked with the verifier's test and run; it is caught when the test fails.
-A mutant that no program can tell from the original stands in EQUIVALENT, with the reason.  `make mutants` is the way to
+bound moves by one.  Each mutant is compiled, linked with each test of the verifier and run: it is caught when one of
+them fails.  A mutant that no program can tell from the original stands in EQUIVALENT, with the reason.  `make mutants` is the way to
 call it.
 """
 import argparse
@@ -21,7 +21,6 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SOURCES = ["runtime/bytecode/verify.c", "runtime/bytecode/verify_tables.c", "runtime/bytecode/verify_cases.c"]
-TEST = "tests/unit/bytecode_verify_test.c"
 
 # (function, the part as written): why nothing can tell it away.
 EQUIVALENT = {
@@ -143,34 +142,48 @@ def source_of(m):
                         f"#define {gone} holds_always\n")
 
 
-def run(m, build, folder):
-    stem = pathlib.Path(folder) / f"m{abs(hash(m))}"
-    source, program = stem.with_suffix(".c"), stem.with_suffix(".test")
-    source.write_text(source_of(m))
-    compiled = subprocess.run([*os.environ["MUTANT_CC"].split(), str(source), *os.environ["MUTANT_OBJECTS"].split(),
-                               "-o", str(program),
-                               *os.environ["MUTANT_LIBS"].split()], cwd=ROOT, capture_output=True, text=True)
-    if compiled.returncode:
-        return "no program", compiled.stderr
+def command(*words):
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+
+
+def fails(program):
+    """Whether that test notices, and what it said."""
     try:
         done = subprocess.run([program], cwd=ROOT, capture_output=True, text=True, timeout=30)
-        return ("lives" if done.returncode == 0 else "caught"), done.stdout + done.stderr
+        return done.returncode != 0, done.stdout + done.stderr
     except subprocess.TimeoutExpired:
-        return "caught", "over 30 s"
+        return True, "over 30 s"
     finally:
         program.unlink()
 
 
+def run(m, folder):
+    stem = pathlib.Path(folder) / f"m{abs(hash(m))}"
+    source, object_, program = stem.with_suffix(".c"), stem.with_suffix(".o"), stem.with_suffix(".test")
+    source.write_text(source_of(m))
+    cc, libraries = os.environ["MUTANT_CC"].split(), os.environ["MUTANT_LIBS"].split()
+    made = command(*cc, "-c", str(source), "-o", str(object_))
+    said = ""
+    for test in os.environ["MUTANT_TESTS"].split():
+        if made.returncode == 0:
+            made = command(*cc, str(object_), test, *libraries, "-o", str(program))
+        if made.returncode:
+            return "no program", made.stderr
+        caught, said = fails(program)
+        if caught:
+            return "caught", said
+    return "lives", said
+
+
 def main():
     options = argparse.ArgumentParser()
-    options.add_argument("build")
     options.add_argument("--jobs", type=int, default=2)
     options.add_argument("--show", action="store_true", help="every mutant, not only those that live")
     args = options.parse_args()
     all_mutants, tally, living = list(mutants()), collections.defaultdict(collections.Counter), []
     excused = set()
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for m, (how, text) in zip(all_mutants, pool.map(lambda m: run(m, args.build, folder), all_mutants)):
+        for m, (how, text) in zip(all_mutants, pool.map(lambda m: run(m, folder), all_mutants)):
             if how == "lives" and (m.function, m.text) in EQUIVALENT:
                 excused.add((m.function, m.text))
                 how = "equivalent"
