@@ -6,8 +6,8 @@
 Every row of runtime/bytecode/checks.def is a mutant (its check always holds), and so is every part of a condition in
 runtime/bytecode/verify*.c: in what a check demands a part becomes true, in what it refuses a part becomes false, a
 bound moves by one.  Each mutant is compiled, linked with each test of the verifier and run: it is caught when one of
-them fails.  A mutant that no program can tell from the original stands in EQUIVALENT, with the reason.  `make mutants` is the way to
-call it.
+them fails.  A mutant that no program can tell from the original stands in EQUIVALENT, with the reason.  `make mutants`
+is the way to call it.
 """
 import argparse
 import collections

@@ -19,8 +19,10 @@ import time
 sys.dont_write_bytecode = True
 import evaluator
 from evaluator import Context, Unmodelled
-from evaluator_generate import DISCLAIMERS, HEADERS, WORDS, Generator, exotic, make_message
+from evaluator_generate import DISCLAIMERS, HEADERS, Generator
 from evaluator_looks import disguised
+from evaluator_messages import make_message
+from evaluator_pools import WORDS, exotic
 from evaluator_tests import Program
 
 evaluator.DISCLAIMERS = DISCLAIMERS
