@@ -17,15 +17,14 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-import evaluator
-from evaluator import Context, Unmodelled
+from evaluator import Context
 from evaluator_generate import DISCLAIMERS, HEADERS, Generator
 from evaluator_looks import disguised
 from evaluator_messages import make_message
 from evaluator_pools import WORDS, exotic
+from evaluator_reading import Unmodelled
 from evaluator_tests import Program
 
-evaluator.DISCLAIMERS = DISCLAIMERS
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MESSAGES = 10      # to a rule set
 BATCH = 40         # rule sets to one run of the driver
@@ -121,7 +120,7 @@ def notes_differ(want, got, members):
 
 
 def report_read(text, rules):
-    """A report's text as evaluator.py says it: None for what is only there, actions counted by what the rules have."""
+    """A report's text as the evaluator says it: None for what is only there, actions counted by what the rules have."""
     said, label = {}, None
     for line in text.splitlines():
         if line.startswith("  "):
@@ -223,7 +222,7 @@ class Run:
             if "error" in t:
                 self.differ(number, k, t["error"], rules, m)
                 continue
-            context = Context(program, m, t)
+            context = Context(program, m, t, DISCLAIMERS)
             try:
                 want = context.run()
             except Unmodelled:

@@ -4,8 +4,7 @@ import ipaddress
 import re
 
 from evaluator_looks import look
-from evaluator_words import (E, F, T, TROUBLE, U, Address, a_labels, address_matches, both, count, domain_matches,
-                             either, fold,
+from evaluator_words import (E, F, T, TROUBLE, U, a_labels, address_matches, both, count, domain_matches, either, fold,
                              fold_case, like, lower, negate, places, u_labels, views)
 
 # --- values ----------------------------------------------------------------------------------------------------------
