@@ -40,8 +40,7 @@ int rules_main(int argc, char **argv);
 int list_main(int argc, char **argv);
 int user_main(int argc, char **argv);
 
-/* --- options
- * --------------------------------------------------------------------------------------------------------- */
+/* --- options ------------------------------------------------------------------------------------------------------ */
 /* "--name value" or "--name=value" when it takes one, else "--name".  A repeated one appends to `many` when that is
  * set. */
 struct option {
@@ -68,8 +67,7 @@ struct program *library_detectors(void);
 /* The first argument of that name of a declaration, or NULL. */
 const struct constant *library_argument(const struct program *p, const struct declaration *d, const char *name);
 
-/* --- output
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- output ------------------------------------------------------------------------------------------------------- */
 bool use_colour(FILE *stream); /* a terminal, and NO_COLOR is not set (no-color.org) */
 /* Writes the buffer and empties it; a broken stdout is EX_IOERR at once. */
 void put(struct buf *out, FILE *stream);
@@ -79,8 +77,7 @@ int fail(const struct err *e);
  * False with *e (EX_CANTCREAT). */
 bool replace_file(const char *path, struct str bytes, struct err *e);
 
-/* --- rule sets
- * ------------------------------------------------------------------------------------------------------- */
+/* --- rule sets ---------------------------------------------------------------------------------------------------- */
 enum diagnostics_form { DIAGNOSTICS_TEXT, DIAGNOSTICS_JSON };
 
 /* Compiles one file (or decodes and verifies a .sluicec); diagnostics go to `to` in the form asked for.  NULL: *status

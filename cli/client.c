@@ -135,8 +135,7 @@ static int read_answer(const struct client *c, int fd, struct err *e)
     return status;
 }
 
-/* --- several requests
- * ------------------------------------------------------------------------------------------------ */
+/* --- several requests --------------------------------------------------------------------------------------------- */
 
 struct client_talk {
     const struct client *client;
@@ -168,8 +167,7 @@ void client_talk_end(struct client_talk **t)
     *t = NULL;
 }
 
-/* --- one request
- * ----------------------------------------------------------------------------------------------------- */
+/* --- one request -------------------------------------------------------------------------------------------------- */
 
 int client_send(const struct client *c, struct js *request)
 {

@@ -136,8 +136,7 @@ static int judge_one(const struct judge_run *run, const char *mail)
     return status;
 }
 
-/* --- live lists: a relay has them in its store, here they come from files
- * -------------------------------------------- */
+/* --- live lists: a relay has them in its store, here they come from files ----------------------------------------- */
 
 static int by_bytes(const void *a, const void *b, void *ctx)
 {

@@ -31,8 +31,7 @@ struct coverage {
     bool progress;
 };
 
-/* --- the folder
- * ------------------------------------------------------------------------------------------------------ */
+/* --- the folder --------------------------------------------------------------------------------------------------- */
 
 static int by_name(const void *a, const void *b, void *ctx)
 {
@@ -71,8 +70,7 @@ static bool walk(struct coverage *c, const char *folder, unsigned depth, struct 
     return good;
 }
 
-/* --- whom a message is from and for, as its header says
- * --------------------------------------------------------------- */
+/* --- whom a message is from and for, as its header says ----------------------------------------------------------- */
 
 /* The bodies of all fields of that name, folds as they stand, joined by commas. */
 static struct str header_fields(struct arena *a, struct str content, const char *name)
@@ -122,8 +120,7 @@ static void complete(const struct judge_options *o, struct arena *a, struct str 
     if (!env->recipient_count) env->recipients[env->recipient_count++] = STR("recipient@test.invalid");
 }
 
-/* --- judging
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- judging ------------------------------------------------------------------------------------------------------ */
 
 static void count_rules(struct coverage *c, const struct trace *t, const char *path)
 {
@@ -190,8 +187,7 @@ static void show_progress(struct coverage *c, size_t done)
     fprintf(stderr, "\r%zu of %zu messages%s", done, c->paths.n, last ? "\r\033[K" : "");
 }
 
-/* --- what came of it
- * ---------------------------------------------------------------------------------------------------- */
+/* --- what came of it ---------------------------------------------------------------------------------------------- */
 
 static void print_json(const struct coverage *c, struct buf *out)
 {

@@ -28,8 +28,7 @@ static void quote(struct pen *pen, struct str text, bool cut)
     buf_printf(pen->out, "%s\"", cut ? "…" : "");
 }
 
-/* --- answers
- * --------------------------------------------------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------------------------------------------------ */
 
 static const char *answer_colour(char letter)
 {
@@ -80,8 +79,7 @@ static void print_elements(struct pen *pen, struct str letters)
     }
 }
 
-/* --- tests
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- tests -------------------------------------------------------------------------------------------------------- */
 
 static void print_value(struct pen *pen, uint32_t field, const struct trace_value *v)
 {
@@ -173,8 +171,7 @@ static void print_actions(struct pen *pen, uint32_t rule)
     if (open != NO_INDEX) buf_add_byte(pen->out, '\n');
 }
 
-/* --- rules
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- rules -------------------------------------------------------------------------------------------------------- */
 
 static void print_name(struct pen *pen, const struct rule *rule)
 {
@@ -203,8 +200,7 @@ static void print_rule(struct pen *pen, const struct trace_rule *tr)
     if (!tr->second) print_actions(pen, tr->rule);
 }
 
-/* --- the outcome
- * ----------------------------------------------------------------------------------------------------- */
+/* --- the outcome -------------------------------------------------------------------------------------------------- */
 
 static void print_recipient(struct pen *pen, const struct verdict_recipient *r)
 {

@@ -52,8 +52,7 @@ static void put_reply(struct js *o, const char *key, const struct reply *r)
     buf_free(&text);
 }
 
-/* --- actions
- * --------------------------------------------------------------------------------------------------------- */
+/* --- actions ------------------------------------------------------------------------------------------------------ */
 static void put_argument(struct js *o, const struct program *p, const struct param_row *param, const struct argument *a)
 {
     if (a->operand == OPERAND_FIELD) {
@@ -108,8 +107,7 @@ static struct js *actions_of(const struct program *p, const struct trace *t, str
     return list;
 }
 
-/* --- recipients
- * ------------------------------------------------------------------------------------------------------ */
+/* --- recipients --------------------------------------------------------------------------------------------------- */
 static struct js *recipient_json(const struct program *p, const struct trace *t, const struct verdict_recipient *r)
 {
     struct js *o = js_object();
@@ -147,8 +145,7 @@ static struct js *recipients_json(const struct program *p, const struct envelope
     return all;
 }
 
-/* --- copies
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- copies ------------------------------------------------------------------------------------------------------- */
 uint64_t judge_copy_kept(const struct verdict_copy *c)
 {
     uint64_t kept = 0;
@@ -176,8 +173,7 @@ static struct js *copies_json(const struct verdict *v, uint64_t size)
     return list;
 }
 
-/* --- notices
- * --------------------------------------------------------------------------------------------------------- */
+/* --- notices ------------------------------------------------------------------------------------------------------ */
 static struct js *notices_json(const struct verdict *v)
 {
     struct js *list = js_array();
@@ -195,8 +191,7 @@ static struct js *notices_json(const struct verdict *v)
     return list;
 }
 
-/* --- rules
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- rules -------------------------------------------------------------------------------------------------------- */
 static void put_answers(struct js *o, const struct trace *t, struct str letters)
 {
     if (letters.n == 1 || t->recipients.n == 0) {

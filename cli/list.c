@@ -55,8 +55,7 @@ static int show(struct client *c, const char *op, const char *name, bool json)
     return status;
 }
 
-/* --- changes
- * --------------------------------------------------------------------------------------------------------- */
+/* --- changes ------------------------------------------------------------------------------------------------------ */
 
 /* One entry a line; blank lines and lines that begin with # do not count. */
 static bool read_entries(const char *path, struct buf *text, struct err *e)

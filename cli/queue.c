@@ -14,8 +14,7 @@ struct words {
     bool filtered;
 };
 
-/* --- numbers with units
- * ---------------------------------------------------------------------------------------------- */
+/* --- numbers with units ------------------------------------------------------------------------------------------- */
 
 struct unit {
     const char *name;
@@ -38,8 +37,7 @@ static bool read_number(const char *text, const struct unit *units, int64_t *out
     return false;
 }
 
-/* --- the filter
- * ------------------------------------------------------------------------------------------------------ */
+/* --- the filter --------------------------------------------------------------------------------------------------- */
 
 /* False after one sentence. */
 static bool put_filter(struct words *w, struct js *request)
@@ -84,8 +82,7 @@ static struct js *request(const char *op, struct words *w, const char *id)
     return NULL;
 }
 
-/* --- what is looked at
- * ----------------------------------------------------------------------------------------------- */
+/* --- what is looked at -------------------------------------------------------------------------------------------- */
 
 static int list(struct client *c, struct words *w, const char *id)
 {
@@ -120,8 +117,7 @@ static int show(struct client *c, struct words *w, int argc, char **argv)
     return status;
 }
 
-/* --- what is done
- * ---------------------------------------------------------------------------------------------------- */
+/* --- what is done ------------------------------------------------------------------------------------------------- */
 
 /* One call for each id, or one for the filter. */
 static int change(struct client *c, struct words *w, const char *op, const char *verb, const char *text, int argc,
@@ -171,8 +167,7 @@ static int redirect(struct client *c, struct words *w, int argc, char **argv)
     return change(c, w, "queue redirect", "redirect", w->to, argc, argv);
 }
 
-/* --- suspensions
- * ----------------------------------------------------------------------------------------------------- */
+/* --- suspensions -------------------------------------------------------------------------------------------------- */
 
 static void suspension_row(void *owner, const struct js *row, struct str line)
 {
@@ -251,8 +246,7 @@ static int resume(struct client *c, struct words *w, int argc, char **argv)
     return client_send(c, o);
 }
 
-/* --- files
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- files -------------------------------------------------------------------------------------------------------- */
 
 static int export_mail(struct client *c, struct words *w, int argc, char **argv)
 {
@@ -268,8 +262,7 @@ static int import_mail(struct client *c, struct words *w, int argc, char **argv)
     return transfer_import(c, argv[0]);
 }
 
-/* --- the table
- * ------------------------------------------------------------------------------------------------------- */
+/* --- the table ---------------------------------------------------------------------------------------------------- */
 
 static const struct verb {
     const char *name;

@@ -92,8 +92,7 @@ static void run_all(struct run *r)
     arena_free(&a);
 }
 
-/* --- what the tests saw of each rule
- * --------------------------------------------------------------------------------- */
+/* --- what the tests saw of each rule ------------------------------------------------------------------------------ */
 
 static void rule_json(struct run *r, uint32_t i)
 {

@@ -24,8 +24,7 @@ static void print_hash(struct str bytes, char hex[DIGEST_HEX_SIZE])
     digest_hex(hash, hex);
 }
 
-/* --- export
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- export ------------------------------------------------------------------------------------------------------- */
 
 struct ids {
     VEC(char *) list;
@@ -120,8 +119,7 @@ int transfer_export(struct client *c, struct js *listing, const char *directory)
     return status;
 }
 
-/* --- import
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- import ------------------------------------------------------------------------------------------------------- */
 
 /* Takes the head's lines off the front of *file, up to its hash and the empty line behind that. */
 static bool cut_head(struct str *file, struct str *head, const char *path, struct err *e)

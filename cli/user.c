@@ -55,8 +55,7 @@ static int list(struct client *c, bool json)
     return status;
 }
 
-/* --- the password
- * -------------------------------------------------------------------------------------------------- */
+/* --- the password ------------------------------------------------------------------------------------------------- */
 
 enum { LINE_MAX_BYTES = SCRAM_PASSWORD_MAX + 2 }; /* with its CR LF */
 
@@ -176,8 +175,7 @@ static bool put_secret(struct js *o, bool from_stdin, struct err *e)
     return true;
 }
 
-/* --- the command
- * --------------------------------------------------------------------------------------------------- */
+/* --- the command -------------------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *word, *op;

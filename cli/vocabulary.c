@@ -146,8 +146,7 @@ int actions_main(int argc, char **argv)
     return EX_OK;
 }
 
-/* --- settings
- * -------------------------------------------------------------------------------------------------------- */
+/* --- settings ----------------------------------------------------------------------------------------------------- */
 /* The rows of the table as it is written, with the words that a compiled program does not carry. */
 const struct setting_row setting_rows[] = {
 #define DECLARATION(id, name, named, once, settings, doc, example) {name, NULL, TYPE_TEXT, "", example, doc, false},

@@ -38,8 +38,7 @@ static uint32_t keep_values(struct case_use *u, struct values *v, enum value_typ
     return list;
 }
 
-/* --- values of fields
- * ---------------------------------------------------------------------------------------------- */
+/* --- values of fields --------------------------------------------------------------------------------------------- */
 
 static bool is_envelope(struct str field) { return str_eq(field, STR("sender")) || str_eq(field, STR("recipient")); }
 
@@ -178,8 +177,7 @@ static bool field_fact(struct case_use *u, const struct ast_fact *f, const struc
     return ok;
 }
 
-/* --- other facts
- * --------------------------------------------------------------------------------------------------- */
+/* --- other facts -------------------------------------------------------------------------------------------------- */
 
 static bool element_value(struct case_use *u, const struct name *n, const struct ast_argument *a, struct values *out)
 {
@@ -311,8 +309,7 @@ static void settle_clock(struct case_use *u)
     if (!u->has_date || u->date.date_only) u->row.now += u->minutes * 60;
 }
 
-/* --- expectations
- * -------------------------------------------------------------------------------------------------- */
+/* --- expectations ------------------------------------------------------------------------------------------------- */
 
 static bool recipients_of(struct case_use *u, const struct ast_argument *a, struct values *out)
 {
@@ -399,8 +396,7 @@ static bool check_expectation(struct case_use *u, struct ast_action *a)
     return true;
 }
 
-/* --- whose rules take part
- * ----------------------------------------------------------------------------------------- */
+/* --- whose rules take part ---------------------------------------------------------------------------------------- */
 
 /* The file of the test and what it imports, directly or not. */
 static void mark_scope(struct compiler *c, const struct unit *unit, bool *in)
@@ -483,8 +479,7 @@ static bool weekday_is_of_date(struct case_use *u)
     return false;
 }
 
-/* --- the whole
- * ----------------------------------------------------------------------------------------------------- */
+/* --- the whole ---------------------------------------------------------------------------------------------------- */
 
 static bool check_case(struct compiler *c, const struct item_ref *ref)
 {

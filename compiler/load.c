@@ -10,8 +10,7 @@
 
 #include "base/err.h"
 
-/* --- readers ---------------------------------------------------------------------------------------------------------
- */
+/* --- readers ------------------------------------------------------------------------------------------------------ */
 
 bool compiler_read_disk(void *context, struct arena *a, struct str path, struct str *out, struct err *e)
 {
@@ -51,8 +50,7 @@ bool compiler_read_memory(void *context, struct arena *a, struct str path, struc
     return err_set(e, EX_NOINPUT, "`%.*s` does not exist", STR_ARG(path));
 }
 
-/* --- paths -----------------------------------------------------------------------------------------------------------
- */
+/* --- paths -------------------------------------------------------------------------------------------------------- */
 
 /* Without "." and, where a name stands before it, "..": lexically, so that one file reached by two ways is read once.
  */
@@ -97,8 +95,7 @@ static struct str directory_of(struct str path)
     return str_slice(path, 0, slash ? slash : 1);
 }
 
-/* --- sources ---------------------------------------------------------------------------------------------------------
- */
+/* --- sources ------------------------------------------------------------------------------------------------------ */
 
 static struct source *add_source(struct compiler *c, struct str path, struct str text)
 {

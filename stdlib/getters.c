@@ -276,8 +276,7 @@ void get_SIZE(struct judgement *j, const struct field_ask *ask, struct values *o
     put_number(j, out, (int64_t)message_content(j->in->message).n);
 }
 
-/* --- the clock: UTC and the relay's zone are in the request --------------------------------------------------------
- */
+/* --- the clock: UTC and the relay's zone are in the request ------------------------------------------------------- */
 
 static int64_t local_now(const struct judgement *j) { return j->in->now + j->in->utc_offset; }
 

@@ -28,8 +28,7 @@ uint32_t report_word(struct str word)
     return 0;
 }
 
-/* --- what is foreign
- * ------------------------------------------------------------------------------------------------ */
+/* --- what is foreign ---------------------------------------------------------------------------------------------- */
 
 /* Line and paragraph separator, and what turns the direction of text: a reader would show more than one honest line. */
 static bool misleads(struct str s, size_t i)
@@ -59,8 +58,7 @@ static void line(struct judgement *j, struct buf *out, const char *label, struct
     buf_add_byte(out, '\n');
 }
 
-/* --- who
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- who ---------------------------------------------------------------------------------------------------------- */
 
 static void more(struct buf *out, size_t all)
 {
@@ -120,8 +118,7 @@ static void bcc(struct judgement *j, struct buf *out)
     if (j->envelope_count > LOOKED_AT) buf_printf(out, "  (of the first %d recipients)\n", LOOKED_AT);
 }
 
-/* --- what
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- what --------------------------------------------------------------------------------------------------------- */
 
 static void override(struct judgement *j, struct buf *out)
 {
@@ -182,8 +179,7 @@ static void rules(struct judgement *j, struct buf *out)
     if (n > RULES_MAX) buf_printf(out, "  and %zu more\n", n - RULES_MAX);
 }
 
-/* --- what was found
- * ------------------------------------------------------------------------------------------------- */
+/* --- what was found ----------------------------------------------------------------------------------------------- */
 
 static void place(struct judgement *j, struct buf *out, const struct witness *w)
 {
@@ -250,8 +246,7 @@ static void excerpts(struct judgement *j, struct buf *out)
     if (!n) buf_add(out, STR("  (none)\n"));
 }
 
-/* --- the whole
- * ------------------------------------------------------------------------------------------------------ */
+/* --- the whole ---------------------------------------------------------------------------------------------------- */
 
 static void cut(struct buf *text)
 {

@@ -20,8 +20,7 @@ const struct role *role_find(const char *name)
     return NULL;
 }
 
-/* --- the build id --------------------------------------------------------------------------------------------------
- */
+/* --- the build id ------------------------------------------------------------------------------------------------- */
 
 static size_t aligned(size_t n) { return (n + 3) & ~(size_t)3; }
 
@@ -59,8 +58,7 @@ struct str role_build_id(void)
     return id;
 }
 
-/* --- a child's beginning -------------------------------------------------------------------------------------------
- */
+/* --- a child's beginning ------------------------------------------------------------------------------------------ */
 
 /* Signals to the whole group (a terminal's, a service manager's) are for the supervisor: it tells its children over
  * their channels, and a child whose channel ends goes by itself. */

@@ -125,8 +125,7 @@ static void tell_relay(struct supervisor *s, enum link_kind kind, uint64_t numbe
     if (s->channel >= 0) link_send(s->channel, &m, NULL, 0, NULL); /* if it is gone, SIGCHLD says so */
 }
 
-/* --- making a generation -------------------------------------------------------------------------------------------
- */
+/* --- making a generation ------------------------------------------------------------------------------------------ */
 
 static void remove_set(struct supervisor *s, struct set *set)
 {
@@ -318,8 +317,7 @@ static void template_said(struct supervisor *s, struct set *set, const struct li
     }
 }
 
-/* --- what happens to the processes ---------------------------------------------------------------------------------
- */
+/* --- what happens to the processes -------------------------------------------------------------------------------- */
 
 static void template_ended(struct supervisor *s, struct set *set)
 {
@@ -479,8 +477,7 @@ static void hear_signals(struct supervisor *s)
     }
 }
 
-/* --- the loop ------------------------------------------------------------------------------------------------------
- */
+/* --- the loop ----------------------------------------------------------------------------------------------------- */
 
 static int patience(const struct supervisor *s)
 {

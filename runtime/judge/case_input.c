@@ -22,8 +22,7 @@ static struct str first_text(const struct program *p, const struct given *g)
     return c ? c->text : STR("");
 }
 
-/* --- the envelope
- * -------------------------------------------------------------------------------------------------- */
+/* --- the envelope ------------------------------------------------------------------------------------------------- */
 
 static void set_recipients(struct case_input *in, const struct program *p, const struct given *g)
 {
@@ -82,8 +81,7 @@ static void complete_envelope(struct case_input *in, const struct settings *s)
     env->recipient_count = 1;
 }
 
-/* --- the message
- * --------------------------------------------------------------------------------------------------- */
+/* --- the message -------------------------------------------------------------------------------------------------- */
 
 static struct str header_of(const struct program *p, const struct given *g, unsigned *flags)
 {
@@ -156,8 +154,7 @@ static struct str make_content(struct case_input *in, const struct program *p, c
     return content;
 }
 
-/* --- everything else
- * ------------------------------------------------------------------------------------------------ */
+/* --- everything else ---------------------------------------------------------------------------------------------- */
 
 static struct view view_of(struct case_input *in, enum value_type type, const struct constant *c)
 {
@@ -240,8 +237,7 @@ static void forget_size(struct case_input *in)
     }
 }
 
-/* --- live lists
- * ------------------------------------------------------------------------------------------------------ */
+/* --- live lists --------------------------------------------------------------------------------------------------- */
 
 static int by_bytes(const void *a, const void *b, void *ctx)
 {
@@ -306,8 +302,7 @@ static void open_lists(struct case_input *in, const struct program *p, const str
     }
 }
 
-/* --- the whole
- * ------------------------------------------------------------------------------------------------------- */
+/* --- the whole ---------------------------------------------------------------------------------------------------- */
 
 static void choose_rules(struct case_input *in, const struct program *p, const struct program_case *c)
 {

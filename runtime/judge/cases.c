@@ -17,8 +17,7 @@ struct items {
     struct obligation need;
 };
 
-/* --- arguments
- * ------------------------------------------------------------------------------------------------------ */
+/* --- arguments ---------------------------------------------------------------------------------------------------- */
 
 static const struct argument *argument_of(const struct program *p, const struct item *x, uint8_t param)
 {
@@ -75,8 +74,7 @@ static struct obligation need_of(const struct program *p, const struct item *x)
     return stdlib_tls_obligation(text_of(p, x, PARAM_REQUIRE_TLS_LEVEL), text_of(p, x, PARAM_REQUIRE_TLS_MIN));
 }
 
-/* --- as it is written
- * ----------------------------------------------------------------------------------------------- */
+/* --- as it is written --------------------------------------------------------------------------------------------- */
 
 static void print_need(struct obligation need, struct buf *out)
 {
@@ -104,8 +102,7 @@ static struct str print_items(const struct program *p, struct arena *a, const st
     return s;
 }
 
-/* --- what was expected
- * ----------------------------------------------------------------------------------------------- */
+/* --- what was expected -------------------------------------------------------------------------------------------- */
 
 static bool names(const struct program *p, uint32_t list, struct str canonical)
 {
@@ -137,8 +134,7 @@ static bool collect_expected(const struct program *p, const struct program_case 
     return spoken;
 }
 
-/* --- what was done
- * ---------------------------------------------------------------------------------------------------- */
+/* --- what was done ------------------------------------------------------------------------------------------------ */
 
 /* Of actions of which the last wins: whether these two are for the same thing. */
 static bool replaces(const struct program *p, const struct action_row *row, const struct item *a, const struct item *b)
@@ -205,8 +201,7 @@ static void collect_deferred(const struct program *p, const struct trace *t, str
     add_own(out, ACTION_DEFER);
 }
 
-/* --- both together
- * ---------------------------------------------------------------------------------------------------- */
+/* --- both together ------------------------------------------------------------------------------------------------ */
 
 /* What does nothing to the mail counts only when it is expected. */
 static bool is_aside(uint32_t action)
@@ -312,8 +307,7 @@ static void note_rules(const struct trace *t, uint8_t *rules)
     }
 }
 
-/* --- the clock
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- the clock ---------------------------------------------------------------------------------------------------- */
 
 static bool is_unsaid(const struct program *p, const struct program_case *c, uint32_t field)
 {
@@ -393,8 +387,7 @@ void case_run(struct judge *j, uint32_t index, struct arena *a, struct case_resu
     trace_free(&trace);
 }
 
-/* --- reports
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- reports ------------------------------------------------------------------------------------------------------ */
 
 void case_print(const struct program *p, uint32_t index, const struct case_result *r, const char *prefix,
                 struct buf *out)

@@ -6,8 +6,7 @@
 #include "mail/header_emit.h"
 #include "message/decode.h"
 
-/* --- writing a field
- * ------------------------------------------------------------------------------------------------ */
+/* --- writing a field ---------------------------------------------------------------------------------------------- */
 
 /* Fields whose value is tokens, not text: encoded-words may not stand just anywhere in them (RFC 2047 section 5). */
 static bool is_structured(struct str name)
@@ -280,8 +279,7 @@ void effect_of_header(struct message *m, struct effect *f, const struct edits *e
     }
 }
 
-/* --- what is written
- * ----------------------------------------------------------------------------------------------- */
+/* --- what is written ---------------------------------------------------------------------------------------------- */
 
 static struct str added_bytes(struct arena *a, const struct message *m, const struct effect *f)
 {

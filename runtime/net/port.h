@@ -83,8 +83,7 @@ struct net_dns_query {
     void *impl;               /* the adapter's, while it is under way */
 };
 
-/* --- channels: SOCK_SEQPACKET between our own processes
- * ------------------------------------------------------------ */
+/* --- channels: SOCK_SEQPACKET between our own processes ----------------------------------------------------------- */
 struct net_channel;
 struct net_channel_events {
     /* One datagram; fds (at most 4) now belong to the owner, and are -1 where absent. */
@@ -93,8 +92,7 @@ struct net_channel_events {
     void (*closed)(void *owner);     /* the other side is gone */
 };
 
-/* --- the port
- * ------------------------------------------------------------------------------------------------------ */
+/* --- the port ----------------------------------------------------------------------------------------------------- */
 struct net_port {
     void *self;
     int64_t (*now)(void *self);              /* UTC, microseconds, read once per loop turn */

@@ -27,8 +27,7 @@ static const struct reply not_stored = {451, {4, 3, 0}, STR_INIT("The message ca
 
 static struct str queue_id(const struct intake *in) { return str_of(in->queue_id); }
 
-/* --- ending
- * -------------------------------------------------------------------------------------------------------- */
+/* --- ending ------------------------------------------------------------------------------------------------------- */
 
 /* Answers the client, if it is still there, and forgets the message. */
 static void finish(struct intake *in, const struct reply *reply)
@@ -57,8 +56,7 @@ void accept_abandon(struct intake *in)
     relay_settle(r);
 }
 
-/* --- after the commit
- * ---------------------------------------------------------------------------------------------- */
+/* --- after the commit --------------------------------------------------------------------------------------------- */
 
 static void written(void *owner, bool ok, const struct err *e)
 {
@@ -87,8 +85,7 @@ static void written(void *owner, bool ok, const struct err *e)
     relay_settle(r);
 }
 
-/* --- what is written
- * ----------------------------------------------------------------------------------------------- */
+/* --- what is written ---------------------------------------------------------------------------------------------- */
 
 struct audit_rows {
     struct stored_audit *v;
@@ -264,8 +261,7 @@ static void answer_now(struct intake *in)
     submit(in);
 }
 
-/* --- what the relay writes itself
- * ---------------------------------------------------------------------------------- */
+/* --- what the relay writes itself --------------------------------------------------------------------------------- */
 
 static void add_made(struct intake *in, struct origin *o)
 {
@@ -353,8 +349,7 @@ static void add_notices(struct intake *in, const struct verdict *v)
     buf_free(&before);
 }
 
-/* --- the three answers
- * --------------------------------------------------------------------------------------------- */
+/* --- the three answers -------------------------------------------------------------------------------------------- */
 
 static struct reply reply_or(const struct reply *given, struct reply otherwise)
 {
@@ -428,8 +423,7 @@ static void judged(void *owner, const struct verdict *v, const char *why)
         carry_out_refusal(in, v, &rows);
 }
 
-/* --- the final dot
- * ------------------------------------------------------------------------------------------------- */
+/* --- the final dot ------------------------------------------------------------------------------------------------ */
 
 /* What the envelope leaves of a request's datagram for content. */
 static size_t inline_room(const struct intake *in)

@@ -17,8 +17,7 @@ bool connection_is_idle(const struct connection *c) { return c->ready && !c->del
 
 static struct str tls_had(const struct connection *c) { return str_of(c->had); }
 
-/* --- time ----------------------------------------------------------------------------------------------------------
- */
+/* --- time --------------------------------------------------------------------------------------------------------- */
 
 static void timer_fired(void *owner);
 
@@ -70,8 +69,7 @@ static void deadline_of_stage(struct connection *c)
     }
 }
 
-/* --- ending --------------------------------------------------------------------------------------------------------
- */
+/* --- ending ------------------------------------------------------------------------------------------------------- */
 
 static void unlink_and_free(struct connection *c)
 {
@@ -192,8 +190,7 @@ struct delivery *connection_give_up(struct connection *c)
     return d;
 }
 
-/* --- policy --------------------------------------------------------------------------------------------------------
- */
+/* --- policy ------------------------------------------------------------------------------------------------------- */
 
 static void wait_for_policy(struct connection *c, const struct tls_decision *decision, const char *detail)
 {
@@ -229,8 +226,7 @@ static void tls_failed(struct connection *c, const char *detail)
     }
 }
 
-/* --- the message ---------------------------------------------------------------------------------------------------
- */
+/* --- the message -------------------------------------------------------------------------------------------------- */
 
 static bool unable(struct connection *c)
 {
@@ -328,8 +324,7 @@ static void pump_body(struct connection *c)
     connection_send_ahead(c);
 }
 
-/* --- what the engine says ------------------------------------------------------------------------------------------
- */
+/* --- what the engine says ----------------------------------------------------------------------------------------- */
 
 static uint8_t phase_of(enum smtp_client_stage stage)
 {
@@ -486,8 +481,7 @@ void connection_turn(struct connection *c)
     relay_settle(c->relay);
 }
 
-/* --- what the stream says ------------------------------------------------------------------------------------------
- */
+/* --- what the stream says ----------------------------------------------------------------------------------------- */
 
 static void on_connected(void *owner)
 {

@@ -30,8 +30,7 @@ struct op {
 
 static void take_requests(struct client *c);
 
-/* --- answering -----------------------------------------------------------------------------------------------------
- */
+/* --- answering ---------------------------------------------------------------------------------------------------- */
 
 static void client_free(struct client *c)
 {
@@ -151,8 +150,7 @@ struct str control_text(const struct client *c, const char *key)
     return s;
 }
 
-/* --- reload --------------------------------------------------------------------------------------------------------
- */
+/* --- reload ------------------------------------------------------------------------------------------------------- */
 
 static void reloaded(void *owner, bool ok, struct str text)
 {
@@ -171,8 +169,7 @@ static void op_reload(struct client *c)
     reload_ask(c->control->relay->reload, &c->waiter);
 }
 
-/* --- live lists ----------------------------------------------------------------------------------------------------
- */
+/* --- live lists --------------------------------------------------------------------------------------------------- */
 
 static void list_row(void *owner, struct js *row) { control_row(owner, row); }
 
@@ -220,8 +217,7 @@ static void op_list_remove(struct client *c)
     lists_change(c->control->relay->lists, list_named(c), js_get(c->request, "entries"), true, &call);
 }
 
-/* --- status --------------------------------------------------------------------------------------------------------
- */
+/* --- status ------------------------------------------------------------------------------------------------------- */
 
 static void count_states(void *owner, const uint64_t by_state[RECIPIENT_STATE_COUNT])
 {
@@ -310,8 +306,7 @@ static void op_status(struct client *c)
     control_query(c, (struct store_query){.kind = QUERY_COUNT, .count = count_states, .done = status_counted});
 }
 
-/* --- requests ------------------------------------------------------------------------------------------------------
- */
+/* --- requests ----------------------------------------------------------------------------------------------------- */
 
 static const struct op ops[] = {
     {"status", READS, op_status},

@@ -18,8 +18,7 @@ static const char *const state_names[RECIPIENT_STATE_COUNT] = {[RECIPIENT_QUEUED
                                                                [RECIPIENT_QUARANTINED] = "quarantined",
                                                                [RECIPIENT_DAMAGED] = "damaged"};
 
-/* --- the request
- * --------------------------------------------------------------------------------------------------- */
+/* --- the request -------------------------------------------------------------------------------------------------- */
 
 static bool refuse(struct client *c, const char *text)
 {
@@ -90,8 +89,7 @@ static bool read_filter(struct client *c, struct queue_filter *f, bool *empty)
     return read_states(c, states, &f->states);
 }
 
-/* --- rows
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- rows --------------------------------------------------------------------------------------------------------- */
 
 /* The queue a message would stand in if it were Postfix's; quarantine and damage are ours. */
 static const char *queue_name(const struct stored_message *m)
@@ -232,8 +230,7 @@ void control_queue_list(struct client *c)
     if (read_filter(c, &f, &empty)) list(c, &f);
 }
 
-/* --- why
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- why ---------------------------------------------------------------------------------------------------------- */
 
 static void audit_row(void *owner, int64_t at, const struct stored_audit *a)
 {
@@ -282,8 +279,7 @@ void control_queue_why(struct client *c)
     operate(c->relay, &c->operation);
 }
 
-/* --- by hand
- * ------------------------------------------------------------------------------------------------------- */
+/* --- by hand ------------------------------------------------------------------------------------------------------ */
 
 static const struct {
     const char *op, *will, *done;
@@ -381,8 +377,7 @@ void control_queue_change(struct client *c)
     }
 }
 
-/* --- suspensions
- * --------------------------------------------------------------------------------------------------- */
+/* --- suspensions -------------------------------------------------------------------------------------------------- */
 
 void control_suspensions(struct client *c)
 {

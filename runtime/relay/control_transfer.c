@@ -81,8 +81,7 @@ static void put_hash(struct js *o, const uint8_t hash[DIGEST_SIZE])
     js_put_cstr(o, "sha256", hex);
 }
 
-/* --- export
- * -------------------------------------------------------------------------------------------------------- */
+/* --- export ------------------------------------------------------------------------------------------------------- */
 
 static void export_head(struct client *c, const struct stored_message *m)
 {
@@ -226,8 +225,7 @@ void control_export(struct client *c)
         c, (struct store_query){.kind = QUERY_MESSAGE, .queue_id = id, .message = export_message, .done = export_read});
 }
 
-/* --- import
- * -------------------------------------------------------------------------------------------------------- */
+/* --- import ------------------------------------------------------------------------------------------------------- */
 
 /* Any failure ends the import: what came is forgotten. */
 static void import_fails(struct client *c, const char *why)
@@ -487,8 +485,7 @@ void control_import(struct client *c)
     }
 }
 
-/* --- backup
- * -------------------------------------------------------------------------------------------------------- */
+/* --- backup ------------------------------------------------------------------------------------------------------- */
 
 static void backup_progress(void *owner, int64_t done, int64_t total)
 {

@@ -105,8 +105,7 @@ void judges_finish(struct judges *js, struct judge_job *job, const struct verdic
     job->done(job->owner, v, why);
 }
 
-/* --- handing out
- * --------------------------------------------------------------------------------------------------- */
+/* --- handing out -------------------------------------------------------------------------------------------------- */
 
 static struct judge *judge_for_waiting(struct judges *js)
 {
@@ -208,8 +207,7 @@ void judges_withdraw(struct judges *js, struct judge_job *job)
     job->judge = NULL;
 }
 
-/* --- live lists
- * ----------------------------------------------------------------------------------------------------- */
+/* --- live lists --------------------------------------------------------------------------------------------------- */
 
 void judges_lists_changed(struct judges *js)
 {
@@ -226,8 +224,7 @@ bool judges_have_list(const struct judges *js, struct str table, uint64_t versio
     return true;
 }
 
-/* --- the template
- * -------------------------------------------------------------------------------------------------- */
+/* --- the template ------------------------------------------------------------------------------------------------- */
 
 static void template_said(struct judges *js, const struct link_message *m, int *fd)
 {

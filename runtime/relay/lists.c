@@ -54,8 +54,7 @@ struct lists {
     void (*loaded)(struct relay *r, const char *failure);
 };
 
-/* --- tables
- * -------------------------------------------------------------------------------------------------------- */
+/* --- tables ------------------------------------------------------------------------------------------------------- */
 
 static struct table *table_find(struct lists *l, struct str name)
 {
@@ -132,8 +131,7 @@ static void table_apply(struct table *t, struct change *c)
     t->tried_ms = 0;
 }
 
-/* --- blocks
- * -------------------------------------------------------------------------------------------------------- */
+/* --- blocks ------------------------------------------------------------------------------------------------------- */
 
 static int share(struct lists *l, struct table *t, uint64_t *size)
 {
@@ -189,8 +187,7 @@ bool lists_fit(struct lists *l, const struct settings *s, struct err *e)
     return true;
 }
 
-/* --- loading
- * ------------------------------------------------------------------------------------------------------- */
+/* --- loading ------------------------------------------------------------------------------------------------------ */
 
 /* Keys are made anew from the entries: what the database says is not trusted, and a later version may fold
  * otherwise. */
@@ -250,8 +247,7 @@ void lists_load(struct lists *l, void (*done)(struct relay *r, const char *failu
     store->query(store->self, &l->query);
 }
 
-/* --- requests
- * ------------------------------------------------------------------------------------------------------ */
+/* --- requests ----------------------------------------------------------------------------------------------------- */
 
 static void answer(const struct lists_call *call, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -440,8 +436,7 @@ void lists_change(struct lists *l, struct str name, const struct js *entries, bo
     l->relay->store->write(l->relay->store->self, &c->write);
 }
 
-/* --- life
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 struct lists *lists_create(struct relay *r)
 {

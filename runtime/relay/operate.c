@@ -110,8 +110,7 @@ void operate(struct relay *r, struct operation *o)
     r->store->query(r->store->self, &o->query);
 }
 
-/* --- damage that was found -----------------------------------------------------------------------------------------
- */
+/* --- damage that was found ---------------------------------------------------------------------------------------- */
 
 struct setting_aside {
     struct operation operation;

@@ -79,8 +79,7 @@ static void written(void *owner, bool ok, const struct err *e)
     relay_settle(r);
 }
 
-/* --- what is told --------------------------------------------------------------------------------------------------
- */
+/* --- what is told ------------------------------------------------------------------------------------------------- */
 
 static bool is_reported(const struct settling *s, size_t i) { return s->reports[i] != REPORT_NONE; }
 
@@ -183,8 +182,7 @@ static void header_ready(void *owner, const struct err *failure)
     submit(owner);
 }
 
-/* --- from results to outcomes --------------------------------------------------------------------------------------
- */
+/* --- from results to outcomes ------------------------------------------------------------------------------------- */
 
 /* Its reason stays the last one: what to mend. */
 static void keep(struct settling *s, size_t i)

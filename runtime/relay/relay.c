@@ -31,8 +31,7 @@ const struct settings *relay_settings(const struct relay *r)
     return &r->current->settings;
 }
 
-/* --- message memory ------------------------------------------------------------------------------------------------
- */
+/* --- message memory ----------------------------------------------------------------------------------------------- */
 
 void relay_memory_take(struct relay *r, uint64_t bytes) { r->memory_used += bytes; }
 
@@ -50,8 +49,7 @@ bool relay_memory_is_full(const struct relay *r, uint64_t more)
     return r->memory_used > budget || more > budget - r->memory_used;
 }
 
-/* --- life ----------------------------------------------------------------------------------------------------------
- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 struct relay *relay_create(const struct relay_ports *ports)
 {

@@ -40,8 +40,7 @@ static void tell(struct reload *rl, const struct link_message *m)
         events_note(r, EVENT_ERROR, "the supervisor does not take messages");
 }
 
-/* --- those who asked
- * ----------------------------------------------------------------------------------------------- */
+/* --- those who asked ---------------------------------------------------------------------------------------------- */
 
 void reload_ask(struct reload *rl, struct reload_waiter *w)
 {
@@ -77,8 +76,7 @@ static void answer_all(struct reload *rl, bool ok, struct str text)
     if (rl->asked) tell(rl, &(struct link_message){.kind = LINK_RELOAD});
 }
 
-/* --- a generation in the making
- * ------------------------------------------------------------------------------------ */
+/* --- a generation in the making ----------------------------------------------------------------------------------- */
 
 static void discard_making(struct reload *rl)
 {
@@ -323,8 +321,7 @@ void reload_queue_loaded(struct reload *rl, const char *failure)
     take(rl, rl->making->number);
 }
 
-/* --- the channel
- * --------------------------------------------------------------------------------------------------- */
+/* --- the channel -------------------------------------------------------------------------------------------------- */
 
 static void said(struct reload *rl, const struct link_message *m, int fds[4])
 {

@@ -81,8 +81,7 @@ void suspensions_end(struct suspensions *s, int64_t id)
     }
 }
 
-/* --- its end -------------------------------------------------------------------------------------------------------
- */
+/* --- its end ------------------------------------------------------------------------------------------------------ */
 
 /* Its row goes too; should that fail, the next start finds one that is over. */
 struct ending {
@@ -122,8 +121,7 @@ static void arm(struct suspension *one)
     r->net->timer_set(r->net->self, &one->timer, left <= 0 ? 1 : (left < 60 ? left : 60) * 1000);
 }
 
-/* --- looking -------------------------------------------------------------------------------------------------------
- */
+/* --- looking ------------------------------------------------------------------------------------------------------ */
 
 /* Patterns are in lower case already. */
 static bool fits(struct str pattern, struct str value)
@@ -175,8 +173,7 @@ const struct stored_suspension *suspensions_at(const struct suspensions *s, size
     return one ? &one->what : NULL;
 }
 
-/* --- life ----------------------------------------------------------------------------------------------------------
- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 static void loaded_one(void *owner, const struct stored_suspension *one) { suspensions_add(owner, one); }
 

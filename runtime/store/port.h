@@ -246,8 +246,9 @@ struct store_backup {
     void *impl;
 };
 
-/* --- content ------------------------------------------------------------------------------------------------------
- * The bytes of one message that outgrew the session's buffer: a memfd first, above the adapter's threshold a spool file
+/* --- content ------------------------------------------------------------------------------------------------------ */
+
+/* The bytes of one message that outgrew the session's buffer: a memfd first, above the adapter's threshold a spool file
  * named after the queue id.  Not asynchronous: nothing here syncs (the store does that, in its writer, before the
  * commit). Every failure is the world's: EX_TEMPFAIL or EX_IOERR in *e. */
 struct content_file; /* the adapter's */

@@ -175,8 +175,7 @@ static bool read_content(struct reader *r, struct page *p, struct stored_message
     return result == SQLITE_ROW || reader_failed(r, result, e);
 }
 
-/* --- the kinds of query
- * -------------------------------------------------------------------------------------------- */
+/* --- the kinds of query ------------------------------------------------------------------------------------------- */
 
 /* A pattern as GLOB has it: `[` is no set of ours, and letter case is apart on both sides.  NULL for an empty one. */
 static void bind_pattern(sqlite3_stmt *s, int index, const char *before, struct str pattern, const char *after)

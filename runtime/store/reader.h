@@ -64,8 +64,7 @@ void page_free(struct page *p);
 /* EX_NOUSER: only records of recipients are damaged, and they are aside by themselves. */
 struct page *reader_check_next(struct reader *r, int64_t *after, bool *more);
 
-/* --- between reader.c and check.c
- * ------------------------------------------------------------------------------------ */
+/* --- between reader.c and check.c --------------------------------------------------------------------------------- */
 bool reader_failed(struct reader *r, int result, struct err *e); /* always false */
 /* A whole message, of the statement that finds its row: record, recipients, copies, content against its hash. */
 bool reader_read_whole(struct reader *r, struct page *p, sqlite3_stmt *found, struct err *e);

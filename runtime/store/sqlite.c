@@ -29,8 +29,7 @@ enum {
     CHECK_AFTER_MS = 60 * 1000,
 };
 
-/* --- the port
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- the port ----------------------------------------------------------------------------------------------------- */
 
 static void submit_work(struct store *s, struct work *w)
 {
@@ -163,8 +162,7 @@ struct store_counts store_counts_of(struct store *s)
     return counts;
 }
 
-/* --- answers, on the loop's thread
- * ------------------------------------------------------------------------------------- */
+/* --- answers, on the loop's thread -------------------------------------------------------------------------------- */
 
 int store_event_fd(const struct store *s) { return s->event_fd; }
 
@@ -266,8 +264,7 @@ void store_on_fatal(struct store *s, void (*fatal)(void *owner, const struct err
     s->fatal_owner = owner;
 }
 
-/* --- opening and closing
- * ----------------------------------------------------------------------------------------------- */
+/* --- opening and closing ------------------------------------------------------------------------------------------ */
 
 static void release_files(struct store *s)
 {

@@ -29,8 +29,7 @@ static void wake_loop(struct store *s)
     while (n < 0 && errno == EINTR); /* EAGAIN: it is readable already */
 }
 
-/* --- the writer thread
- * ------------------------------------------------------------------------------------------------- */
+/* --- the writer thread -------------------------------------------------------------------------------------------- */
 
 bool work_is_urgent(const struct work *w) { return w->change || !w->write->may_wait || w->write->message_count; }
 
@@ -95,8 +94,7 @@ static void fail(struct store *s)
     if (!s->failure.sysexit) err_set(&s->failure, EX_IOERR, "the queue's disk failed");
 }
 
-/* --- backups: a step between two batches ----------------------------------------------------------------------------
- */
+/* --- backups: a step between two batches -------------------------------------------------------------------------- */
 
 void threads_answer_backup(struct store *s, bool ok, const struct err *e)
 {
@@ -183,8 +181,7 @@ static void *write_batches(void *context)
     return NULL;
 }
 
-/* --- the reader thread
- * ------------------------------------------------------------------------------------------------- */
+/* --- the reader thread -------------------------------------------------------------------------------------------- */
 
 /* Called and left with the lock held. */
 static void hand_over(struct store *s, struct page *p)
@@ -295,8 +292,7 @@ static void *read_pages(void *context)
     return NULL;
 }
 
-/* --- starting and stopping
- * --------------------------------------------------------------------------------------------- */
+/* --- starting and stopping ---------------------------------------------------------------------------------------- */
 
 /* Signals are the loop's: the store's threads take none. */
 void threads_start(struct store *s, uint32_t check_after_ms)

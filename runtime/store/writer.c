@@ -34,8 +34,7 @@ enum trouble_kind writer_refuse(struct writer *w, int sysexit, const char *why)
 
 static enum trouble_kind refuse(struct writer *w, const char *why) { return writer_refuse(w, EX_TEMPFAIL, why); }
 
-/* --- before the transaction: hashes and spool files
- * ------------------------------------------------------------------ */
+/* --- before the transaction: hashes and spool files --------------------------------------------------------------- */
 
 static enum trouble_kind prepare_message(struct writer *w, struct work *work, const struct stored_message *m)
 {
@@ -72,8 +71,7 @@ static void undo_prepared(struct writer *w, struct work *work)
         if (work->prepared.v[i].made[0]) spool_remove(w->state_fd, str_of(work->prepared.v[i].made));
 }
 
-/* --- rows
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- rows --------------------------------------------------------------------------------------------------------- */
 
 static enum trouble_kind add_recipient(struct writer *w, int64_t message, size_t number, struct stored_recipient *r,
                                        size_t copies)
@@ -340,8 +338,7 @@ static enum trouble_kind apply_write(struct writer *w, struct work *work)
     return kind;
 }
 
-/* --- the transaction
- * --------------------------------------------------------------------------------------------------- */
+/* --- the transaction ---------------------------------------------------------------------------------------------- */
 
 /* A commit that makes the database grow first takes the disk blocks for it.  So the log can always be moved into the
  * database and begun anew, and its own reserve suffices for finishing what is queued on a disk that others have

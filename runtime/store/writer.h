@@ -71,8 +71,7 @@ bool writer_batch(struct writer *w, struct work **works, size_t n);
 /* From now on no spool file goes; false: they may again, and those that should have gone do. */
 void writer_keep_spool(struct writer *w, bool keep);
 
-/* --- between writer.c and change.c
- * ----------------------------------------------------------------------------------- */
+/* --- between writer.c and change.c -------------------------------------------------------------------------------- */
 enum trouble_kind writer_refuse(struct writer *w, int sysexit, const char *why);
 enum trouble_kind writer_drop_recipient(struct writer *w, int64_t recipient);
 enum trouble_kind writer_add_audit(struct writer *w, const struct stored_audit *a, int64_t now);

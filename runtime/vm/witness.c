@@ -86,8 +86,7 @@ void witness_keep(struct judgement *j, const uint64_t *who)
     if (!n) VEC_PUSH(&j->kept, (struct kept_witness){j->rule_index, {.member = NO_INDEX}});
 }
 
-/* --- as evidence
- * ---------------------------------------------------------------------------------------------------- */
+/* --- as evidence -------------------------------------------------------------------------------------------------- */
 
 /* Nearly every text is one line already, and stays where it is. */
 static struct str line(const struct judgement *j, struct str s, size_t most)

@@ -203,8 +203,7 @@ WRAP(struct dirent *, readdir, DIR *d)
     return __real_readdir(d);
 }
 
-/* --- between the store's objects: what is noted, and mistakes --------------------------------------------------------
- */
+/* --- between the store's objects: what is noted, and mistakes ----------------------------------------------------- */
 
 WRAP(enum trouble_kind, database_run, struct database *d, sqlite3_stmt *s)
 {

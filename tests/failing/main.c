@@ -87,8 +87,7 @@ int errno_of_kind(void)
 
 bool mistaken(const char *name) { return shared->mistake && !strcmp(shared->mistake, name); }
 
-/* --- one point
- * -------------------------------------------------------------------------------------------------------- */
+/* --- one point ---------------------------------------------------------------------------------------------------- */
 
 static bool verbose;
 static char *made_store; /* a directory with an empty store in it */
@@ -186,8 +185,7 @@ static void run_point(const struct point *p, struct sums *sums)
     if (p->k) memcpy(shared->trace, trace, sizeof trace);
 }
 
-/* --- which points
- * ------------------------------------------------------------------------------------------------------ */
+/* --- which points ------------------------------------------------------------------------------------------------- */
 
 static VEC(struct point) points;
 

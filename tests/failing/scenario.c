@@ -67,8 +67,7 @@ static struct str id_of(unsigned m)
     return str_of(ids[m]);
 }
 
-/* --- a life
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- a life ------------------------------------------------------------------------------------------------------- */
 
 /* The relay hears of it on its loop: once the answers were given. */
 static void end_if_fatal(void)
@@ -304,8 +303,7 @@ void live(const char *state_dir, unsigned generation)
     _exit(opened ? d.fatal ? EX_IOERR : 0 : EX_UNAVAILABLE);
 }
 
-/* --- the last life: everything is looked at
- * ----------------------------------------------------------------------------- */
+/* --- the last life: everything is looked at ----------------------------------------------------------------------- */
 
 enum presence { ABSENT, PRESENT, EITHER };
 

@@ -153,8 +153,7 @@ static int x_access(sqlite3_vfs *vfs, const char *name, int flags, int *out)
     return unix_vfs->xAccess(unix_vfs, name, flags, out);
 }
 
-/* --- the calls of the unix VFS --------------------------------------------------------------------------------------
- */
+/* --- the calls of the unix VFS ------------------------------------------------------------------------------------ */
 
 static int (*real_open)(const char *, int, int);
 static ssize_t (*real_pread)(int, void *, size_t, off_t);

@@ -85,8 +85,7 @@ void channels_prepare(void)
     buf_free(&text);
 }
 
-/* --- datagrams -------------------------------------------------------------------------------------------------------
- */
+/* --- datagrams ---------------------------------------------------------------------------------------------------- */
 
 static void carry_to_relay(void *what);
 static void carry_to_peer(void *what);
@@ -128,8 +127,7 @@ static struct peer *peer_new(enum role role, struct peer *template, int set)
     return p;
 }
 
-/* --- judges ----------------------------------------------------------------------------------------------------------
- */
+/* --- judges ------------------------------------------------------------------------------------------------------- */
 
 static void tell_death(void *what)
 {
@@ -235,8 +233,7 @@ static void carry_to_peer(void *what)
     start(p, false);
 }
 
-/* --- the port --------------------------------------------------------------------------------------------------------
- */
+/* --- the port ----------------------------------------------------------------------------------------------------- */
 
 static struct net_channel *port_open(void *self, int fd, const struct net_channel_events *ev, void *owner)
 {
@@ -276,8 +273,7 @@ void channels_fill_port(struct net_port *p)
     p->channel_close = port_close;
 }
 
-/* --- the supervisor --------------------------------------------------------------------------------------------------
- */
+/* --- the supervisor ----------------------------------------------------------------------------------------------- */
 
 int channels_supervisor(void) { return peer_new(SUPERVISOR, NULL, 0)->fd; }
 

@@ -93,8 +93,7 @@ static bool was_refused(const struct sent_mail *m, struct str address)
     return anybody_refused || (without_ehlo && m->eight_bit) || has(&refused, address);
 }
 
-/* --- recipients as the rules make them ------------------------------------------------------------------------------
- */
+/* --- recipients as the rules make them ---------------------------------------------------------------------------- */
 
 static bool is(const struct sent_mail *m, const char *word) { return strcmp(m->word, word) == 0; }
 
@@ -123,8 +122,7 @@ static bool is_archive(const struct sent_mail *m, struct str address)
     return is(m, "copied") && str_eq(address, STR("archive@corp.example"));
 }
 
-/* --- content ---------------------------------------------------------------------------------------------------------
- */
+/* --- content ------------------------------------------------------------------------------------------------------ */
 
 /* Takes the first field of that name away, whose value goes to *value; false: there is none, or another one. */
 static bool take_field(struct buf *content, const char *name, struct buf *value)
@@ -171,8 +169,7 @@ static const char *wrong_bytes(const struct sent_mail *m, struct str content)
     return wrong;
 }
 
-/* --- what hosts saw
- * --------------------------------------------------------------------------------------------------- */
+/* --- what hosts saw ----------------------------------------------------------------------------------------------- */
 
 static void demand_of(const struct sent_mail *m, struct str address, uint8_t *need, bool *onward)
 {
@@ -329,8 +326,7 @@ void history_confirm(int got)
     for (size_t i = 0; i < gots[got].n; i++) gots[got].to[i]->confirmed++;
 }
 
-/* --- the end
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------------------------------------------------ */
 
 /* Nobody is told: there is no sender, or NOTIFY says so. */
 static bool ends_in_silence(const struct sent_mail *m, const struct sent_recipient *r)

@@ -78,8 +78,7 @@ struct str libc_bytes(int fd)
     return disk_view(ours(fd)->file);
 }
 
-/* --- names -----------------------------------------------------------------------------------------------------------
- */
+/* --- names -------------------------------------------------------------------------------------------------------- */
 
 static bool is_directory(const char *path)
 {
@@ -146,8 +145,7 @@ int __wrap_mkdirat(int directory, const char *path, mode_t mode)
     return fail(EEXIST);
 }
 
-/* --- reading a directory
- * ------------------------------------------------------------------------------------------------- */
+/* --- reading a directory ------------------------------------------------------------------------------------------ */
 
 struct listing {
     VEC(const char *) names;
@@ -190,8 +188,7 @@ int __wrap_closedir(DIR *d)
     return result;
 }
 
-/* --- descriptors
- * ------------------------------------------------------------------------------------------------------- */
+/* --- descriptors -------------------------------------------------------------------------------------------------- */
 
 int __real_close(int fd);
 int __wrap_close(int fd)
@@ -373,8 +370,7 @@ int __wrap_poll(struct pollfd *v, nfds_t n, int ms)
     return 1;
 }
 
-/* --- time
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- time --------------------------------------------------------------------------------------------------------- */
 
 int __wrap_clock_gettime(clockid_t which, struct timespec *out);
 int __wrap_clock_gettime(clockid_t which, struct timespec *out)

@@ -48,8 +48,7 @@ static bool closing_time, over;
 
 static void start_relay(void *unused);
 
-/* --- a life ----------------------------------------------------------------------------------------------------------
- */
+/* --- a life ------------------------------------------------------------------------------------------------------- */
 
 static void end_life(void)
 {
@@ -158,8 +157,7 @@ static void start_relay(void *unused)
     h->stands = true;
 }
 
-/* --- what comes over the house
- * ------------------------------------------------------------------------------------------ */
+/* --- what comes over the house ------------------------------------------------------------------------------------ */
 
 static void killed(void *unused)
 {
@@ -265,8 +263,7 @@ static void plan_visits(void)
     sim_after(storm, calm_begins, NULL);
 }
 
-/* --- the end: nothing is queued any more
- * -------------------------------------------------------------------------------- */
+/* --- the end: nothing is queued any more -------------------------------------------------------------------------- */
 
 struct look {
     struct store_query query;
@@ -366,8 +363,7 @@ static void make_image(void)
     memset(world.met, 0, sizeof world.met);
 }
 
-/* --- many seeds
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- many seeds --------------------------------------------------------------------------------------------------- */
 
 struct tally {
     uint64_t seeds, failed, mails, acked, refused, unknown, events, virtual_seconds, met[TROUBLE_POINTS],

@@ -66,8 +66,7 @@ static void start_pump(struct net_stream *s, int way)
     if (!p->pump) p->pump = sim_after(latency(), way == TO_PEER ? pump_peer : pump_relay, s);
 }
 
-/* --- ends ----------------------------------------------------------------------------------------------------------
- */
+/* --- ends --------------------------------------------------------------------------------------------------------- */
 
 static void tell_closed(void *what)
 {
@@ -130,8 +129,7 @@ static bool pass(struct net_stream *s, size_t n)
     return false;
 }
 
-/* --- bytes on their way ----------------------------------------------------------------------------------------------
- */
+/* --- bytes on their way ------------------------------------------------------------------------------------------- */
 
 /* How much of what waits comes in one piece. */
 static size_t piece(size_t n)
@@ -232,8 +230,7 @@ void sim_finish(struct net_stream *s)
     start_pump(s, TO_RELAY);
 }
 
-/* --- TLS -------------------------------------------------------------------------------------------------------------
- */
+/* --- TLS ---------------------------------------------------------------------------------------------------------- */
 
 static const char *handshake_problem(const struct net_stream *s)
 {
@@ -297,8 +294,7 @@ void sim_secure(struct net_stream *s, const struct sim_tls *t)
     shake_if_both(s);
 }
 
-/* --- the port --------------------------------------------------------------------------------------------------------
- */
+/* --- the port ----------------------------------------------------------------------------------------------------- */
 
 static struct net_stream *stream_new(void)
 {
@@ -468,8 +464,7 @@ void sim_net_forget(void)
     streams = NULL;
 }
 
-/* --- time and chance -----------------------------------------------------------------------------------------------
- */
+/* --- time and chance ---------------------------------------------------------------------------------------------- */
 
 static int64_t port_now(void *self)
 {

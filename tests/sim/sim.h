@@ -45,8 +45,7 @@ struct world {
 };
 extern struct world world;
 
-/* --- world.c --------------------------------------------------------------------------------------------------------
- */
+/* --- world.c ------------------------------------------------------------------------------------------------------ */
 void world_begin(uint64_t seed);
 uint64_t sim_roll(uint64_t sides);              /* 0 … sides-1 */
 int64_t sim_between(int64_t low, int64_t high); /* both inclusive */
@@ -65,14 +64,12 @@ void sim_cancel(struct sim_event **e);
 int64_t sim_event_at(const struct sim_event *e);
 bool sim_step(void); /* the next event; false: there is none */
 
-/* --- threads.c: the store's threads as fibers, which take turns as the dice say
- * ---------------------------------------- */
+/* --- threads.c: the store's threads as fibers, which take turns as the dice say ----------------------------------- */
 void sim_fiber_pause(int64_t us); /* on a fiber: others go on meanwhile; elsewhere nothing */
 bool sim_fibers_turn(void);       /* from outside all fibers: one goes on now, whatever the time; false: none can */
 void sim_fibers_forget(void);     /* a life ended */
 
-/* --- disk.c: files that know what was synced
- * ---------------------------------------------------------------------------- */
+/* --- disk.c: files that know what was synced ---------------------------------------------------------------------- */
 struct disk_file;
 enum disk_trouble { DISK_GOOD, DISK_EIO, DISK_ENOSPC };
 struct disk_file *disk_find(const char *name); /* linked now; NULL */
@@ -103,8 +100,7 @@ int libc_memory_file(struct str bytes); /* a descriptor with these bytes, for th
 struct str libc_bytes(int fd);          /* what is in it */
 void libc_forget(void);
 
-/* --- net.c -----------------------------------------------------------------------------------------------------------
- */
+/* --- net.c -------------------------------------------------------------------------------------------------------- */
 const struct net_port *sim_net(void);
 enum { SOCKET_INBOUND = 500000, SOCKET_CONTROL }; /* descriptors, for LINK_LISTENER and LINK_CONTROL */
 void sim_net_forget(void);                        /* a life ended: every peer sees a reset */
@@ -128,8 +124,7 @@ struct sim_tls {
 void sim_secure(struct net_stream *s,
                 const struct sim_tls *t); /* the peer's half of the handshake; `secured` follows */
 
-/* --- channels.c: supervisor, template and judges
- * ------------------------------------------------------------------------ */
+/* --- channels.c: supervisor, template and judges ------------------------------------------------------------------ */
 void channels_prepare(void); /* compiles the rules, once */
 void channels_fill_port(struct net_port *p);
 int channels_supervisor(void); /* a new one's, for relay_begin */
@@ -138,8 +133,7 @@ void channels_generation(void); /* BEGIN … COMMIT */
 void channels_stop(void);       /* LINK_STOP */
 void channels_forget(void);
 
-/* --- dns.c, hosts.c, clients.c, operators.c
- * ---------------------------------------------------------------------------------------- */
+/* --- dns.c, hosts.c, clients.c, operators.c ----------------------------------------------------------------------- */
 void dns_fill_port(struct net_port *p);
 /* The host at this name or address and port: what to talk to; NULL: nobody there. */
 bool hosts_answer(struct str host, uint16_t port, const struct sim_peer **peer, void **self, struct net_stream *s);
@@ -149,8 +143,7 @@ bool operators_are_done(void);
 void clients_begin(void);
 bool clients_are_done(void);
 
-/* --- history.c
- * --------------------------------------------------------------------------------------------------------- */
+/* --- history.c ---------------------------------------------------------------------------------------------------- */
 enum { RECIPIENTS_MOST = 6 };
 enum fate_known { FATE_UNSENT, FATE_ACKED, FATE_REFUSED, FATE_UNKNOWN };
 enum need_peer { NEED_NOTHING, NEED_ENCRYPT, NEED_VERIFIED };

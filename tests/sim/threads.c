@@ -131,8 +131,7 @@ int __wrap_pthread_join(pthread_t thread, void **result)
     return 0;
 }
 
-/* --- locks: whoever runs has them all -------------------------------------------------------------------------------
- */
+/* --- locks: whoever runs has them all ----------------------------------------------------------------------------- */
 
 int __wrap_pthread_mutex_init(pthread_mutex_t *m, const pthread_mutexattr_t *a)
 {

@@ -83,8 +83,7 @@ static int x_size(sqlite3_file *f, sqlite3_int64 *n)
     return SQLITE_OK;
 }
 
-/* --- locks of the database file ------------------------------------------------------------------------------------
- */
+/* --- locks of the database file ----------------------------------------------------------------------------------- */
 
 static int x_unlock(sqlite3_file *f, int to)
 {
@@ -159,8 +158,7 @@ static int x_characteristics(sqlite3_file *f)
     return SQLITE_IOCAP_POWERSAFE_OVERWRITE;
 }
 
-/* --- the index of the log, in shared memory
- * --------------------------------------------------------------------------- */
+/* --- the index of the log, in shared memory ----------------------------------------------------------------------- */
 
 static int x_shm_map(sqlite3_file *f, int region, int size, int extend, void volatile **out)
 {
@@ -226,8 +224,7 @@ static int x_close(sqlite3_file *f)
 
 static const sqlite3_io_methods methods = VFS_METHODS;
 
-/* --- the file system -------------------------------------------------------------------------------------------------
- */
+/* --- the file system ---------------------------------------------------------------------------------------------- */
 
 static struct shared *share(struct disk_file *file)
 {

@@ -86,8 +86,7 @@ void sim_violation(const char *format, ...)
 
 unsigned sim_violations(void) { return violations; }
 
-/* --- events --------------------------------------------------------------------------------------------------------
- */
+/* --- events ------------------------------------------------------------------------------------------------------- */
 
 static bool before(const struct sim_event *a, const struct sim_event *b)
 {

@@ -65,8 +65,7 @@ void memory_link(struct memory *m, const struct link_message *message, const int
         if (p->role == PEER_SUPERVISOR) post_link(p, message, fds, fds ? 4 : 0);
 }
 
-/* --- the port ------------------------------------------------------------------------------------------------------
- */
+/* --- the port ----------------------------------------------------------------------------------------------------- */
 
 static struct net_channel *port_open(void *self, int fd, const struct net_channel_events *ev, void *owner)
 {
@@ -105,8 +104,7 @@ void memory_channels_init(struct memory *m)
     m->impl->parcels_end = &m->impl->parcels;
 }
 
-/* --- who plays there -----------------------------------------------------------------------------------------------
- */
+/* --- who plays there ---------------------------------------------------------------------------------------------- */
 
 static void supervisor_reads(struct peer *p, const struct link_message *message)
 {

@@ -3,8 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- streams -------------------------------------------------------------------------------------------------------
- */
+/* --- streams ------------------------------------------------------------------------------------------------------ */
 
 static struct net_stream *stream_new(struct memory *m)
 {
@@ -215,8 +214,7 @@ static void port_abort(void *self, struct net_stream *s)
     s->aborted = s->closing = true;
 }
 
-/* --- time ----------------------------------------------------------------------------------------------------------
- */
+/* --- time --------------------------------------------------------------------------------------------------------- */
 
 static int64_t port_now(void *self) { return ((struct memory *)self)->utc_us; }
 static int64_t port_monotonic(void *self) { return ((struct memory *)self)->mono_us; }

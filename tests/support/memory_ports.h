@@ -15,15 +15,13 @@
 
 struct memory;
 
-/* --- the judge: what a test makes of a request
- * ---------------------------------------------------------------------- */
+/* --- the judge: what a test makes of a request -------------------------------------------------------------------- */
 enum judge_behaviour { JUDGE_ANSWERS, JUDGE_DIES, JUDGE_HANGS, JUDGE_LIES };
 /* Fills *answer (id and an accepting verdict stand there already: everybody gets the content untouched). */
 typedef enum judge_behaviour judge_script(void *owner, const struct judge_request *request, struct arena *a,
                                           struct judge_answer *answer);
 
-/* --- the SMTP servers mail is sent to
- * ------------------------------------------------------------------------------- */
+/* --- the SMTP servers mail is sent to ----------------------------------------------------------------------------- */
 struct memory_mail {
     struct buf from, to, data; /* whole command lines "MAIL FROM:<…>…"; to: one per line; data as sent, with dots */
     bool tls;

@@ -42,8 +42,7 @@ static struct store_space port_space(void *self)
     return (struct store_space){.free_bytes = m->free_bytes, .queued_messages = m->impl->messages.n};
 }
 
-/* --- rows
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- rows --------------------------------------------------------------------------------------------------------- */
 
 static struct stored_message *copy_message(struct memory *m, const struct stored_message *from)
 {
@@ -392,8 +391,7 @@ size_t memory_audited(const struct memory *m, const char *what)
     return n;
 }
 
-/* --- content
- * ------------------------------------------------------------------------------------------------------- */
+/* --- content ------------------------------------------------------------------------------------------------------ */
 
 struct content_file {
     struct buf bytes;
@@ -479,8 +477,7 @@ int memory_socket(struct memory *m, const char *name)
     return memory_fd_new(m, (struct mem_fd){.kind = FD_SOCKET, .name = name});
 }
 
-/* --- the whole
- * ----------------------------------------------------------------------------------------------------- */
+/* --- the whole ---------------------------------------------------------------------------------------------------- */
 
 void memory_store_init(struct memory *m)
 {

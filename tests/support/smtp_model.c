@@ -46,8 +46,7 @@ static bool is_junk(struct smtp_model *m)
     return true;
 }
 
-/* --- content -------------------------------------------------------------------------------------------------------
- */
+/* --- content ------------------------------------------------------------------------------------------------------ */
 
 static bool has_stray(struct str s, bool whole)
 {
@@ -134,8 +133,7 @@ static void bdat(struct smtp_model *m, struct str args)
     if (octets == 0) chunk_ends(m);
 }
 
-/* --- AUTH ----------------------------------------------------------------------------------------------------------
- */
+/* --- AUTH --------------------------------------------------------------------------------------------------------- */
 
 /* The lines of an exchange that the walk gives, decoded; all else is no base64. */
 #define LINE(base64, literal)                                                                                          \
@@ -244,8 +242,7 @@ static void auth(struct smtp_model *m, struct str args)
     }
 }
 
-/* --- commands ------------------------------------------------------------------------------------------------------
- */
+/* --- commands ----------------------------------------------------------------------------------------------------- */
 
 static void greet(struct smtp_model *m, bool esmtp)
 {

@@ -149,8 +149,7 @@ static void no_request_ends_it(void **state)
     assert_int_equal(rig_close(&r), EX_OK);
 }
 
-/* --- live lists
- * ---------------------------------------------------------------------------------------------------- */
+/* --- live lists --------------------------------------------------------------------------------------------------- */
 
 static void send_list(struct rig *r, uint64_t id, int fd, uint64_t size)
 {

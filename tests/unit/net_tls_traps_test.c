@@ -161,8 +161,7 @@ static bool is_verified(const struct net_cert_wish *cert, const char *name)
     return good;
 }
 
-/* --- the eight -----------------------------------------------------------------------------------------------------
- */
+/* --- the eight ---------------------------------------------------------------------------------------------------- */
 
 /* SSL_set1_host("") answers 1 and checks no name: any trusted certificate would do. */
 static void trap_1_an_empty_name_switches_the_check_off(void **state)
@@ -423,8 +422,7 @@ static void trap_8_the_end_of_tls_is_the_end(void **state)
     SSL_CTX_free(client);
 }
 
-/* --- and more ------------------------------------------------------------------------------------------------------
- */
+/* --- and more ----------------------------------------------------------------------------------------------------- */
 
 /* OpenSSL takes "f*.example" for a wildcard, and the common name for a name where there is no other. */
 static void names_that_openssl_would_take(void **state)

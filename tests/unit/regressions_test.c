@@ -41,8 +41,7 @@ static void expect(const struct smtp_server_options *o, const char *input, const
     smtp_drive_free(&d);
 }
 
-/* --- the dialogue --------------------------------------------------------------------------------------------------
- */
+/* --- the dialogue ------------------------------------------------------------------------------------------------- */
 
 /* PF 20260724: an error in BDAT left the recipients, and DATA went on without MAIL. */
 static void an_error_in_bdat_then_data(void **state)
@@ -257,8 +256,7 @@ static void no_enhanced_code_is_left_over(void **state)
     smtp_reader_free(&r);
 }
 
-/* --- smuggling -----------------------------------------------------------------------------------------------------
- */
+/* --- smuggling ---------------------------------------------------------------------------------------------------- */
 
 /* PF 20260816: what a neighbour inside passed on was not looked at. */
 static void a_trusted_neighbour_is_read_as_strictly(void **state)
@@ -350,8 +348,7 @@ static void half_a_body_is_none(void **state)
     rig_teardown(&g);
 }
 
-/* --- bytes of strangers --------------------------------------------------------------------------------------------
- */
+/* --- bytes of strangers ------------------------------------------------------------------------------------------- */
 
 /* PF 20260524 and 20260531: RDATA of TLSA with 0, 3, 1 to 19 octets was read beyond its end.  TLSA is not asked for
  * yet; every kind that is, with every length, in a block of exactly its size. */

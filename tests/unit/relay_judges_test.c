@@ -230,8 +230,7 @@ static void hostile(void **state)
     assert_true(refused > HOSTILE_RELAYS * HOSTILE_ROUNDS / 3 && refused < HOSTILE_RELAYS * HOSTILE_ROUNDS);
 }
 
-/* --- verdicts carried out -------------------------------------------------------------------------------------------
- */
+/* --- verdicts carried out ----------------------------------------------------------------------------------------- */
 
 static void hit(struct verdict *v, struct arena *a, const char *rule, uint32_t what)
 {

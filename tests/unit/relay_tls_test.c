@@ -6,8 +6,7 @@
 #include "tests/support/check.h"
 #include "tests/support/relay_rig.h"
 
-/* --- the pure function over all it can be asked ---------------------------------------------------------------------
- */
+/* --- the pure function over all it can be asked ------------------------------------------------------------------- */
 
 /* Said anew, from DESIGN section 6, not by calling what is tested: what must never, and what must always happen. */
 static void check_one(const struct tls_situation *s)
@@ -85,8 +84,7 @@ static void every_situation(void **state)
     assert_int_equal(checked, 24576);
 }
 
-/* --- on the wire ----------------------------------------------------------------------------------------------------
- */
+/* --- on the wire -------------------------------------------------------------------------------------------------- */
 
 static const char canary_mail[] = "Subject: canary\r\nFrom: canary@corp.example\r\n\r\ncanary\r\n";
 

@@ -66,8 +66,7 @@ static bool finish_one(struct driver *d, const struct stored_recipient *r)
     return a.ok;
 }
 
-/* --- kill -9
- * ------------------------------------------------------------------------------------------------------- */
+/* --- kill -9 ------------------------------------------------------------------------------------------------------ */
 
 enum { IN_FLIGHT = 8 };
 
@@ -197,8 +196,7 @@ static void the_reserve_is_there(void **unused)
     assert_true(st.st_size >= 8 * 1024 * 1024);
 }
 
-/* --- a full disk
- * --------------------------------------------------------------------------------------------------- */
+/* --- a full disk -------------------------------------------------------------------------------------------------- */
 
 enum { FILL_MAX = 4000 };
 
@@ -272,8 +270,7 @@ static void a_full_disk_drains(void **unused)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-/* --- a failing disk
- * ------------------------------------------------------------------------------------------------ */
+/* --- a failing disk ----------------------------------------------------------------------------------------------- */
 
 /* A write beyond the limit of file size fails with EFBIG, which SQLite takes for an input/output error. */
 static void a_failing_disk_ends_it(void **unused)
@@ -312,8 +309,9 @@ static void a_failing_disk_ends_it(void **unused)
     driver_close(&d);
 }
 
-/* --- a sync that fails ---------------------------------------------------------------------------------------------
- * SQLite's own file system with one fault: from the moment it is set, no log is synced any more. */
+/* --- a sync that fails -------------------------------------------------------------------------------------------- */
+
+/* SQLite's own file system with one fault: from the moment it is set, no log is synced any more. */
 static _Atomic bool sync_fails; /* set here, seen by the store's threads */
 static const sqlite3_io_methods *real_methods;
 static sqlite3_io_methods failing_methods;

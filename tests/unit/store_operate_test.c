@@ -53,8 +53,7 @@ static void write_or_fail(const struct stored_message *m)
     assert_true(a.ok);
 }
 
-/* --- filters -------------------------------------------------------------------------------------------------------
- */
+/* --- filters ------------------------------------------------------------------------------------------------------ */
 
 static struct stored_recipient stored[6];
 
@@ -160,8 +159,7 @@ static void filters(void **unused)
     read_back_free(&back);
 }
 
-/* --- changes -------------------------------------------------------------------------------------------------------
- */
+/* --- changes ------------------------------------------------------------------------------------------------------ */
 
 static uint32_t change(enum change_kind kind, int64_t id, struct str text)
 {
@@ -314,8 +312,7 @@ static void suspensions_stay(void **unused)
     }
 }
 
-/* --- the check in the background -----------------------------------------------------------------------------------
- */
+/* --- the check in the background ---------------------------------------------------------------------------------- */
 
 struct found {
     char queue_id[32];
@@ -369,8 +366,7 @@ static void check_finds_damage(void **unused)
     assert_int_equal(f.n, 0);
 }
 
-/* --- backups -------------------------------------------------------------------------------------------------------
- */
+/* --- backups ------------------------------------------------------------------------------------------------------ */
 
 static void backed_up(void *owner, bool ok, const struct err *e)
 {
