@@ -91,7 +91,8 @@ def our_own_server():
         assert all(b"ESMTPSA" in m.headers for m in sink.messages), sink.messages[0].headers
         wait_until(lambda: relay.queue() == [], "an empty queue")
         said = [line for line in smart.log if "event=authenticated" in line]
-        assert 1 <= len(said) <= wire.connections, said  # one that was not yet greeted when another was free is given up
+        # One that was not yet greeted when another was free is given up.
+        assert 1 <= len(said) <= wire.connections, said
         assert all("mechanism=SCRAM-SHA-256" in line and f"user={USER}" in line for line in said), said
         assert_secret(relay, wire)
 

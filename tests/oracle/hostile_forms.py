@@ -31,8 +31,7 @@ OVERLONG = b"".join(bytes((0xC0 | ord(c) >> 6, 0x80 | ord(c) & 0x3F)) if c.isalp
 ZERO_WIDTH = MARK[:3] + "\u200b" + MARK[3:7] + "\u2060" + MARK[7:]
 SOFT = MARK[:3] + "\u00ad" + MARK[3:]
 
-# --- the subject: whole header lines
-# -----------------------------------------------------------------------------------
+# --- the subject: whole header lines ----------------------------------------------------------------------------------
 SUBJECTS = {
     "plain": f"Subject: {MARK}",
     "b": f"Subject: {word(MARK)}",
@@ -123,8 +122,7 @@ SUBJECTS = {
     "colon two lines on": f"Subject\r\n \r\n : {MARK}",
 }
 
-# --- the body: markup, charset, transfer encoding
-# -----------------------------------------------------------------------
+# --- the body: markup, charset, transfer encoding ---------------------------------------------------------------------
 HTML = {
     "none": None,
     "simple": f"<html><body><p>{MARK}</p></body></html>",
@@ -371,8 +369,7 @@ DISPOSITIONS = {
 }
 
 
-# --- the name of an attachment: whole header lines
-# ----------------------------------------------------------------------
+# --- the name of an attachment: whole header lines --------------------------------------------------------------------
 FILE = MARK + ".txt"
 PCT = FILE.replace(" ", "%20")
 AT = "Content-Type: application/octet-stream"

@@ -56,8 +56,7 @@ def attachment(picks, marked):
     return "\r\n".join(lines).encode(), b"octets of the file"
 
 
-# --- structure
-# -----------------------------------------------------------------------------------------------------------
+# --- structure --------------------------------------------------------------------------------------------------------
 def multi(parts, boundary="b1", sub="mixed", param=None, preamble=b"", epilogue=b"", close=True, pad="", extra=b""):
     """Header lines and body of a multipart; each part is (header, body)."""
     head = f"Content-Type: multipart/{sub}; ".encode() + (

@@ -24,8 +24,7 @@ ADDED = ["x@a.example", "y@b.example", "z@d.example"]
 NAMES = {"prepend": "prepend_subject", "relax": "remove_header"}
 
 
-# --- conditions: (rule text, the model's function)
-# ---------------------------------------------------------------------
+# --- conditions: (rule text, the model's function) --------------------------------------------------------------------
 
 def atoms(rnd, addresses):
     domain, address, mark = rnd.choice(DOMAINS), rnd.choice(addresses), rnd.choice(MARKS)
@@ -68,8 +67,7 @@ def condition(rnd, addresses, depth, gentle):
     return f"({lt}) or ({rt})", lambda j, r: model.OR(lf(j, r), rf(j, r))
 
 
-# --- rules
-# -------------------------------------------------------------------------------------------------------------
+# --- rules ------------------------------------------------------------------------------------------------------------
 
 def added_later(rnd, serial):
     """Actions that meet in the second pass: demands, a changed subject, recipients added."""
@@ -157,8 +155,7 @@ def content(message):
             "Content-Type: text/plain; charset=x-nobody-knows\r\n\r\nsome text\r\n").encode()
 
 
-# --- both sides
-# --------------------------------------------------------------------------------------------------------
+# --- both sides -------------------------------------------------------------------------------------------------------
 
 def expected(rules, message):
     judge = model.Judge(message, rules)

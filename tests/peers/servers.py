@@ -158,8 +158,7 @@ def haraka(relay_to=None, quiet=True):
             yield server
 
 
-# --- with AUTH: each takes mail from `user` only, inside TLS
-# ----------------------------------------------------------------
+# --- with AUTH: each takes mail from `user` only, inside TLS ----------------------------------------------------------
 def postfix_login(relay_to, certificate, user, password):
     name, realm = user.split("@")
     subprocess.run(["saslpasswd2", "-p", "-c", "-u", realm, name], input=password.encode(), check=True)
