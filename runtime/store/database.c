@@ -76,10 +76,11 @@ enum trouble_kind database_trouble(struct database *d, int result, const char *w
     return kind;
 }
 
+/* Also where SQLite names no trouble, and yet did not give what was asked. */
 static bool failed(struct database *d, int result, const char *what, struct err *e)
 {
-    database_trouble(d, result, what, e);
-    return false;
+    if (database_trouble(d, result, what, e) != TROUBLE_NONE) return false;
+    return err_set(e, EX_DATAERR, "%s: SQLite has no answer", what);
 }
 
 static bool database_exec(struct database *d, const char *sql, const char *what, struct err *e)

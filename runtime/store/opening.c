@@ -96,24 +96,28 @@ static bool check(struct writer *w, const char *path, struct err *e)
     return is_sound(w, SCRIPT_QUICK_CHECK, path, e);
 }
 
-static bool read_secret(struct writer *w)
+static bool read_secret(struct writer *w, bool *there, struct err *e)
 {
     sqlite3_stmt *s = database_statement(&w->db, SQL_GET_SECRET);
-    bool good = sqlite3_step(s) == SQLITE_ROW && sqlite3_column_bytes(s, 0) == STORE_SECRET_SIZE;
-    if (good) memcpy(w->secret, sqlite3_column_blob(s, 0), STORE_SECRET_SIZE);
+    int result = sqlite3_step(s);
+    *there = result == SQLITE_ROW && sqlite3_column_bytes(s, 0) == STORE_SECRET_SIZE;
+    if (*there) memcpy(w->secret, sqlite3_column_blob(s, 0), STORE_SECRET_SIZE);
+    bool ok = database_trouble(&w->db, result, "reading the queue", e) == TROUBLE_NONE;
     sqlite3_reset(s);
-    return good;
+    return ok;
 }
 
-/* The first start makes it; one that is damaged is made anew: nothing but made-up answers hangs on it. */
+/* The first start makes it; one of another size is made anew: nothing but made-up answers hangs on it. */
 static bool have_secret(struct writer *w, struct err *e)
 {
-    uint8_t fresh[STORE_SECRET_SIZE];
-    if (read_secret(w)) return true;
-    if (getrandom(fresh, sizeof fresh, 0) != (ssize_t)sizeof fresh) return err_os(e, EX_OSERR, "making a secret");
+    bool there;
+    if (!read_secret(w, &there, e)) return false;
+    if (there) return true;
+    if (getrandom(w->secret, sizeof w->secret, 0) != (ssize_t)sizeof w->secret)
+        return err_os(e, EX_OSERR, "making a secret");
     sqlite3_stmt *s = database_statement(&w->db, SQL_SET_SECRET);
-    sqlite3_bind_blob(s, 1, fresh, sizeof fresh, SQLITE_TRANSIENT);
-    if (database_run(&w->db, s) == TROUBLE_NONE && read_secret(w)) return true;
+    sqlite3_bind_blob(s, 1, w->secret, sizeof w->secret, SQLITE_TRANSIENT);
+    if (database_run(&w->db, s) == TROUBLE_NONE) return true;
     if (e) *e = w->db.last;
     return false;
 }

@@ -18,6 +18,7 @@ from relay import BUILD, main, test
 
 LONG = os.environ.get("SLUICE_FAILING") == "all"
 POINTS = 240
+FIRST_READS = "first:vfs:eio:once:11"  # and 110 to 119: what a first start reads back; each must be told
 JOBS = os.cpu_count() or 1
 PROGRAM = BUILD / "rigs" / "sluice-failing"
 MEMORY = pathlib.Path("/dev/shm")
@@ -45,7 +46,7 @@ def run(*arguments):
 def every_failure():
     """the k-th operation fails: SQLite's, of the calls below it, the store's own, the whole disk"""
     for arguments in ([("--points", "0", "--whole", "later"), ("--points", "0", "first")] if LONG
-                      else [("--points", str(POINTS))]):
+                      else [("--points", str(POINTS)), ("--points", "0", FIRST_READS)]):
         said, points, failed, wrong = run(*arguments)
         print("# " + said.splitlines()[-1])
         assert wrong == 0, said
