@@ -74,10 +74,10 @@ static void write_rcpt(struct smtp_client *c, struct buf *o, const struct smtp_c
     buf_add(o, STR("\r\n"));
 }
 
-/* Without PIPELINING: the next line of the transaction. */
+/* Without PIPELINING: the next line of the transaction, unless what would answer it is there already. */
 static void write_next(struct smtp_client *c)
 {
-    if (c->pipelined) return;
+    if (c->pipelined || !client_is_in_step(c)) return;
     size_t lf = str_find_byte(buf_str(&c->commands), '\n');
     INVARIANT(lf != STR_NPOS);
     buf_add(&c->out, str_slice(buf_str(&c->commands), 0, lf + 1));
