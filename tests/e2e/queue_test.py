@@ -71,7 +71,7 @@ def listing():
 @test
 def why():
     """why: what it waits for, who demanded what, the last answer, next try and end"""
-    with Relay(HOLD + "\n" + TLS, connectors=refused()) as relay:
+    with Relay(HOLD + "\n" + TLS, connectors=refused(), retry="retry first 1 hour until 5 days") as relay:
         relay.send("secret", to=("b@partner.example",))
         row = deferred(relay, 1)[0]
         text = relay.sluice("why", row["queue_id"]).stdout
