@@ -203,6 +203,12 @@ static struct str line_value(struct str line, const char *name)
     return str_starts(line, str_of(name)) ? str_trim(str_from(line, strlen(name))) : STR_NONE;
 }
 
+/* No lifetime of the rules ends before half of it was really waited. */
+static bool may_have_expired(const struct sent_mail *m)
+{
+    return m->fate != FATE_ACKED || world.mono_us - m->acked_us >= SECONDS(HALF_LIFETIME_LEAST);
+}
+
 static void reported(struct sent_mail *m, struct str address, struct str action, struct str status)
 {
     struct sent_recipient *r = recipient_of(m, address);
@@ -216,8 +222,7 @@ static void reported(struct sent_mail *m, struct str address, struct str action,
     if (str_eq(action, STR("relayed"))) r->relayed++;
     if (!str_eq(action, STR("failed"))) return;
     r->failed++;
-    bool waited = m->fate != FATE_ACKED || world.mono_us - m->acked_us >= SECONDS(HALF_LIFETIME_LEAST);
-    if (!was_refused(m, address) && !is_rejected(m, r) && !waited)
+    if (!was_refused(m, address) && !is_rejected(m, r) && !may_have_expired(m))
         sim_violation("mail %u: %.*s was returned (%.*s) without a cause", m->number, STR_ARG(address),
                       STR_ARG(status));
     if (r->notify && !(r->notify & 4))
@@ -334,7 +339,7 @@ static bool ends_in_silence(const struct sent_mail *m, const struct sent_recipie
     bool no_report = !m->from[0] || (r->notify && !(r->notify & 4));
     struct str address = str_of(r->address);
     bool hopeless = str_ends(address, STR("@dead.example")) || (str_ends(address, STR("@clear.example")) && m->need);
-    return no_report && (hopeless || was_refused(m, address) || is_rejected(m, r) ||
+    return no_report && (hopeless || was_refused(m, address) || is_rejected(m, r) || may_have_expired(m) ||
                          (goes_elsewhere(m, r) && was_refused(m, STR("desk@one.example"))));
 }
 
