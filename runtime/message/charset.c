@@ -146,22 +146,25 @@ bool charset_is_plain_behind(struct str label, struct str bytes, size_t clean)
     return sniffed.n == 0 && str_is_ascii(rest);
 }
 
+/* Answers how many bytes it took, at most four. */
+static size_t utf8_put(char *b, uint32_t c)
+{
+    if (c < 0x80) return b[0] = (char)c, 1;
+    if (c < 0x800) return b[0] = (char)(0xc0 | c >> 6), b[1] = (char)(0x80 | (c & 0x3f)), 2;
+    if (c < 0x10000) {
+        b[0] = (char)(0xe0 | c >> 12), b[1] = (char)(0x80 | (c >> 6 & 0x3f)), b[2] = (char)(0x80 | (c & 0x3f));
+        return 3;
+    }
+    b[0] = (char)(0xf0 | c >> 18), b[1] = (char)(0x80 | (c >> 12 & 0x3f));
+    b[2] = (char)(0x80 | (c >> 6 & 0x3f)), b[3] = (char)(0x80 | (c & 0x3f));
+    return 4;
+}
+
 void utf8_add(struct buf *out, uint32_t c)
 {
     if (c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) c = 0xfffd;
-    char b[4];
-    size_t n;
-    if (c < 0x80) {
-        b[0] = (char)c, n = 1;
-    } else if (c < 0x800) {
-        b[0] = (char)(0xc0 | c >> 6), b[1] = (char)(0x80 | (c & 0x3f)), n = 2;
-    } else if (c < 0x10000) {
-        b[0] = (char)(0xe0 | c >> 12), b[1] = (char)(0x80 | (c >> 6 & 0x3f)), b[2] = (char)(0x80 | (c & 0x3f)), n = 3;
-    } else {
-        b[0] = (char)(0xf0 | c >> 18), b[1] = (char)(0x80 | (c >> 12 & 0x3f));
-        b[2] = (char)(0x80 | (c >> 6 & 0x3f)), b[3] = (char)(0x80 | (c & 0x3f)), n = 4;
-    }
-    buf_add(out, (struct str){b, n});
+    buf_reserve(out, 4);
+    out->n += utf8_put(out->p + out->n, c);
 }
 
 size_t utf8_cut(struct str s, size_t most)
@@ -245,10 +248,14 @@ static void add_1252(struct str s, struct buf *out)
         size_t ascii = str_ascii_prefix(s);
         buf_add(out, str_slice(s, 0, ascii));
         s = str_from(s, ascii);
-        for (; s.n && (unsigned char)s.p[0] >= 0x80; s.p++, s.n--) {
-            unsigned char c = (unsigned char)s.p[0];
-            utf8_add(out, c < 0xa0 ? high[c - 0x80] : c);
+        size_t run = 0;
+        while (run < s.n && (unsigned char)s.p[run] >= 0x80) run++;
+        buf_reserve(out, run * 3);
+        for (size_t i = 0; i < run; i++) {
+            unsigned char c = (unsigned char)s.p[i];
+            out->n += utf8_put(out->p + out->n, c < 0xa0 ? high[c - 0x80] : c);
         }
+        s = str_from(s, run);
     }
 }
 
@@ -347,20 +354,24 @@ static bool is_exotic(size_t row)
     return false;
 }
 
-/* Programs that know these escapes of ISO-2022-JP, or those of its kin, take any other for as long. */
+/* Of ISO-2022-JP and its kin, by what follows the escape. */
+static bool is_known_escape(struct str after, bool japanese)
+{
+    char first = after.n > 0 ? after.p[0] : 0, second = after.n > 1 ? after.p[1] : 0;
+    if (first == 'N' || first == 'O') return true;
+    if (first == '.') return second == 'A' || second == 'F';
+    if (first == '$') return second == ')' || second == '*' || (japanese && memchr("@AB(", second, 4));
+    return first == '(' && japanese && memchr("BHIJ", second, 4);
+}
+
+/* Programs that know those take any other for as long. */
 static size_t unknown_escape(struct str s, size_t from, bool japanese)
 {
-    static const char *const known[] = {"(B", "(I", "(J", "(H", "$@", "$A", "$B",
-                                        "$(", "$)", "$*", ".A", ".F", "N",  "O"};
-    enum { JAPANESE_ONLY = 8 }; /* of them */
     for (size_t at = from; at < s.n; at++) {
         size_t escape = str_find_byte(str_from(s, at), '\x1b');
         if (escape == STR_NPOS) break;
         at += escape;
-        bool is_known = false;
-        for (size_t i = japanese ? 0 : JAPANESE_ONLY; i < sizeof known / sizeof known[0]; i++)
-            is_known |= str_starts(str_from(s, at + 1), str_of(known[i]));
-        if (!is_known) return at;
+        if (!is_known_escape(str_from(s, at + 1), japanese)) return at;
     }
     return STR_NPOS;
 }

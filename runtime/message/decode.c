@@ -48,11 +48,13 @@ static bool base64_letter(struct viewer *r, struct base64_state *b, uint8_t v, s
         b->flags |= UNREADABLE_ENCODING;
         r->differs |= (uint64_t)1 << MANNER_BASE64_JOIN;
         if (manner_is(r, MANNER_BASE64_STOP)) return false;
+        b->padded = false; /* all that it does is done: whole quanta may come again */
     }
     b->bits = b->bits << 6 | v;
     if (++b->count == 4) {
-        char three[3] = {(char)(b->bits >> 16), (char)(b->bits >> 8), (char)b->bits};
-        buf_add(out, (struct str){three, 3});
+        char *to = out->p + out->n; /* decode_base64 made room for all there can be */
+        to[0] = (char)(b->bits >> 16), to[1] = (char)(b->bits >> 8), to[2] = (char)b->bits;
+        out->n += 3;
         b->bits = b->count = 0;
     }
     return true;
@@ -278,23 +280,32 @@ static size_t word_head(struct str s, struct encoded_word *out)
     return out->encoding == 'b' || out->encoding == 'q' ? at + 3 : 0;
 }
 
-bool encoded_word_parse(struct str s, struct encoded_word *out)
+/* The first "?=" at or after `from`; s.n when there is none. */
+struct word_end {
+    size_t from, at;
+};
+
+/* The word that begins at `at`; one whose "?=" is missing is all the rest, and `open`.  What was found stays in *end:
+ * many words may begin before one ends, and to look for it from each anew would be quadratic. */
+static bool word_parse(struct str s, size_t at, struct word_end *end, struct encoded_word *out, bool *open)
 {
-    size_t begin = word_head(s, out);
-    size_t length = begin ? str_find(str_from(s, begin), STR("?=")) : STR_NPOS;
-    if (length == STR_NPOS) return false;
-    out->text = str_slice(s, begin, begin + length);
-    out->length = begin + length + 2;
+    size_t begin = word_head(str_from(s, at), out);
+    if (begin == 0) return false;
+    begin += at;
+    if (begin < end->from || begin > end->at) {
+        size_t hit = str_find(str_from(s, begin), STR("?="));
+        *end = (struct word_end){begin, hit == STR_NPOS ? s.n : begin + hit};
+    }
+    *open = end->at == s.n;
+    out->text = str_slice(s, begin, end->at);
+    out->length = end->at - at + (*open ? 0 : 2);
     return true;
 }
 
-bool encoded_word_open(struct str s, struct encoded_word *out)
+bool encoded_word_parse(struct str s, struct encoded_word *out)
 {
-    size_t begin = word_head(s, out);
-    if (begin == 0 || str_find(str_from(s, begin), STR("?=")) != STR_NPOS) return false;
-    out->text = str_from(s, begin);
-    out->length = s.n;
-    return true;
+    bool open;
+    return word_parse(s, 0, &(struct word_end){0}, out, &open) && !open;
 }
 
 /* RFC 2047 section 4.2. */
@@ -317,6 +328,7 @@ struct run {
     struct str charset;
     struct buf bytes;
     size_t last;       /* where those of the last word begin */
+    bool beyond;       /* some of the bytes are no ASCII */
     struct buf base64; /* WORDS_JOIN: not yet decoded */
 };
 
@@ -330,7 +342,7 @@ static uint32_t run_flush(struct viewer *r, struct run *run, struct buf *out)
     for (size_t i = begin; i < out->n; i++)
         if (out->p[i] == '\r' || out->p[i] == '\n') out->p[i] = ' ';
     run->bytes.n = 0;
-    run->open = false;
+    run->open = run->beyond = false;
     return flags;
 }
 
@@ -360,8 +372,7 @@ static uint32_t word_bytes(struct viewer *r, struct run *run, const struct encod
  * or in no known one, are kept for whoever reads the whole. */
 static bool words_may_mix(const struct run *run, const struct encoded_word *word)
 {
-    return !str_is_ascii(buf_str(&run->bytes)) && charset_may_be_utf8(run->charset) &&
-           charset_may_be_utf8(word->charset);
+    return run->beyond && charset_may_be_utf8(run->charset) && charset_may_be_utf8(word->charset);
 }
 
 static uint32_t run_add(struct viewer *r, struct run *run, const struct encoded_word *word, struct buf *out)
@@ -377,7 +388,9 @@ static uint32_t run_add(struct viewer *r, struct run *run, const struct encoded_
     run->open = true;
     if (!mixed || !charset_is_known(run->charset)) run->charset = word->charset;
     run->last = run->bytes.n;
-    return flags | word_bytes(r, run, word);
+    flags |= word_bytes(r, run, word);
+    run->beyond |= !str_is_ascii(str_from(buf_str(&run->bytes), run->last));
+    return flags;
 }
 
 static bool is_blank(struct str s) { return str_trim(s).n == 0; }
@@ -404,6 +417,7 @@ static uint32_t words_decode(struct viewer *r, struct str s, struct buf *out)
 {
     uint32_t flags = 0;
     struct run run = {0};
+    struct word_end end = {0};
     size_t literal = 0, at = 0; /* [literal, at) is text outside words, not yet written */
     /* Without a "?=" behind it nothing is a word: looking for one from every "=?" anew would be quadratic. */
     const char *last_end = NULL;
@@ -413,9 +427,11 @@ static uint32_t words_decode(struct viewer *r, struct str s, struct buf *out)
         struct encoded_word word;
         if (next == STR_NPOS || s.p + at + next > last_end) break;
         at += next;
-        bool whole = encoded_word_parse(str_from(s, at), &word);
-        bool open = !whole && encoded_word_open(str_from(s, at), &word) && manner_is(r, MANNER_WORDS_OPEN);
-        if (!(whole || open) || (whole && !word_is_strict(s, at, &word) && manner_is(r, MANNER_WORDS_STRICT))) {
+        bool open, is_word = word_parse(s, at, &end, &word, &open);
+        if (is_word)
+            is_word = open ? manner_is(r, MANNER_WORDS_OPEN)
+                           : word_is_strict(s, at, &word) || !manner_is(r, MANNER_WORDS_STRICT);
+        if (!is_word) {
             at += 2;
             continue;
         }

@@ -35,8 +35,6 @@ struct encoded_word {
     size_t length; /* of all of it in s */
 };
 bool encoded_word_parse(struct str s, struct encoded_word *out);
-/* One whose "?=" is missing: all of s. */
-bool encoded_word_open(struct str s, struct encoded_word *out);
 
 /* A field body as text: unfolded, encoded-words decoded wherever they stand (white space between two of them dropped,
  * bytes of neighbours in the same charset joined before they are decoded), other bytes as charset_decode reads

@@ -95,13 +95,13 @@ static bool tag_next(struct scan *x, struct tag *out)
         }
         *out = (struct tag){.from = from, .closing = from + 1 < s.n && s.p[from + 1] == '/'};
         size_t name = from + 1 + out->closing, end = name;
-        while (end < s.n && !is_space(s.p[end]) && s.p[end] != '/' && s.p[end] != '>') end++;
-        out->name = str_slice(s, name, end);
         bool bogus = name < s.n && !ascii_is_alpha(s.p[name]) && (out->closing || s.p[name] == '!' || s.p[name] == '?');
         if (!bogus && (name >= s.n || !ascii_is_alpha(s.p[name]))) {
             x->at = from + 1;
             continue;
         }
+        while (end < s.n && !is_space(s.p[end]) && s.p[end] != '/' && s.p[end] != '>') end++;
+        out->name = str_slice(s, name, end);
         size_t close = str_find_byte(str_from(s, name), '>');
         scan_to(x, !bogus ? tag_close(s, end) : close == STR_NPOS ? close : name + close + 1);
         out->to = x->at;

@@ -134,16 +134,18 @@ static bool line_continues(struct header_scan *s, size_t at)
 static void skip_to_first_field(struct header_scan *s)
 {
     struct str c = s->content;
-    size_t colon, at = s->at;
+    size_t colon, at = s->at, cut = 0; /* before it, what is trimmed stands in front of no field */
     while (at < c.n) {
-        size_t end = header_line_end(c, at), blank = at;
+        size_t end = header_line_end(c, at), name_end = end, blank = at;
         if (empty_line_length(c, at) && !s->message) {
             if (at > s->at && manner_is(s->reading, MANNER_JUNK_FIRST))
                 s->at = at; /* junk is all the header there is */
             return;
         }
         while (blank < end && ascii_is_blank(c.p[blank])) blank++;
-        bool field = field_name(s->reading, c, blank, end, &colon).n > 0;
+        bool cut_already = blank < cut && is_trimmed(c.p[blank]); /* or each line would look at all behind it */
+        bool field = !cut_already && field_name(s->reading, c, blank, end, &colon).n > 0;
+        if (blank >= cut) cut = name_begin(c, blank, &name_end);
         if (field && !(blank > at && manner_is(s->reading, MANNER_JUNK_SKIPPED))) {
             if (blank > s->at && manner_is(s->reading, MANNER_JUNK_FIRST)) s->at = blank;
             return;

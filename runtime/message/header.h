@@ -24,7 +24,7 @@ struct header_scan {
     size_t body;   /* set when next answers false */
     bool malformed;
     bool any;                 /* a field was seen */
-    uint8_t empty_line;       /* does an empty line follow: 0 not looked yet, 1 yes, 2 no */
+    uint8_t empty_line;       /* does an empty line follow: 0 not looked yet, 1 yes, 2 no; who knows may say so */
     bool message;             /* of a whole message, not of a part */
     struct header_line ahead; /* the line at which the last field was seen to end; end 0: none was looked at */
     struct viewer *reading;   /* JUNK_FIRST, JUNK_ENDS, STRICT_NAME, BLANK_ENDS */

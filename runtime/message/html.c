@@ -436,11 +436,14 @@ static size_t comment_length(struct writer *w, struct str s)
         return close == STR_NPOS ? s.n : close + 1;
     }
     if (w->open_comment) return 0;
+    if (w->r->manners >> MANNER_HTML_LOOSE & 1) { /* not the other end too: it may be far behind each of many */
+        size_t simple = comment_simple_end(s);
+        w->open_comment = simple == 0;
+        return simple;
+    }
     size_t end = comment_end(s);
-    if (comment_simple_end(str_slice(s, 0, end)) == end || !manner_is(w->r, MANNER_HTML_LOOSE)) return end;
-    size_t simple = comment_simple_end(s);
-    w->open_comment = simple == 0;
-    return simple;
+    if (comment_simple_end(str_slice(s, 0, end)) != end) manner_is(w->r, MANNER_HTML_LOOSE);
+    return end;
 }
 
 /* To simple programs all between "<" and ">" is a tag. */

@@ -214,8 +214,8 @@ static void part_header_read(struct parser *p, size_t from, size_t end, struct p
 {
     struct header_scan scan;
     size_t fields = 0;
-    header_scan_begin(&scan, p->reading, str_slice(p->bytes, from, end),
-                      in_message(p));
+    header_scan_begin(&scan, p->reading, str_slice(p->bytes, from, end), in_message(p));
+    scan.empty_line = p->blank < end ? 1 : 2; /* not looked for in each part anew: that would be the square of them */
     for (struct message_field field; header_scan_next(&scan, &field);) {
         if (++fields > p->m->limits.fields || field.from >= p->m->limits.header_bytes)
             *unreadable |= UNREADABLE_LIMIT;
@@ -428,6 +428,7 @@ static bool tree_parse(struct message *m, struct viewer *r, struct mime_tree *tr
     if (r->manners) {
         struct header_scan mbox;
         header_scan_begin(&mbox, r, m->content, true);
+        p->blank = header_empty_line(m->content, mbox.at);
         part_header_read(p, mbox.at, m->content.n, &h, &body, &unreadable);
     } else {
         for (size_t i = 0; i < m->header.field_count; i++) part_header_take(r, &h, &m->header.fields[i]);

@@ -70,6 +70,11 @@ const struct mail_shape mail_shapes[] = {
     {"names", "Content-Type: multipart/mixed; boundary=b\r\n\r\n", "--b\r\nContent-Type: a/b; name=c\r\n\r\n", "--b--"},
     {"junk before a field", "Content-Type: message/rfc822\r\n\r\n", "junk\r\n", "Subject: x\r\n\r\nx"},
     {"names without a colon", "", "Subject\r\n", "\r\n"},
+    {"what is cut off a name", "", "\v\n ", "x\r\n"},
+    {"parts whose header ends with junk", "Content-Type: multipart/mixed; boundary=b\r\n\r\n", "--b\nA: b\nx\n", ""},
+    {"less-than signs", "Content-Type: text/html\r\n\r\n", "<", ""},
+    {"comments that end for some", "Content-Type: text/html\r\n\r\n", "<!-- -- >", ""},
+    {"encoded-words that end together", "Subject: ", "=?a?q?x", "?=\r\n\r\n"},
 };
 const size_t mail_shape_count = sizeof mail_shapes / sizeof mail_shapes[0];
 

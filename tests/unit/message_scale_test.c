@@ -40,22 +40,31 @@ static void read_all(struct arena *a, struct str content)
     message_addresses(m, STR("To"));
     const struct message_body *body = message_body(m);
     assert_true(str_is_utf8(message_text_best(&body->text)));
+    message_body_source(m);
+    const struct message_attachments *attached = message_attachments(m);
+    for (size_t i = 0; i < attached->n; i++) {
+        struct message_text type = message_attachment_true_type(m, &attached->v[i]);
+        assert_true(str_is_utf8(message_text_best(&type)));
+        message_attachment_size(&attached->v[i]);
+    }
+    message_facts(m);
     const struct edits *e = edits_add(a, NULL, EDIT_PREPEND_SUBJECT, STR(""), STR("[x] "));
     e = edits_add(a, e, EDIT_REMOVE_HEADER, STR("To"), STR(""));
+    struct str text = STR("Confidential");
+    for (enum edit_kind kind = EDIT_APPEND_TEXT; kind <= EDIT_PREPEND_TEXT; kind++)
+        if (message_takes_text(m, kind, text, STR(""))) e = edits_add_text(a, e, kind, text, STR(""), false);
     struct pieces p;
     edits_pieces(m, e, a, &p);
     assert_true(pieces_are_sound(&p, content.n));
 }
 
-static double time_of(const struct mail_shape *s, size_t size)
+static double time_of(struct buf made)
 {
-    struct buf made = mail_shape_make(s, size);
-    struct str content = buf_str(&made);
     double best = 1e9;
     for (int round = 0; round < 3; round++) {
         struct arena *a = arena_create();
         double from = cpu_now();
-        read_all(a, content);
+        read_all(a, buf_str(&made));
         double took = cpu_now() - from;
         if (took < best) best = took;
         arena_free(&a);
@@ -64,33 +73,51 @@ static double time_of(const struct mail_shape *s, size_t size)
     return best;
 }
 
+static struct buf shape(size_t i, size_t size) { return mail_shape_make(&mail_shapes[i], size); }
+
+/* Words that some read as one whatever their charsets, behind ASCII as long as all of them. */
+static struct buf mixed_words(size_t unused, size_t size)
+{
+    (void)unused;
+    struct buf b = {0};
+    buf_add(&b, STR("Subject: =?utf-8?q?"));
+    while (b.n < size / 2) buf_add_byte(&b, 'a');
+    buf_add(&b, STR("=E9?="));
+    while (b.n < size) buf_add(&b, STR(" =?x?q?\?= =?y?q?\?="));
+    buf_add(&b, STR("\r\n\r\n"));
+    return b;
+}
+
 #ifdef SLUICE_SANITIZED
 /* Sanitizers look at all bytes that a search may look at, on each call: times say nothing then, but the shapes are
  * read. */
-static void work_is_linear(void **state)
+static void is_linear(const char *name, struct buf (*make)(size_t, size_t), size_t i)
 {
-    (void)state;
-    for (size_t i = 0; i < mail_shape_count; i++) time_of(&mail_shapes[i], 32 * 1024);
+    (void)name;
+    time_of(make(i, 32 * 1024));
 }
 #else
 /* Eight times the bytes in at most 8 * 2.3 times the time would also hold for n log n; quadratic work takes 64
- * times. */
+ * times.  And a MiB in half of what a judge is given (relay/judges.h): what grows no more may still be too much. */
+static void is_linear(const char *name, struct buf (*make)(size_t, size_t), size_t i)
+{
+    enum { SMALL = 128 * 1024, FACTOR = 8 };
+    double small = time_of(make(i, SMALL)), large = 0;
+    for (int again = 0; again < 3; again++) { /* a busy machine may spoil one reading, not three */
+        large = time_of(make(i, (size_t)SMALL * FACTOR));
+        if (large <= FACTOR * 2.3 * small + 0.002 && large < 1) return;
+        small = time_of(make(i, SMALL));
+    }
+    fail_msg("%s: %.6f s, then %.6f s", name, small, large);
+}
+#endif
+
 static void work_is_linear(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < mail_shape_count; i++) {
-        enum { SMALL = 128 * 1024, FACTOR = 8 };
-        double small = time_of(&mail_shapes[i], SMALL), large = 0;
-        for (int again = 0; again < 3; again++) { /* a busy machine may spoil one reading, not three */
-            large = time_of(&mail_shapes[i], (size_t)SMALL * FACTOR);
-            if (large <= FACTOR * 2.3 * small + 0.002) break;
-            small = time_of(&mail_shapes[i], SMALL);
-        }
-        if (large > FACTOR * 2.3 * small + 0.002)
-            fail_msg("%s: %.6f s, then %.6f s", mail_shapes[i].name, small, large);
-    }
+    for (size_t i = 0; i < mail_shape_count; i++) is_linear(mail_shapes[i].name, shape, i);
+    is_linear("mixed encoded-words", mixed_words, 0);
 }
-#endif
 
 static void ordinary_mail_is_cheap(void **state)
 {
