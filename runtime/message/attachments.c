@@ -105,7 +105,7 @@ static bool attachment_read(struct message *m, const struct mime_tree *tree, siz
     size_t end;
     if (p->encoding == MIME_UUENCODE && decode_uuencode_find(p->raw, 0, &file, &end) != STR_NPOS) {
         uint64_t other = names.n ? (uint64_t)1 << MANNER_NAME_OTHER : 0;
-        struct message_text said = message_text_of_header(m->arena, file);
+        struct message_text said = message_text_of_param(m, file);
         for (size_t k = 0; k < said.view_count; k++) name_add(&names, said.views[k], said.manners[k] | other);
     }
     if (!is_attachment(tree, i, &names)) return false;
@@ -241,21 +241,26 @@ const struct message_attachments *message_attachments(struct message *m)
 
 /* --- its bytes --------------------------------------------------------------------------------------------------- */
 
+/* Three sextets are at least two bytes of text: what encodings and line ends add is less than this. */
+enum { TYPE_BYTES_MAX = 2 * FILETYPE_BYTES_MAX };
+
 static uint32_t true_type_read(void *self, struct viewer *r, struct buf *out)
 {
     const struct mime_part *p = self;
     struct buf bytes = {0};
-    /* Three sextets are at least two bytes of text: what encodings and line ends add is less than this. */
-    uint32_t unreadable = mime_transfer_decode(r, p, str_slice(p->raw, 0, 2 * FILETYPE_BYTES_MAX), &bytes);
+    uint32_t unreadable = mime_transfer_decode(r, p, str_slice(p->raw, 0, TYPE_BYTES_MAX), &bytes);
     buf_add(out, filetype_of(buf_str(&bytes)));
     buf_free(&bytes);
-    return p->raw.n > 2 * FILETYPE_BYTES_MAX ? unreadable & ~(uint32_t)UNREADABLE_ENCODING : unreadable;
+    return p->raw.n > TYPE_BYTES_MAX ? unreadable & ~(uint32_t)UNREADABLE_ENCODING : unreadable;
 }
 
 struct message_text message_attachment_true_type(struct message *m, const struct message_attachment *a)
 {
     if (str_eq(a->part->type, STR("message"))) return message_text_one(m->arena, STR("message/rfc822"), 0);
-    return views_collect(m->arena, a->part->raw.n, true_type_read, (void *)a->part);
+    size_t raw = a->part->raw.n, cost = TYPE_READING_COST + (raw < TYPE_BYTES_MAX ? raw : TYPE_BYTES_MAX);
+    if (cost > m->types_left) return message_text_one(m->arena, STR(""), UNREADABLE_LIMIT);
+    m->types_left -= cost;
+    return views_collect_within(m->arena, cost, &m->types_left, true_type_read, (void *)a->part);
 }
 
 size_t message_attachment_size(const struct message_attachment *a)

@@ -112,6 +112,8 @@ struct message *message_open(struct arena *a, struct str content, const struct m
     m->limits = limits ? *limits : message_limits_default;
     if (m->limits.depth > MESSAGE_DEPTH_MAX) m->limits.depth = MESSAGE_DEPTH_MAX;
     if (m->limits.fields > UINT32_MAX - 1) m->limits.fields = UINT32_MAX - 1;
+    m->params_left = PARAM_READINGS_MAX;
+    m->types_left = TYPE_READINGS_MAX;
     read_header(m);
     return m;
 }
@@ -146,6 +148,12 @@ struct message_text message_text_of_header(struct arena *a, struct str raw)
 {
     if (decode_header_is_plain(raw)) return message_text_one(a, str_trim(raw), 0);
     return views_collect(a, raw.n, header_text, &raw);
+}
+
+struct message_text message_text_of_param(struct message *m, struct str raw)
+{
+    if (decode_header_is_plain(raw)) return message_text_one(m->arena, str_trim(raw), 0);
+    return views_collect_within(m->arena, raw.n, &m->params_left, header_text, &raw);
 }
 
 static const struct message_values no_values, no_values_read = {.unreadable = UNREADABLE_LIMIT};

@@ -75,10 +75,10 @@ struct arena *message_arena(const struct message *m);
  * colon).  A line that is no field (no name, no colon) inside a header section is taken into the field before it and
  * marks the message malformed (RFC 7103 section 7). */
 struct message_field {
-    struct str name;  /* as written, without the colon and blanks before it */
-    struct str raw;   /* all after the colon, folds included, without the last line end */
-    size_t from, to;  /* the whole field in the content, its last line end included */
-    uint32_t line;    /* of its first byte, counted from 1 */
+    struct str name; /* as written, without the colon and blanks before it */
+    struct str raw;  /* all after the colon, folds included, without the last line end */
+    size_t from, to; /* the whole field in the content, its last line end included */
+    uint32_t line;   /* of its first byte, counted from 1 */
 };
 
 struct message_header {
@@ -103,7 +103,7 @@ struct message_value {
 struct message_values {
     const struct message_value *v; /* in the order of the content; then those that only some readers take for fields */
     size_t n;
-    size_t doubtful;               /* how many of the latter, at the end; their `field` is NULL */
+    size_t doubtful;     /* how many of the latter, at the end; their `field` is NULL */
     uint32_t unreadable; /* of any instance; UNREADABLE_LIMIT also when instances may be beyond the limits */
 };
 /* Every instance of the field of this name (ASCII letters compare without case).  None: n == 0; mind `unreadable`. */
@@ -125,8 +125,8 @@ struct message_address {
 struct message_addresses {
     const struct message_address *v; /* of all instances of the field, in order; groups are flattened */
     size_t n;
-    uint32_t lists;      /* readings of the whole field: one for each instance, for readers differ in which they show */
-    bool malformed;      /* some of it was no address list (RFC 5322 section 3.4) and was read leniently */
+    uint32_t lists; /* readings of the whole field: one for each instance, for readers differ in which they show */
+    bool malformed; /* some of it was no address list (RFC 5322 section 3.4) and was read leniently */
     uint32_t unreadable;
 };
 const struct message_addresses *message_addresses(struct message *m, struct str name);
@@ -145,38 +145,38 @@ enum mime_encoding {
 enum mime_disposition { MIME_DISPOSITION_NONE, MIME_INLINE, MIME_ATTACHMENT };
 
 struct mime_param {
-    struct str name;          /* lower case, without RFC 2231 section or star */
+    struct str name; /* lower case, without RFC 2231 section or star */
     struct message_text
-        value; /* RFC 2231 continuations joined, charset decoded; RFC 2047 words decoded (many senders) */
-    struct str raw;           /* the joined bytes before any charset: what a boundary is compared with */
-    bool extended;            /* written in the form of RFC 2231 */
-    bool quoted;              /* written in quotes; of sections, the first */
+        value;      /* RFC 2231 continuations joined, charset decoded; RFC 2047 words decoded (many senders) */
+    struct str raw; /* the joined bytes before any charset: what a boundary is compared with */
+    bool extended;  /* written in the form of RFC 2231 */
+    bool quoted;    /* written in quotes; of sections, the first */
 };
 
 #define MIME_NO_PART SIZE_MAX
 struct mime_part {
-    struct str type, subtype;  /* lower case; text/plain when absent or not readable (RFC 2045 section 5.2) */
+    struct str type, subtype; /* lower case; text/plain when absent or not readable (RFC 2045 section 5.2) */
     const struct mime_param *params;
     size_t param_count;
     const struct mime_param *disposition_params;
     size_t disposition_param_count;
-    uint8_t encoding;          /* enum mime_encoding */
-    uint8_t disposition;       /* enum mime_disposition; an unknown word is an attachment (RFC 2183 section 2.8) */
-    bool malformed;            /* a boundary that is missing or never comes, a part without its end, … */
-    bool loose_params;         /* the Content-Type's parameters are not as RFC 2045 has them */
-    struct str raw;            /* the body as transferred, its last line end (which is the boundary's) excluded */
-    struct str outside;        /* of a multipart: what stands before, between and behind its parts, if more than the
-                                  usual "This is a multi-part message"; lines of several places follow each other */
+    uint8_t encoding;      /* enum mime_encoding */
+    uint8_t disposition;   /* enum mime_disposition; an unknown word is an attachment (RFC 2183 section 2.8) */
+    bool malformed;        /* a boundary that is missing or never comes, a part without its end, … */
+    bool loose_params;     /* the Content-Type's parameters are not as RFC 2045 has them */
+    struct str raw;        /* the body as transferred, its last line end (which is the boundary's) excluded */
+    struct str outside;    /* of a multipart: what stands before, between and behind its parts, if more than the
+                              usual "This is a multi-part message"; lines of several places follow each other */
     size_t from, body, to; /* header, body, end in the content; of the nearest part that stands in it when `derived` */
     bool derived;          /* found inside a decoded body (a base64 message/rfc822): `raw` is then no view of content */
-    uint32_t depth;            /* 0: the message itself */
-    size_t parent;             /* index, or MIME_NO_PART */
-    uint32_t unreadable;       /* of the structure below it: limits, encryption, … */
+    uint32_t depth;        /* 0: the message itself */
+    size_t parent;         /* index, or MIME_NO_PART */
+    uint32_t unreadable;   /* of the structure below it: limits, encryption, … */
 };
 struct mime_tree {
     const struct mime_part *parts; /* in document order, parents before children; parts[0] is the message */
     size_t part_count;
-    uint32_t unreadable;           /* of all parts */
+    uint32_t unreadable; /* of all parts */
 };
 const struct mime_tree *message_mime(struct message *m);
 /* NULL when absent.  Content-Type's, or Content-Disposition's. */
@@ -187,7 +187,7 @@ const struct mime_param *mime_part_disposition_param(const struct mime_part *p, 
 
 /* Where one part's text stands in views[0] of the body. */
 struct message_body_part {
-    size_t part;         /* index into the MIME tree */
+    size_t part; /* index into the MIME tree */
     size_t from, to;
     uint32_t unreadable;
 };
@@ -222,7 +222,7 @@ struct message_attachments {
 };
 const struct message_attachments *message_attachments(struct message *m);
 /* What its bytes are, "application/pdf", of its first 256 KiB (message/filetype.h): a view for each way to decode them.
- * Empty where that cannot be said. */
+ * Empty where that cannot be said; UNREADABLE_LIMIT where a message has more of them than anyone sends. */
 struct message_text message_attachment_true_type(struct message *m, const struct message_attachment *a);
 size_t message_attachment_size(const struct message_attachment *a); /* decoded, in octets */
 
@@ -237,14 +237,14 @@ struct message_text message_is_encrypted(struct message *m);
 /* --- facts of the whole message ---------------------------------------------------------------------------------- */
 
 struct message_facts {
-    bool ambiguous;      /* readers differ in its body, its unique fields or its attachments, beyond what is usual */
-    bool malformed;      /* header, MIME structure or an address list break their grammar */
-    bool unscannable;    /* some of it cannot be read: encrypted, unknown or broken encoding, charset or form */
-    bool truncated;      /* a limit cut what was read: of size, depth, parts, fields, views */
-    bool is_signed;      /* message_is_signed and message_is_encrypted, to the best reading */
+    bool ambiguous;   /* readers differ in its body, its unique fields or its attachments, beyond what is usual */
+    bool malformed;   /* header, MIME structure or an address list break their grammar */
+    bool unscannable; /* some of it cannot be read: encrypted, unknown or broken encoding, charset or form */
+    bool truncated;   /* a limit cut what was read: of size, depth, parts, fields, views */
+    bool is_signed;   /* message_is_signed and message_is_encrypted, to the best reading */
     bool is_encrypted;
-    uint32_t depth;      /* of MIME nesting: 0 for a single part */
-    size_t attachments;  /* to the best reading */
+    uint32_t depth;     /* of MIME nesting: 0 for a single part */
+    size_t attachments; /* to the best reading */
 };
 const struct message_facts *message_facts(struct message *m);
 

@@ -284,7 +284,7 @@ static void part_open(struct parser *p, const struct part_header *h, size_t from
     part->parent = parent;
     part->depth = (uint32_t)(p->base + p->depth);
     part->unreadable = unreadable;
-    part_header_apply(p->reading, p->m->arena, h, in_digest, part);
+    part_header_apply(p->reading, p->m, h, in_digest, part);
     part_place(p, part, from, body);
     bool encoded = part->encoding == MIME_BASE64 || part->encoding == MIME_QUOTED_PRINTABLE;
     if (encoded && mime_holds_message(p->reading, part) && manner_is(p->reading, MANNER_COMPOSITE))

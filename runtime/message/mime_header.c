@@ -44,14 +44,14 @@ static size_t slashes_before_semicolon(struct str s)
     return n;
 }
 
-static void set_type(struct viewer *r, struct arena *a, struct mime_part *part, const struct part_header *h,
+static void set_type(struct viewer *r, struct message *m, struct mime_part *part, const struct part_header *h,
                      bool in_digest)
 {
     part->type = STR("text"), part->subtype = STR("plain");
     bool message_by_default = in_digest && (h->has_type || !manner_is(r, MANNER_DIGEST_TEXT));
     if (message_by_default) part->type = STR("message"), part->subtype = STR("rfc822"); /* RFC 2046 section 5.1.5 */
     if (!h->has_type) return;
-    struct params params = params_parse(r, a, h->type);
+    struct params params = params_parse(r, m, h->type);
     struct str type, subtype;
     part->params = params.v;
     part->param_count = params.n;
@@ -62,7 +62,7 @@ static void set_type(struct viewer *r, struct arena *a, struct mime_part *part, 
     part->malformed = !sound;
     /* Some look for the words only, whatever stands around and between, and for a boundary; to some, two types are
      * none. */
-    struct str words = letters_of(a, sound ? params.value : h->type);
+    struct str words = letters_of(m->arena, sound ? params.value : h->type);
     bool composite = mime_part_param(part, STR("boundary")) && !str_eq(part->type, STR("multipart"));
     bool html = str_find(words, STR("html")) != STR_NPOS && !str_eq(part->subtype, STR("html"));
     bool message = !sound && str_starts(words, STR("message"));
@@ -87,7 +87,7 @@ static uint8_t encoding_guess(struct str words)
     return has_word(words, STR("uu")) ? MIME_UUENCODE : MIME_UNKNOWN;
 }
 
-static uint8_t encoding_of(struct viewer *r, struct arena *a, const struct part_header *h)
+static uint8_t encoding_of(struct viewer *r, struct message *m, const struct part_header *h)
 {
     static const struct {
         struct str name;
@@ -103,7 +103,7 @@ static uint8_t encoding_of(struct viewer *r, struct arena *a, const struct part_
                  {STR_INIT("uue"), MIME_UUENCODE},
                  {STR_INIT(""), MIME_7BIT}};
     if (!h->has_encoding) return MIME_7BIT;
-    struct str value = params_parse(r, a, h->encoding).value;
+    struct str value = params_parse(r, m, h->encoding).value;
     uint8_t encoding = MIME_UNKNOWN;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (str_eq(value, names[i].name)) encoding = names[i].encoding;
@@ -114,10 +114,10 @@ static uint8_t encoding_of(struct viewer *r, struct arena *a, const struct part_
     return decodes && manner_is(r, MANNER_CODE_EXACT) ? MIME_UNKNOWN : encoding;
 }
 
-static void set_disposition(struct viewer *r, struct arena *a, struct mime_part *part, const struct part_header *h)
+static void set_disposition(struct viewer *r, struct message *m, struct mime_part *part, const struct part_header *h)
 {
     if (!h->has_disposition) return;
-    struct params params = params_parse(r, a, h->disposition);
+    struct params params = params_parse(r, m, h->disposition);
     bool shown = str_eq(params.value, STR("inline")) || params.value.n == 0;
     bool known = str_eq(params.value, STR("attachment")) && !params.loose_value;
     if (!shown && !known) shown = manner_is(r, MANNER_SHOWN);
@@ -161,12 +161,12 @@ static uint32_t unreadable_by_type(const struct mime_part *part)
     return open ? UNREADABLE_UNSUPPORTED : UNREADABLE_ENCRYPTED;
 }
 
-void part_header_apply(struct viewer *r, struct arena *a, const struct part_header *h, bool in_digest,
+void part_header_apply(struct viewer *r, struct message *m, const struct part_header *h, bool in_digest,
                        struct mime_part *part)
 {
-    set_type(r, a, part, h, in_digest);
-    part->encoding = encoding_of(r, a, h);
-    set_disposition(r, a, part, h);
+    set_type(r, m, part, h, in_digest);
+    part->encoding = encoding_of(r, m, h);
+    set_disposition(r, m, part, h);
     part->malformed |= h->empty_message;
     part->unreadable |= unreadable_by_type(part);
 }

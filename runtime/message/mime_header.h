@@ -17,7 +17,7 @@ struct part_header {
 void part_header_take(struct viewer *r, struct part_header *h, const struct message_field *f);
 /* Sets type, encoding, disposition, and what they say about text that cannot be seen.  `in_digest`: of a part of
  * multipart/digest.  Manners: TYPE_LOOSE, CODE_EXACT, CODE_GUESS, SHOWN, DIGEST_TEXT, those of parameters. */
-void part_header_apply(struct viewer *r, struct arena *a, const struct part_header *h, bool in_digest,
+void part_header_apply(struct viewer *r, struct message *m, const struct part_header *h, bool in_digest,
                        struct mime_part *part);
 
 /* `subtype` may be NULL: any. */

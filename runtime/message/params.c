@@ -4,7 +4,6 @@
 
 #include "message/charset.h"
 #include "message/decode.h"
-#include "message/state.h"
 
 /* One parameter as written, before continuations are joined. */
 struct piece_of_param {
@@ -18,7 +17,8 @@ struct piece_of_param {
 
 struct reader {
     struct viewer *viewer;
-    struct arena *arena;
+    struct message *m;
+    struct arena *arena; /* its */
     struct str s;
     size_t at;
     bool loose;
@@ -270,10 +270,10 @@ static void percent_decode(struct str s, struct buf *out)
 }
 
 /* A value that stands alone: RFC 2047 words are no part of the standard there, yet decoded by every reader. */
-static void set_plain(struct arena *a, struct mime_param *param, struct str value)
+static void set_plain(struct message *m, struct mime_param *param, struct str value)
 {
     param->raw = value;
-    param->value = message_text_of_header(a, value);
+    param->value = message_text_of_param(m, value);
 }
 
 struct extended_value {
@@ -359,7 +359,7 @@ static void set_extended(struct reader *r, struct mime_param *param, struct piec
     param->raw = arena_str(r->arena, buf_str(&joined.bytes));
     param->extended = true;
     struct extended_value value = {joined.charset, param->raw};
-    param->value = views_collect(r->arena, param->raw.n, extended_text, &value);
+    param->value = views_collect_within(r->arena, param->raw.n, &r->m->params_left, extended_text, &value);
     buf_free(&joined.bytes);
 }
 
@@ -399,7 +399,7 @@ static size_t join(struct reader *r, struct piece_of_param *v, size_t n, struct 
             v[i].extended = true;
         if (!v[i].extended && v[i].section < 0) {
             v[i].used = true;
-            set_plain(r->arena, param, v[i].value);
+            set_plain(r->m, param, v[i].value);
             made++;
             continue;
         }
@@ -414,8 +414,9 @@ static size_t join(struct reader *r, struct piece_of_param *v, size_t n, struct 
     return made;
 }
 
-struct params params_parse(struct viewer *viewer, struct arena *a, struct str field_body)
+struct params params_parse(struct viewer *viewer, struct message *m, struct str field_body)
 {
+    struct arena *a = m->arena;
     struct params out = {0};
     if (str_find_byte(field_body, '\n') != STR_NPOS || str_find_byte(field_body, '\r') != STR_NPOS) {
         struct buf line = {0};
@@ -423,7 +424,7 @@ struct params params_parse(struct viewer *viewer, struct arena *a, struct str fi
         field_body = arena_str(a, buf_str(&line));
         buf_free(&line);
     }
-    struct reader r = {viewer, a, field_body, 0, false, 0};
+    struct reader r = {.viewer = viewer, .m = m, .arena = a, .s = field_body};
     out.value = main_value(&r);
     out.loose_value = r.loose;
     struct piece_of_param *pieces = NULL;

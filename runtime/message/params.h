@@ -5,7 +5,7 @@
 #ifndef SLUICE_MESSAGE_PARAMS_H
 #define SLUICE_MESSAGE_PARAMS_H
 
-#include "message/viewer.h"
+#include "message/state.h"
 
 struct params {
     struct str value; /* before the first ";", lower case, comments and blanks removed: "text/plain", "attachment" */
@@ -17,8 +17,8 @@ struct params {
 };
 enum { PARAMS_MAX = 64 };
 
-/* Manners: those of PARAM_, but CUT. */
-struct params params_parse(struct viewer *r, struct arena *a, struct str field_body);
+/* Of a part of this message.  Manners: those of PARAM_, but CUT. */
+struct params params_parse(struct viewer *r, struct message *m, struct str field_body);
 const struct mime_param *params_find(const struct mime_param *v, size_t n, struct str name);
 
 #endif

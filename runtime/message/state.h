@@ -6,7 +6,14 @@
 
 #include "message/viewer.h"
 
-enum { HEADER_BUCKETS = 64 };
+enum {
+    HEADER_BUCKETS = 64,
+    /* Every reading of the structure reads the texts of parameters anew: octets of work for all of them together. */
+    PARAM_READINGS_MAX = 8 * 1024 * 1024,
+    /* libmagic takes its time for each of them, in every list of attachments: octets, and what one call is worth. */
+    TYPE_READINGS_MAX = 256 * 1024 * 1024,
+    TYPE_READING_COST = 64 * 1024
+};
 
 struct read_tree {
     struct read_tree *next;
@@ -23,9 +30,9 @@ struct message {
     struct viewer header_reading;
     const struct message_field *doubtful; /* what only some readers take for fields */
     size_t doubtful_count;
-    uint32_t bucket[HEADER_BUCKETS];  /* by hash of the lower-case name: index + 1 of the first such field */
-    uint32_t *next;                   /* per field: index + 1 of the next one in its bucket */
-    struct message_values **values;   /* per field, at the first of its name */
+    uint32_t bucket[HEADER_BUCKETS]; /* by hash of the lower-case name: index + 1 of the first such field */
+    uint32_t *next;                  /* per field: index + 1 of the next one in its bucket */
+    struct message_values **values;  /* per field, at the first of its name */
     struct message_addresses **addresses;
     struct message_text *subject;
     struct read_tree *trees;
@@ -33,13 +40,16 @@ struct message {
     struct message_text *body_source;
     struct message_attachments *attachments;
     struct message_facts *facts;
-    size_t decoded;                   /* bytes spent on nested messages that had to be decoded to be parsed */
+    size_t decoded;                 /* bytes spent on nested messages that had to be decoded to be parsed */
+    size_t params_left, types_left; /* of PARAM_READINGS_MAX, TYPE_READINGS_MAX */
 };
 
 /* The first field of this name at or after field `from`; header.field_count when there is none. */
 size_t message_field_find(const struct message *m, struct str name, size_t from);
 /* One field body read as text. */
 struct message_text message_text_of_header(struct arena *a, struct str raw);
+/* The value of a parameter, likewise, within what is left for those. */
+struct message_text message_text_of_param(struct message *m, struct str raw);
 /* The addresses of several instances of one field. */
 struct message_addresses message_addresses_of(struct arena *a, const struct message_values *values);
 /* An address list written as UTF-8 text, in the ASCII tokens of a structured field (RFC 2047 section 5):

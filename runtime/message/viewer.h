@@ -20,7 +20,7 @@ enum manner {
 };
 #define MANNERS_OF_STRUCTURE (((uint64_t)2 << MANNER_LAST_OF_STRUCTURE) - 1)
 /* Of structure too, where a part that holds others has to be decoded: CODE_RAW to QP_BLANKS. */
-#define MANNERS_OF_DECODING  (((uint64_t)2 << MANNER_QP_BLANKS) - ((uint64_t)1 << MANNER_CODE_RAW))
+#define MANNERS_OF_DECODING (((uint64_t)2 << MANNER_QP_BLANKS) - ((uint64_t)1 << MANNER_CODE_RAW))
 
 struct viewer {
     uint64_t manners; /* bits by enum manner: how to read */
@@ -46,5 +46,7 @@ enum {
 };
 /* All views of one value; `size` is what one reading costs, in octets.  Beyond a limit: UNREADABLE_LIMIT. */
 struct message_text views_collect(struct arena *a, size_t size, text_viewer *read, void *self);
+/* The same for one of many values that share what may be spent: *left octets, which become less. */
+struct message_text views_collect_within(struct arena *a, size_t size, size_t *left, text_viewer *read, void *self);
 
 #endif

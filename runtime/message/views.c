@@ -80,15 +80,15 @@ static void walk_view(struct walk *w, uint64_t set)
 
 /* Answers what the best reading could not read, and whether a limit cut any: that a stranger reader could not read it
  * either says nothing. */
-static uint32_t walk_all(struct walk *w, size_t size, text_viewer *read, void *self)
+static uint32_t walk_all(struct walk *w, size_t size, size_t *left, text_viewer *read, void *self)
 {
-    size_t work = 0;
     uint32_t unreadable = 0;
     while (w->taken < w->queued) {
-        if (w->taken > 0 && (work += size) > READINGS_BYTES_MAX) {
+        if (w->taken > 0 && size > *left) {
             w->cut = true;
             break;
         }
+        if (w->taken > 0) *left -= size;
         struct viewer r = {.manners = w->queue[w->taken]};
         w->text.n = 0;
         uint32_t bits = read(self, &r, &w->text);
@@ -102,13 +102,19 @@ static uint32_t walk_all(struct walk *w, size_t size, text_viewer *read, void *s
 
 struct message_text views_collect(struct arena *a, size_t size, text_viewer *read, void *self)
 {
+    size_t left = READINGS_BYTES_MAX;
+    return views_collect_within(a, size, &left, read, self);
+}
+
+struct message_text views_collect_within(struct arena *a, size_t size, size_t *left, text_viewer *read, void *self)
+{
     struct walk w; /* its arrays are filled as far as they are counted */
     w.arena = a;
     w.queued = w.taken = w.n = w.bytes = 0;
     w.cut = false;
     w.text = (struct buf){0};
     walk_push(&w, 0);
-    uint32_t unreadable = walk_all(&w, size, read, self);
+    uint32_t unreadable = walk_all(&w, size, left, read, self);
     if (w.cut) unreadable |= UNREADABLE_LIMIT;
     struct str *views = ARENA_ARRAY(a, struct str, w.n);
     uint64_t *sets = ARENA_ARRAY(a, uint64_t, w.n);

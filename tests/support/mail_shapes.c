@@ -75,6 +75,11 @@ const struct mail_shape mail_shapes[] = {
     {"less-than signs", "Content-Type: text/html\r\n\r\n", "<", ""},
     {"comments that end for some", "Content-Type: text/html\r\n\r\n", "<!-- -- >", ""},
     {"encoded-words that end together", "Subject: ", "=?a?q?x", "?=\r\n\r\n"},
+    {"parameters of encoded-words", "Content-Type: ", "=?utf-8?b?=\n\xa0\n <a@b>} b=\"<!--", "\r\n\r\n"},
+    {"encoded-words in a part's type",
+     "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n"
+     "Content-Type: multipart/mixed; boundary=bb\n",
+     "=?iso-2022-jp?b?", ""},
 };
 const size_t mail_shape_count = sizeof mail_shapes / sizeof mail_shapes[0];
 

@@ -239,8 +239,7 @@ static void name_views(void **state)
         {"filename=ut8''a%62", "ab", "undone where none belongs"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct str content =
-            arena_printf(*state, TOP "Content-Disposition: attachment; %s\r\n\r\nx", rows[i].params);
+        struct str content = arena_printf(*state, TOP "Content-Disposition: attachment; %s\r\n\r\nx", rows[i].params);
         const struct message_attachments *all = message_attachments(message_open(*state, content, NULL));
         bool found = false;
         for (size_t k = 0; k < all->n; k++) {
@@ -388,8 +387,34 @@ static void limits_are_told(void **state)
     buf_free(&b);
 }
 
-/* A multipart that is closed and goes on has any number of epilogues: all are seen, also behind a NUL, and what they take
- * grows as they do. */
+/* What every reading of the structure asks again has one limit for all: texts of parameters, types of attachments. */
+static void shared_limits_are_told(void **state)
+{
+    enum { PARTS = 900 };
+    struct buf b = {0};
+    /* 16 ways to read each of many names of 1 KiB. */
+    buf_add(&b, STR(TOP "Content-Type: multipart/mixed; boundary=b\r\n\r\n"));
+    for (int i = 0; i < PARTS; i++) {
+        buf_printf(&b, "--b\r\nContent-Disposition: attachment; filename=\"%d", i);
+        for (int k = 0; k < 64; k++) buf_add(&b, STR("=?utf-8?b?eA== e_?="));
+        buf_add(&b, STR("\"\r\nContent-Transfer-Encoding: base64\r\n\r\n"));
+        buf_printf(&b, "QUJD-%04d=QUJD\r\n", i);
+    }
+    struct message *m = message_open(*state, buf_str(&b), NULL);
+    const struct message_attachments *all = message_attachments(m);
+    assert_true(all->n >= PARTS);
+    assert_false(all->v[0].name.unreadable & UNREADABLE_LIMIT);
+    assert_true(all->v[PARTS - 1].name.unreadable & UNREADABLE_LIMIT);
+    assert_true(all->v[PARTS - 1].name.view_count == 1);
+    struct message_text first = message_attachment_true_type(m, &all->v[0]), last = {0};
+    for (size_t i = 0; i < all->n; i++) last = message_attachment_true_type(m, &all->v[i]);
+    assert_false(first.unreadable & UNREADABLE_LIMIT);
+    assert_true(last.unreadable & UNREADABLE_LIMIT);
+    buf_free(&b);
+}
+
+/* A multipart that is closed and goes on has any number of epilogues: all are seen, also behind a NUL, and what they
+ * take grows as they do. */
 static void epilogues_without_end(void **state)
 {
     enum { EPILOGUES = 30000 };
@@ -420,6 +445,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(files_in_the_text, begin, end),
         cmocka_unit_test_setup_teardown(facts, begin, end),
         cmocka_unit_test_setup_teardown(limits_are_told, begin, end),
+        cmocka_unit_test_setup_teardown(shared_limits_are_told, begin, end),
         cmocka_unit_test_setup_teardown(epilogues_without_end, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
