@@ -37,7 +37,8 @@ static void quoted_again(struct str s, struct buf *out)
         size_t blanks = i;
         while (blanks < s.n && ascii_is_blank(s.p[blanks])) blanks++;
         bool crlf = blanks + 1 < s.n && s.p[blanks] == '\r' && s.p[blanks + 1] == '\n';
-        if (blanks > i && (blanks == s.n || s.p[blanks] == '\n' || crlf)) {
+        if (blanks > i) {
+            if (blanks < s.n && s.p[blanks] != '\n' && !crlf) buf_add(out, str_slice(s, i, blanks));
             i = blanks; /* rule 3 */
             continue;
         }

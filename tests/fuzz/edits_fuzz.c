@@ -52,6 +52,18 @@ static struct str apply(struct arena *a, struct str content, const struct pieces
     return (struct str){out, n};
 }
 
+/* By a hash of their names: what is asked of all fields of one name is asked once, or it would take the square. */
+struct asked {
+    bool seen[1024];
+};
+static bool is_asked(struct asked *a, struct str name)
+{
+    uint32_t h = 0;
+    for (size_t i = 0; i < name.n; i++) h = h * 31 + (unsigned char)ascii_lower(name.p[i]);
+    bool seen = a->seen[h % 1024];
+    return a->seen[h % 1024] = true, seen;
+}
+
 static void check_header(struct message *m, const struct edits *e, struct message *again, struct str name)
 {
     const struct message_values *seen = message_header_edited(m, e, name), *written = message_header(again, name);
@@ -105,8 +117,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     INVARIANT(body == 0 || result.n - after->body == body);
-    for (size_t i = 0; i < before->field_count; i++) check_header(m, e, again, before->fields[i].name);
-    for (size_t i = 0; i < after->field_count; i++) check_header(m, e, again, after->fields[i].name);
+    struct asked asked = {0};
+    for (size_t i = 0; i < before->field_count; i++)
+        if (!is_asked(&asked, before->fields[i].name)) check_header(m, e, again, before->fields[i].name);
+    for (size_t i = 0; i < after->field_count; i++)
+        if (!is_asked(&asked, after->fields[i].name)) check_header(m, e, again, after->fields[i].name);
     message_subject_edited(m, e, NULL);
     return 0;
 }
