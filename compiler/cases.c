@@ -99,7 +99,8 @@ static bool take_value(struct case_use *u, const struct field_row *row, const st
     for (const struct ast_entry *e = a->entries; e && ok; e = e->next) {
         if (e->arguments->next || e->arguments->kind == ARGUMENT_GROUP)
             ok = refuse(u, e->span, "one value is wanted here");
-        else ok = take_value(u, row, e->arguments, out);
+        else
+            ok = take_value(u, row, e->arguments, out);
     }
     return ok;
 }
@@ -185,8 +186,10 @@ static bool element_value(struct case_use *u, const struct name *n, const struct
     bool ok = true;
     if (a->kind == ARGUMENT_GROUP) {
         for (const struct ast_entry *e = a->entries; e && ok; e = e->next) {
-            if (e->arguments->next) ok = refuse(u, e->span, "one value is wanted here");
-            else ok = element_value(u, n, e->arguments, out);
+            if (e->arguments->next)
+                ok = refuse(u, e->span, "one value is wanted here");
+            else
+                ok = element_value(u, n, e->arguments, out);
         }
         return ok;
     }
@@ -317,8 +320,10 @@ static bool recipients_of(struct case_use *u, const struct ast_argument *a, stru
     if (a->kind == ARGUMENT_GROUP) {
         bool ok = true;
         for (const struct ast_entry *e = a->entries; e && ok; e = e->next) {
-            if (e->arguments->next) ok = refuse(u, e->span, "one address is wanted here");
-            else ok = recipients_of(u, e->arguments, out);
+            if (e->arguments->next)
+                ok = refuse(u, e->span, "one address is wanted here");
+            else
+                ok = recipients_of(u, e->arguments, out);
         }
         return ok;
     }
@@ -398,6 +403,17 @@ static bool check_expectation(struct case_use *u, struct ast_action *a)
 
 /* --- whose rules take part ---------------------------------------------------------------------------------------- */
 
+/* The fields of the clock. */
+static const struct str clock_fields[] = {{"time", 4}, {"date", 4}, {"weekday", 7}};
+enum { CLOCK_TIME, CLOCK_DATE, CLOCK_WEEKDAY, CLOCK_FIELDS };
+
+/* Of the tests of one unit: as many tests as rules would make a square of it. */
+struct scope {
+    bool known;
+    uint32_t first, count;    /* of the pool's scopes */
+    bool reads[CLOCK_FIELDS]; /* which of them its rules read */
+};
+
 /* The file of the test and what it imports, directly or not. */
 static void mark_scope(struct compiler *c, const struct unit *unit, bool *in)
 {
@@ -410,29 +426,13 @@ static void mark_scope(struct compiler *c, const struct unit *unit, bool *in)
     }
 }
 
-static void take_scope(struct case_use *u)
+static bool in_scope(const struct compiler *c, const struct scope *s, uint32_t source)
 {
-    struct compiler *c = u->c;
-    bool *in = ARENA_ARRAY(c->a, bool, c->units.n);
-    mark_scope(c, u->unit, in);
-    u->row.first_scope = (uint32_t)c->pool.scopes.n;
-    for (size_t i = 0; i < c->units.n; i++) {
-        if (in[i]) VEC_PUSH(&c->pool.scopes, c->units.v[i]->source->number - c->first_source);
-    }
-    u->row.scope_count = (uint32_t)c->pool.scopes.n - u->row.first_scope;
-}
-
-static bool in_scope(const struct case_use *u, uint32_t source)
-{
-    for (uint32_t i = 0; i < u->row.scope_count; i++) {
-        if (u->c->pool.scopes.v[u->row.first_scope + i] == source) return true;
+    for (uint32_t i = 0; i < s->count; i++) {
+        if (c->pool.scopes.v[s->first + i] == source) return true;
     }
     return false;
 }
-
-/* The fields of the clock. */
-static const struct str clock_fields[] = {{"time", 4}, {"date", 4}, {"weekday", 7}};
-enum { CLOCK_TIME, CLOCK_DATE, CLOCK_WEEKDAY, CLOCK_FIELDS };
 
 static void clocks_read(struct compiler *c, const struct rule *r, bool reads[CLOCK_FIELDS])
 {
@@ -447,19 +447,31 @@ static void clocks_read(struct compiler *c, const struct rule *r, bool reads[CLO
     }
 }
 
+static void scope_take(struct compiler *c, const struct unit *unit, struct scope *s)
+{
+    if (s->known) return;
+    bool *in = ARENA_ARRAY(c->a, bool, c->units.n);
+    mark_scope(c, unit, in);
+    s->known = true;
+    s->first = (uint32_t)c->pool.scopes.n;
+    for (size_t i = 0; i < c->units.n; i++) {
+        if (in[i]) VEC_PUSH(&c->pool.scopes, c->units.v[i]->source->number - c->first_source);
+    }
+    s->count = (uint32_t)c->pool.scopes.n - s->first;
+    for (size_t i = 0; i < c->pool.rules.n; i++) {
+        const struct rule *r = &c->pool.rules.v[i];
+        if (in_scope(c, s, r->origin.source)) clocks_read(c, r, s->reads);
+    }
+}
+
 static const struct ast_fact *given_weekday(const struct case_use *u) { return map_get(&u->given, STR("weekday ")); }
 
 /* What the clock says must not depend on when the test is run: what a rule reads and the test does not say is
  * unsaid. */
-static void leave_clock_open(struct case_use *u)
+static void leave_clock_open(struct case_use *u, const bool reads[CLOCK_FIELDS])
 {
     struct compiler *c = u->c;
-    bool reads[CLOCK_FIELDS] = {false};
     bool said[CLOCK_FIELDS] = {u->has_time, u->has_date, u->has_date || given_weekday(u)};
-    for (size_t i = 0; i < c->pool.rules.n; i++) {
-        const struct rule *r = &c->pool.rules.v[i];
-        if (in_scope(u, r->origin.source)) clocks_read(c, r, reads);
-    }
     for (size_t i = 0; i < CLOCK_FIELDS; i++) {
         struct word_field word;
         if (!reads[i] || said[i] || !words_find_field(clock_fields[i], &word)) continue;
@@ -481,7 +493,7 @@ static bool weekday_is_of_date(struct case_use *u)
 
 /* --- the whole ---------------------------------------------------------------------------------------------------- */
 
-static bool check_case(struct compiler *c, const struct item_ref *ref)
+static bool check_case(struct compiler *c, const struct item_ref *ref, struct scope *scope)
 {
     struct case_use u = {.c = c, .unit = ref->unit, .item = ref->item};
     const struct str name = ref->item->text->text;
@@ -499,8 +511,10 @@ static bool check_case(struct compiler *c, const struct item_ref *ref)
     for (struct ast_action *a = ref->item->expect; a; a = a->next) ok = check_expectation(&u, a) && ok;
     u.row.expectation_count = (uint32_t)c->pool.expectations.n - u.row.first_expectation;
     settle_clock(&u);
-    take_scope(&u);
-    leave_clock_open(&u);
+    scope_take(c, ref->unit, scope);
+    u.row.first_scope = scope->first;
+    u.row.scope_count = scope->count;
+    leave_clock_open(&u, scope->reads);
     u.row.given_count = (uint32_t)c->pool.givens.n - u.row.first_given;
     ok = weekday_is_of_date(&u) && ok;
     map_free(&u.given);
@@ -510,7 +524,9 @@ static bool check_case(struct compiler *c, const struct item_ref *ref)
 
 void cases_check(struct compiler *c)
 {
+    struct scope *scopes = ARENA_ARRAY(c->a, struct scope, c->units.n);
     for (size_t i = 0; i < c->items.n; i++) {
-        if (c->items.v[i].item->kind == ITEM_TEST && c->items.v[i].item->text) check_case(c, &c->items.v[i]);
+        const struct item_ref *ref = &c->items.v[i];
+        if (ref->item->kind == ITEM_TEST && ref->item->text) check_case(c, ref, &scopes[ref->unit->index]);
     }
 }
