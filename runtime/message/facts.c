@@ -76,13 +76,15 @@ static uint32_t protection_read(void *self, struct viewer *r, struct buf *out)
 struct message_text message_is_signed(struct message *m)
 {
     struct protection x = {m, part_is_signed, STR("-----BEGIN PGP SIGNED MESSAGE-----")};
-    return views_collect(m->arena, m->content.n, protection_read, &x);
+    if (!m->is_signed.view_count) m->is_signed = views_collect(m->arena, m->content.n, protection_read, &x);
+    return m->is_signed;
 }
 
 struct message_text message_is_encrypted(struct message *m)
 {
     struct protection x = {m, part_is_encrypted, STR("-----BEGIN PGP MESSAGE-----")};
-    return views_collect(m->arena, m->content.n, protection_read, &x);
+    if (!m->is_encrypted.view_count) m->is_encrypted = views_collect(m->arena, m->content.n, protection_read, &x);
+    return m->is_encrypted;
 }
 
 static bool says_yes(struct message_text t) { return str_eq(message_text_best(&t), STR("yes")); }

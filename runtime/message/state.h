@@ -40,6 +40,7 @@ struct message {
     struct message_text *body_source;
     struct message_attachments *attachments;
     struct message_facts *facts;
+    struct message_text is_signed, is_encrypted; /* without views: not asked for yet */
     size_t decoded;                 /* bytes spent on nested messages that had to be decoded to be parsed */
     size_t params_left, types_left; /* of PARAM_READINGS_MAX, TYPE_READINGS_MAX */
 };
