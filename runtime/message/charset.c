@@ -271,6 +271,13 @@ static bool has_utf8(struct str s)
     return false;
 }
 
+static void add_ascii(struct str s, struct buf *out)
+{
+    buf_reserve(out, s.n);
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < 0x80) out->p[out->n++] = s.p[i];
+}
+
 static void add_guessed(struct viewer *r, struct str s, struct buf *out)
 {
     size_t ascii = str_ascii_prefix(s);
@@ -409,7 +416,10 @@ static uint32_t add_row(struct viewer *r, size_t row, struct str bytes, struct b
     buf_free(&known);
     if (flags && !is_exotic(row) && manner_is(r, MANNER_CHARSET_BYTES)) {
         out->n = begin;
-        add_guessed(r, bytes, out);
+        if (r->manners >> MANNER_BYTES_DROPPED & 1)
+            add_ascii(bytes, out); /* to converters that know fewer characters, more bytes are nothing */
+        else
+            add_guessed(r, bytes, out);
     }
     return flags;
 }

@@ -113,16 +113,23 @@ int decode_hex_pair(char a, char b)
     return value;
 }
 
+/* Some let a "=" that begins no escape take the two characters behind it along, though another may be among them. */
+static bool takes_two_along(struct viewer *r, struct str line, size_t at)
+{
+    return line.n - at >= 3 && (line.p[at + 1] == '=' || line.p[at + 2] == '=') && manner_is(r, MANNER_QP_STRICT);
+}
+
 /* The escapes of one line, without its line end. */
-static void quoted_printable_line(struct str line, struct buf *out)
+static void quoted_printable_line(struct viewer *r, struct str line, struct buf *out)
 {
     for (;;) {
         size_t at = str_find_byte(line, '=');
         if (at == STR_NPOS) break;
         int c = line.n - at >= 3 ? decode_hex_pair(line.p[at + 1], line.p[at + 2]) : -1;
         if (c < 0) {
-            buf_add(out, str_slice(line, 0, at + 1));
-            line = str_from(line, at + 1);
+            size_t taken = takes_two_along(r, line, at) ? 3 : 1;
+            buf_add(out, str_slice(line, 0, at + taken));
+            line = str_from(line, at + taken);
         } else {
             buf_add(out, str_slice(line, 0, at));
             buf_add_byte(out, (char)c);
@@ -148,7 +155,7 @@ void decode_quoted_printable(struct viewer *r, struct str s, bool blanks_matter,
             line.n--;
         else if (blanks_matter && line.n < whole && manner_is(r, MANNER_QP_BLANKS))
             line.n = whole;
-        quoted_printable_line(line, out);
+        quoted_printable_line(r, line, out);
         if (!soft) buf_add(out, line_end);
     }
 }
@@ -214,6 +221,7 @@ size_t decode_uuencode_find(struct str text, size_t at, struct str *name, size_t
 /* Whether its length is what its first byte says, and no letter is one that uuencode does not use. */
 static bool uuencode_line_is_sound(struct str line)
 {
+    if (line.p[0] <= ' ') return false;
     for (size_t i = 0; i < line.n; i++)
         if (line.p[i] >= 'a' && line.p[i] <= 'z') return false;
     return ((((unsigned char)line.p[0] - 32u) & 63u) + 2) / 3 == (line.n + 1) / 4;
@@ -428,9 +436,11 @@ static uint32_t words_decode(struct viewer *r, struct str s, struct buf *out)
         if (next == STR_NPOS || s.p + at + next > last_end) break;
         at += next;
         bool open, is_word = word_parse(s, at, &end, &word, &open);
-        if (is_word)
-            is_word = open ? manner_is(r, MANNER_WORDS_OPEN)
-                           : word_is_strict(s, at, &word) || !manner_is(r, MANNER_WORDS_STRICT);
+        if (is_word && open) is_word = manner_is(r, MANNER_WORDS_OPEN);
+        if (is_word && !open && !word_is_strict(s, at, &word)) {
+            bool mark = str_find_byte(word.text, '?') != STR_NPOS && manner_is(r, MANNER_WORDS_MARK);
+            is_word = !mark && !manner_is(r, MANNER_WORDS_STRICT);
+        }
         if (!is_word) {
             at += 2;
             continue;

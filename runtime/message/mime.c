@@ -238,6 +238,29 @@ static size_t boundary_cut(const struct mime_param *boundary, struct str text)
     return i;
 }
 
+/* Whether a line soon behind `body` is the delimiter of this boundary. */
+static bool delimiter_stands(const struct parser *p, size_t body, struct str boundary)
+{
+    enum { SOON = 4096 };
+    struct str near = str_slice(p->bytes, body, body + SOON);
+    bool close;
+    for (size_t at = 0; at < near.n; at = header_line_end(near, at)) {
+        struct str line = str_slice(near, at, header_line_end(near, at));
+        if (str_starts(line, STR("--")) && delimiter_match(line, boundary, &close) == IS_DELIMITER) return true;
+    }
+    return false;
+}
+
+/* Where one that is not in quotes ends for who takes a token for it, by the letter (RFC 2045 section 5.1): of those that
+ * programs write, many hold a "=", so it counts only where the delimiters are such. */
+static size_t boundary_token(const struct parser *p, const struct mime_param *boundary, struct str text, size_t body)
+{
+    size_t i = 0;
+    if (boundary->quoted) return text.n;
+    while (i < text.n && !memchr("()<>@,;:\\\"/[]?=", text.p[i], 15)) i++;
+    return i < text.n && i > 0 && delimiter_stands(p, body, str_slice(text, 0, i)) ? i : text.n;
+}
+
 static struct str decoded_words(struct arena *a, struct str text)
 {
     struct buf out = {0};
@@ -257,7 +280,8 @@ static void boundary_set(struct parser *p, struct mime_part *part, struct open_p
             boundary = other;
     }
     struct str text = boundary ? boundary->raw : STR("");
-    size_t cut = boundary_cut(boundary, text);
+    size_t cut = boundary ? boundary_cut(boundary, text) : 0;
+    if (cut == text.n && boundary) cut = boundary_token(p, boundary, text, body);
     if (cut < text.n && manner_is(p->reading, MANNER_PARAM_CUT)) text.n = cut;
     /* Trailing blanks cannot stand in a delimiter line (RFC 2046 section 5.1.1). */
     while (text.n && ascii_is_blank(text.p[text.n - 1])) text.n--;

@@ -100,12 +100,18 @@ static struct str bare_value(struct reader *r)
     return str_trim(str_slice(r->s, begin, r->at));
 }
 
-/* Behind a closing quote: when words follow, some take the last quote before the semicolon for the closing one. */
+/* Behind a closing quote. */
+static bool words_follow(const struct reader *r)
+{
+    size_t at = r->at;
+    while (at < r->s.n && ascii_is_blank(r->s.p[at])) at++;
+    return at < r->s.n && r->s.p[at] != ';' && r->s.p[at] != '(';
+}
+
+/* When words follow, some take the last quote before the semicolon for the closing one. */
 static bool quoted_greedy_end(struct reader *r)
 {
     size_t at = r->at, last = 0;
-    while (at < r->s.n && ascii_is_blank(r->s.p[at])) at++;
-    if (at == r->s.n || r->s.p[at] == ';' || r->s.p[at] == '(') return false;
     for (; at < r->s.n && r->s.p[at] != ';'; at++)
         if (r->s.p[at] == '"') last = at + 1;
     if (!last || !manner_is(r->viewer, MANNER_PARAM_GREEDY)) return false;
@@ -133,7 +139,11 @@ static struct str quoted_string(struct reader *r)
         }
     }
     if (!at_end(r)) r->at++;
-    if (quoted_greedy_end(r)) inside = str_slice(r->s, begin, r->at - 1);
+    if (words_follow(r) && manner_is(r->viewer, MANNER_PARAM_COMMENTS)) {
+        r->at = begin - 1;
+        return bare_value(r);
+    }
+    if (words_follow(r) && quoted_greedy_end(r)) inside = str_slice(r->s, begin, r->at - 1);
     if (!escapes) return inside;
     char *p = arena_alloc(r->arena, inside.n);
     size_t n = 0;
@@ -303,7 +313,7 @@ static void section_add(struct sections *to, struct piece_of_param *one, bool fi
     struct str value = one->value, rest, head, language;
     if (one->extended && first && str_cut(value, '\'', &head, &rest) && str_cut(rest, '\'', &language, &rest)) {
         to->charset = head;
-        value = rest;
+        value = one->quoted ? rest : str_trim(rest);
     }
     if (one->extended)
         percent_decode(value, &to->bytes);
@@ -381,9 +391,9 @@ static size_t extended_begin(const struct piece_of_param *v, size_t n, size_t fr
 static bool looks_extended(struct str value)
 {
     struct str charset, rest;
-    if (!str_cut(value, '\'', &charset, &rest) || charset.n == 0) return false;
+    if (!str_cut(value, '\'', &charset, &rest)) return false;
     if (str_starts(rest, STR("'"))) return str_find_byte(charset, ' ') == STR_NPOS;
-    return charset_is_known(charset) && str_find_byte(rest, '\'') != STR_NPOS;
+    return charset.n && charset_is_known(charset) && str_find_byte(rest, '\'') != STR_NPOS;
 }
 
 static size_t join(struct reader *r, struct piece_of_param *v, size_t n, struct mime_param *out)

@@ -13,7 +13,7 @@ static const struct {
 #undef MANNER
 };
 
-_Static_assert(MANNER_COUNT < 63, "a set of manners is 64 bits, and one of them is MANNER_BIT_OTHER_INSTANCE");
+_Static_assert(MANNER_COUNT <= 63, "a set of manners is 64 bits, and one of them is MANNER_BIT_OTHER_INSTANCE");
 
 size_t message_manners_print(uint64_t set, char *out, size_t room)
 {

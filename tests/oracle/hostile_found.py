@@ -23,4 +23,33 @@ FOUND = {
     "sections, one of them with a blank": ("name",
                                            b'Content-Disposition: attachment; filename*0=pluton x; filename*1="ium '
                                            b'cargo"'),
+    "boundary extended, star and charset forgotten, quoted": (
+        "name", b"Content-Type: multipart/mixed; boundary=''\"b1\"" + MARKED_NAME),
+    "boundary extended, folded behind its charset": (
+        "name", b"Content-Type: multipart/mixed; boundary*=us-ascii''\r\n b1" + MARKED_NAME),
+    "boundary with a question mark outside quotes": (
+        "name", b"Content-Type: multipart/mixed; boundary=b1=? (c)" + MARKED_NAME),
+    "boundary with its quote, inner one with words behind its": (
+        "name", b'Content-Type: multipart/mixed; boundary="b1\r\n\r\n--"b1\r\nContent-Type: multipart/mixed; '
+                b'boundary="a1"/' + MARKED_NAME.replace(b"b1", b"a1")),
+    "equals signs in a row in UTF-32": ("body", (
+        b"Content-Type: text/plain; charset=utf-32be\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+        + b"".join(b"=00=00=00%c" % c for c in b"x>") + b"=00==00=00<"
+        + b"".join(b"=00=00=00%c" % c for c in b"plutonium cargo"))),
+    "nothing in quotes before the name": ("name",
+                                          b'Content-Disposition: attachment; filename=""plutonium cargo.txt'),
+    "Big5 with bytes that only some know": ("body",
+                                            b"Content-Type: text/plain; charset=big5\r\n\r\npluto\xa0nium car\xffgo"),
+    "encoded-word in the text of another": (
+        "name", b"Content-Disposition: attachment; filename==?utf-8?q?=70=6C filename==?utf-8?q?"
+                b"=70=6C=75=74=6F=6E=69=75=6D=20=63=61=72=67=6F=2E=74=78=74?="),
+    "uuencoded Japanese, a line spoilt and one behind a tab": ("body", (
+        b'Content-Type: text/plain; charset=iso-2022-jp\r\n'
+        b'Content-Transfer-Encoding: x-uuencode\r\n'
+        b'\r\n'
+        b'begin 644 x.txt\r\n'
+        b'M1&5A<B!A;&PL#0H;)$(C<!LH0ALD0B-L&RA"&R1"(W4;*$(;)$(C=!LH0ALD\r\n'
+        b'M0B-O&RA"&R1"(VX;*$(;)$(C:1LH0ALD0B-U&RA"&R1"(VT;*$(@&R1"(V,;\r\n'
+        b'\tI*$(;)$(C81LH0ALD0B-R&RA"&R1"(V<;*$(;)$(C;QLH0@T*0GEE#0H \r\n'
+        b'I*$(;)$(C81LH0ALD0B-R&RA"&R1"(V<;*$(;)$(C;QLH0@T*0GEE#0H \r\n')),
 }

@@ -37,6 +37,17 @@ if (which === 'mailparser') {
     };
 }
 
+// Some messages a parser never comes to an end with: then it saw nothing.
+async function within(reading) {
+    let timer;
+    const late = new Promise(resolve => { timer = setTimeout(resolve, 10000, []); });
+    try {
+        return await Promise.race([reading, late]);
+    } finally {
+        clearTimeout(timer);
+    }
+}
+
 let have = Buffer.alloc(0);
 for await (const chunk of process.stdin) {
     have = Buffer.concat([have, chunk]);
@@ -46,7 +57,7 @@ for await (const chunk of process.stdin) {
         have = have.subarray(4 + n);
         let text = '';
         try {
-            text = (await read(data)).map(l => l + '\n').join('');
+            text = (await within(read(data))).map(l => l + '\n').join('');
         } catch (e) {
             text = '';
         }
