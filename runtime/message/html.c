@@ -446,12 +446,14 @@ static size_t comment_length(struct writer *w, struct str s)
     return end;
 }
 
-/* To simple programs all between "<" and ">" is a tag. */
+/* To simple programs all between "<" and ">" is a tag; to some of them, a blank. */
 static size_t simple_tag(struct writer *w, struct str s)
 {
     size_t end = 1;
     while (end < s.n && s.p[end] != '<' && s.p[end] != '>') end++;
-    return end < s.n && end > 1 && s.p[end] == '>' && manner_is(w->r, MANNER_HTML_LOOSE) ? end + 1 : 0;
+    bool tag = end < s.n && end > 1 && s.p[end] == '>' && manner_is(w->r, MANNER_HTML_LOOSE);
+    if (tag && manner_is(w->r, MANNER_HTML_EXTRA)) w->blank = true;
+    return tag ? end + 1 : 0;
 }
 
 /* What stands at a "<": answers its length; 0 when it is no markup. */

@@ -36,6 +36,8 @@ FOUND = {
         b"Content-Type: text/plain; charset=utf-32be\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
         + b"".join(b"=00=00=00%c" % c for c in b"x>") + b"=00==00=00<"
         + b"".join(b"=00=00=00%c" % c for c in b"plutonium cargo"))),
+    "no tag, but to simple programs, between words": (
+        "body", b"Content-Type: text/html\r\n\r\n<p>plutonium<=2r>cargo</p>"),
     "nothing in quotes before the name": ("name",
                                           b'Content-Disposition: attachment; filename=""plutonium cargo.txt'),
     "Big5 with bytes that only some know": ("body",
