@@ -396,6 +396,13 @@ static bool drop_unknown_escapes(struct viewer *r, struct str s, bool japanese, 
     return true;
 }
 
+/* What says it is ASCII and is neither that nor UTF-8: to some, other bytes are nothing. */
+static bool other_bytes_drop(struct viewer *r, struct str label, struct str bytes)
+{
+    struct str rest = str_from(bytes, str_ascii_prefix(bytes));
+    return label.n && rest.n && !str_is_utf8(rest) && manner_is(r, MANNER_BYTES_DROPPED);
+}
+
 static uint32_t add_row(struct viewer *r, size_t row, struct str bytes, struct buf *out)
 {
     if (row == CHARSET_UTF8) return add_utf8(r, bytes, out);
@@ -446,6 +453,7 @@ uint32_t charset_decode(struct viewer *r, struct str label, struct str bytes, st
         bool same = other == row || (other == CHARSET_UTF8 && (row == CHARSET_ASCII || row == ROWS));
         if (!same && manner_is(r, MANNER_CHARSET_SNIFF)) row = other;
     }
+    if (row == CHARSET_ASCII && other_bytes_drop(r, str_trim(label), bytes)) return add_ascii(bytes, out), 0;
     if (row == CHARSET_1252 && sniffed.n == 0 && is_mostly_utf8(bytes) && manner_is(r, MANNER_CHARSET_SNIFF))
         row = CHARSET_UTF8;
     return add_row(r, row, bytes, out);

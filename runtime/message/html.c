@@ -358,6 +358,15 @@ static void attribute_write(struct writer *w, const struct attribute *a)
     }
 }
 
+/* Tags that no program makes a blank of. */
+static bool is_mark_up_of_words(struct str name)
+{
+    static const char *const names[] = {"a", "b", "em", "i", "span", "strong", "u"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (str_eq_nocase(name, str_of(names[i]))) return true;
+    return false;
+}
+
 /* Whether a tag whose attributes begin at `at` ends at all. */
 static bool tag_ends(struct viewer *r, struct str s, size_t at)
 {
@@ -378,6 +387,7 @@ static size_t tag_end(struct writer *w, struct str s, bool closing)
         return 0; /* no tag: text */
     }
     if (kind == TAG_CELL) w->blank = true;
+    if (kind == TAG_INLINE && !is_mark_up_of_words(name) && manner_is(w->r, MANNER_HTML_EXTRA)) w->blank = true;
     if (kind == TAG_BLOCK || kind == TAG_PRE) line_break(w);
     bool hides = false;
     struct attribute a;
@@ -437,9 +447,11 @@ static size_t comment_length(struct writer *w, struct str s)
     }
     if (w->open_comment) return 0;
     if (w->r->manners >> MANNER_HTML_LOOSE & 1) { /* not the other end too: it may be far behind each of many */
-        size_t simple = comment_simple_end(s);
+        size_t simple = comment_simple_end(s), close;
         w->open_comment = simple == 0;
-        return simple;
+        if (simple || (close = str_find_byte(s, '>')) == STR_NPOS || !manner_is(w->r, MANNER_HTML_EXTRA)) return simple;
+        write_text(w, str_slice(s, 0, close + 1)); /* to some, text to the next ">", tags and all */
+        return close + 1;
     }
     size_t end = comment_end(s);
     if (comment_simple_end(str_slice(s, 0, end)) != end) manner_is(w->r, MANNER_HTML_LOOSE);

@@ -38,6 +38,11 @@ FOUND = {
         + b"".join(b"=00=00=00%c" % c for c in b"plutonium cargo"))),
     "no tag, but to simple programs, between words": (
         "body", b"Content-Type: text/html\r\n\r\n<p>plutonium<=2r>cargo</p>"),
+    "comment without end, and what looks like a tag in it": (
+        "body", b"Content-Type: text/html\r\n\r\n<p>x</p><!-- <pplutonium cargo</p>"),
+    "a byte beyond ASCII in what is labelled so": (
+        "body", b"Content-Type: text/plain; charset=us-ascii\r\n\r\nplutonium carg\xffo"),
+    "a tag that is none between words": ("body", b"Content-Type: text/html\r\n\r\n<p>plutonium<r>cargo</p>"),
     "nothing in quotes before the name": ("name",
                                           b'Content-Disposition: attachment; filename=""plutonium cargo.txt'),
     "Big5 with bytes that only some know": ("body",
