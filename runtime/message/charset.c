@@ -396,6 +396,31 @@ static bool drop_unknown_escapes(struct viewer *r, struct str s, bool japanese, 
     return true;
 }
 
+/* Of GB2312 and EUC-KR, to those who know no more of GB18030 and UHC, only pairs of these bytes are characters: how many
+ * at `at` are one, or ASCII; 0 for a byte that is nothing. */
+static size_t pair_of_94(struct str s, size_t at)
+{
+    unsigned char c = (unsigned char)s.p[at], next = at + 1 < s.n ? (unsigned char)s.p[at + 1] : 0;
+    if (c < 0x80) return 1;
+    return c > 0xa0 && c < 0xff && next > 0xa0 && next < 0xff ? 2 : 0;
+}
+
+/* False when there are no others, or for who knows them. */
+static bool drop_beyond_pairs(struct viewer *r, size_t row, struct str s, struct buf *out)
+{
+    if (strcmp(rows[row].iconv_name, "GB18030") != 0 && strcmp(rows[row].iconv_name, "UHC") != 0) return false;
+    size_t at = 0;
+    for (size_t n; at < s.n && (n = pair_of_94(s, at)) > 0;) at += n;
+    if (at == s.n || !manner_is(r, MANNER_BYTES_DROPPED)) return false;
+    buf_reserve(out, s.n);
+    for (size_t i = 0; i < s.n;) {
+        size_t n = pair_of_94(s, i);
+        buf_add(out, str_slice(s, i, i + n));
+        i += n ? n : 1;
+    }
+    return true;
+}
+
 /* What says it is ASCII and is neither that nor UTF-8: to some, other bytes are nothing. */
 static bool other_bytes_drop(struct viewer *r, struct str label, struct str bytes)
 {
@@ -419,6 +444,7 @@ static uint32_t add_row(struct viewer *r, size_t row, struct str bytes, struct b
     bool japanese = strncmp(rows[row].iconv_name, "ISO-2022-JP", 11) == 0;
     if (strncmp(rows[row].iconv_name, "ISO-2022", 8) == 0 && drop_unknown_escapes(r, bytes, japanese, &known))
         flags = UNREADABLE_BYTES;
+    if (drop_beyond_pairs(r, row, bytes, &known)) flags = UNREADABLE_BYTES;
     flags |= add_with_iconv(r, row, flags ? buf_str(&known) : bytes, out);
     buf_free(&known);
     if (flags && !is_exotic(row) && manner_is(r, MANNER_CHARSET_BYTES)) {

@@ -139,8 +139,34 @@ static void quoted_printable_line(struct viewer *r, struct str line, struct buf 
     buf_add(out, line);
 }
 
+/* An escape that a soft line break parts, for who takes the breaks out first: `held` is its beginning, of the line
+ * before, and what completes it is taken off the front of this one. */
+static void parted_escape(struct viewer *r, struct str held, struct str *line, struct buf *out)
+{
+    char whole[3];
+    size_t more = sizeof whole - held.n;
+    int c = -1;
+    if (line->n >= more) {
+        memcpy(whole, held.p, held.n);
+        memcpy(whole + held.n, line->p, more);
+        c = decode_hex_pair(whole[1], whole[2]);
+    }
+    if (c < 0 || !manner_is(r, MANNER_QP_STRICT)) return;
+    out->n -= held.n; /* it was written as it stands */
+    buf_add_byte(out, (char)c);
+    *line = str_from(*line, more);
+}
+
+/* The "=" or "=3" at the end of a line that a soft break follows. */
+static struct str escape_begun(struct str line)
+{
+    if (str_ends(line, STR("="))) return str_from(line, line.n - 1);
+    return line.n > 1 && line.p[line.n - 2] == '=' ? str_from(line, line.n - 2) : STR("");
+}
+
 void decode_quoted_printable(struct viewer *r, struct str s, bool blanks_matter, struct buf *out)
 {
+    struct str held = STR("");
     buf_reserve(out, s.n);
     while (s.n) {
         size_t end = str_find_byte(s, '\n');
@@ -155,6 +181,8 @@ void decode_quoted_printable(struct viewer *r, struct str s, bool blanks_matter,
             line.n--;
         else if (blanks_matter && line.n < whole && manner_is(r, MANNER_QP_BLANKS))
             line.n = whole;
+        if (held.n) parted_escape(r, held, &line, out);
+        held = soft ? escape_begun(line) : STR("");
         quoted_printable_line(r, line, out);
         if (!soft) buf_add(out, line_end);
     }

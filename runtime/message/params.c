@@ -187,12 +187,15 @@ static struct str value_of(struct reader *r)
     return scanned_value(r);
 }
 
-/* Where an unquoted value ends for who reads a token only (RFC 2045 section 5.1): at a quote, and in a section at a
- * blank; of whole values that are not in quotes, blanks are a part every day. */
+/* Where an unquoted value ends for who reads a token only (RFC 2045 section 5.1): at a quote or control character, and
+ * in a section at a blank; of whole values that are not in quotes, blanks are a part every day. */
 static size_t value_cut(struct str value, bool section)
 {
     size_t i = 0;
-    while (i < value.n && value.p[i] != '"' && !(section && ascii_is_blank(value.p[i]))) i++;
+    for (; i < value.n && value.p[i] != '"'; i++) {
+        unsigned char c = (unsigned char)value.p[i];
+        if ((c < ' ' && c != '\t') || c == 0x7f || (section && ascii_is_blank(value.p[i]))) break;
+    }
     return i;
 }
 

@@ -43,6 +43,16 @@ FOUND = {
     "a byte beyond ASCII in what is labelled so": (
         "body", b"Content-Type: text/plain; charset=us-ascii\r\n\r\nplutonium carg\xffo"),
     "a tag that is none between words": ("body", b"Content-Type: text/html\r\n\r\n<p>plutonium<r>cargo</p>"),
+    "Korean with a byte that only some know": (
+        "body", b"Content-Type: text/plain; charset=euc-kr\r\n\r\n"
+                + WIDE.encode("euc-kr").replace(b"\xa3\xf4", b"\xa0\xa3\xf4", 1)),
+    "Chinese with a byte that only some take a letter along with": (
+        "body", b"Content-Type: text/plain; charset=gb2312\r\n\r\n<\x01\xfeplutonium cargo"),
+    "section that ends in an escape": (
+        "name", b"Content-Disposition: attachment; filename*0*=utf-8\'\'pluton\x1b(B; filename*1=\"ium cargo.txt\""),
+    "escape of quoted-printable parted by a soft line break": (
+        "body", b"Content-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+                b"plutonium carg==\r\n6F"),
     "nothing in quotes before the name": ("name",
                                           b'Content-Disposition: attachment; filename=""plutonium cargo.txt'),
     "Big5 with bytes that only some know": ("body",
