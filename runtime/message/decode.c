@@ -193,8 +193,15 @@ static struct str next_line(struct str *s)
     size_t end = str_find_byte(*s, '\n');
     struct str line = str_slice(*s, 0, end == STR_NPOS ? s->n : end);
     *s = str_from(*s, end == STR_NPOS ? s->n : end + 1);
-    if (str_ends(line, STR("\r"))) line.n--;
+    if (line.n && line.p[line.n - 1] == '\r') line.n--;
     return line;
+}
+
+/* Of uuencode. */
+static bool is_last_line(struct str line)
+{
+    bool may_be = line.n && (line.p[0] == 'e' || (unsigned char)line.p[0] <= ' ');
+    return may_be && str_eq(str_trim(line), STR("end"));
 }
 
 /* Answers how much of the line it was. */
@@ -216,7 +223,7 @@ static size_t uuencode_line(struct str line, struct buf *out)
 static bool uuencode_begins(struct str line, struct str *name)
 {
     size_t digits = 6;
-    if (!str_starts(line, STR("begin "))) return false;
+    if (line.n == 0 || line.p[0] != 'b' || !str_starts(line, STR("begin "))) return false;
     while (digits < line.n && ascii_is_digit(line.p[digits])) digits++;
     if (digits < 9 || digits == line.n || line.p[digits] != ' ') return false;
     *name = str_trim(str_from(line, digits));
@@ -238,7 +245,7 @@ size_t decode_uuencode_find(struct str text, size_t at, struct str *name, size_t
         for (*end = text.n - rest.n; rest.n; *end = text.n - rest.n) {
             struct str line = next_line(&rest);
             if (uuencode_begins(line, &other)) return from;
-            if (str_eq(str_trim(line), STR("end"))) break;
+            if (is_last_line(line)) break;
         }
         *end = text.n - rest.n;
         return from;
@@ -275,7 +282,7 @@ uint32_t decode_uuencode(struct viewer *r, struct str s, struct buf *out)
     }
     while (s.n) {
         struct str line = next_line(&s);
-        if (str_eq(str_trim(line), STR("end"))) return flags;
+        if (is_last_line(line)) return flags;
         if (line.n == 0 || (!uuencode_line_is_sound(line) && manner_is(r, MANNER_QP_STRICT))) continue;
         size_t took = uuencode_line(line, out);
         while (took < line.n && manner_is(r, MANNER_UU_LENGTHS)) took += uuencode_line(str_from(line, took), out);
