@@ -196,10 +196,17 @@ static bool walk_next(struct attachment_walk *w, struct message_attachment *out)
     return next_file(w->m, w->r, w->tree, &w->files, out);
 }
 
+/* In text, and in what is uuencoded, files are looked for. */
+static size_t work_of(const struct mime_part *p)
+{
+    return PART_WORK + (mime_is_text(p) || p->encoding == MIME_UUENCODE ? p->raw.n : 0);
+}
+
 /* All that is told of the attachments of one reading: two readings with equal descriptions are one. */
 static uint32_t describe(void *self, struct viewer *r, struct buf *out)
 {
     struct attachment_walk w = walk_begin(self, r);
+    for (size_t i = 0; i < w.tree->part_count; i++) r->work += work_of(&w.tree->parts[i]);
     for (struct message_attachment a; walk_next(&w, &a);) {
         buf_printf(out, "%.*s/%.*s %u %zu %zu", STR_ARG(a.part->type), STR_ARG(a.part->subtype), a.part->encoding,
                    a.part->body, a.part->raw.n);
@@ -217,7 +224,7 @@ const struct message_attachments *message_attachments(struct message *m)
 {
     if (m->attachments) return m->attachments;
     struct message_attachments *out = m->attachments = ARENA_NEW(m->arena, struct message_attachments);
-    struct message_text lists = views_collect(m->arena, m->content.n, describe, m);
+    struct message_text lists = views_collect(m->arena, 0, describe, m);
     VEC(struct message_attachment) all = {0};
     out->unreadable = lists.unreadable;
     out->lists = (uint32_t)lists.view_count;

@@ -124,6 +124,7 @@ static uint32_t add_part_text(struct assembly *as, const struct mime_part *p)
         raw.n = room * 4;
         unreadable |= UNREADABLE_LIMIT;
     }
+    as->reading->work += raw.n;
     if (p->encoding != MIME_7BIT && p->encoding != MIME_8BIT && p->encoding != MIME_BINARY) {
         unreadable |= mime_transfer_decode(as->reading, p, raw, &bytes);
         raw = buf_str(&bytes);
@@ -174,6 +175,7 @@ static void add_outside(struct assembly *as, const struct mime_part *p)
     struct buf text = {0};
     if (p->outside.n == 0 || as->text->n >= as->m->limits.text_bytes) return;
     begin_line(as);
+    as->reading->work += p->outside.n;
     charset_decode(&plain, STR(""), p->outside, &text);
     add_lines(as->text, buf_str(&text));
     buf_free(&text);
@@ -193,6 +195,7 @@ static uint32_t body_read(void *self, struct viewer *r, struct buf *out)
         for (size_t i = 0; i < tree->part_count; i++) texts += is_body_text(tree, i);
         m->body->parts = as->parts = ARENA_ARRAY(m->arena, struct message_body_part, texts);
     }
+    r->work += tree->part_count * PART_WORK;
     for (size_t i = 0; i < tree->part_count; i++) {
         if (is_body_text(tree, i) && !(as->own && mime_is_carried(tree, i))) add_part(as, i, &tree->parts[i]);
         if (r->manners >> MANNER_OUTSIDE & 1) add_outside(as, &tree->parts[i]);
@@ -212,7 +215,7 @@ const struct message_body *message_body(struct message *m)
     if (m->body) return m->body;
     struct assembly as = {.m = m};
     m->body = ARENA_NEW(m->arena, struct message_body);
-    m->body->text = views_collect(m->arena, m->content.n, body_read, &as);
+    m->body->text = views_collect(m->arena, 0, body_read, &as);
     return m->body;
 }
 
@@ -221,6 +224,6 @@ const struct message_text *message_body_source(struct message *m)
     if (m->body_source) return m->body_source;
     struct assembly as = {.m = m, .source = true};
     m->body_source = ARENA_NEW(m->arena, struct message_text);
-    *m->body_source = views_collect(m->arena, m->content.n, body_read, &as);
+    *m->body_source = views_collect(m->arena, 0, body_read, &as);
     return m->body_source;
 }

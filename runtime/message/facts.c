@@ -76,14 +76,14 @@ static uint32_t protection_read(void *self, struct viewer *r, struct buf *out)
 struct message_text message_is_signed(struct message *m)
 {
     struct protection x = {m, part_is_signed, STR("-----BEGIN PGP SIGNED MESSAGE-----")};
-    if (!m->is_signed.view_count) m->is_signed = views_collect(m->arena, m->content.n, protection_read, &x);
+    if (!m->is_signed.view_count) m->is_signed = views_collect(m->arena, 0, protection_read, &x);
     return m->is_signed;
 }
 
 struct message_text message_is_encrypted(struct message *m)
 {
     struct protection x = {m, part_is_encrypted, STR("-----BEGIN PGP MESSAGE-----")};
-    if (!m->is_encrypted.view_count) m->is_encrypted = views_collect(m->arena, m->content.n, protection_read, &x);
+    if (!m->is_encrypted.view_count) m->is_encrypted = views_collect(m->arena, 0, protection_read, &x);
     return m->is_encrypted;
 }
 

@@ -33,7 +33,7 @@ struct parser {
     uint32_t unreadable;
     struct open_part *open; /* as many as may be open, and one more */
     size_t depth;           /* how many are open here */
-    size_t base;  /* depth of the first part of this parser */
+    size_t base;            /* depth of the first part of this parser */
 };
 
 /* --- delimiters -------------------------------------------------------------------------------------------------- */
@@ -476,10 +476,11 @@ static struct read_tree *tree_find(const struct message *m, uint64_t manners)
     return t;
 }
 
-static struct read_tree *tree_read(struct message *m, uint64_t manners)
+static struct read_tree *tree_read(struct message *m, struct viewer *r, uint64_t manners)
 {
     struct read_tree *t = tree_find(m, manners);
     if (t) return t;
+    r->work += m->content.n;
     t = ARENA_NEW(m->arena, struct read_tree);
     struct viewer structure = {.manners = manners};
     t->decoded = tree_parse(m, &structure, &t->tree);
@@ -491,9 +492,9 @@ static struct read_tree *tree_read(struct message *m, uint64_t manners)
 
 const struct mime_tree *mime_tree_of(struct message *m, struct viewer *r)
 {
-    struct read_tree *t = tree_read(m, r->manners & MANNERS_OF_STRUCTURE);
+    struct read_tree *t = tree_read(m, r, r->manners & MANNERS_OF_STRUCTURE);
     if (t->decoded && r->manners & MANNERS_OF_DECODING)
-        t = tree_read(m, r->manners & (MANNERS_OF_STRUCTURE | MANNERS_OF_DECODING));
+        t = tree_read(m, r, r->manners & (MANNERS_OF_STRUCTURE | MANNERS_OF_DECODING));
     r->differs |= t->differs;
     return &t->tree;
 }

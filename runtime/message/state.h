@@ -8,6 +8,7 @@
 
 enum {
     HEADER_BUCKETS = 64,
+    PART_WORK = 64, /* octets of work that each part is worth, to whoever looks at all of them (viewer.work) */
     /* Every reading of the structure reads the texts of parameters anew: octets of work for all of them together. */
     PARAM_READINGS_MAX = 8 * 1024 * 1024,
     /* libmagic takes its time for each of them, in every list of attachments: octets, and what one call is worth. */

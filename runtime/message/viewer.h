@@ -25,6 +25,7 @@ enum manner {
 struct viewer {
     uint64_t manners; /* bits by enum manner: how to read */
     uint64_t differs; /* those with or without which the result may be another */
+    size_t work;      /* octets looked at, where that is not the same for every reading */
 };
 /* The best reading, for who does not ask what else there is. */
 #define BEST_VIEWER (&(struct viewer){0})
@@ -42,9 +43,10 @@ enum {
     VIEWS_MAX = 32,                       /* different texts of one value */
     READINGS_MAX = 256,                   /* attempts at them */
     VIEWS_BYTES_MAX = 8 * 1024 * 1024,    /* of all views but the first */
-    READINGS_BYTES_MAX = 40 * 1024 * 1024 /* of work: `size` for each attempt but the first */
+    READINGS_BYTES_MAX = 40 * 1024 * 1024 /* of work, of all attempts but the first */
 };
-/* All views of one value; `size` is what one reading costs, in octets.  Beyond a limit: UNREADABLE_LIMIT. */
+/* All views of one value; `size` is what every reading costs, in octets, besides what it counts itself (viewer.work).
+ * Beyond a limit: UNREADABLE_LIMIT. */
 struct message_text views_collect(struct arena *a, size_t size, text_viewer *read, void *self);
 /* The same for one of many values that share what may be spent: *left octets, which become less. */
 struct message_text views_collect_within(struct arena *a, size_t size, size_t *left, text_viewer *read, void *self);

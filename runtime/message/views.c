@@ -84,14 +84,15 @@ static uint32_t walk_all(struct walk *w, size_t size, size_t *left, text_viewer 
 {
     uint32_t unreadable = 0;
     while (w->taken < w->queued) {
-        if (w->taken > 0 && size > *left) {
+        if (w->taken > 0 && (*left == 0 || size > *left)) {
             w->cut = true;
             break;
         }
-        if (w->taken > 0) *left -= size;
         struct viewer r = {.manners = w->queue[w->taken]};
         w->text.n = 0;
         uint32_t bits = read(self, &r, &w->text);
+        size_t work = size + r.work;
+        if (w->taken > 0) *left -= work < *left ? work : *left;
         unreadable |= w->taken++ == 0 ? bits : bits & UNREADABLE_LIMIT;
         walk_view(w, r.manners);
         /* Also where this one changed nothing: two manners may do together what neither does alone. */

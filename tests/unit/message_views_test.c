@@ -387,6 +387,22 @@ static void limits_are_told(void **state)
     buf_free(&b);
 }
 
+/* A file of 24 MiB beside ordinary HTML, which is read in four ways: what nobody reads as text costs them nothing. */
+static void attached_files_cost_no_readings(void **state)
+{
+    struct buf b = {0};
+    buf_add(&b, STR(TOP "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n"
+                        "<i hidden>preview</i><img alt=logo>words\r\n--b\r\nContent-Type: application/octet-stream\r\n"
+                        "Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=a\r\n\r\n"));
+    while (b.n < (size_t)24 * 1024 * 1024)
+        buf_add(&b, STR("QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5ejAxMjM0NTY3\r\n"));
+    buf_add(&b, STR("--b--\r\n"));
+    struct message *m = message_open(*state, buf_str(&b), NULL);
+    assert_int_equal(message_body(m)->text.view_count, 4);
+    assert_false(message_facts(m)->truncated);
+    buf_free(&b);
+}
+
 /* What every reading of the structure asks again has one limit for all: texts of parameters, types of attachments. */
 static void shared_limits_are_told(void **state)
 {
@@ -445,6 +461,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(files_in_the_text, begin, end),
         cmocka_unit_test_setup_teardown(facts, begin, end),
         cmocka_unit_test_setup_teardown(limits_are_told, begin, end),
+        cmocka_unit_test_setup_teardown(attached_files_cost_no_readings, begin, end),
         cmocka_unit_test_setup_teardown(shared_limits_are_told, begin, end),
         cmocka_unit_test_setup_teardown(epilogues_without_end, begin, end),
     };
