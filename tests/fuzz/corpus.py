@@ -88,10 +88,11 @@ def mail_seeds(to):
             put(to / "edits", edits + b"\0" + message)
 
 
-def corpora(build, target):
+def corpora(build, target, found=True):
+    """With what `make fuzz` found on this machine."""
     fuzz = build.parent / "fuzz"
     return [f for f in (ROOT / "tests/fuzz/corpus" / target, fuzz / "corpus" / target, fuzz / "seeds" / target)
-            if f.is_dir()]
+            if f.is_dir() and (found or f.parent != fuzz / "corpus")]
 
 
 def minimise(build, targets):
@@ -152,7 +153,7 @@ def make_large(target, folder, size):
     """Each input again and again, and its second half again and again behind its first: what costs a square shows."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for p in [p for f in corpora(folder.parents[1], target) for p in sorted(f.iterdir()) if p.stat().st_size]:
+    for p in [p for f in corpora(folder.parents[1], target, found=False) for p in sorted(f.iterdir()) if p.stat().st_size]:
         whole, half = p.read_bytes(), p.stat().st_size // 2
         (folder / p.name).write_bytes((whole * (size // len(whole) + 1))[:size])
         (folder / f"{p.name}.half").write_bytes((whole[:half] + whole[half:] * (size // (len(whole) - half)))[:size])
