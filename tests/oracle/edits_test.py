@@ -302,7 +302,10 @@ def text_forms(edit):
 
 
 def check_texts(content, out, edits, made):
-    """Each text is seen, in each alternative; the rest of each part is as it was; other parts are identical."""
+    """Each text is seen, in each alternative; the rest of each part is as it was; other parts are identical.  To Python
+    a bare CR ends a line, in a header too: it sees other parts then.  The relay takes none in."""
+    if re.search(rb"\r(?!\n)", content):
+        return
     old, new = email.message_from_bytes(content), email.message_from_bytes(out)
     how = [(e, m) for e, m in zip(edits, made) if e[0] in "ap"]
     wrapped = "w" in made
