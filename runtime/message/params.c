@@ -431,6 +431,10 @@ struct params params_parse(struct viewer *viewer, struct message *m, struct str 
 {
     struct arena *a = m->arena;
     struct params out = {0};
+    if (field_body.n > PARAMS_BYTES_MAX) { /* each reading of the structure keeps what it makes of them */
+        field_body.n = PARAMS_BYTES_MAX;
+        out.unreadable = UNREADABLE_LIMIT;
+    }
     if (str_find_byte(field_body, '\n') != STR_NPOS || str_find_byte(field_body, '\r') != STR_NPOS) {
         struct buf line = {0};
         decode_unfold(viewer, field_body, &line);

@@ -15,7 +15,8 @@ struct params {
     bool loose_value;    /* words follow where a ";" should */
     bool loose;          /* not as RFC 2045 has it: a ";", a quote or a value is missing, or words stand between */
 };
-enum { PARAMS_MAX = 64 };
+/* More of either in one field, and what lies beyond, is unreadable: no honest field is a tenth of that. */
+enum { PARAMS_MAX = 64, PARAMS_BYTES_MAX = 32 * 1024 };
 
 /* Of a part of this message.  Manners: those of PARAM_, but CUT. */
 struct params params_parse(struct viewer *r, struct message *m, struct str field_body);
