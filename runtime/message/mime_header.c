@@ -87,7 +87,7 @@ static uint8_t encoding_guess(struct str words)
     return has_word(words, STR("uu")) ? MIME_UUENCODE : MIME_UNKNOWN;
 }
 
-static uint8_t encoding_of(struct viewer *r, struct message *m, const struct part_header *h)
+static uint8_t encoding_of(struct viewer *r, struct message *m, struct mime_part *part, const struct part_header *h)
 {
     static const struct {
         struct str name;
@@ -103,7 +103,9 @@ static uint8_t encoding_of(struct viewer *r, struct message *m, const struct par
                  {STR_INIT("uue"), MIME_UUENCODE},
                  {STR_INIT(""), MIME_7BIT}};
     if (!h->has_encoding) return MIME_7BIT;
-    struct str value = params_parse(r, m, h->encoding).value;
+    struct params params = params_parse(r, m, h->encoding);
+    struct str value = params.value;
+    part->unreadable |= params.unreadable;
     uint8_t encoding = MIME_UNKNOWN;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (str_eq(value, names[i].name)) encoding = names[i].encoding;
@@ -165,7 +167,7 @@ void part_header_apply(struct viewer *r, struct message *m, const struct part_he
                        struct mime_part *part)
 {
     set_type(r, m, part, h, in_digest);
-    part->encoding = encoding_of(r, m, h);
+    part->encoding = encoding_of(r, m, part, h);
     set_disposition(r, m, part, h);
     part->malformed |= h->empty_message;
     part->unreadable |= unreadable_by_type(part);

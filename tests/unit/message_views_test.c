@@ -429,6 +429,22 @@ static void shared_limits_are_told(void **state)
     buf_free(&b);
 }
 
+/* What stands behind the room of a field of parameters is not passed over: of either field, the body is unreadable. */
+static void long_fields_are_told(void **state)
+{
+    static const char *const names[] = {"Content-Type: ", "Content-Transfer-Encoding: ", "Content-Disposition: "};
+    static const char *const values[] = {"text/plain; charset=utf-8", "base64", "inline; filename=a"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct buf b = {0};
+        buf_printf(&b, TOP "%s(", names[i]);
+        for (int k = 0; k < 33 * 1024; k++) buf_add_byte(&b, 'c');
+        buf_printf(&b, ") %s\r\n\r\nc2VjcmV0\r\n", values[i]);
+        struct message *m = message_open(*state, buf_str(&b), NULL);
+        assert_true(message_body(m)->text.unreadable & UNREADABLE_LIMIT);
+        buf_free(&b);
+    }
+}
+
 /* A multipart that is closed and goes on has any number of epilogues: all are seen, also behind a NUL, and what they
  * take grows as they do. */
 static void epilogues_without_end(void **state)
@@ -461,6 +477,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(files_in_the_text, begin, end),
         cmocka_unit_test_setup_teardown(facts, begin, end),
         cmocka_unit_test_setup_teardown(limits_are_told, begin, end),
+        cmocka_unit_test_setup_teardown(long_fields_are_told, begin, end),
         cmocka_unit_test_setup_teardown(attached_files_cost_no_readings, begin, end),
         cmocka_unit_test_setup_teardown(shared_limits_are_told, begin, end),
         cmocka_unit_test_setup_teardown(epilogues_without_end, begin, end),
