@@ -1,6 +1,7 @@
 #include "mail/address.h"
 #include "mail/domain.h"
 #include "mail/header_emit.h"
+#include "message/decode.h"
 #include "message/state.h"
 
 /* An address list that a rule wrote as text ("Jörg Müller <j@b.example>, …") as the tokens of a structured field:
@@ -60,7 +61,7 @@ static void add_name(struct buf *out, struct str name)
 }
 
 /* A domain is written in A-labels; a local part beyond ASCII has no other form (RFC 6532). */
-static bool add_address(struct buf *out, const struct message_address *address)
+static bool add_address(struct buf *out, const struct header_mailbox *address)
 {
     if (address->address.n == 0 || !str_is_ascii(address->local)) return false;
     if (str_is_ascii(address->address)) {
@@ -74,17 +75,19 @@ static bool add_address(struct buf *out, const struct message_address *address)
 
 bool message_address_tokens(struct arena *a, struct str value, struct buf *out)
 {
-    struct message_value one = {.raw = value};
-    struct message_addresses list = message_addresses_of(a, &(struct message_values){.v = &one, .n = 1});
+    struct header_mailboxes list = address_list_parse(a, value);
     if (list.malformed || list.n == 0) return false;
-    for (size_t i = 0; i < list.n; i++) {
-        const struct message_address *address = &list.v[i];
-        struct str name = message_text_best(&address->name);
+    struct buf name = {0};
+    bool good = true;
+    for (size_t i = 0; i < list.n && good; i++) {
+        name.n = 0;
+        decode_header_value(BEST_VIEWER, message_mailbox_phrase(a, &list.v[i]), &name);
         if (i) buf_add(out, STR(", "));
-        add_name(out, name);
+        add_name(out, buf_str(&name));
         if (name.n) buf_add_byte(out, '<');
-        if (!add_address(out, address)) return false;
+        good = add_address(out, &list.v[i]);
         if (name.n) buf_add_byte(out, '>');
     }
-    return true;
+    buf_free(&name);
+    return good;
 }

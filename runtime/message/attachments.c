@@ -121,9 +121,10 @@ static bool attachment_read(struct message *m, const struct mime_tree *tree, siz
 /* --- files in the text ------------------------------------------------------------------------------------------- */
 
 /* A reader who undoes uuencoding shows a file as an attachment, and nothing of it in the text. */
-struct files {
-    struct str text; /* of the best reading of the body */
-    size_t part, at;
+struct text_files {
+    const struct message_attachment *v;
+    size_t n;
+    uint32_t unreadable; /* LIMIT: there are more than parts in a message */
 };
 
 /* Whether the text has to be looked at: it is not made for who asks for attachments alone. */
@@ -137,42 +138,52 @@ static bool may_hold_files(const struct mime_tree *tree)
     return false;
 }
 
-static bool next_file(struct message *m, struct viewer *r, const struct mime_tree *tree, struct files *f,
-                      struct message_attachment *out)
+static struct message_attachment file_make(struct message *m, size_t index, struct str raw, struct str name)
 {
-    if (f->part == 0 && f->at == 0 && !may_hold_files(tree)) return false;
+    const struct mime_part *around = &message_mime(m)->parts[index];
+    struct mime_part *p = ARENA_NEW(m->arena, struct mime_part);
+    *p = (struct mime_part){.type = STR("application"),
+                            .subtype = STR("octet-stream"),
+                            .encoding = MIME_UUENCODE,
+                            .disposition = MIME_ATTACHMENT,
+                            .raw = raw,
+                            .from = around->body,
+                            .body = around->body,
+                            .to = around->to,
+                            .derived = true,
+                            .depth = around->depth,
+                            .parent = index};
+    struct message_attachment file = {.part = p, .name = message_text_one(m->arena, name, 0)};
+    for (size_t up = index; up != MIME_NO_PART; up = message_mime(m)->parts[up].parent)
+        file.depth += str_eq(message_mime(m)->parts[up].type, STR("message"));
+    file.extension = extensions_of(m->arena, &file.name);
+    return file;
+}
+
+/* In the best reading of the body: one list for all readers. */
+static const struct text_files *text_files(struct message *m)
+{
+    if (m->files) return m->files;
+    struct text_files *out = m->files = ARENA_NEW(m->arena, struct text_files);
     const struct message_body *body = message_body(m);
-    for (struct str name; f->part < body->part_count; f->part++, f->at = 0) {
-        const struct message_body_part *in = &body->parts[f->part];
-        struct str text = str_slice(message_text_best(&body->text), in->from, in->to);
-        size_t end, at = f->at < text.n ? decode_uuencode_find(text, f->at, &name, &end) : STR_NPOS;
-        if (at == STR_NPOS) continue;
-        if (!manner_is(r, MANNER_UUENCODE)) return false;
-        f->at = end;
-        const struct mime_part *around = &message_mime(m)->parts[in->part];
-        struct mime_part *p = ARENA_NEW(m->arena, struct mime_part);
-        *p = (struct mime_part){.type = STR("application"),
-                                .subtype = STR("octet-stream"),
-                                .encoding = MIME_UUENCODE,
-                                .disposition = MIME_ATTACHMENT,
-                                .raw = str_slice(text, at, end),
-                                .from = around->body,
-                                .body = around->body,
-                                .to = around->to,
-                                .derived = true,
-                                .depth = around->depth,
-                                .parent = in->part};
-        struct names names;
-        names.arena = m->arena;
-        names.n = names.unreadable = 0;
-        name_add(&names, name, 0);
-        *out = (struct message_attachment){.part = p, .name = text_of_names(&names)};
-        for (size_t up = in->part; up != MIME_NO_PART; up = message_mime(m)->parts[up].parent)
-            out->depth += str_eq(message_mime(m)->parts[up].type, STR("message"));
-        out->extension = extensions_of(m->arena, &out->name);
-        return true;
+    VEC(struct message_attachment) all = {0};
+    for (size_t i = 0; i < body->part_count; i++) {
+        const struct message_body_part *in = &body->parts[i];
+        struct str text = str_slice(message_text_best(&body->text), in->from, in->to), name;
+        for (size_t at = 0, end; (at = decode_uuencode_find(text, at, &name, &end)) != STR_NPOS; at = end) {
+            if (all.n == m->limits.parts) {
+                out->unreadable = UNREADABLE_LIMIT;
+                break;
+            }
+            VEC_PUSH(&all, file_make(m, in->part, str_slice(text, at, end), name));
+        }
     }
-    return false;
+    struct message_attachment *v = ARENA_ARRAY(m->arena, struct message_attachment, all.n);
+    if (all.n) memcpy(v, all.v, all.n * sizeof *v);
+    out->v = v;
+    out->n = all.n;
+    VEC_FREE(&all);
+    return out;
 }
 
 /* --- all of them ------------------------------------------------------------------------------------------------- */
@@ -182,18 +193,22 @@ struct attachment_walk {
     struct message *m;
     struct viewer *r;
     const struct mime_tree *tree;
-    size_t part;
-    struct files files;
+    const struct text_files *files; /* NULL: there can be none */
+    size_t part, file;
 };
 static struct attachment_walk walk_begin(struct message *m, struct viewer *r)
 {
-    return (struct attachment_walk){.m = m, .r = r, .tree = mime_tree_of(m, r)};
+    const struct mime_tree *tree = mime_tree_of(m, r);
+    return (struct attachment_walk){
+        .m = m, .r = r, .tree = tree, .files = may_hold_files(tree) ? text_files(m) : NULL};
 }
 static bool walk_next(struct attachment_walk *w, struct message_attachment *out)
 {
     while (w->part < w->tree->part_count)
         if (attachment_read(w->m, w->tree, w->part++, out)) return true;
-    return next_file(w->m, w->r, w->tree, &w->files, out);
+    if (!w->files || w->file == w->files->n || !manner_is(w->r, MANNER_UUENCODE)) return false;
+    *out = w->files->v[w->file++];
+    return true;
 }
 
 /* In text, and in what is uuencoded, files are looked for. */
@@ -216,7 +231,7 @@ static uint32_t describe(void *self, struct viewer *r, struct buf *out)
         }
         buf_add_byte(out, 1);
     }
-    uint32_t unreadable = may_hold_files(w.tree) ? message_body(w.m)->text.unreadable : 0;
+    uint32_t unreadable = w.files ? message_body(w.m)->text.unreadable | w.files->unreadable : 0;
     return (w.tree->unreadable | unreadable) & UNREADABLE_LIMIT;
 }
 
@@ -224,7 +239,7 @@ const struct message_attachments *message_attachments(struct message *m)
 {
     if (m->attachments) return m->attachments;
     struct message_attachments *out = m->attachments = ARENA_NEW(m->arena, struct message_attachments);
-    struct message_text lists = views_collect(m->arena, 0, describe, m);
+    struct message_text lists = views_collect(m, 0, describe, m);
     VEC(struct message_attachment) all = {0};
     out->unreadable = lists.unreadable;
     out->lists = (uint32_t)lists.view_count;
@@ -267,7 +282,7 @@ struct message_text message_attachment_true_type(struct message *m, const struct
     size_t raw = a->part->raw.n, cost = TYPE_READING_COST + (raw < TYPE_BYTES_MAX ? raw : TYPE_BYTES_MAX);
     if (cost > m->types_left) return message_text_one(m->arena, STR(""), UNREADABLE_LIMIT);
     m->types_left -= cost;
-    return views_collect_within(m->arena, cost, &m->types_left, true_type_read, (void *)a->part);
+    return views_collect_within(m, cost, &m->types_left, true_type_read, (void *)a->part);
 }
 
 size_t message_attachment_size(const struct message_attachment *a)

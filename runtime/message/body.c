@@ -14,6 +14,7 @@ struct assembly {
     struct buf *text;
     struct message_body_part *parts; /* of the best reading; else NULL */
     size_t part_count;
+    size_t limit; /* of the text, in octets */
     uint32_t unreadable;
     bool source; /* HTML as it is written */
     bool own;    /* not the text of messages that this one carries */
@@ -70,9 +71,8 @@ static struct str charset_of(struct viewer *r, const struct mime_part *p, struct
 /* Cuts what was added since `begin` to the room there is. */
 static uint32_t hold_to_limit(struct assembly *as, size_t begin)
 {
-    size_t limit = as->m->limits.text_bytes;
-    if (as->text->n <= limit) return 0;
-    size_t room = limit > begin ? limit - begin : 0;
+    if (as->text->n <= as->limit) return 0;
+    size_t room = as->limit > begin ? as->limit - begin : 0;
     as->text->n = begin + utf8_cut((struct str){as->text->p + begin, as->text->n - begin}, room);
     return UNREADABLE_LIMIT;
 }
@@ -89,7 +89,9 @@ static void add_uuencoded(struct assembly *as, size_t begin)
         bytes.n = 0;
         decode_uuencode(as->reading, str_slice(text, at, end), &bytes);
         buf_add_byte(&found, '\n');
-        charset_decode(&plain, STR(""), buf_str(&bytes), &found);
+        size_t so_far = as->text->n + found.n;
+        if (so_far > as->limit) break; /* the caller tells that */
+        charset_decode_within(&plain, STR(""), buf_str(&bytes), as->limit - so_far + 1, &found);
     }
     buf_add(as->text, buf_str(&found));
     buf_free(&bytes);
@@ -106,7 +108,9 @@ static void add_decoded(struct assembly *as, const struct mime_part *p, struct s
         decode_controls(as->reading, text, &clean);
         text = buf_str(&clean);
     }
-    if (str_eq(p->subtype, STR("html")) && mime_is_text(p) && !as->source)
+    bool html = str_eq(p->subtype, STR("html")) && mime_is_text(p);
+    as->m->has_html |= html;
+    if (html && !as->source)
         html_to_text(as->reading, text, as->text);
     else
         add_lines(as->text, text);
@@ -117,7 +121,7 @@ static void add_decoded(struct assembly *as, const struct mime_part *p, struct s
 static uint32_t add_part_text(struct assembly *as, const struct mime_part *p)
 {
     uint32_t unreadable = 0;
-    size_t begin = as->text->n, room = as->m->limits.text_bytes - begin;
+    size_t begin = as->text->n, room = as->limit - begin;
     struct str raw = p->raw;
     struct buf bytes = {0}, text = {0};
     if (raw.n / 4 > room) { /* the work is bounded too, whatever it would shrink to */
@@ -132,11 +136,12 @@ static uint32_t add_part_text(struct assembly *as, const struct mime_part *p)
     struct str charset = charset_of(as->reading, p, raw);
     size_t clean = decode_clean_prefix(raw);
     if (!charset_is_plain_behind(charset, raw, clean)) {
-        unreadable |= charset_decode(as->reading, charset, raw, &text);
+        unreadable |= charset_decode_within(as->reading, charset, raw, room, &text);
         raw = buf_str(&text);
         clean = 0;
+        buf_free(&bytes); /* before more is made of it: memory is bounded too */
     }
-    if (raw.n > room) { /* what markup and line ends take away is not waited for: memory is bounded too */
+    if (raw.n > room) { /* what markup and line ends take away is not waited for */
         raw.n = utf8_cut(raw, room);
         unreadable |= UNREADABLE_LIMIT;
     }
@@ -160,7 +165,7 @@ static void add_part(struct assembly *as, size_t index, const struct mime_part *
 {
     begin_line(as);
     struct message_body_part part = {.part = index, .from = as->text->n};
-    if (as->text->n >= as->m->limits.text_bytes)
+    if (as->text->n >= as->limit)
         part.unreadable = p->raw.n ? UNREADABLE_LIMIT : 0;
     else
         part.unreadable = add_part_text(as, p);
@@ -173,10 +178,10 @@ static void add_outside(struct assembly *as, const struct mime_part *p)
 {
     struct viewer plain = {0};
     struct buf text = {0};
-    if (p->outside.n == 0 || as->text->n >= as->m->limits.text_bytes) return;
+    if (p->outside.n == 0 || as->text->n >= as->limit) return;
     begin_line(as);
     as->reading->work += p->outside.n;
-    charset_decode(&plain, STR(""), p->outside, &text);
+    as->unreadable |= charset_decode_within(&plain, STR(""), p->outside, as->limit - as->text->n, &text);
     add_lines(as->text, buf_str(&text));
     buf_free(&text);
 }
@@ -188,6 +193,8 @@ static uint32_t body_read(void *self, struct viewer *r, struct buf *out)
     const struct mime_tree *tree = mime_tree_of(m, r);
     as->reading = r;
     as->text = out;
+    as->limit = m->limits.text_bytes;
+    if (!as->own && as->limit > message_room(m)) as->limit = message_room(m);
     as->unreadable = tree->unreadable;
     as->parts = NULL;
     if (r->manners == 0 && !as->source && !as->own) {
@@ -215,15 +222,16 @@ const struct message_body *message_body(struct message *m)
     if (m->body) return m->body;
     struct assembly as = {.m = m};
     m->body = ARENA_NEW(m->arena, struct message_body);
-    m->body->text = views_collect(m->arena, 0, body_read, &as);
+    m->body->text = views_collect(m, 0, body_read, &as);
     return m->body;
 }
 
 const struct message_text *message_body_source(struct message *m)
 {
     if (m->body_source) return m->body_source;
+    if (m->body && !m->has_html) return &m->body->text;
     struct assembly as = {.m = m, .source = true};
     m->body_source = ARENA_NEW(m->arena, struct message_text);
-    *m->body_source = views_collect(m->arena, 0, body_read, &as);
+    *m->body_source = views_collect(m, 0, body_read, &as);
     return m->body_source;
 }

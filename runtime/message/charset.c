@@ -214,16 +214,24 @@ static size_t long_form(const unsigned char *p, size_t n, uint32_t *out)
     return length;
 }
 
-static uint32_t add_utf8(struct viewer *r, struct str s, struct buf *out)
+/* What adds text stops somewhere beyond `end`, the length that *out is to have; charset_decode_within cuts. */
+
+/* So much of s as may be wanted, and a character more. */
+static void add_up_to(struct buf *out, struct str s, size_t end)
+{
+    buf_add(out, s.n > end - out->n ? str_slice(s, 0, utf8_cut(s, end - out->n + 4)) : s);
+}
+
+static uint32_t add_utf8(struct viewer *r, struct str s, size_t end, struct buf *out)
 {
     uint32_t flags = 0;
-    while (s.n) {
+    while (s.n && out->n <= end) {
         size_t ok = str_ascii_prefix(s);
         int step = 0;
         while (ok < s.n && (step = utf8_step((const unsigned char *)s.p + ok, s.n - ok)) > 0) ok += (size_t)step;
-        buf_add(out, str_slice(s, 0, ok));
+        add_up_to(out, str_slice(s, 0, ok), end);
         s = str_from(s, ok);
-        if (s.n == 0) break;
+        if (s.n == 0 || out->n > end) break;
         flags = UNREADABLE_BYTES;
         uint32_t c;
         size_t length = long_form((const unsigned char *)s.p, s.n, &c);
@@ -238,18 +246,19 @@ static uint32_t add_utf8(struct viewer *r, struct str s, struct buf *out)
 }
 
 /* windows-1252 with the five holes as C1 controls (WHATWG): every byte has a reading. */
-static void add_1252(struct str s, struct buf *out)
+static void add_1252(struct str s, size_t end, struct buf *out)
 {
     static const uint16_t high[32] = {0x20ac, 0x81,   0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021,
                                       0x02c6, 0x2030, 0x0160, 0x2039, 0x0152, 0x8d,   0x017d, 0x8f,
                                       0x90,   0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
                                       0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0x9d,   0x017e, 0x0178};
-    while (s.n) {
+    while (s.n && out->n <= end) {
         size_t ascii = str_ascii_prefix(s);
-        buf_add(out, str_slice(s, 0, ascii));
+        add_up_to(out, str_slice(s, 0, ascii), end);
         s = str_from(s, ascii);
+        if (out->n > end) break;
         size_t run = 0;
-        while (run < s.n && (unsigned char)s.p[run] >= 0x80) run++;
+        while (run < s.n && run <= end - out->n && (unsigned char)s.p[run] >= 0x80) run++;
         buf_reserve(out, run * 3);
         for (size_t i = 0; i < run; i++) {
             unsigned char c = (unsigned char)s.p[i];
@@ -278,15 +287,15 @@ static void add_ascii(struct str s, struct buf *out)
         if ((unsigned char)s.p[i] < 0x80) out->p[out->n++] = s.p[i];
 }
 
-static void add_guessed(struct viewer *r, struct str s, struct buf *out)
+static void add_guessed(struct viewer *r, struct str s, size_t end, struct buf *out)
 {
     size_t ascii = str_ascii_prefix(s);
     if (ascii == s.n || str_is_utf8(str_from(s, ascii)))
-        buf_add(out, s);
+        add_up_to(out, s, end);
     else if (has_utf8(str_from(s, ascii)) && manner_is(r, MANNER_UTF8_GUESSED))
-        add_utf8(r, s, out);
+        add_utf8(r, s, end, out);
     else
-        add_1252(s, out);
+        add_1252(s, end, out);
 }
 
 /* How many bytes to step over for one that is nothing: a whole unit, or all that follows would be out of step. */
@@ -296,7 +305,7 @@ static size_t unit_of(size_t row)
     return strncmp(name, "UTF-16", 6) == 0 ? 2 : strncmp(name, "UTF-32", 6) == 0 ? 4 : 1;
 }
 
-static uint32_t add_with_iconv(struct viewer *r, size_t row, struct str s, struct buf *out)
+static uint32_t add_with_iconv(struct viewer *r, size_t row, struct str s, size_t end, struct buf *out)
 {
     iconv_t handle = charsets.handle[row];
     uint32_t flags = 0;
@@ -306,10 +315,11 @@ static uint32_t add_with_iconv(struct viewer *r, size_t row, struct str s, struc
     bool utf7 = strcmp(rows[row].iconv_name, "UTF-7") == 0;
     const char *stuck = NULL;
     iconv(handle, NULL, NULL, NULL, NULL);
-    for (;;) {
+    while (out->n <= end) {
         buf_reserve(out, left + 64);
         char *to = out->p + out->n;
-        size_t room = out->cap - out->n;
+        size_t room = out->cap - out->n, wanted = end - out->n;
+        if (room > 64 && room - 64 > wanted) room = wanted + 64;
         size_t result = left ? iconv(handle, &in, &left, &to, &room) : iconv(handle, NULL, NULL, &to, &room);
         out->n = (size_t)(to - out->p);
         if (result != (size_t)-1 && left == 0) {
@@ -327,7 +337,7 @@ static uint32_t add_with_iconv(struct viewer *r, size_t row, struct str s, struc
             if (errno == EINVAL)
                 add_invalid(r, out);
             else
-                add_1252((struct str){in, left}, out);
+                add_1252((struct str){in, left}, end, out);
             break;
         }
         add_invalid(r, out);
@@ -343,7 +353,7 @@ static uint32_t add_with_iconv(struct viewer *r, size_t row, struct str s, struc
     struct str made = {out->p + begin, out->n - begin};
     if (!str_is_utf8(made)) {
         struct buf sound = {0};
-        flags |= add_utf8(r, made, &sound);
+        flags |= add_utf8(r, made, end - begin, &sound);
         out->n = begin;
         buf_add(out, buf_str(&sound));
         buf_free(&sound);
@@ -428,16 +438,16 @@ static bool other_bytes_drop(struct viewer *r, struct str label, struct str byte
     return label.n && rest.n && !str_is_utf8(rest) && manner_is(r, MANNER_BYTES_DROPPED);
 }
 
-static uint32_t add_row(struct viewer *r, size_t row, struct str bytes, struct buf *out)
+static uint32_t add_row(struct viewer *r, size_t row, struct str bytes, size_t end, struct buf *out)
 {
-    if (row == CHARSET_UTF8) return add_utf8(r, bytes, out);
-    if (row == CHARSET_1252) return add_1252(bytes, out), 0;
+    if (row == CHARSET_UTF8) return add_utf8(r, bytes, end, out);
+    if (row == CHARSET_1252) return add_1252(bytes, end, out), 0;
     if (row == CHARSET_ASCII || row == ROWS || !row_open(row)) {
-        add_guessed(r, bytes, out);
+        add_guessed(r, bytes, end, out);
         return row == CHARSET_ASCII ? 0 : UNREADABLE_CHARSET;
     }
-    if (rows[row].plain && str_ascii_prefix(bytes) == bytes.n) return buf_add(out, bytes), 0;
-    if (is_exotic(row) && manner_is(r, MANNER_CHARSET_BYTES)) return add_guessed(r, bytes, out), 0;
+    if (rows[row].plain && str_ascii_prefix(bytes) == bytes.n) return add_up_to(out, bytes, end), 0;
+    if (is_exotic(row) && manner_is(r, MANNER_CHARSET_BYTES)) return add_guessed(r, bytes, end, out), 0;
     size_t begin = out->n;
     struct buf known = {0};
     uint32_t flags = 0;
@@ -445,14 +455,14 @@ static uint32_t add_row(struct viewer *r, size_t row, struct str bytes, struct b
     if (strncmp(rows[row].iconv_name, "ISO-2022", 8) == 0 && drop_unknown_escapes(r, bytes, japanese, &known))
         flags = UNREADABLE_BYTES;
     if (drop_beyond_pairs(r, row, bytes, &known)) flags = UNREADABLE_BYTES;
-    flags |= add_with_iconv(r, row, flags ? buf_str(&known) : bytes, out);
+    flags |= add_with_iconv(r, row, flags ? buf_str(&known) : bytes, end, out);
     buf_free(&known);
     if (flags && !is_exotic(row) && manner_is(r, MANNER_CHARSET_BYTES)) {
         out->n = begin;
         if (r->manners >> MANNER_BYTES_DROPPED & 1)
             add_ascii(bytes, out); /* to converters that know fewer characters, more bytes are nothing */
         else
-            add_guessed(r, bytes, out);
+            add_guessed(r, bytes, end, out);
     }
     return flags;
 }
@@ -469,9 +479,8 @@ static bool is_mostly_utf8(struct str s)
     return sound > broken;
 }
 
-uint32_t charset_decode(struct viewer *r, struct str label, struct str bytes, struct buf *out)
+static uint32_t decode_up_to(struct viewer *r, struct str label, struct str bytes, size_t end, struct buf *out)
 {
-    if (bytes.n == 0) return 0;
     size_t row = row_find(label);
     struct str sniffed = charset_sniff(bytes);
     if (sniffed.n) {
@@ -482,7 +491,22 @@ uint32_t charset_decode(struct viewer *r, struct str label, struct str bytes, st
     if (row == CHARSET_ASCII && other_bytes_drop(r, str_trim(label), bytes)) return add_ascii(bytes, out), 0;
     if (row == CHARSET_1252 && sniffed.n == 0 && is_mostly_utf8(bytes) && manner_is(r, MANNER_CHARSET_SNIFF))
         row = CHARSET_UTF8;
-    return add_row(r, row, bytes, out);
+    return add_row(r, row, bytes, end, out);
+}
+
+uint32_t charset_decode_within(struct viewer *r, struct str label, struct str bytes, size_t most, struct buf *out)
+{
+    if (bytes.n == 0) return 0;
+    size_t begin = out->n, end = most < SIZE_MAX / 2 - begin ? begin + most : SIZE_MAX / 2;
+    uint32_t flags = decode_up_to(r, label, bytes, end, out);
+    if (out->n <= end) return flags;
+    out->n = begin + utf8_cut((struct str){out->p + begin, out->n - begin}, most);
+    return flags | UNREADABLE_LIMIT;
+}
+
+uint32_t charset_decode(struct viewer *r, struct str label, struct str bytes, struct buf *out)
+{
+    return charset_decode_within(r, label, bytes, SIZE_MAX, out);
 }
 
 /* --- writing ------------------------------------------------------------------------------------------------------ */

@@ -26,6 +26,8 @@ const char *charset_iconv_name(size_t i); /* for i < charset_count() */
  * readers show for unlabelled 8-bit text.
  * Manners: CHARSET_SNIFF, CHARSET_BYTES, UTF8_GUESSED, BYTES_LOOSE, BYTES_DROPPED. */
 uint32_t charset_decode(struct viewer *r, struct str label, struct str bytes, struct buf *out);
+/* The same, of at most so many octets: LIMIT where there would have been more. */
+uint32_t charset_decode_within(struct viewer *r, struct str label, struct str bytes, size_t most, struct buf *out);
 
 /* True when charset_decode would append `bytes` unchanged for every reader: they are ASCII, or valid UTF-8 under such a
  * label, so that the caller may use them in place. */

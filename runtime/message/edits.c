@@ -122,7 +122,7 @@ const struct message_values *message_header_edited(struct message *m, const stru
             *v = plain->v[original];
         } else {
             v->raw = instance_raw(m, f, &at);
-            v->text = message_text_of_header(m->arena, v->raw);
+            v->text = message_text_of_header(m, v->raw);
         }
         out->unreadable |= v->text.unreadable;
     }
@@ -145,7 +145,7 @@ const struct message_addresses *message_addresses_edited(struct message *m, cons
 {
     if (!e) return message_addresses(m, name);
     struct message_addresses *out = ARENA_NEW(m->arena, struct message_addresses);
-    *out = message_addresses_of(m->arena, message_header_edited(m, e, name));
+    *out = message_addresses_of(m, message_header_edited(m, e, name));
     return out;
 }
 

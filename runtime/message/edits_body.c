@@ -147,27 +147,21 @@ static bool places_find(struct message *m, enum edit_kind kind, struct places *x
 
 /* --- texts, once -------------------------------------------------------------------------------------------------- */
 
-/* Folded, white space and quotation marks at the beginning of lines away: however a reply or a long line was wrapped.
- */
-static struct str text_key(struct arena *a, struct str text)
+/* Appends the text folded, white space and quotation marks at the beginning of lines away: however a reply or a long line
+ * was wrapped. */
+static void add_key(struct str text, struct buf *key)
 {
-    struct buf lines = {0}, key = {0};
+    size_t n = key->n;
     while (text.n) {
         struct str line;
         str_cut(text, '\n', &line, &text);
         while (line.n && (ascii_is_blank(line.p[0]) || line.p[0] == '>')) line = str_from(line, 1);
-        buf_add(&lines, line);
-        buf_add_byte(&lines, ' ');
+        if (line.n) fold_text(line, FOLD_TRIM, key, NULL);
+        size_t kept = n;
+        for (; n < key->n; n++)
+            if (key->p[n] != ' ') key->p[kept++] = key->p[n];
+        n = key->n = kept;
     }
-    fold_text(buf_str(&lines), FOLD_TRIM, &key, NULL);
-    size_t n = 0;
-    for (size_t i = 0; i < key.n; i++)
-        if (key.p[i] != ' ') key.p[n++] = key.p[i];
-    key.n = n;
-    struct str s = arena_str(a, buf_str(&key));
-    buf_free(&lines);
-    buf_free(&key);
-    return s;
 }
 
 static bool is_html(struct message *m, size_t part) { return is_type(&message_mime(m)->parts[part], "text", "html"); }
@@ -179,14 +173,28 @@ static struct str markup_of(struct message *m, bool html, struct str text, struc
     return html_as_ascii(m->arena, given.n ? given : text_as_html(m->arena, text));
 }
 
-static struct str readable(struct message *m, bool html, struct str markup)
+/* The same of what markup shows. */
+static void add_key_of_markup(bool html, struct str markup, struct buf *key)
 {
     struct buf text = {0};
-    if (!html) return markup;
-    html_to_text(BEST_VIEWER, markup, &text);
-    struct str s = arena_str(m->arena, buf_str(&text));
+    if (html) html_to_text(BEST_VIEWER, markup, &text);
+    add_key(html ? buf_str(&text) : markup, key);
     buf_free(&text);
-    return s;
+}
+
+enum whereabouts { ANYWHERE, AT_THE_BEGINNING };
+
+/* Whether what `markup` shows is shown there. */
+static bool is_in(struct str shown, bool shown_is_html, struct str markup, bool html, enum whereabouts where)
+{
+    struct buf key = {0}, all = {0};
+    add_key_of_markup(html, markup, &key);
+    add_key_of_markup(shown_is_html, shown, &all);
+    bool is = where == AT_THE_BEGINNING ? str_starts(buf_str(&all), buf_str(&key))
+                                        : str_find(buf_str(&all), buf_str(&key)) != STR_NPOS;
+    buf_free(&key);
+    buf_free(&all);
+    return is;
 }
 
 /* The markup at the place where a text before the others would stand. */
@@ -214,9 +222,7 @@ static bool is_there(struct message *m, size_t part, enum edit_kind kind, struct
 {
     bool html = is_html(m, part);
     if (kind == EDIT_PREPEND_TEXT && html) return markup_begins(m, part, markup);
-    struct str key = text_key(m->arena, readable(m, html, markup));
-    struct str shown = text_key(m->arena, shown_text(m, part));
-    return kind == EDIT_PREPEND_TEXT ? str_starts(shown, key) : str_find(shown, key) != STR_NPOS;
+    return is_in(shown_text(m, part), false, markup, html, kind == EDIT_PREPEND_TEXT ? AT_THE_BEGINNING : ANYWHERE);
 }
 
 /* --- does it fit? ------------------------------------------------------------------------------------------------- */
@@ -224,11 +230,11 @@ static bool is_there(struct message *m, size_t part, enum edit_kind kind, struct
 /* In HTML a text can be where nobody sees it: within a comment, a script, a tag that never ends. */
 static bool is_shown_there(struct message *m, const struct part_texts *t, struct str markup)
 {
-    struct str whole;
-    if (!part_texts_fit(m, t, &whole)) return false;
-    if (!is_html(m, t->part)) return true;
-    struct str key = text_key(m->arena, readable(m, true, markup));
-    return str_find(text_key(m->arena, readable(m, true, whole)), key) != STR_NPOS;
+    struct buf whole = {0};
+    bool html = is_html(m, t->part), fits = part_texts_fit(m, t, html ? &whole : NULL);
+    if (fits && html) fits = is_in(buf_str(&whole), true, markup, true, ANYWHERE);
+    buf_free(&whole);
+    return fits;
 }
 
 bool message_takes_text(struct message *m, enum edit_kind kind, struct str text, struct str html)
@@ -236,11 +242,8 @@ bool message_takes_text(struct message *m, enum edit_kind kind, struct str text,
     struct places places;
     text = edits_text_clean(m->arena, text);
     html = edits_text_clean(m->arena, html);
-    if (!places_find(m, kind, &places)) {
-        struct str key = text_key(m->arena, text);
-        struct str shown = text_key(m->arena, message_text_best(&message_body(m)->text));
-        return kind == EDIT_APPEND_TEXT && str_find(shown, key) != STR_NPOS;
-    }
+    if (!places_find(m, kind, &places))
+        return kind == EDIT_APPEND_TEXT && is_in(message_text_best(&message_body(m)->text), false, text, false, ANYWHERE);
     for (size_t i = 0; i < places.n; i++) {
         struct str markup = markup_of(m, is_html(m, places.v[i]), text, html);
         struct part_texts t = {.part = places.v[i]};

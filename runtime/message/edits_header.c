@@ -152,7 +152,7 @@ void effect_restate_field(struct message *m, struct effect *f, size_t field)
         instance_remove(m, f, &at);
         return;
     }
-    struct message_text text = message_text_of_header(m->arena, instance_raw(m, f, &at));
+    struct message_text text = message_text_of_header(m, instance_raw(m, f, &at));
     instance_replace(m, f, &at, made_of(name, edits_field_emit(m->arena, name, message_text_best(&text))));
 }
 
@@ -242,7 +242,7 @@ static struct made_field prepend_anew(struct message *m, struct str prefix, stru
 static void prepend_to(struct message *m, struct effect *f, const struct edits *e, struct instance at)
 {
     struct str raw = instance_raw(m, f, &at);
-    struct message_text now = message_text_of_header(m->arena, raw);
+    struct message_text now = message_text_of_header(m, raw);
     if (begins_with(message_text_best(&now), str_trim(e->value))) return;
     struct change *change = at.added ? NULL : f->changes[at.field];
     if (at.added || (change && change->kind == CHANGE_REPLACED) || str_trim(raw).n == 0) {

@@ -242,7 +242,8 @@ struct carrier {
     size_t part;
     bool html, flowed, delete_space;
     struct str charset;     /* as labelled; empty: none */
-    struct buf bytes;       /* without the transfer encoding */
+    struct str bytes;       /* without the transfer encoding */
+    struct buf decoded;     /* they, where that is not how they stand in the content */
     struct buf text;        /* WAY_ENCODE into another charset: the same in UTF-8 */
     struct str front, back; /* in the part's charset: what is put in */
     bool relabel;           /* charset becomes UTF-8 */
@@ -250,7 +251,7 @@ struct carrier {
     enum way way;
 };
 
-static struct str carrier_text(const struct carrier *c) { return buf_str(c->converted ? &c->text : &c->bytes); }
+static struct str carrier_text(const struct carrier *c) { return c->converted ? buf_str(&c->text) : c->bytes; }
 
 static struct str param_word(const struct mime_part *p, struct str name)
 {
@@ -288,7 +289,7 @@ static bool utf8_type(const struct mime_part *p, struct buf *out)
 /* The charset: kept, or UTF-8 in its stead; false when neither can be. */
 static bool choose_charset(struct carrier *c, struct str text)
 {
-    struct str bytes = buf_str(&c->bytes);
+    struct str bytes = c->bytes;
     struct buf encoded = {0}, type = {0};
     bool ascii_like = charset_is_plain(c->charset, STR("")); /* ASCII stands for itself */
     bool kept = ascii_like && charset_encode(c->charset, text, &encoded);
@@ -370,8 +371,18 @@ static void set_off(struct carrier *c, const struct part_texts *t, size_t back_a
 
 static void carrier_free(struct carrier *c)
 {
-    buf_free(&c->bytes);
+    buf_free(&c->decoded);
     buf_free(&c->text);
+}
+
+/* False when the bytes cannot be had without a doubt. */
+static bool carrier_decode(struct carrier *c)
+{
+    c->bytes = c->p->raw;
+    if (!is_encoded(c->p)) return c->p->encoding < MIME_UUENCODE;
+    bool whole = mime_transfer_decode(BEST_VIEWER, c->p, c->p->raw, &c->decoded) == 0;
+    c->bytes = buf_str(&c->decoded);
+    return whole;
 }
 
 /* Takes the part apart and finds the way; WAY_NONE: there is none. */
@@ -385,10 +396,8 @@ static void carrier_open(struct carrier *c, struct message *m, const struct part
     struct buf text = {0};
     buf_add(&text, t->front);
     buf_add(&text, t->back);
-    bool fits = part_header_is_clear(m, p) && p->encoding < MIME_UUENCODE &&
-                !(p->unreadable & ~(uint32_t)UNREADABLE_CHARSET) &&
-                mime_transfer_decode(BEST_VIEWER, p, p->raw, &c->bytes) == 0 &&
-                str_find_byte(buf_str(&c->bytes), '\0') == STR_NPOS && choose_charset(c, buf_str(&text));
+    bool fits = part_header_is_clear(m, p) && !(p->unreadable & ~(uint32_t)UNREADABLE_CHARSET) && carrier_decode(c) &&
+                str_find_byte(c->bytes, '\0') == STR_NPOS && choose_charset(c, buf_str(&text));
     if (fits) {
         choose_encoding(c, buf_str(&text));
         find_places(c, front, back);
@@ -416,7 +425,7 @@ static size_t base64_letter(struct str s, size_t index)
 /* In the bytes at `at`, where whole groups of three must remain: an extra blank line or two, which no reader minds. */
 static void insert_base64(struct carrier *c, struct effect *f, size_t at, struct str text)
 {
-    struct str bytes = buf_str(&c->bytes), raw = c->p->raw;
+    struct str bytes = c->bytes, raw = c->p->raw;
     size_t quantum = at / 3 * 3, end = bytes.n - quantum < 3 ? bytes.n : quantum + 3;
     bool last = end == bytes.n && (bytes.n - quantum < 3 || bytes.n == at);
     if (at == quantum && !last) end = at;
@@ -516,29 +525,26 @@ static void insert_one(struct carrier *c, struct effect *f, size_t at, struct st
     splice_add(a, &f->body, body + place, body + place, text);
 }
 
-static struct str put_together(struct carrier *c, size_t front, size_t back)
+static void put_together(struct carrier *c, size_t front, size_t back, struct buf *whole)
 {
     struct str s = carrier_text(c), label = c->relabel ? STR("utf-8") : c->charset;
-    struct buf whole = {0};
-    buf_add(&whole, str_slice(s, 0, front));
-    charset_encode(label, c->front, &whole);
-    buf_add(&whole, str_slice(s, front, back));
-    charset_encode(label, c->back, &whole);
-    buf_add(&whole, str_from(s, back));
-    struct str made = arena_str(c->m->arena, buf_str(&whole));
-    buf_free(&whole);
-    return made;
+    buf_add(whole, str_slice(s, 0, front));
+    charset_encode(label, c->front, whole);
+    buf_add(whole, str_slice(s, front, back));
+    charset_encode(label, c->back, whole);
+    buf_add(whole, str_from(s, back));
 }
 
 static void encode_anew(struct carrier *c, struct effect *f, size_t front, size_t back)
 {
     size_t body = (size_t)(c->p->raw.p - c->m->content.p);
-    struct str whole = put_together(c, front, back);
-    struct buf out = {0};
+    struct buf whole = {0}, out = {0};
+    put_together(c, front, back, &whole);
     if (c->p->encoding == MIME_BASE64)
-        encode_base64(whole, &out);
+        encode_base64(buf_str(&whole), &out);
     else
-        encode_quoted_printable(whole, &out);
+        encode_quoted_printable(buf_str(&whole), &out);
+    buf_free(&whole);
     if (c->p->encoding == MIME_BASE64 && c->part == 0) buf_add(&out, STR("\r\n"));
     splice_add(c->m->arena, &f->body, body, body + c->p->raw.n, arena_str(c->m->arena, buf_str(&out)));
     if (!is_encoded(c->p)) part_set_field(c->m, f, c->part, STR("Content-Transfer-Encoding"), STR("quoted-printable"));
@@ -553,12 +559,12 @@ static void keep_border(struct carrier *c, struct effect *f)
         splice_add(c->m->arena, &f->body, end, end, STR("\r\n"));
 }
 
-bool part_texts_fit(struct message *m, const struct part_texts *t, struct str *whole)
+bool part_texts_fit(struct message *m, const struct part_texts *t, struct buf *whole)
 {
     struct carrier c;
     size_t front, back;
     carrier_open(&c, m, t, &front, &back);
-    if (c.way != WAY_NONE) *whole = put_together(&c, front, back);
+    if (c.way != WAY_NONE && whole) put_together(&c, front, back, whole);
     carrier_free(&c);
     return c.way != WAY_NONE;
 }

@@ -12,9 +12,9 @@ struct part_texts {
     struct str front, back; /* UTF-8 in the part's own markup, CR LF between lines, none at the ends; or empty */
 };
 
-/* Whether part_texts_write would write these.  *whole is then what the part will hold, without its transfer encoding.
- */
-bool part_texts_fit(struct message *m, const struct part_texts *t, struct str *whole);
+/* Whether part_texts_write would write these.  What the part will then hold, without its transfer encoding, is appended
+ * to *whole, which may be NULL. */
+bool part_texts_fit(struct message *m, const struct part_texts *t, struct buf *whole);
 /* Adds to the body's splices, and to the header's changes where the part is the message itself. */
 void part_texts_write(struct message *m, struct effect *f, const struct part_texts *t);
 

@@ -73,17 +73,53 @@ static uint32_t protection_read(void *self, struct viewer *r, struct buf *out)
     return yes ? 0 : unreadable;
 }
 
+/* Whether only the text can say it, and that text is the body's, which was read: to every reader of it no part does, and
+ * no part is another message's. */
+static bool only_body_can_say(const struct protection *x)
+{
+    if (!x->m->body) return false;
+    for (const struct read_tree *t = x->m->trees; t; t = t->next)
+        for (size_t i = 0; i < t->tree.part_count; i++)
+            if (x->is(&t->tree.parts[i]) || mime_is_carried(&t->tree, i)) return false;
+    return true;
+}
+
+static struct message_text protection_of_body(const struct protection *x)
+{
+    const struct message_text *body = &x->m->body->text;
+    struct message_text out = {.unreadable = body->unreadable & UNREADABLE_LIMIT};
+    struct str *views = ARENA_ARRAY(x->m->arena, struct str, 2);
+    uint64_t *manners = ARENA_ARRAY(x->m->arena, uint64_t, 2);
+    bool seen[2] = {false, false};
+    for (size_t i = 0; i < body->view_count; i++) {
+        bool yes = str_find_by(body->views[i], x->armor, 7) != STR_NPOS; /* by the G */
+        if (seen[yes]) continue;
+        seen[yes] = true;
+        views[out.view_count] = yes ? STR("yes") : STR("no");
+        manners[out.view_count++] = body->manners[i];
+    }
+    if (!seen[false]) out.unreadable = 0;
+    out.views = views;
+    out.manners = manners;
+    return out;
+}
+
+static struct message_text protection(struct protection x)
+{
+    return only_body_can_say(&x) ? protection_of_body(&x) : views_collect(x.m, 0, protection_read, &x);
+}
+
 struct message_text message_is_signed(struct message *m)
 {
-    struct protection x = {m, part_is_signed, STR("-----BEGIN PGP SIGNED MESSAGE-----")};
-    if (!m->is_signed.view_count) m->is_signed = views_collect(m->arena, 0, protection_read, &x);
+    if (!m->is_signed.view_count)
+        m->is_signed = protection((struct protection){m, part_is_signed, STR("-----BEGIN PGP SIGNED MESSAGE-----")});
     return m->is_signed;
 }
 
 struct message_text message_is_encrypted(struct message *m)
 {
-    struct protection x = {m, part_is_encrypted, STR("-----BEGIN PGP MESSAGE-----")};
-    if (!m->is_encrypted.view_count) m->is_encrypted = views_collect(m->arena, 0, protection_read, &x);
+    if (!m->is_encrypted.view_count)
+        m->is_encrypted = protection((struct protection){m, part_is_encrypted, STR("-----BEGIN PGP MESSAGE-----")});
     return m->is_encrypted;
 }
 

@@ -13,7 +13,8 @@ const struct message_limits message_limits_default = {.header_bytes = LIMIT_HEAD
                                                       .fields = LIMIT_HEADER_FIELDS,
                                                       .depth = LIMIT_MIME_DEPTH,
                                                       .parts = LIMIT_MIME_PARTS,
-                                                      .text_bytes = 16 * 1024 * 1024};
+                                                      .text_bytes = 16 * 1024 * 1024,
+                                                      .memory = 24 * 1024 * 1024};
 
 size_t unreadable_print(uint32_t unreadable, char out[UNREADABLE_TEXT_MAX])
 {
@@ -106,16 +107,24 @@ static void read_header(struct message *m)
 
 struct message *message_open(struct arena *a, struct str content, const struct message_limits *limits)
 {
+    size_t used = arena_used(a);
     struct message *m = ARENA_NEW(a, struct message);
     m->arena = a;
     m->content = content.p ? content : STR("");
     m->limits = limits ? *limits : message_limits_default;
     if (m->limits.depth > MESSAGE_DEPTH_MAX) m->limits.depth = MESSAGE_DEPTH_MAX;
     if (m->limits.fields > UINT32_MAX - 1) m->limits.fields = UINT32_MAX - 1;
+    m->arena_used = used;
     m->params_left = PARAM_READINGS_MAX;
     m->types_left = TYPE_READINGS_MAX;
     read_header(m);
     return m;
+}
+
+size_t message_room(const struct message *m)
+{
+    size_t kept = arena_used(m->arena) - m->arena_used;
+    return kept < m->limits.memory ? m->limits.memory - kept : 0;
 }
 
 struct str message_content(const struct message *m) { return m->content; }
@@ -144,16 +153,16 @@ static uint32_t header_text(void *self, struct viewer *r, struct buf *out)
     return decode_header_value(r, *(struct str *)self, out);
 }
 
-struct message_text message_text_of_header(struct arena *a, struct str raw)
+struct message_text message_text_of_header(struct message *m, struct str raw)
 {
-    if (decode_header_is_plain(raw)) return message_text_one(a, str_trim(raw), 0);
-    return views_collect(a, raw.n, header_text, &raw);
+    if (decode_header_is_plain(raw)) return message_text_one(m->arena, str_trim(raw), 0);
+    return views_collect(m, raw.n, header_text, &raw);
 }
 
 struct message_text message_text_of_param(struct message *m, struct str raw)
 {
     if (decode_header_is_plain(raw)) return message_text_one(m->arena, str_trim(raw), 0);
-    return views_collect_within(m->arena, raw.n, &m->params_left, header_text, &raw);
+    return views_collect_within(m, raw.n, &m->params_left, header_text, &raw);
 }
 
 static const struct message_values no_values, no_values_read = {.unreadable = UNREADABLE_LIMIT};
@@ -177,13 +186,13 @@ const struct message_values *message_header(struct message *m, struct str name)
     for (size_t i = first; i < h->field_count; i = message_field_find(m, name, i + 1), v++) {
         v->raw = h->fields[i].raw;
         v->field = &h->fields[i];
-        v->text = message_text_of_header(m->arena, v->raw);
+        v->text = message_text_of_header(m, v->raw);
         values->unreadable |= v->text.unreadable;
     }
     for (size_t i = 0; i < m->doubtful_count; i++) {
         if (!str_eq_nocase(m->doubtful[i].name, name)) continue;
         v->raw = m->doubtful[i].raw;
-        v++->text = message_text_of_header(m->arena, m->doubtful[i].raw);
+        v++->text = message_text_of_header(m, m->doubtful[i].raw);
     }
     return values;
 }
@@ -211,16 +220,14 @@ struct str message_id(struct message *m)
 
 /* --- addresses --------------------------------------------------------------------------------------------------- */
 
-/* The display name of one mailbox: its phrase, or else the comment where old mail keeps it. */
-static struct message_text mailbox_name(struct arena *a, const struct header_mailbox *mailbox)
+struct str message_mailbox_phrase(struct arena *a, const struct header_mailbox *mailbox)
 {
-    struct str phrase = mailbox->phrase.n ? mailbox->phrase : mailbox->comment;
-    if (phrase.n == 0) return message_text_one(a, STR(""), 0);
-    return message_text_of_header(a, address_phrase_text(a, phrase));
+    return address_phrase_text(a, mailbox->phrase.n ? mailbox->phrase : mailbox->comment);
 }
 
-struct message_addresses message_addresses_of(struct arena *a, const struct message_values *values)
+struct message_addresses message_addresses_of(struct message *m, const struct message_values *values)
 {
+    struct arena *a = m->arena;
     struct message_addresses out = {.unreadable = values->unreadable};
     struct header_mailboxes *lists = ARENA_ARRAY(a, struct header_mailboxes, values->n);
     size_t n = 0;
@@ -238,8 +245,8 @@ struct message_addresses message_addresses_of(struct arena *a, const struct mess
     for (size_t i = 0; i < values->n; i++)
         for (size_t k = 0; k < lists[i].n; k++, v++) {
             const struct header_mailbox *mailbox = &lists[i].v[k];
-            *v = (struct message_address){mailbox->address, mailbox->local, mailbox->domain, mailbox_name(a, mailbox),
-                                          (uint32_t)i + absent};
+            struct message_text name = message_text_of_header(m, message_mailbox_phrase(a, mailbox));
+            *v = (struct message_address){mailbox->address, mailbox->local, mailbox->domain, name, (uint32_t)i + absent};
             out.unreadable |= v->name.unreadable;
         }
     return out;
@@ -253,12 +260,12 @@ const struct message_addresses *message_addresses(struct message *m, struct str 
         const struct message_values *values = message_header(m, name);
         if (!values->n) return m->header.unreadable ? &none_read : &none;
         struct message_addresses *doubtful = ARENA_NEW(m->arena, struct message_addresses);
-        *doubtful = message_addresses_of(m->arena, values);
+        *doubtful = message_addresses_of(m, values);
         return doubtful;
     }
     if (!m->addresses[first]) {
         m->addresses[first] = ARENA_NEW(m->arena, struct message_addresses);
-        *m->addresses[first] = message_addresses_of(m->arena, message_header(m, name));
+        *m->addresses[first] = message_addresses_of(m, message_header(m, name));
     }
     return m->addresses[first];
 }

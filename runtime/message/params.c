@@ -372,7 +372,7 @@ static void set_extended(struct reader *r, struct mime_param *param, struct piec
     param->raw = arena_str(r->arena, buf_str(&joined.bytes));
     param->extended = true;
     struct extended_value value = {joined.charset, param->raw};
-    param->value = views_collect_within(r->arena, param->raw.n, &r->m->params_left, extended_text, &value);
+    param->value = views_collect_within(r->m, param->raw.n, &r->m->params_left, extended_text, &value);
     buf_free(&joined.bytes);
 }
 

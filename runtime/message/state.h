@@ -4,6 +4,7 @@
 #ifndef SLUICE_MESSAGE_STATE_H
 #define SLUICE_MESSAGE_STATE_H
 
+#include "mail/address.h"
 #include "message/viewer.h"
 
 enum {
@@ -27,6 +28,7 @@ struct message {
     struct arena *arena;
     struct str content;
     struct message_limits limits;
+    size_t arena_used; /* before anything of this message */
     struct message_header header;
     struct viewer header_reading;
     const struct message_field *doubtful; /* what only some readers take for fields */
@@ -39,21 +41,27 @@ struct message {
     struct read_tree *trees;
     struct message_body *body;
     struct message_text *body_source;
+    bool has_html; /* to one of those who read the body: without, its source is the same */
     struct message_attachments *attachments;
+    struct text_files *files; /* attachments.c */
     struct message_facts *facts;
     struct message_text is_signed, is_encrypted; /* without views: not asked for yet */
     size_t decoded;                 /* bytes spent on nested messages that had to be decoded to be parsed */
     size_t params_left, types_left; /* of PARAM_READINGS_MAX, TYPE_READINGS_MAX */
 };
 
+/* How much of limits.memory is left. */
+size_t message_room(const struct message *m);
 /* The first field of this name at or after field `from`; header.field_count when there is none. */
 size_t message_field_find(const struct message *m, struct str name, size_t from);
 /* One field body read as text. */
-struct message_text message_text_of_header(struct arena *a, struct str raw);
+struct message_text message_text_of_header(struct message *m, struct str raw);
 /* The value of a parameter, likewise, within what is left for those. */
 struct message_text message_text_of_param(struct message *m, struct str raw);
 /* The addresses of several instances of one field. */
-struct message_addresses message_addresses_of(struct arena *a, const struct message_values *values);
+struct message_addresses message_addresses_of(struct message *m, const struct message_values *values);
+/* The display name of one mailbox as it is written: its phrase, or else the comment where old mail keeps it. */
+struct str message_mailbox_phrase(struct arena *a, const struct header_mailbox *mailbox);
 /* An address list written as UTF-8 text, in the ASCII tokens of a structured field (RFC 2047 section 5):
  * address_field.c. False when it is no list of ASCII addresses; *out is then of no use. */
 bool message_address_tokens(struct arena *a, struct str value, struct buf *out);

@@ -42,7 +42,7 @@ bool message_text_is_ambiguous(const struct message_text *t)
 
 /* A breadth-first walk over sets of manners: small departures first, so that a limit cuts the strangest readers. */
 struct walk {
-    struct arena *arena;
+    struct message *m;
     struct buf text;
     uint64_t queue[READINGS_MAX];
     size_t queued, taken;
@@ -69,12 +69,13 @@ static void walk_view(struct walk *w, uint64_t set)
     struct str text = buf_str(&w->text);
     for (size_t i = 0; i < w->n; i++)
         if (str_eq(w->views[i], text)) return;
-    if (w->n == VIEWS_MAX || (w->n > 0 && w->bytes + text.n > VIEWS_BYTES_MAX)) {
+    bool large = w->bytes + text.n > VIEWS_BYTES_MAX || text.n > message_room(w->m);
+    if (w->n == VIEWS_MAX || (w->n > 0 && large)) {
         w->cut = true;
         return;
     }
     if (w->n) w->bytes += text.n;
-    w->views[w->n] = arena_str(w->arena, text);
+    w->views[w->n] = arena_str(w->m->arena, text);
     w->manners[w->n++] = set;
 }
 
@@ -84,7 +85,7 @@ static uint32_t walk_all(struct walk *w, size_t size, size_t *left, text_viewer 
 {
     uint32_t unreadable = 0;
     while (w->taken < w->queued) {
-        if (w->taken > 0 && (*left == 0 || size > *left)) {
+        if (w->taken > 0 && (*left == 0 || size > *left || !message_room(w->m))) {
             w->cut = true;
             break;
         }
@@ -101,24 +102,24 @@ static uint32_t walk_all(struct walk *w, size_t size, size_t *left, text_viewer 
     return unreadable;
 }
 
-struct message_text views_collect(struct arena *a, size_t size, text_viewer *read, void *self)
+struct message_text views_collect(struct message *m, size_t size, text_viewer *read, void *self)
 {
     size_t left = READINGS_BYTES_MAX;
-    return views_collect_within(a, size, &left, read, self);
+    return views_collect_within(m, size, &left, read, self);
 }
 
-struct message_text views_collect_within(struct arena *a, size_t size, size_t *left, text_viewer *read, void *self)
+struct message_text views_collect_within(struct message *m, size_t size, size_t *left, text_viewer *read, void *self)
 {
     struct walk w; /* its arrays are filled as far as they are counted */
-    w.arena = a;
+    w.m = m;
     w.queued = w.taken = w.n = w.bytes = 0;
     w.cut = false;
     w.text = (struct buf){0};
     walk_push(&w, 0);
     uint32_t unreadable = walk_all(&w, size, left, read, self);
     if (w.cut) unreadable |= UNREADABLE_LIMIT;
-    struct str *views = ARENA_ARRAY(a, struct str, w.n);
-    uint64_t *sets = ARENA_ARRAY(a, uint64_t, w.n);
+    struct str *views = ARENA_ARRAY(m->arena, struct str, w.n);
+    uint64_t *sets = ARENA_ARRAY(m->arena, uint64_t, w.n);
     memcpy(views, w.views, w.n * sizeof *views);
     memcpy(sets, w.manners, w.n * sizeof *sets);
     buf_free(&w.text);

@@ -7,15 +7,13 @@
 #include <gmime/gmime.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "mail/fold.h"
 #include "message/charset.h"
 #include "message/filetype.h"
 #include "message/message.h"
+#include "tests/support/mail_reading.h"
 #include "tests/support/mail_shapes.h"
 
 enum { ROUNDS = 9 };
@@ -183,34 +181,11 @@ static bool typical(struct arena *a)
 
 /* --- the worst --------------------------------------------------------------------------------------------------- */
 
-struct cost {
-    double seconds;
-    long kib;
-};
-
-/* In a process of its own, for its memory. */
-static struct cost cost_of(const struct mail_shape *shape, size_t size)
+static struct mail_cost cost_of(const struct mail_shape *shape, size_t size)
 {
-    int pipe_of[2];
-    struct cost c = {0, 0};
-    if (pipe(pipe_of) != 0) abort();
-    pid_t child = fork();
-    if (child == 0) {
-        struct buf b = mail_shape_make(shape, size);
-        struct arena *a = arena_create();
-        struct rusage before, after;
-        getrusage(RUSAGE_SELF, &before);
-        double from = cpu_now();
-        read_views(a, buf_str(&b));
-        c.seconds = cpu_now() - from;
-        getrusage(RUSAGE_SELF, &after);
-        c.kib = after.ru_maxrss - before.ru_maxrss;
-        _exit(write(pipe_of[1], &c, sizeof c) == sizeof c ? 0 : 1);
-    }
-    close(pipe_of[1]);
-    if (read(pipe_of[0], &c, sizeof c) != sizeof c) c.seconds = -1;
-    close(pipe_of[0]);
-    waitpid(child, NULL, 0);
+    struct buf b = mail_shape_make(shape, size);
+    struct mail_cost c = mail_cost_of(buf_str(&b));
+    buf_free(&b);
     return c;
 }
 
@@ -221,7 +196,7 @@ static bool worst(void)
     double slowest = 0, steepest = 0;
     long largest = 0;
     for (size_t i = 0; i < mail_shape_count; i++) {
-        struct cost half = {0}, whole = {0};
+        struct mail_cost half = {0}, whole = {0};
         double ratio = 0;
         for (int attempt = 0; attempt < 5; attempt++) { /* a busy machine may spoil some readings, not all */
             half = cost_of(&mail_shapes[i], LARGE / 2), whole = cost_of(&mail_shapes[i], LARGE);

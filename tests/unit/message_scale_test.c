@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "message/charset.h"
-#include "message/edits.h"
+#include "tests/support/mail_reading.h"
 #include "tests/support/mail_shapes.h"
 #include "tests/support/read_file.h"
 
@@ -28,43 +28,13 @@ static double cpu_now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* Everything a message can be asked for. */
-static void read_all(struct arena *a, struct str content)
-{
-    struct message *m = message_open(a, content, NULL);
-    const struct message_header *h = message_header_section(m);
-    for (size_t i = 0; i < h->field_count; i++) {
-        const struct message_values *values = message_header(m, h->fields[i].name);
-        for (size_t k = 0; k < values->n; k++) assert_true(str_is_utf8(message_text_best(&values->v[k].text)));
-    }
-    message_addresses(m, STR("To"));
-    const struct message_body *body = message_body(m);
-    assert_true(str_is_utf8(message_text_best(&body->text)));
-    message_body_source(m);
-    const struct message_attachments *attached = message_attachments(m);
-    for (size_t i = 0; i < attached->n; i++) {
-        struct message_text type = message_attachment_true_type(m, &attached->v[i]);
-        assert_true(str_is_utf8(message_text_best(&type)));
-        message_attachment_size(&attached->v[i]);
-    }
-    message_facts(m);
-    const struct edits *e = edits_add(a, NULL, EDIT_PREPEND_SUBJECT, STR(""), STR("[x] "));
-    e = edits_add(a, e, EDIT_REMOVE_HEADER, STR("To"), STR(""));
-    struct str text = STR("Confidential");
-    for (enum edit_kind kind = EDIT_APPEND_TEXT; kind <= EDIT_PREPEND_TEXT; kind++)
-        if (message_takes_text(m, kind, text, STR(""))) e = edits_add_text(a, e, kind, text, STR(""), false);
-    struct pieces p;
-    edits_pieces(m, e, a, &p);
-    assert_true(pieces_are_sound(&p, content.n));
-}
-
 static double time_of(struct buf made)
 {
     double best = 1e9;
     for (int round = 0; round < 3; round++) {
         struct arena *a = arena_create();
         double from = cpu_now();
-        read_all(a, buf_str(&made));
+        mail_read_all(a, buf_str(&made));
         double took = cpu_now() - from;
         if (took < best) best = took;
         arena_free(&a);
@@ -160,7 +130,7 @@ static void real_mail(void **state)
         char **paths = list_files(*state, folders[f], ".eml", &count);
         for (size_t i = 0; i < count; i++, read++) {
             struct str content = read_file(*state, paths[i]);
-            read_all(*state, content);
+            mail_read_all(*state, content);
             marked += message_body(message_open(*state, content, NULL))->text.unreadable != 0;
         }
     }
