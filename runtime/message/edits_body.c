@@ -140,7 +140,8 @@ static bool places_find(struct message *m, enum edit_kind kind, struct places *x
     const struct mime_tree *tree = message_mime(m);
     *x = (struct places){.m = m, .tree = tree, .last = kind == EDIT_APPEND_TEXT, .new_in = MIME_NO_PART};
     if (m->header.malformed || m->header.unreadable || (tree->unreadable & UNREADABLE_LIMIT)) return false;
-    if (message_facts(m)->ambiguous) return false;
+    const struct message_facts *facts = message_facts(m);
+    if (facts->ambiguous || facts->truncated) return false; /* truncated: it may be ambiguous where nobody looked */
     x->v = ARENA_ARRAY(m->arena, size_t, tree->part_count);
     return places_in(x, 0, 0) == FOUND_TEXT;
 }
