@@ -1,6 +1,7 @@
 #include "base/err.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +67,12 @@ void *mem_grow(void *p, size_t n, size_t size)
     void *q = realloc(p, bytes ? bytes : 1);
     INVARIANT(q != NULL);
     return q;
+}
+
+void mem_return_large(void)
+{
+    enum { LARGE = 256 * 1024 };
+    mallopt(M_MMAP_THRESHOLD, LARGE);
 }
 
 char *mem_strdup(const char *z)

@@ -31,5 +31,8 @@ void *mem_alloc(size_t n);          /* zeroed */
 void *mem_array(size_t n, size_t size);
 void *mem_grow(void *p, size_t n, size_t size);
 char *mem_strdup(const char *z);
+/* For a process that reads what strangers send: from now on a large block is the system's again when it is freed.  glibc
+ * would put those up to the size of the largest that was ever freed into its heap, which never shrinks. */
+void mem_return_large(void);
 
 #endif

@@ -66,6 +66,7 @@ static bool refuse_err(const struct making *m, const struct err *e)
 /* Step 1: what is opened lazily, and the descriptor by which generated code is found later. */
 static bool warm_up(struct making *m, struct err *e)
 {
+    mem_return_large();
     m->maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
     if (m->maps < 0) return err_os(e, EX_OSERR, "/proc/self/maps");
     return warm_run(warm_common, warm_common_count, e) && warm_run(steps, sizeof steps / sizeof *steps, e);

@@ -98,15 +98,55 @@ static void add_uuencoded(struct assembly *as, size_t begin)
     buf_free(&found);
 }
 
-/* The decoded text of one part, at the end of as->text; so many of its first bytes are known to be clean. */
-static void add_decoded(struct assembly *as, const struct mime_part *p, struct str text, size_t known_clean)
+/* What one step made takes the place of what it was made of: never more than two are held. */
+static struct str step_done(struct buf *held, struct buf *made)
 {
-    size_t begin = as->text->n;
-    struct buf clean = {0};
-    struct str rest = str_from(text, known_clean);
+    buf_free(held);
+    *held = *made;
+    *made = (struct buf){0};
+    return buf_str(held);
+}
+
+/* A part's body as it was transferred, as UTF-8, of which *clean octets at the start are known to be so; *held may hold
+ * it. */
+static struct str part_decoded(struct assembly *as, const struct mime_part *p, struct buf *held, size_t *clean,
+                               uint32_t *unreadable)
+{
+    size_t room = as->limit - as->text->n;
+    struct str raw = p->raw;
+    struct buf made = {0};
+    if (raw.n / 4 > room) { /* the work is bounded too, whatever it would shrink to */
+        raw.n = room * 4;
+        *unreadable |= UNREADABLE_LIMIT;
+    }
+    as->reading->work += raw.n;
+    if (p->encoding != MIME_7BIT && p->encoding != MIME_8BIT && p->encoding != MIME_BINARY) {
+        *unreadable |= mime_transfer_decode(as->reading, p, raw, &made);
+        raw = step_done(held, &made);
+    }
+    struct str charset = charset_of(as->reading, p, raw);
+    *clean = decode_clean_prefix(raw);
+    if (!charset_is_plain_behind(charset, raw, *clean)) {
+        *unreadable |= charset_decode_within(as->reading, charset, raw, room, &made);
+        raw = step_done(held, &made);
+        *clean = 0;
+    }
+    if (raw.n > room) { /* what markup and line ends take away is not waited for */
+        raw.n = utf8_cut(raw, room);
+        *unreadable |= UNREADABLE_LIMIT;
+    }
+    return raw;
+}
+
+static uint32_t add_part_text(struct assembly *as, const struct mime_part *p)
+{
+    uint32_t unreadable = 0;
+    size_t begin = as->text->n, clean;
+    struct buf held = {0}, made = {0};
+    struct str text = part_decoded(as, p, &held, &clean, &unreadable), rest = str_from(text, clean);
     if (decode_controls_prefix(rest) < rest.n) {
-        decode_controls(as->reading, text, &clean);
-        text = buf_str(&clean);
+        decode_controls(as->reading, text, &made);
+        text = step_done(&held, &made);
     }
     bool html = str_eq(p->subtype, STR("html")) && mime_is_text(p);
     as->m->has_html |= html;
@@ -114,40 +154,8 @@ static void add_decoded(struct assembly *as, const struct mime_part *p, struct s
         html_to_text(as->reading, text, as->text);
     else
         add_lines(as->text, text);
-    buf_free(&clean);
+    buf_free(&held);
     if (p->encoding != MIME_UUENCODE) add_uuencoded(as, begin);
-}
-
-static uint32_t add_part_text(struct assembly *as, const struct mime_part *p)
-{
-    uint32_t unreadable = 0;
-    size_t begin = as->text->n, room = as->limit - begin;
-    struct str raw = p->raw;
-    struct buf bytes = {0}, text = {0};
-    if (raw.n / 4 > room) { /* the work is bounded too, whatever it would shrink to */
-        raw.n = room * 4;
-        unreadable |= UNREADABLE_LIMIT;
-    }
-    as->reading->work += raw.n;
-    if (p->encoding != MIME_7BIT && p->encoding != MIME_8BIT && p->encoding != MIME_BINARY) {
-        unreadable |= mime_transfer_decode(as->reading, p, raw, &bytes);
-        raw = buf_str(&bytes);
-    }
-    struct str charset = charset_of(as->reading, p, raw);
-    size_t clean = decode_clean_prefix(raw);
-    if (!charset_is_plain_behind(charset, raw, clean)) {
-        unreadable |= charset_decode_within(as->reading, charset, raw, room, &text);
-        raw = buf_str(&text);
-        clean = 0;
-        buf_free(&bytes); /* before more is made of it: memory is bounded too */
-    }
-    if (raw.n > room) { /* what markup and line ends take away is not waited for */
-        raw.n = utf8_cut(raw, room);
-        unreadable |= UNREADABLE_LIMIT;
-    }
-    add_decoded(as, p, raw, clean);
-    buf_free(&bytes);
-    buf_free(&text);
     unreadable |= hold_to_limit(as, begin);
     /* OpenPGP in the text itself: RFC 9580 section 6.2. */
     struct str added = str_slice(buf_str(as->text), begin, as->text->n);

@@ -185,12 +185,12 @@ static void add_key_of_markup(bool html, struct str markup, struct buf *key)
 
 enum whereabouts { ANYWHERE, AT_THE_BEGINNING };
 
-/* Whether what `markup` shows is shown there. */
-static bool is_in(struct str shown, bool shown_is_html, struct str markup, bool html, enum whereabouts where)
+/* Whether what `markup` shows is in what is shown. */
+static bool is_in(struct str shown, struct str markup, bool html, enum whereabouts where)
 {
     struct buf key = {0}, all = {0};
     add_key_of_markup(html, markup, &key);
-    add_key_of_markup(shown_is_html, shown, &all);
+    add_key(shown, &all);
     bool is = where == AT_THE_BEGINNING ? str_starts(buf_str(&all), buf_str(&key))
                                         : str_find(buf_str(&all), buf_str(&key)) != STR_NPOS;
     buf_free(&key);
@@ -223,7 +223,7 @@ static bool is_there(struct message *m, size_t part, enum edit_kind kind, struct
 {
     bool html = is_html(m, part);
     if (kind == EDIT_PREPEND_TEXT && html) return markup_begins(m, part, markup);
-    return is_in(shown_text(m, part), false, markup, html, kind == EDIT_PREPEND_TEXT ? AT_THE_BEGINNING : ANYWHERE);
+    return is_in(shown_text(m, part), markup, html, kind == EDIT_PREPEND_TEXT ? AT_THE_BEGINNING : ANYWHERE);
 }
 
 /* --- does it fit? ------------------------------------------------------------------------------------------------- */
@@ -231,10 +231,13 @@ static bool is_there(struct message *m, size_t part, enum edit_kind kind, struct
 /* In HTML a text can be where nobody sees it: within a comment, a script, a tag that never ends. */
 static bool is_shown_there(struct message *m, const struct part_texts *t, struct str markup)
 {
-    struct buf whole = {0};
+    struct buf whole = {0}, shown = {0};
     bool html = is_html(m, t->part), fits = part_texts_fit(m, t, html ? &whole : NULL);
-    if (fits && html) fits = is_in(buf_str(&whole), true, markup, true, ANYWHERE);
+    if (!html) return fits;
+    html_to_text(BEST_VIEWER, buf_str(&whole), &shown);
     buf_free(&whole);
+    fits = fits && is_in(buf_str(&shown), markup, true, ANYWHERE);
+    buf_free(&shown);
     return fits;
 }
 
@@ -244,7 +247,7 @@ bool message_takes_text(struct message *m, enum edit_kind kind, struct str text,
     text = edits_text_clean(m->arena, text);
     html = edits_text_clean(m->arena, html);
     if (!places_find(m, kind, &places))
-        return kind == EDIT_APPEND_TEXT && is_in(message_text_best(&message_body(m)->text), false, text, false, ANYWHERE);
+        return kind == EDIT_APPEND_TEXT && is_in(message_text_best(&message_body(m)->text), text, false, ANYWHERE);
     for (size_t i = 0; i < places.n; i++) {
         struct str markup = markup_of(m, is_html(m, places.v[i]), text, html);
         struct part_texts t = {.part = places.v[i]};

@@ -153,10 +153,22 @@ static uint32_t header_text(void *self, struct viewer *r, struct buf *out)
     return decode_header_value(r, *(struct str *)self, out);
 }
 
+/* A field body as far as it is read: one field may be as long as a header section. */
+static struct str value_within(const struct message *m, struct str raw, uint32_t *unreadable)
+{
+    if (raw.n <= m->limits.header_bytes) return raw;
+    *unreadable |= UNREADABLE_LIMIT;
+    return str_slice(raw, 0, m->limits.header_bytes);
+}
+
 struct message_text message_text_of_header(struct message *m, struct str raw)
 {
-    if (decode_header_is_plain(raw)) return message_text_one(m->arena, str_trim(raw), 0);
-    return views_collect(m, raw.n, header_text, &raw);
+    uint32_t unreadable = 0;
+    raw = value_within(m, raw, &unreadable);
+    if (decode_header_is_plain(raw)) return message_text_one(m->arena, str_trim(raw), unreadable);
+    struct message_text text = views_collect(m, raw.n, header_text, &raw);
+    text.unreadable |= unreadable;
+    return text;
 }
 
 struct message_text message_text_of_param(struct message *m, struct str raw)
@@ -232,7 +244,7 @@ struct message_addresses message_addresses_of(struct message *m, const struct me
     struct header_mailboxes *lists = ARENA_ARRAY(a, struct header_mailboxes, values->n);
     size_t n = 0;
     for (size_t i = 0; i < values->n; i++) {
-        lists[i] = address_list_parse(a, values->v[i].raw);
+        lists[i] = address_list_parse(a, value_within(m, values->v[i].raw, &out.unreadable));
         n += lists[i].n;
         out.malformed |= lists[i].malformed;
         if (lists[i].truncated) out.unreadable |= UNREADABLE_LIMIT;

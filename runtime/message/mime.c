@@ -400,7 +400,8 @@ static void decoded_body_parse(struct parser *outer, size_t part, bool as_messag
     outer->decoded = true;
     if (limit_reached(outer, at)) return;
     struct str raw = at->raw;
-    size_t room = m->limits.text_bytes - m->decoded;
+    size_t room = m->limits.text_bytes - m->decoded, memory = message_room(m);
+    if (room > memory) room = memory;
     if (raw.n > room) {
         raw.n = room;
         at->unreadable |= UNREADABLE_LIMIT;

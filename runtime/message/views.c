@@ -40,6 +40,9 @@ bool message_text_is_ambiguous(const struct message_text *t)
     return false;
 }
 
+/* A larger text is not held while the next reading makes one more. */
+enum { TEXT_HELD_MAX = 1024 * 1024 };
+
 /* A breadth-first walk over sets of manners: small departures first, so that a limit cuts the strangest readers. */
 struct walk {
     struct message *m;
@@ -96,6 +99,7 @@ static uint32_t walk_all(struct walk *w, size_t size, size_t *left, text_viewer 
         if (w->taken > 0) *left -= work < *left ? work : *left;
         unreadable |= w->taken++ == 0 ? bits : bits & UNREADABLE_LIMIT;
         walk_view(w, r.manners);
+        if (w->text.cap > TEXT_HELD_MAX) buf_free(&w->text);
         /* Also where this one changed nothing: two manners may do together what neither does alone. */
         for (uint64_t rest = r.differs & ~r.manners; rest; rest &= rest - 1) walk_push(w, r.manners | (rest & -rest));
     }

@@ -12,7 +12,8 @@ struct mail_cost {
     double seconds; /* of CPU; below 0: the process that read it died */
     long kib;       /* by which its memory grew, at most */
 };
-/* In a process of its own, for its memory.  The caller has warmed what is warmed (charset_warm, filetype_warm). */
+/* In a process of its own, for its memory.  The caller has done what a judge does first: mem_return_large, charset_warm,
+ * filetype_warm. */
 struct mail_cost mail_cost_of(struct str content);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "tests/support/dice.h"
+
 const struct mail_shape mail_shapes[] = {
     {"lines", "A: b\r\n\r\n", "some words\r\n", ""},
     {"bare CR", "A: b\r\n\r\n", "\r", ""},
@@ -82,6 +84,74 @@ const struct mail_shape mail_shapes[] = {
      "=?iso-2022-jp?b?", ""},
 };
 const size_t mail_shape_count = sizeof mail_shapes / sizeof mail_shapes[0];
+
+/* --- random ones -------------------------------------------------------------------------------------------------- */
+
+static const char *const heads[] = {
+    "",
+    "A: b\r\n\r\n",
+    "Subject:",
+    "To:",
+    "From: a@b\r\nTo:",
+    "Content-Type:",
+    "Content-Type: text/plain;",
+    "Content-Disposition: attachment;",
+    "Content-Transfer-Encoding:",
+    "Content-Type: text/plain\r\n\r\n",
+    "Content-Type: text/html\r\n\r\n",
+    "Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n",
+    "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n",
+    "Content-Type: text/html; charset=shift_jis\r\nContent-Transfer-Encoding: base64\r\n\r\n",
+    "Content-Type: text/plain; charset=iso-2022-jp\r\n\r\n",
+    "Content-Type: text/plain; charset=utf-7\r\n\r\n",
+    "Content-Type: text/html; charset=gb2312\r\n\r\n",
+    "Content-Type: text/html; charset=utf-16\r\n\r\n",
+    "Content-Type: text/plain; charset=big5\r\n\r\n",
+    "Content-Type: multipart/mixed; boundary=b\r\n\r\n",
+    "Content-Type: multipart/alternative; boundary=\"b\r\n\r\n",
+    "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n",
+    "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type:",
+    "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n",
+    "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Disposition: attachment; filename*=",
+    "Content-Type: message/rfc822\r\n\r\n",
+    "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n",
+    "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+    "Content-Type: multipart/mixed; boundary=b\r\n\r\n",
+    "Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 a\r\n"};
+
+static const char *const tokens[] = {
+    "\r\n", "\n", "\r", " ", "\t", "\r\n ", "x", "abc", "words", "(", ")", "\\", ",", ":", ";", "=", "%", "*", "@", "&", "'",
+    "\"", "<", ">", "\v", "\f", "\x01", "\x0e", "\x1b", "\xa0", "\xff",
+    /* delimiters, fields, parameters */
+    "--b", "--b--", "--b\r\n", "\r\n--b\r\n", "A: b\r\n", "Subject: x\r\n", "To: a@b\r\n", "junk\r\n", "From x\r\n",
+    "Content-Type: text/plain", "Content-Type: text/html\r\n", "Content-Type: message/rfc822\r\n",
+    "Content-Type: multipart/mixed; boundary=b\r\n", "Content-Type: multipart/mixed; boundary=bb\r\n",
+    "Content-Transfer-Encoding: base64\r\n", "Content-Transfer-Encoding: quoted-printable\r\n",
+    "Content-Disposition: inline", "Content-Disposition: attachment; filename=\"a.exe\"", "; a=b", "; a*0=b",
+    "; a*1*=utf-8''%c3", "; name=", "; charset=utf-16", "; boundary=", "a@b", "<a@b>", "a:",
+    /* encodings and charsets */
+    "=?utf-8?q?=C3=A9?=", "=?utf-8?b?w6k=?=", "=?x?q?", "=?iso-2022-jp?b?GyRC", "?=", "=C3", "=\r\n", "= \r\n", "QUJD", "eA==",
+    "AAAA", "AGEAYgBj", "+AHQ", "+AGE-", "\x1b$B", "\x1b(B", "\xc3\xa9", "\xc1\xa1", "\xa4@", "\xcc\x81", "\xe2\x80\x8b",
+    "\xef\xbf\xbd", "begin 644 a\r\n", "M\r\n", "M123\r\n", "end\r\n", "-----BEGIN PGP MESSAGE-----\r\n",
+    /* HTML */
+    "<b>", "<b ", "</b>", "<!--", "-->", "--", "<![", "[if", "<script>", "</script>", "<style>.a{display:none}</style>",
+    "<p class=a>", "<i hidden>", "<img alt='x'>", "<pre>", "<table>", "<td>", "<br>", "<a b=\"", "&amp;", "&lt", "&#65;", "&#x"};
+
+enum { HEADS = sizeof heads / sizeof *heads, TOKENS = sizeof tokens / sizeof *tokens, UNIT_TOKENS_MAX = 5 };
+
+struct mail_shape mail_shape_random(struct arena *a, uint64_t seed)
+{
+    struct dice d = {seed};
+    struct buf unit = {0};
+    const char *head = heads[dice_roll(&d, HEADS)], *more = dice_roll(&d, 3) ? "" : tokens[dice_roll(&d, TOKENS)];
+    for (uint64_t n = 1 + dice_roll(&d, UNIT_TOKENS_MAX); n > 0; n--) buf_add(&unit, str_of(tokens[dice_roll(&d, TOKENS)]));
+    struct mail_shape s = {.name = arena_printf(a, "random shape %llu", (unsigned long long)seed).p,
+                           .head = arena_printf(a, "%s%s", head, more).p,
+                           .unit = arena_str(a, buf_str(&unit)).p,
+                           .tail = dice_roll(&d, 2) ? "" : "\r\n\r\nx"};
+    buf_free(&unit);
+    return s;
+}
 
 struct buf mail_shape_make(const struct mail_shape *s, size_t size)
 {

@@ -1,4 +1,5 @@
-/* message/: every hostile shape costs time linear in its size; ordinary mail is cheap; real mail is read whole. */
+/* message/: every hostile shape costs time linear in its size, and memory within a bound; ordinary mail is cheap; real
+ * mail is read whole. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +9,7 @@
 #include <cmocka.h>
 
 #include "message/charset.h"
+#include "message/filetype.h"
 #include "tests/support/mail_reading.h"
 #include "tests/support/mail_shapes.h"
 #include "tests/support/read_file.h"
@@ -15,7 +17,8 @@
 static int begin(void **state)
 {
     struct err e;
-    assert_true(charset_warm(&e));
+    mem_return_large(); /* as a judge does */
+    assert_true(charset_warm(&e) && filetype_warm(&e));
     return *state = arena_create(), 0;
 }
 static int end(void **state) { return arena_free((struct arena **)state), 0; }
@@ -89,6 +92,41 @@ static void work_is_linear(void **state)
     is_linear("mixed encoded-words", mixed_words, 0);
 }
 
+/* However large what comes of it could be: docs/language.md, "Facts of the message".  Memory is the same on every
+ * machine, so nothing is tried again. */
+static void memory_is_bounded(void **state)
+{
+    (void)state;
+#ifdef SLUICE_SANITIZED
+    skip(); /* sanitizers keep what is freed */
+#endif
+    enum { LARGE = 10 * 1000 * 1000, MOST_KIB = 64 * 1024 };
+    long largest = 0;
+    for (size_t i = 0; i < mail_shape_count; i++) {
+        struct buf made = shape(i, LARGE);
+        struct mail_cost cost = mail_cost_of(buf_str(&made));
+        buf_free(&made);
+        if (cost.seconds < 0 || cost.kib > MOST_KIB) fail_msg("%s: %ld KiB", mail_shapes[i].name, cost.kib);
+        if (cost.kib > largest) largest = cost.kib;
+    }
+    print_message("10 MB of any shape in %ld KiB at most\n", largest);
+}
+
+/* What nobody thought of. */
+static void random_shapes_are_cheap(void **state)
+{
+    enum { SHAPES = 60, SIZE = 128 * 1024 };
+    for (uint64_t seed = 1; seed <= SHAPES; seed++) {
+        struct mail_shape s = mail_shape_random(*state, seed);
+        double took = time_of(mail_shape_make(&s, SIZE));
+#ifndef SLUICE_SANITIZED
+        if (took > 0.5) fail_msg("%s: %.3f s", s.name, took);
+#else
+        (void)took;
+#endif
+    }
+}
+
 static void ordinary_mail_is_cheap(void **state)
 {
     struct buf b = {0};
@@ -145,6 +183,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(real_mail, begin, end),
         cmocka_unit_test_setup_teardown(ordinary_mail_is_cheap, begin, end),
         cmocka_unit_test_setup_teardown(work_is_linear, begin, end),
+        cmocka_unit_test_setup_teardown(random_shapes_are_cheap, begin, end),
+        cmocka_unit_test_setup_teardown(memory_is_bounded, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
