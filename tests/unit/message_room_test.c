@@ -1,0 +1,216 @@
+/* message/: what reading keeps is bounded and told; and what is read is the same in whatever order it is asked for. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "message/charset.h"
+#include "message/edits.h"
+#include "tests/support/mail_shapes.h"
+#include "tests/support/read_file.h"
+
+static int begin(void **state)
+{
+    struct err e;
+    assert_true(charset_warm(&e));
+    return *state = arena_create(), 0;
+}
+static int end(void **state) { return arena_free((struct arena **)state), 0; }
+
+static struct str many(struct arena *a, const char *head, const char *unit, size_t n, const char *tail)
+{
+    struct mail_shape shape = {"", head, unit, tail};
+    struct buf b = mail_shape_make(&shape, n * strlen(unit));
+    struct str s = arena_str(a, buf_str(&b));
+    buf_free(&b);
+    return s;
+}
+
+/* --- limits ------------------------------------------------------------------------------------------------------- */
+
+/* At the limit to the octet, and cut between two characters. */
+static void text_within(void **state)
+{
+    static const struct {
+        const char *charset, *bytes, *text;
+        size_t most;
+        uint32_t unreadable;
+    } rows[] = {
+        {"us-ascii", "abcdef", "abcdef", 6, 0},
+        {"us-ascii", "abcdef", "abcde", 5, UNREADABLE_LIMIT},
+        {"utf-8", "\xc3\xa4\xc3\xa4", "\xc3\xa4", 3, UNREADABLE_LIMIT},
+        {"utf-8", "\xc3\xa4\xc3\xa4", "\xc3\xa4\xc3\xa4", 4, 0},
+        {"utf-8", "\xff\xff", "\xef\xbf\xbd", 5, UNREADABLE_LIMIT | UNREADABLE_BYTES},
+        {"windows-1252", "a\x80\x80", "a\xe2\x82\xac", 5, UNREADABLE_LIMIT},
+        {"windows-1252", "a\x80", "a\xe2\x82\xac", 4, 0},
+        {"koi8-r", "\xc1\xc1\xc1", "\xd0\xb0\xd0\xb0", 4, UNREADABLE_LIMIT},
+        {"iso-2022-jp", "\x1b$B\x46\x7c\x4b\x5c\x1b(B", "\xe6\x97\xa5", 3, UNREADABLE_LIMIT},
+        {"iso-2022-jp", "\x1b$B\x46\x7c\x4b\x5c\x1b(B", "\xe6\x97\xa5\xe6\x9c\xac", 6, 0},
+        {"utf-7", "+AGE-bc", "abc", 3, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct viewer best = {0};
+        struct buf out = {0};
+        buf_add(&out, STR("behind "));
+        uint32_t told = charset_decode_within(&best, str_of(rows[i].charset), str_of(rows[i].bytes), rows[i].most, &out);
+        struct str text = str_from(buf_str(&out), 7);
+        if (!str_eq(text, str_of(rows[i].text)) || told != rows[i].unreadable)
+            fail_msg("row %zu, %s: \"%.*s\", %u", i, rows[i].charset, STR_ARG(text), told);
+        buf_free(&out);
+    }
+}
+
+/* A long text in any charset is as it is without a limit, up to that. */
+static void long_text_within(void **state)
+{
+    static const char *const units[] = {"word\n", "\xc3\xa4", "\xff", "\x1b$BF|\x1b(B", "+AGE-", "\xa4@", "\x80"};
+    for (size_t c = 0; c < charset_count(); c++)
+        for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+            struct str bytes = many(*state, "", units[i], 300, ""), label = str_of(charset_iconv_name(c));
+            struct viewer best = {0};
+            struct buf whole = {0}, part = {0};
+            charset_decode(&best, label, bytes, &whole);
+            uint32_t told = charset_decode_within(&best, label, bytes, 100, &part);
+            size_t want = utf8_cut(buf_str(&whole), 100);
+            assert_int_equal((told & UNREADABLE_LIMIT) != 0, whole.n > 100);
+            assert_true(str_eq(buf_str(&part), str_slice(buf_str(&whole), 0, want)));
+            buf_free(&whole);
+            buf_free(&part);
+        }
+}
+
+static void bodies_are_cut(void **state)
+{
+    struct message_limits limits = message_limits_default;
+    limits.memory = 64 * 1024;
+    struct message *m = message_open(*state, many(*state, "A: b\r\n\r\n", "words\r\n", 20000, ""), &limits);
+    const struct message_text *t = &message_body(m)->text;
+    assert_true(t->unreadable & UNREADABLE_LIMIT);
+    assert_in_range(message_text_best(t).n, 1, limits.memory);
+    assert_true(message_facts(m)->truncated);
+    assert_false(message_takes_text(m, EDIT_APPEND_TEXT, STR("Confidential"), STR("")));
+}
+
+/* The best reading fits whole, another does not any more. */
+static void views_are_cut(void **state)
+{
+    struct message_limits limits = message_limits_default;
+    struct str content =
+        many(*state, "Content-Transfer-Encoding: base64\r\n\r\n", "QUJD", 20000, "=\r\nQUJDREVG\r\n");
+    assert_true(message_body(message_open(*state, content, &limits))->text.view_count > 1);
+    limits.memory = 80 * 1024;
+    const struct message_text *t = &message_body(message_open(*state, content, &limits))->text;
+    assert_true(message_text_best(t).n > 60000);
+    assert_true(t->unreadable & UNREADABLE_LIMIT);
+}
+
+/* One field of any length: that it goes on is told of this field, and of no other. */
+static void long_header_fields(void **state)
+{
+    struct str content = many(*state, "Subject: short\r\nX-Long: \xc3\xa4", "words ", 50000, "secret\r\nTo: a@b.example\r\n\r\n");
+    struct message *m = message_open(*state, content, NULL);
+    const struct message_values *x = message_header(m, STR("X-Long"));
+    assert_int_equal(x->n, 1);
+    assert_true(x->unreadable & UNREADABLE_LIMIT);
+    assert_true(str_find(message_text_best(&x->v[0].text), STR("secret")) == STR_NPOS);
+    assert_int_equal(message_subject(m, NULL)->unreadable, 0);
+    content = many(*state, "To: a@b.example", ", a@b.example", 30000, ", last@b.example\r\n\r\n");
+    const struct message_addresses *to = message_addresses(message_open(*state, content, NULL), STR("To"));
+    assert_true(to->n > 1000);
+    assert_true(to->unreadable & UNREADABLE_LIMIT);
+}
+
+/* As many as a message may have parts. */
+static void files_in_text_are_counted(void **state)
+{
+    struct message_limits limits = message_limits_default;
+    limits.parts = 5;
+    struct str five = many(*state, "A: b\r\n\r\n", "begin 644 a\r\nM\r\nend\r\n", 5, "");
+    struct str six = many(*state, "A: b\r\n\r\n", "begin 644 a\r\nM\r\nend\r\n", 6, "");
+    const struct message_attachments *all = message_attachments(message_open(*state, five, &limits));
+    assert_int_equal(all->n, 5);
+    assert_int_equal(all->unreadable, 0);
+    all = message_attachments(message_open(*state, six, &limits));
+    assert_int_equal(all->n, 5);
+    assert_int_equal(all->unreadable, UNREADABLE_LIMIT);
+}
+
+/* --- in any order ------------------------------------------------------------------------------------------------- */
+
+/* Text and manners are compared; of protection, what it says. */
+static bool same(const struct message_text *a, const struct message_text *b)
+{
+    if (a->view_count != b->view_count || a->unreadable != b->unreadable) return false;
+    for (size_t i = 0; i < a->view_count; i++)
+        if (!str_eq(a->views[i], b->views[i]) || a->manners[i] != b->manners[i]) return false;
+    return true;
+}
+
+static void ask_in_two_orders(struct arena *a, const char *name, struct str content)
+{
+    struct message *m = message_open(a, content, NULL), *n = message_open(a, content, NULL);
+    struct message_text is_signed = message_is_signed(m), encrypted = message_is_encrypted(m);
+    const struct message_attachments *attached = message_attachments(m);
+    const struct message_text *source = message_body_source(m), *body = &message_body(m)->text;
+    const struct message_text *other_body = &message_body(n)->text, *other_source = message_body_source(n);
+    const struct message_attachments *other_attached = message_attachments(n);
+    struct message_text other_signed = message_is_signed(n), other_encrypted = message_is_encrypted(n);
+    if (!same(body, other_body)) fail_msg("%s: the body", name);
+    if (!same(source, other_source)) fail_msg("%s: its source", name);
+    if (attached->n != other_attached->n || attached->lists != other_attached->lists)
+        fail_msg("%s: the attachments", name);
+    if (!same(&is_signed, &other_signed)) fail_msg("%s: whether it is signed", name);
+    if (!same(&encrypted, &other_encrypted)) fail_msg("%s: whether it is encrypted", name);
+}
+
+static void real_mail_in_any_order(void **state)
+{
+    static const char *const folders[] = {"tests/mail/rfc", "tests/mail/thirdparty", "tests/mail/malformed"};
+    for (size_t f = 0; f < sizeof folders / sizeof *folders; f++) {
+        size_t count;
+        char **paths = list_files(*state, folders[f], ".eml", &count);
+        assert_true(count > 0);
+        for (size_t i = 0; i < count; i++) ask_in_two_orders(*state, paths[i], read_file(*state, paths[i]));
+    }
+}
+
+static void armor_in_any_order(void **state)
+{
+    static const char *const texts[] = {
+        "A: b\r\n\r\n" "-----BEGIN PGP SIGNED MESSAGE-----\r\nx\r\n", "A: b\r\n\r\n" "-----BEGIN PGP MESSAGE-----\r\nx\r\n",
+        "Content-Transfer-Encoding: base64\r\n\r\neA==\r\nLS0tLS1CRUdJTiBQR1AgTUVTU0FHRS0tLS0t\r\n",
+        "Content-Type: message/rfc822\r\n\r\nA: b\r\n\r\n-----BEGIN PGP MESSAGE-----\r\n",
+        "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n",
+        "Content-Type: application/pkcs7-mime\r\nContent-Type: text/plain\r\n\r\nx\r\n"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) ask_in_two_orders(*state, texts[i], str_of(texts[i]));
+}
+
+static void shapes_in_any_order(void **state)
+{
+    enum { SHAPES = 400, SIZE = 600 };
+    for (uint64_t seed = 1; seed <= SHAPES; seed++) {
+        struct mail_shape shape = mail_shape_random(*state, seed);
+        struct buf b = mail_shape_make(&shape, SIZE);
+        ask_in_two_orders(*state, shape.name, buf_str(&b));
+        buf_free(&b);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(text_within, begin, end),
+        cmocka_unit_test_setup_teardown(long_text_within, begin, end),
+        cmocka_unit_test_setup_teardown(bodies_are_cut, begin, end),
+        cmocka_unit_test_setup_teardown(views_are_cut, begin, end),
+        cmocka_unit_test_setup_teardown(long_header_fields, begin, end),
+        cmocka_unit_test_setup_teardown(files_in_text_are_counted, begin, end),
+        cmocka_unit_test_setup_teardown(real_mail_in_any_order, begin, end),
+        cmocka_unit_test_setup_teardown(armor_in_any_order, begin, end),
+        cmocka_unit_test_setup_teardown(shapes_in_any_order, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
