@@ -68,12 +68,17 @@ void arena_reset(struct arena *a)
 
 size_t arena_used(const struct arena *a) { return a->handed_out; }
 
-/* So many bytes, whatever is in them. */
-static void *take(struct arena *a, size_t n)
+static size_t aligned(size_t n)
 {
     size_t align = _Alignof(max_align_t);
     INVARIANT(n <= SIZE_MAX - 2 * align);
-    size_t need = (n + align - 1) & ~(align - 1);
+    return (n + align - 1) & ~(align - 1);
+}
+
+/* So many bytes, whatever is in them. */
+static void *take(struct arena *a, size_t n)
+{
+    size_t need = aligned(n);
     struct block *b = a->newest;
     if (b->size - b->used < need) {
         size_t step = b->size < LARGEST_STEP ? b->size * 2 : LARGEST_STEP;
@@ -92,6 +97,16 @@ void *arena_array(struct arena *a, size_t n, size_t size)
     size_t bytes;
     INVARIANT(!__builtin_mul_overflow(n, size, &bytes));
     return arena_alloc(a, bytes);
+}
+
+void arena_shrink(struct arena *a, const void *p, size_t from, size_t to)
+{
+    struct block *b = a->newest;
+    size_t was = aligned(from), is = aligned(to);
+    INVARIANT(to <= from);
+    if (b->used < was || b->bytes + (b->used - was) != (const char *)p) return;
+    b->used -= was - is;
+    a->handed_out -= was - is;
 }
 
 char *arena_cstr(struct arena *a, struct str s)

@@ -15,6 +15,8 @@ size_t arena_used(const struct arena *a); /* bytes handed out since the last res
 
 void *arena_alloc(struct arena *a, size_t n); /* zeroed, aligned for any type */
 void *arena_array(struct arena *a, size_t n, size_t size);
+/* Gives back what is behind the first `to` of the `from` bytes at p, when nothing was taken since. */
+void arena_shrink(struct arena *a, const void *p, size_t from, size_t to);
 struct str arena_str(struct arena *a, struct str s); /* a copy, with a NUL after it */
 char *arena_cstr(struct arena *a, struct str s);     /* a copy as a C string; the bytes must hold no NUL to be whole */
 struct str arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,15 +1,16 @@
 #include <string.h>
 
+#include "base/digest.h"
+#include "message/charset.h"
 #include "message/decode.h"
 #include "message/filetype.h"
 #include "message/state.h"
 
 /* --- names ------------------------------------------------------------------------------------------------------- */
 
-enum { NAMES_MAX = 32 };
+enum { NAMES_MAX = 32, EXTENSION_MAX = 255 /* octets: what a name on disk may have altogether */ };
 
 struct names {
-    struct arena *arena;
     struct str v[NAMES_MAX];
     uint64_t manners[NAMES_MAX];
     size_t n;
@@ -43,23 +44,28 @@ static void names_add(struct names *names, const struct mime_param *v, size_t n,
     }
 }
 
-static struct message_text text_of_names(struct names *names)
+static struct message_text text_of_names(struct arena *a, const struct names *names)
 {
-    if (names->n == 0) return message_text_one(names->arena, STR(""), names->unreadable);
-    struct str *views = ARENA_ARRAY(names->arena, struct str, names->n);
-    uint64_t *manners = ARENA_ARRAY(names->arena, uint64_t, names->n);
+    if (names->n == 0) return message_text_one(a, STR(""), names->unreadable);
+    struct str *views = ARENA_ARRAY(a, struct str, names->n);
+    uint64_t *manners = ARENA_ARRAY(a, uint64_t, names->n);
     memcpy(views, names->v, names->n * sizeof *views);
     memcpy(manners, names->manners, names->n * sizeof *manners);
     return (struct message_text){views, names->n, names->unreadable, manners};
 }
 
 /* "A.Exe. " is opened as "exe": systems drop blanks and dots at the end. */
-static struct str extension_of(struct arena *a, struct str name)
+static struct str extension_of(struct arena *a, struct str name, uint32_t *unreadable)
 {
     while (name.n && (ascii_is_blank(name.p[name.n - 1]) || name.p[name.n - 1] == '.')) name.n--;
     size_t dot = str_rfind_byte(name, '.');
     if (dot == STR_NPOS) return STR("");
-    struct str copy = arena_str(a, str_from(name, dot + 1));
+    name = str_from(name, dot + 1);
+    if (name.n > EXTENSION_MAX) {
+        name.n = utf8_cut(name, EXTENSION_MAX);
+        *unreadable |= UNREADABLE_LIMIT;
+    }
+    struct str copy = arena_str(a, name);
     char *p = (char *)copy.p; /* just made */
     for (size_t i = 0; i < copy.n; i++) p[i] = ascii_lower(p[i]);
     return copy;
@@ -67,17 +73,19 @@ static struct str extension_of(struct arena *a, struct str name)
 
 static struct message_text extensions_of(struct arena *a, const struct message_text *name)
 {
-    struct names out = {.arena = a, .unreadable = name->unreadable};
+    struct names out;
+    out.n = 0;
+    out.unreadable = name->unreadable;
     for (size_t i = 0; i < name->view_count; i++) {
         struct str whole = name->views[i];
-        name_add(&out, extension_of(a, whole), name->manners[i]);
+        name_add(&out, extension_of(a, whole, &out.unreadable), name->manners[i]);
         size_t cut = 0; /* "a.exe;.txt": some take the name to end there */
         while (cut < whole.n && whole.p[cut] != ';' && (unsigned char)whole.p[cut] >= 0x20) cut++;
         if (cut < whole.n)
-            name_add(&out, extension_of(a, str_slice(whole, 0, cut)),
+            name_add(&out, extension_of(a, str_slice(whole, 0, cut), &out.unreadable),
                      name->manners[i] | (uint64_t)1 << MANNER_NAME_CUT);
     }
-    return text_of_names(&out);
+    return text_of_names(a, &out);
 }
 
 /* --- the list ---------------------------------------------------------------------------------------------------- */
@@ -91,38 +99,59 @@ static bool is_attachment(const struct mime_tree *tree, size_t i, const struct n
     return !mime_is_text(p) && !str_eq(p->type, STR("multipart")) && !str_eq(p->type, STR("message"));
 }
 
-static bool attachment_read(struct message *m, const struct mime_tree *tree, size_t i, struct message_attachment *out)
+/* An attachment of one reading, which is made of what is told of it when it stays. */
+struct found {
+    const struct mime_part *part;
+    uint32_t depth;
+    struct names names;
+};
+
+static uint32_t messages_around(const struct mime_tree *tree, size_t part)
+{
+    uint32_t n = 0;
+    for (; part != MIME_NO_PART; part = tree->parts[part].parent) n += str_eq(tree->parts[part].type, STR("message"));
+    return n;
+}
+
+static bool attachment_read(struct message *m, const struct mime_tree *tree, size_t i, struct found *out)
 {
     const struct mime_part *p = &tree->parts[i];
-    struct names names;
-    names.arena = m->arena;
-    names.n = names.unreadable = 0;
-    names_add(&names, p->disposition_params, p->disposition_param_count, STR("filename"));
-    names_add(&names, p->params, p->param_count, STR("name"));
-    names_add(&names, p->disposition_params, p->disposition_param_count, STR("name"));
-    names_add(&names, p->params, p->param_count, STR("filename"));
+    struct names *names = &out->names;
+    names->n = names->unreadable = 0;
+    names_add(names, p->disposition_params, p->disposition_param_count, STR("filename"));
+    names_add(names, p->params, p->param_count, STR("name"));
+    names_add(names, p->disposition_params, p->disposition_param_count, STR("name"));
+    names_add(names, p->params, p->param_count, STR("filename"));
     struct str file;
     size_t end;
     if (p->encoding == MIME_UUENCODE && decode_uuencode_find(p->raw, 0, &file, &end) != STR_NPOS) {
-        uint64_t other = names.n ? (uint64_t)1 << MANNER_NAME_OTHER : 0;
+        uint64_t other = names->n ? (uint64_t)1 << MANNER_NAME_OTHER : 0;
         struct message_text said = message_text_of_param(m, file);
-        for (size_t k = 0; k < said.view_count; k++) name_add(&names, said.views[k], said.manners[k] | other);
+        for (size_t k = 0; k < said.view_count; k++) name_add(names, said.views[k], said.manners[k] | other);
     }
-    if (!is_attachment(tree, i, &names)) return false;
+    if (!is_attachment(tree, i, names)) return false;
     out->part = p;
-    out->depth = 0;
-    for (size_t up = p->parent; up != MIME_NO_PART; up = tree->parts[up].parent)
-        out->depth += str_eq(tree->parts[up].type, STR("message"));
-    out->name = text_of_names(&names);
-    out->extension = extensions_of(m->arena, &out->name);
+    out->depth = messages_around(tree, p->parent);
     return true;
+}
+
+static struct message_attachment attachment_of(struct arena *a, const struct found *f)
+{
+    struct message_attachment out = {.part = f->part, .depth = f->depth, .name = text_of_names(a, &f->names)};
+    out.extension = extensions_of(a, &out.name);
+    return out;
 }
 
 /* --- files in the text ------------------------------------------------------------------------------------------- */
 
 /* A reader who undoes uuencoding shows a file as an attachment, and nothing of it in the text. */
+struct text_file {
+    const struct mime_part *part;
+    struct str name;
+    uint32_t depth;
+};
 struct text_files {
-    const struct message_attachment *v;
+    const struct text_file *v;
     size_t n;
     uint32_t unreadable; /* LIMIT: there are more than parts in a message */
 };
@@ -138,7 +167,7 @@ static bool may_hold_files(const struct mime_tree *tree)
     return false;
 }
 
-static struct message_attachment file_make(struct message *m, size_t index, struct str raw, struct str name)
+static struct text_file file_make(struct message *m, size_t index, struct str raw, struct str name)
 {
     const struct mime_part *around = &message_mime(m)->parts[index];
     struct mime_part *p = ARENA_NEW(m->arena, struct mime_part);
@@ -153,11 +182,7 @@ static struct message_attachment file_make(struct message *m, size_t index, stru
                             .derived = true,
                             .depth = around->depth,
                             .parent = index};
-    struct message_attachment file = {.part = p, .name = message_text_one(m->arena, name, 0)};
-    for (size_t up = index; up != MIME_NO_PART; up = message_mime(m)->parts[up].parent)
-        file.depth += str_eq(message_mime(m)->parts[up].type, STR("message"));
-    file.extension = extensions_of(m->arena, &file.name);
-    return file;
+    return (struct text_file){p, name, messages_around(message_mime(m), index)};
 }
 
 /* In the best reading of the body: one list for all readers. */
@@ -166,7 +191,7 @@ static const struct text_files *text_files(struct message *m)
     if (m->files) return m->files;
     struct text_files *out = m->files = ARENA_NEW(m->arena, struct text_files);
     const struct message_body *body = message_body(m);
-    VEC(struct message_attachment) all = {0};
+    VEC(struct text_file) all = {0};
     for (size_t i = 0; i < body->part_count; i++) {
         const struct message_body_part *in = &body->parts[i];
         struct str text = str_slice(message_text_best(&body->text), in->from, in->to), name;
@@ -178,7 +203,7 @@ static const struct text_files *text_files(struct message *m)
             VEC_PUSH(&all, file_make(m, in->part, str_slice(text, at, end), name));
         }
     }
-    struct message_attachment *v = ARENA_ARRAY(m->arena, struct message_attachment, all.n);
+    struct text_file *v = ARENA_ARRAY(m->arena, struct text_file, all.n);
     if (all.n) memcpy(v, all.v, all.n * sizeof *v);
     out->v = v;
     out->n = all.n;
@@ -202,14 +227,20 @@ static struct attachment_walk walk_begin(struct message *m, struct viewer *r)
     return (struct attachment_walk){
         .m = m, .r = r, .tree = tree, .files = may_hold_files(tree) ? text_files(m) : NULL};
 }
-static bool walk_next(struct attachment_walk *w, struct message_attachment *out)
+static bool walk_next(struct attachment_walk *w, struct found *out)
 {
     while (w->part < w->tree->part_count)
         if (attachment_read(w->m, w->tree, w->part++, out)) return true;
     if (!w->files || w->file == w->files->n || !manner_is(w->r, MANNER_UUENCODE)) return false;
-    *out = w->files->v[w->file++];
+    const struct text_file *file = &w->files->v[w->file++];
+    out->part = file->part;
+    out->depth = file->depth;
+    out->names.n = out->names.unreadable = 0;
+    name_add(&out->names, file->name, 0);
     return true;
 }
+
+enum { DESCRIPTION_MAX = 1024 };
 
 /* In text, and in what is uuencoded, files are looked for. */
 static size_t work_of(const struct mime_part *p)
@@ -217,19 +248,26 @@ static size_t work_of(const struct mime_part *p)
     return PART_WORK + (mime_is_text(p) || p->encoding == MIME_UUENCODE ? p->raw.n : 0);
 }
 
-/* All that is told of the attachments of one reading: two readings with equal descriptions are one. */
+/* All that is told of the attachments of one reading, or of much the digest: two readings with equal descriptions are
+ * one. */
 static uint32_t describe(void *self, struct viewer *r, struct buf *out)
 {
     struct attachment_walk w = walk_begin(self, r);
     for (size_t i = 0; i < w.tree->part_count; i++) r->work += work_of(&w.tree->parts[i]);
-    for (struct message_attachment a; walk_next(&w, &a);) {
-        buf_printf(out, "%.*s/%.*s %u %zu %zu", STR_ARG(a.part->type), STR_ARG(a.part->subtype), a.part->encoding,
-                   a.part->body, a.part->raw.n);
-        for (size_t k = 0; k < a.name.view_count; k++) {
+    for (struct found f; walk_next(&w, &f);) {
+        buf_printf(out, "%.*s/%.*s %u %zu %zu", STR_ARG(f.part->type), STR_ARG(f.part->subtype), f.part->encoding,
+                   f.part->body, f.part->raw.n);
+        for (size_t k = 0; k < f.names.n; k++) {
             buf_add_byte(out, 0);
-            buf_add(out, a.name.views[k]);
+            buf_add(out, f.names.v[k]);
         }
         buf_add_byte(out, 1);
+    }
+    if (out->n > DESCRIPTION_MAX) {
+        uint8_t digest[DIGEST_SIZE];
+        digest_sha256(buf_str(out), digest);
+        out->n = 0;
+        buf_add(out, (struct str){(const char *)digest, sizeof digest});
     }
     uint32_t unreadable = w.files ? message_body(w.m)->text.unreadable | w.files->unreadable : 0;
     return (w.tree->unreadable | unreadable) & UNREADABLE_LIMIT;
@@ -247,7 +285,12 @@ const struct message_attachments *message_attachments(struct message *m)
     for (size_t k = 0; k < lists.view_count; k++) {
         struct viewer r = {.manners = lists.manners[k]};
         struct attachment_walk w = walk_begin(m, &r);
-        for (struct message_attachment one; walk_next(&w, &one);) {
+        for (struct found f; walk_next(&w, &f);) {
+            if (k > 0 && !message_room(m)) {
+                out->unreadable |= UNREADABLE_LIMIT;
+                break;
+            }
+            struct message_attachment one = attachment_of(m->arena, &f);
             one.list = (uint32_t)k;
             out->unreadable |= one.name.unreadable;
             VEC_PUSH(&all, one);

@@ -24,7 +24,7 @@ struct reader {
     bool loose;
     unsigned unclosed; /* comments so far */
 };
-enum { UNCLOSED_MAX = 16 };
+enum { UNCLOSED_MAX = 16, KEPT_OF_OCTET = 64 /* octets kept for one of a field, of many short parameters */ };
 
 static struct str lower_copy(struct arena *a, struct str s)
 {
@@ -160,8 +160,8 @@ static struct str quoted_string(struct reader *r)
  * of them; what stands behind them is nothing. */
 static struct str scanned_value(struct reader *r)
 {
-    char *p = arena_alloc(r->arena, r->s.n - r->at + 1);
-    size_t n = 0;
+    size_t room = r->s.n - r->at + 1, n = 0;
+    char *p = arena_alloc(r->arena, room);
     bool quoted = false, closed = false;
     for (; !at_end(r) && (quoted || peek(r) != ';'); r->at++) {
         bool escape = peek(r) == '\\' && r->at + 1 < r->s.n && !closed;
@@ -171,6 +171,7 @@ static struct str scanned_value(struct reader *r)
         else if (!closed)
             p[n++] = peek(r);
     }
+    arena_shrink(r->arena, p, room, n);
     return str_trim((struct str){p, n});
 }
 
@@ -202,8 +203,8 @@ static size_t value_cut(struct str value, bool section)
 /* The part before the first ";": "text/plain", without comments and blanks; also when the ";" was forgotten. */
 static struct str main_value(struct reader *r)
 {
-    char *p = arena_alloc(r->arena, r->s.n + 1);
-    size_t n = 0;
+    size_t room = r->s.n + 1, n = 0;
+    char *p = arena_alloc(r->arena, room);
     for (;;) {
         size_t before = r->at;
         skip_blanks(r);
@@ -214,6 +215,7 @@ static struct str main_value(struct reader *r)
         }
         p[n++] = ascii_lower(r->s.p[r->at++]);
     }
+    arena_shrink(r->arena, p, room, n);
     return (struct str){p, n};
 }
 
@@ -431,8 +433,11 @@ struct params params_parse(struct viewer *viewer, struct message *m, struct str 
 {
     struct arena *a = m->arena;
     struct params out = {0};
-    if (field_body.n > PARAMS_BYTES_MAX) { /* each reading of the structure keeps what it makes of them */
-        field_body.n = PARAMS_BYTES_MAX;
+    /* Each reading of the structure keeps what it makes of them. */
+    size_t most = message_room(m) / KEPT_OF_OCTET;
+    if (most > PARAMS_BYTES_MAX) most = PARAMS_BYTES_MAX;
+    if (field_body.n > most) {
+        field_body.n = most;
         out.unreadable = UNREADABLE_LIMIT;
     }
     if (str_find_byte(field_body, '\n') != STR_NPOS || str_find_byte(field_body, '\r') != STR_NPOS) {
