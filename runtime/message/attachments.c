@@ -224,8 +224,7 @@ struct attachment_walk {
 static struct attachment_walk walk_begin(struct message *m, struct viewer *r)
 {
     const struct mime_tree *tree = mime_tree_of(m, r);
-    return (struct attachment_walk){
-        .m = m, .r = r, .tree = tree, .files = may_hold_files(tree) ? text_files(m) : NULL};
+    return (struct attachment_walk){.m = m, .r = r, .tree = tree, .files = may_hold_files(tree) ? text_files(m) : NULL};
 }
 static bool walk_next(struct attachment_walk *w, struct found *out)
 {

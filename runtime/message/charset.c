@@ -119,6 +119,11 @@ static size_t row_find(struct str label)
 
 bool charset_is_known(struct str label) { return row_find(label) != ROWS; }
 
+bool charset_is_same(struct str label, struct str other)
+{
+    return str_eq_nocase(label, other) || (charset_is_known(label) && row_find(label) == row_find(other));
+}
+
 struct str charset_tight(struct viewer *r, struct str label)
 {
     char room[LABEL_MAX];
@@ -406,8 +411,8 @@ static bool drop_unknown_escapes(struct viewer *r, struct str s, bool japanese, 
     return true;
 }
 
-/* Of GB2312 and EUC-KR, to those who know no more of GB18030 and UHC, only pairs of these bytes are characters: how many
- * at `at` are one, or ASCII; 0 for a byte that is nothing. */
+/* Of GB2312 and EUC-KR, to those who know no more of GB18030 and UHC, only pairs of these bytes are characters: how
+ * many at `at` are one, or ASCII; 0 for a byte that is nothing. */
 static size_t pair_of_94(struct str s, size_t at)
 {
     unsigned char c = (unsigned char)s.p[at], next = at + 1 < s.n ? (unsigned char)s.p[at + 1] : 0;

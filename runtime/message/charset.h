@@ -13,6 +13,8 @@ bool charset_warm(struct err *e);
 
 /* True when text in this charset can be read. */
 bool charset_is_known(struct str label);
+/* True when both name one charset: known by either label, or the labels are equal. */
+bool charset_is_same(struct str label, struct str other);
 /* The label, or that of the charset known by its letters and digits, or by what these begin with, when it is not known
  * itself.  Manner:
  * CHARSET_TIGHT. */

@@ -188,108 +188,6 @@ void decode_quoted_printable(struct viewer *r, struct str s, bool blanks_matter,
     }
 }
 
-static struct str next_line(struct str *s)
-{
-    size_t end = str_find_byte(*s, '\n');
-    struct str line = str_slice(*s, 0, end == STR_NPOS ? s->n : end);
-    *s = str_from(*s, end == STR_NPOS ? s->n : end + 1);
-    if (line.n && line.p[line.n - 1] == '\r') line.n--;
-    return line;
-}
-
-/* Of uuencode. */
-static bool is_last_line(struct str line)
-{
-    bool may_be = line.n && (line.p[0] == 'e' || (unsigned char)line.p[0] <= ' ');
-    return may_be && str_eq(str_trim(line), STR("end"));
-}
-
-/* Answers how much of the line it was. */
-static size_t uuencode_line(struct str line, struct buf *out)
-{
-    size_t want = ((unsigned char)line.p[0] - 32u) & 63u, at = 1;
-    for (; want > 0 && at < line.n; at += 4) {
-        uint32_t bits = 0;
-        for (size_t i = at; i < at + 4; i++)
-            bits = bits << 6 | ((i < line.n ? (unsigned char)line.p[i] - 32u : 0) & 63u);
-        char three[3] = {(char)(bits >> 16), (char)(bits >> 8), (char)bits};
-        size_t take = want < 3 ? want : 3;
-        buf_add(out, (struct str){three, take});
-        want -= take;
-    }
-    return at;
-}
-
-static bool uuencode_begins(struct str line, struct str *name)
-{
-    size_t digits = 6;
-    if (line.n == 0 || line.p[0] != 'b' || !str_starts(line, STR("begin "))) return false;
-    while (digits < line.n && ascii_is_digit(line.p[digits])) digits++;
-    if (digits < 9 || digits == line.n || line.p[digits] != ' ') return false;
-    *name = str_trim(str_from(line, digits));
-    if (name->n > 2 && name->p[0] == '"' && name->p[name->n - 1] == '"') *name = str_slice(*name, 1, name->n - 1);
-    return true;
-}
-
-size_t decode_uuencode_find(struct str text, size_t at, struct str *name, size_t *end)
-{
-    struct str rest = str_from(text, at), other;
-    while (rest.n) {
-        size_t from = text.n - rest.n;
-        if (!uuencode_begins(next_line(&rest), name)) {
-            bool next = rest.n > 0 && rest.p[0] == 'b'; /* far from every line is looked at */
-            size_t hit = next ? 0 : str_find_pair(rest, '\n', 'b');
-            rest = str_from(rest, next ? 0 : hit == STR_NPOS ? rest.n : hit + 1);
-            continue;
-        }
-        for (*end = text.n - rest.n; rest.n; *end = text.n - rest.n) {
-            struct str line = next_line(&rest);
-            if (uuencode_begins(line, &other)) return from;
-            if (is_last_line(line)) break;
-        }
-        *end = text.n - rest.n;
-        return from;
-    }
-    return STR_NPOS;
-}
-
-/* Whether its length is what its first byte says, and no letter is one that uuencode does not use. */
-static bool uuencode_line_is_sound(struct str line)
-{
-    if (line.p[0] <= ' ') return false;
-    for (size_t i = 0; i < line.n; i++)
-        if (line.p[i] >= 'a' && line.p[i] <= 'z') return false;
-    return ((((unsigned char)line.p[0] - 32u) & 63u) + 2) / 3 == (line.n + 1) / 4;
-}
-
-/* Steps behind the first line that begins so; false when there is none. */
-static bool skip_to_line(struct str *s, struct str begin)
-{
-    for (struct str rest = *s; rest.n;)
-        if (str_starts(next_line(&rest), begin)) {
-            *s = rest;
-            return true;
-        }
-    return false;
-}
-
-uint32_t decode_uuencode(struct viewer *r, struct str s, struct buf *out)
-{
-    uint32_t flags = 0;
-    if (!skip_to_line(&s, STR("begin "))) {
-        flags = UNREADABLE_ENCODING;
-        if (!skip_to_line(&s, STR("begin"))) return flags;
-    }
-    while (s.n) {
-        struct str line = next_line(&s);
-        if (is_last_line(line)) return flags;
-        if (line.n == 0 || (!uuencode_line_is_sound(line) && manner_is(r, MANNER_QP_STRICT))) continue;
-        size_t took = uuencode_line(line, out);
-        while (took < line.n && manner_is(r, MANNER_UU_LENGTHS)) took += uuencode_line(str_from(line, took), out);
-    }
-    return UNREADABLE_ENCODING;
-}
-
 /* --- header values ----------------------------------------------------------------------------------------------- */
 
 void decode_unfold(struct viewer *r, struct str raw, struct buf *out)
@@ -389,15 +287,19 @@ static uint32_t run_flush(struct viewer *r, struct run *run, struct buf *out)
     return flags;
 }
 
+/* What some programs take for a blank. */
+static bool is_wide_blank(char c) { return ascii_is_blank(c) || c == '\v' || c == '\f' || c == '\xa0'; }
+
 static uint32_t word_bytes(struct viewer *r, struct run *run, const struct encoded_word *word)
 {
     struct str text = word->text;
     struct buf tight = {0};
     uint32_t flags = 0;
-    bool blanks = str_find_byte(text, ' ') != STR_NPOS || str_find_byte(text, '\t') != STR_NPOS;
+    bool blanks = false;
+    for (size_t i = 0; i < text.n && !blanks; i++) blanks = is_wide_blank(text.p[i]);
     if (blanks && manner_is(r, MANNER_WORDS_TIGHT)) {
         for (size_t i = 0; i < text.n; i++)
-            if (!ascii_is_blank(text.p[i])) buf_add_byte(&tight, text.p[i]);
+            if (!is_wide_blank(text.p[i])) buf_add_byte(&tight, text.p[i]);
         text = buf_str(&tight);
     }
     bool joins = word->encoding == 'b' && (run->base64.n || text.n % 4) && manner_is(r, MANNER_WORDS_JOIN);
@@ -421,7 +323,7 @@ static bool words_may_mix(const struct run *run, const struct encoded_word *word
 static uint32_t run_add(struct viewer *r, struct run *run, const struct encoded_word *word, struct buf *out)
 {
     uint32_t flags = 0;
-    bool same = run->open && str_eq_nocase(run->charset, word->charset);
+    bool same = run->open && charset_is_same(run->charset, word->charset);
     /* A character split over two words (against RFC 2047 section 5) is read by whoever joins them first. */
     struct str before = str_from(buf_str(&run->bytes), run->last);
     if (same && !str_is_ascii(before) && !charset_is_plain(run->charset, before) && manner_is(r, MANNER_WORDS_STRICT))

@@ -148,8 +148,8 @@ static bool places_find(struct message *m, enum edit_kind kind, struct places *x
 
 /* --- texts, once -------------------------------------------------------------------------------------------------- */
 
-/* Appends the text folded, white space and quotation marks at the beginning of lines away: however a reply or a long line
- * was wrapped. */
+/* Appends the text folded, white space and quotation marks at the beginning of lines away: however a reply or a long
+ * line was wrapped. */
 static void add_key(struct str text, struct buf *key)
 {
     size_t n = key->n;

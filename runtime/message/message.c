@@ -258,7 +258,8 @@ struct message_addresses message_addresses_of(struct message *m, const struct me
         for (size_t k = 0; k < lists[i].n; k++, v++) {
             const struct header_mailbox *mailbox = &lists[i].v[k];
             struct message_text name = message_text_of_header(m, message_mailbox_phrase(a, mailbox));
-            *v = (struct message_address){mailbox->address, mailbox->local, mailbox->domain, name, (uint32_t)i + absent};
+            *v =
+                (struct message_address){mailbox->address, mailbox->local, mailbox->domain, name, (uint32_t)i + absent};
             out.unreadable |= v->name.unreadable;
         }
     return out;

@@ -251,13 +251,14 @@ static bool delimiter_stands(const struct parser *p, size_t body, struct str bou
     return false;
 }
 
-/* Where one that is not in quotes ends for who takes a token for it, by the letter (RFC 2045 section 5.1): of those that
- * programs write, many hold a "=", so it counts only where the delimiters are such. */
+/* Where one that is not in quotes ends for who takes a token for it, by the letter (RFC 2045 section 5.1): of those
+ * that programs write, many hold a "=", so it counts only where the delimiters are such. */
 static size_t boundary_token(const struct parser *p, const struct mime_param *boundary, struct str text, size_t body)
 {
     size_t i = 0;
     if (boundary->quoted) return text.n;
-    while (i < text.n && !memchr("()<>@,;:\\\"/[]?=", text.p[i], 15)) i++;
+    const char *ends = boundary->extended ? "()<>@,;:\\\"/[]?='*%" : "()<>@,;:\\\"/[]?="; /* RFC 2231 section 7 */
+    while (i < text.n && !strchr(ends, text.p[i])) i++;
     return i < text.n && i > 0 && delimiter_stands(p, body, str_slice(text, 0, i)) ? i : text.n;
 }
 
@@ -281,7 +282,8 @@ static void boundary_set(struct parser *p, struct mime_part *part, struct open_p
     }
     struct str text = boundary ? boundary->raw : STR("");
     size_t cut = boundary ? boundary_cut(boundary, text) : 0;
-    if (cut == text.n && boundary) cut = boundary_token(p, boundary, text, body);
+    size_t token = boundary ? boundary_token(p, boundary, text, body) : 0;
+    if (token < cut) cut = token;
     if (cut < text.n && manner_is(p->reading, MANNER_PARAM_CUT)) text.n = cut;
     /* Trailing blanks cannot stand in a delimiter line (RFC 2046 section 5.1.1). */
     while (text.n && ascii_is_blank(text.p[text.n - 1])) text.n--;
@@ -332,6 +334,16 @@ static size_t message_start(struct parser *p, size_t at)
     return start > at && manner_is(p->reading, MANNER_JUNK_FIRST) ? start : at;
 }
 
+/* Whether the line at `at` begins a field. */
+static bool is_field(const struct parser *p, size_t at)
+{
+    struct header_scan scan;
+    struct message_field field;
+    header_scan_begin(&scan, BEST_VIEWER, str_slice(p->bytes, at, header_line_end(p->bytes, at)), false);
+    scan.empty_line = 2;
+    return header_scan_next(&scan, &field);
+}
+
 /* Reads the header at p->at, no further than a delimiter, and opens the part; a message inside it likewise. */
 static void part_begin(struct parser *p)
 {
@@ -341,8 +353,8 @@ static void part_begin(struct parser *p)
         size_t end = header_line_end(p->bytes, p->blank), body;
         struct delimiter cut = delimiter_find(p, from, p->blank);
         bool over = cut.from < end && manner_is(p->reading, MANNER_HEADER_OVER);
-        /* Who reads on through what is no field stops at a delimiter, and takes it for the empty line. */
-        bool stops = over && p->reading->manners >> MANNER_JUNK_GOES_ON & 1;
+        /* Who reads on through what is no field, or finds none behind, takes the delimiter for the empty line. */
+        bool stops = over && (p->reading->manners >> MANNER_JUNK_GOES_ON & 1 || !is_field(p, cut.to));
         if (cut.from < end && (!over || stops)) end = cut.from;
         struct part_header h = {0};
         uint32_t unreadable = 0;

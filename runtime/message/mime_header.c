@@ -109,7 +109,8 @@ static uint8_t encoding_of(struct viewer *r, struct message *m, struct mime_part
     uint8_t encoding = MIME_UNKNOWN;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (str_eq(value, names[i].name)) encoding = names[i].encoding;
-    if (str_eq_nocase(str_trim(h->encoding), value) && encoding != MIME_UNKNOWN) return encoding;
+    bool folded = str_find_byte(h->encoding, '\n') != STR_NPOS; /* some keep the fold in the value */
+    if (str_eq_nocase(str_trim(h->encoding), value) && encoding != MIME_UNKNOWN && !folded) return encoding;
     uint8_t guess = encoding_guess(h->encoding);
     if (guess != MIME_UNKNOWN && guess != encoding && manner_is(r, MANNER_CODE_GUESS)) return guess;
     bool decodes = encoding >= MIME_BASE64 && encoding != MIME_UNKNOWN;

@@ -24,7 +24,11 @@ struct reader {
     bool loose;
     unsigned unclosed; /* comments so far */
 };
-enum { UNCLOSED_MAX = 16, KEPT_OF_OCTET = 64 /* octets kept for one of a field, of many short parameters */ };
+enum {
+    UNCLOSED_MAX = 16,
+    KEPT_OF_OCTET = 64,     /* octets kept for one of a field, of many short parameters */
+    PARAMS_BYTES_LEAST = 64 /* what a part is, is read without room too */
+};
 
 static struct str lower_copy(struct arena *a, struct str s)
 {
@@ -243,6 +247,16 @@ static void split_name(struct viewer *r, struct str name, struct piece_of_param 
     out->section = rest.n ? (int)section : -1;
 }
 
+/* A name, up to "=" or ";"; a ";" just before the "=" is to some a part of it. */
+static struct str name_of(struct reader *r)
+{
+    size_t begin = r->at;
+    while (!at_end(r) && peek(r) != '=' && peek(r) != ';') r->at++;
+    struct str name = str_trim(str_slice(r->s, begin, r->at));
+    if (name.n && str_starts(str_from(r->s, r->at), STR(";=")) && manner_is(r->viewer, MANNER_PARAM_TIGHT)) r->at++;
+    return name;
+}
+
 static bool next_piece(struct reader *r, struct piece_of_param *out)
 {
     for (;;) {
@@ -252,9 +266,7 @@ static bool next_piece(struct reader *r, struct piece_of_param *out)
             r->at++;
             continue;
         }
-        size_t begin = r->at;
-        while (!at_end(r) && peek(r) != '=' && peek(r) != ';') r->at++;
-        struct str name = str_trim(str_slice(r->s, begin, r->at));
+        struct str name = name_of(r);
         if (at_end(r) || peek(r) == ';' || name.n == 0) {
             if (!at_end(r)) r->at++;
             r->loose = true;
@@ -436,6 +448,7 @@ struct params params_parse(struct viewer *viewer, struct message *m, struct str 
     /* Each reading of the structure keeps what it makes of them. */
     size_t most = message_room(m) / KEPT_OF_OCTET;
     if (most > PARAMS_BYTES_MAX) most = PARAMS_BYTES_MAX;
+    if (most < PARAMS_BYTES_LEAST) most = PARAMS_BYTES_LEAST;
     if (field_body.n > most) {
         field_body.n = most;
         out.unreadable = UNREADABLE_LIMIT;

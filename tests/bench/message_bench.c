@@ -257,8 +257,8 @@ int main(int argc, char **argv)
     if (!charset_warm(&e) || !filetype_warm(&e)) return fprintf(stderr, "%s\n", e.text), 1;
     g_mime_init();
     struct arena *a = arena_create();
-    bool kept = argc > 1 && strcmp(argv[1], "worst") == 0 ? worst(a, argc > 2 ? strtoul(argv[2], NULL, 10) : 200)
-                                                         : typical(a);
+    bool kept =
+        argc > 1 && strcmp(argv[1], "worst") == 0 ? worst(a, argc > 2 ? strtoul(argv[2], NULL, 10) : 200) : typical(a);
     arena_free(&a);
     return kept ? 0 : 1;
 }

@@ -69,4 +69,24 @@ FOUND = {
         b'M0B-O&RA"&R1"(VX;*$(;)$(C:1LH0ALD0B-U&RA"&R1"(VT;*$(@&R1"(V,;\r\n'
         b'\tI*$(;)$(C81LH0ALD0B-R&RA"&R1"(V<;*$(;)$(C;QLH0@T*0GEE#0H \r\n'
         b'I*$(;)$(C81LH0ALD0B-R&RA"&R1"(V<;*$(;)$(C;QLH0@T*0GEE#0H \r\n')),
+    "name of an encoding, folded behind it": (
+        "body", b"Content-Transfer-Encoding: base64\r\n \r\nplutonium cargo"),
+    "boundary extended, with what no token holds": (
+        "name", b"Content-Type: multipart/mixed; boundary*=us-ascii\'\'b1\'(" + MARKED_NAME),
+    "words of one charset by two names, split inside a quantum": (
+        "subject", b"Subject: =?utf-8?b?cGx1dG?= =?utf8?b?9uaXVtIGNhcmdv?="),
+    "semicolon between a section and its equals sign": (
+        "name", b"Content-Disposition: attachment;\r\n filename*0;=\"pluton\";\r\n filename*1=\"ium cargo.txt\""),
+    "8-bit blank inside an encoded-word": (
+        "name", b"Content-Type: multipart/mixed; boundary=\"a1\"\r\n\r\n--a1\r\nContent-Disposition: attachment; "
+                b"filename==?utf-8?q?=70=6C=75=74=6F=6E=69=75=6D=20=63=\xa061=72=67=6F=2E=74=78=74?="),
+    "uuencoded group over a line end": (
+        "body", b"Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 x.txt\r\nX-A: b\r\n"
+                b"A1&5A<B=?!A;&PL#0IP;\'5T;VYI=6T@8V%R9V\\-\"D)Y90T*"),
+    "uuencoded group over a line end, another length": (
+        "body", b"Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 x.txt\r\n>X-A: b\r\n"
+                b">A1&5A<B!A;&PL#0IP;\'5T;VYI=6T@8V%R9V\\-\"D)Y90T*`"),
+    "delimiter in the header of a part, junk in the outer one": (
+        "body", b"junk\r\nContent-Type: multipart/; boundary=\"b1\"\r\n\r\n--b1\r\nContent-Transfer-Encoding: base64\r\n"
+                b"--b1--\r\nRGVhciBhbGwsDQpwbHV0b25pdW0gY2FyZ28NCkJ5ZQ0K\r\n\r\n"),
 }

@@ -120,8 +120,8 @@ static const char *const heads[] = {
     "Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 a\r\n"};
 
 static const char *const tokens[] = {
-    "\r\n", "\n", "\r", " ", "\t", "\r\n ", "x", "abc", "words", "(", ")", "\\", ",", ":", ";", "=", "%", "*", "@", "&", "'",
-    "\"", "<", ">", "\v", "\f", "\x01", "\x0e", "\x1b", "\xa0", "\xff",
+    "\r\n", "\n", "\r", " ", "\t", "\r\n ", "x", "abc", "words", "(", ")", "\\", ",", ":", ";", "=", "%", "*", "@", "&",
+    "'", "\"", "<", ">", "\v", "\f", "\x01", "\x0e", "\x1b", "\xa0", "\xff",
     /* delimiters, fields, parameters */
     "--b", "--b--", "--b\r\n", "\r\n--b\r\n", "A: b\r\n", "Subject: x\r\n", "To: a@b\r\n", "junk\r\n", "From x\r\n",
     "Content-Type: text/plain", "Content-Type: text/html\r\n", "Content-Type: message/rfc822\r\n",
@@ -130,12 +130,14 @@ static const char *const tokens[] = {
     "Content-Disposition: inline", "Content-Disposition: attachment; filename=\"a.exe\"", "; a=b", "; a*0=b",
     "; a*1*=utf-8''%c3", "; name=", "; charset=utf-16", "; boundary=", "a@b", "<a@b>", "a:",
     /* encodings and charsets */
-    "=?utf-8?q?=C3=A9?=", "=?utf-8?b?w6k=?=", "=?x?q?", "=?iso-2022-jp?b?GyRC", "?=", "=C3", "=\r\n", "= \r\n", "QUJD", "eA==",
-    "AAAA", "AGEAYgBj", "+AHQ", "+AGE-", "\x1b$B", "\x1b(B", "\xc3\xa9", "\xc1\xa1", "\xa4@", "\xcc\x81", "\xe2\x80\x8b",
-    "\xef\xbf\xbd", "begin 644 a\r\n", "M\r\n", "M123\r\n", "end\r\n", "-----BEGIN PGP MESSAGE-----\r\n",
+    "=?utf-8?q?=C3=A9?=", "=?utf-8?b?w6k=?=", "=?x?q?", "=?iso-2022-jp?b?GyRC", "?=", "=C3", "=\r\n", "= \r\n", "QUJD",
+    "eA==", "AAAA", "AGEAYgBj", "+AHQ", "+AGE-", "\x1b$B", "\x1b(B", "\xc3\xa9", "\xc1\xa1", "\xa4@", "\xcc\x81",
+    "\xe2\x80\x8b", "\xef\xbf\xbd", "begin 644 a\r\n", "M\r\n", "M123\r\n", "end\r\n",
+    "-----BEGIN PGP MESSAGE-----\r\n",
     /* HTML */
     "<b>", "<b ", "</b>", "<!--", "-->", "--", "<![", "[if", "<script>", "</script>", "<style>.a{display:none}</style>",
-    "<p class=a>", "<i hidden>", "<img alt='x'>", "<pre>", "<table>", "<td>", "<br>", "<a b=\"", "&amp;", "&lt", "&#65;", "&#x"};
+    "<p class=a>", "<i hidden>", "<img alt='x'>", "<pre>", "<table>", "<td>", "<br>", "<a b=\"", "&amp;", "&lt",
+    "&#65;", "&#x"};
 
 enum { HEADS = sizeof heads / sizeof *heads, TOKENS = sizeof tokens / sizeof *tokens, UNIT_TOKENS_MAX = 5 };
 
@@ -144,7 +146,8 @@ struct mail_shape mail_shape_random(struct arena *a, uint64_t seed)
     struct dice d = {seed};
     struct buf unit = {0};
     const char *head = heads[dice_roll(&d, HEADS)], *more = dice_roll(&d, 3) ? "" : tokens[dice_roll(&d, TOKENS)];
-    for (uint64_t n = 1 + dice_roll(&d, UNIT_TOKENS_MAX); n > 0; n--) buf_add(&unit, str_of(tokens[dice_roll(&d, TOKENS)]));
+    for (uint64_t n = 1 + dice_roll(&d, UNIT_TOKENS_MAX); n > 0; n--)
+        buf_add(&unit, str_of(tokens[dice_roll(&d, TOKENS)]));
     struct mail_shape s = {.name = arena_printf(a, "random shape %llu", (unsigned long long)seed).p,
                            .head = arena_printf(a, "%s%s", head, more).p,
                            .unit = arena_str(a, buf_str(&unit)).p,

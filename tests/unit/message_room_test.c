@@ -55,7 +55,8 @@ static void text_within(void **state)
         struct viewer best = {0};
         struct buf out = {0};
         buf_add(&out, STR("behind "));
-        uint32_t told = charset_decode_within(&best, str_of(rows[i].charset), str_of(rows[i].bytes), rows[i].most, &out);
+        uint32_t told =
+            charset_decode_within(&best, str_of(rows[i].charset), str_of(rows[i].bytes), rows[i].most, &out);
         struct str text = str_from(buf_str(&out), 7);
         if (!str_eq(text, str_of(rows[i].text)) || told != rows[i].unreadable)
             fail_msg("row %zu, %s: \"%.*s\", %u", i, rows[i].charset, STR_ARG(text), told);
@@ -98,8 +99,7 @@ static void bodies_are_cut(void **state)
 static void views_are_cut(void **state)
 {
     struct message_limits limits = message_limits_default;
-    struct str content =
-        many(*state, "Content-Transfer-Encoding: base64\r\n\r\n", "QUJD", 20000, "=\r\nQUJDREVG\r\n");
+    struct str content = many(*state, "Content-Transfer-Encoding: base64\r\n\r\n", "QUJD", 20000, "=\r\nQUJDREVG\r\n");
     assert_true(message_body(message_open(*state, content, &limits))->text.view_count > 1);
     limits.memory = 80 * 1024;
     const struct message_text *t = &message_body(message_open(*state, content, &limits))->text;
@@ -110,7 +110,8 @@ static void views_are_cut(void **state)
 /* One field of any length: that it goes on is told of this field, and of no other. */
 static void long_header_fields(void **state)
 {
-    struct str content = many(*state, "Subject: short\r\nX-Long: \xc3\xa4", "words ", 50000, "secret\r\nTo: a@b.example\r\n\r\n");
+    struct str content =
+        many(*state, "Subject: short\r\nX-Long: \xc3\xa4", "words ", 50000, "secret\r\nTo: a@b.example\r\n\r\n");
     struct message *m = message_open(*state, content, NULL);
     const struct message_values *x = message_header(m, STR("X-Long"));
     assert_int_equal(x->n, 1);
@@ -136,6 +137,48 @@ static void files_in_text_are_counted(void **state)
     all = message_attachments(message_open(*state, six, &limits));
     assert_int_equal(all->n, 5);
     assert_int_equal(all->unreadable, UNREADABLE_LIMIT);
+}
+
+/* What is made of parameters is kept within the room, in however many ways they are read, and what is cut is told. */
+static void names_are_bounded(void **state)
+{
+    static const struct {
+        const char *head, *unit, *tail;
+    } rows[] = {{"attachment; filename=\"a.", "\xc1\xa1", "\""},
+                {"attachment; filename=\"", "=?utf-8?q?=C3=A9?= ", "\""},
+                {"attachment", "; a=b\"c", ""},
+                {"attachment", "; a=\"\\x", "\""},
+                {"attachment; filename*=utf-8''", "%c3%a9\"", ""}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct str field = many(*state, rows[i].head, rows[i].unit, 1000, rows[i].tail);
+        struct buf b = {0};
+        buf_add(&b, STR("Content-Type: multipart/mixed; boundary=b\r\n\r\n"));
+        for (int k = 0; k < 300; k++) buf_printf(&b, "--b\r\nContent-Disposition: %.*s\r\n\r\nx\r\n", STR_ARG(field));
+        struct message_limits limits = message_limits_default;
+        limits.memory = 1024 * 1024;
+        size_t before = arena_used(*state);
+        struct message *m = message_open(*state, buf_str(&b), &limits);
+        const struct message_attachments *all = message_attachments(m);
+        assert_true(all->n >= 300);
+        assert_true(all->unreadable & UNREADABLE_LIMIT);
+        if (arena_used(*state) - before > 2 * limits.memory)
+            fail_msg("row %zu: %zu octets", i, arena_used(*state) - before);
+        buf_free(&b);
+    }
+}
+
+/* No system has such a one: it is cut, and that is told. */
+static void long_extensions(void **state)
+{
+    struct message *m = message_open(
+        *state, many(*state, "Content-Disposition: attachment; filename=\"a.", "B", 300, "\"\r\n\r\n"), NULL);
+    const struct message_attachments *all = message_attachments(m);
+    assert_int_equal(all->n, 1);
+    assert_int_equal(message_text_best(&all->v[0].name).n, 302);
+    assert_int_equal(message_text_best(&all->v[0].extension).n, 255);
+    assert_int_equal(message_text_best(&all->v[0].extension).p[254], 'b');
+    assert_true(all->v[0].extension.unreadable & UNREADABLE_LIMIT);
+    assert_int_equal(all->v[0].name.unreadable, 0);
 }
 
 /* --- in any order ------------------------------------------------------------------------------------------------- */
@@ -180,7 +223,10 @@ static void real_mail_in_any_order(void **state)
 static void armor_in_any_order(void **state)
 {
     static const char *const texts[] = {
-        "A: b\r\n\r\n" "-----BEGIN PGP SIGNED MESSAGE-----\r\nx\r\n", "A: b\r\n\r\n" "-----BEGIN PGP MESSAGE-----\r\nx\r\n",
+        "A: b\r\n\r\n"
+        "-----BEGIN PGP SIGNED MESSAGE-----\r\nx\r\n",
+        "A: b\r\n\r\n"
+        "-----BEGIN PGP MESSAGE-----\r\nx\r\n",
         "Content-Transfer-Encoding: base64\r\n\r\neA==\r\nLS0tLS1CRUdJTiBQR1AgTUVTU0FHRS0tLS0t\r\n",
         "Content-Type: message/rfc822\r\n\r\nA: b\r\n\r\n-----BEGIN PGP MESSAGE-----\r\n",
         "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n",
@@ -208,6 +254,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(views_are_cut, begin, end),
         cmocka_unit_test_setup_teardown(long_header_fields, begin, end),
         cmocka_unit_test_setup_teardown(files_in_text_are_counted, begin, end),
+        cmocka_unit_test_setup_teardown(names_are_bounded, begin, end),
+        cmocka_unit_test_setup_teardown(long_extensions, begin, end),
         cmocka_unit_test_setup_teardown(real_mail_in_any_order, begin, end),
         cmocka_unit_test_setup_teardown(armor_in_any_order, begin, end),
         cmocka_unit_test_setup_teardown(shapes_in_any_order, begin, end),
