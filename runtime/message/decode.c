@@ -26,6 +26,15 @@ static const uint8_t *base64_table(void)
     return table;
 }
 
+/* How many of the alphabet, padding too: of whole quanta a multiple of four. */
+static size_t base64_letters(struct str s)
+{
+    const uint8_t *table = base64_table();
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++) n += table[(unsigned char)s.p[i]] < NOT_BASE64 || s.p[i] == '=';
+    return n;
+}
+
 /* Ends a quantum of `count` sextets; one sextet alone is no byte. */
 static uint32_t base64_tail(struct buf *out, uint32_t bits, unsigned count)
 {
@@ -302,7 +311,8 @@ static uint32_t word_bytes(struct viewer *r, struct run *run, const struct encod
             if (!is_wide_blank(text.p[i])) buf_add_byte(&tight, text.p[i]);
         text = buf_str(&tight);
     }
-    bool joins = word->encoding == 'b' && (run->base64.n || text.n % 4) && manner_is(r, MANNER_WORDS_JOIN);
+    bool joins =
+        word->encoding == 'b' && (run->base64.n || base64_letters(text) % 4) && manner_is(r, MANNER_WORDS_JOIN);
     if (joins)
         buf_add(&run->base64, text);
     else if (word->encoding == 'b')

@@ -354,7 +354,9 @@ static void part_begin(struct parser *p)
         struct delimiter cut = delimiter_find(p, from, p->blank);
         bool over = cut.from < end && manner_is(p->reading, MANNER_HEADER_OVER);
         /* Who reads on through what is no field, or finds none behind, takes the delimiter for the empty line. */
-        bool stops = over && (p->reading->manners >> MANNER_JUNK_GOES_ON & 1 || !is_field(p, cut.to));
+        bool goes_on = p->reading->manners >> MANNER_JUNK_GOES_ON & 1;
+        while (over && !goes_on && cut.from < end && is_field(p, cut.to)) cut = delimiter_find(p, cut.to, p->blank);
+        bool stops = over && cut.from < end;
         if (cut.from < end && (!over || stops)) end = cut.from;
         struct part_header h = {0};
         uint32_t unreadable = 0;

@@ -462,6 +462,8 @@ struct params params_parse(struct viewer *viewer, struct message *m, struct str 
     struct reader r = {.viewer = viewer, .m = m, .arena = a, .s = field_body};
     out.value = main_value(&r);
     out.loose_value = r.loose;
+    /* "Content-Disposition: filename=x": to some the first is a parameter as the others are. */
+    if (str_find_byte(out.value, '=') != STR_NPOS && manner_is(viewer, MANNER_TYPE_LOOSE)) r.at = 0;
     struct piece_of_param *pieces = NULL;
     size_t n = 0, cap = 0;
     for (struct piece_of_param one; next_piece(&r, &one);) {

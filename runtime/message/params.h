@@ -18,7 +18,7 @@ struct params {
 /* More of either in one field, and what lies beyond, is unreadable: no honest field is a tenth of that. */
 enum { PARAMS_MAX = 64, PARAMS_BYTES_MAX = 32 * 1024 };
 
-/* Of a part of this message.  Manners: those of PARAM_, but CUT. */
+/* Of a part of this message.  Manners: those of PARAM_, TYPE_LOOSE. */
 struct params params_parse(struct viewer *r, struct message *m, struct str field_body);
 const struct mime_param *params_find(const struct mime_param *v, size_t n, struct str name);
 

@@ -89,4 +89,12 @@ FOUND = {
     "delimiter in the header of a part, junk in the outer one": (
         "body", b"junk\r\nContent-Type: multipart/; boundary=\"b1\"\r\n\r\n--b1\r\nContent-Transfer-Encoding: base64\r\n"
                 b"--b1--\r\nRGVhciBhbGwsDQpwbHV0b25pdW0gY2FyZ28NCkJ5ZQ0K\r\n\r\n"),
+    "only a parameter, without a semicolon": ("name", b'Content-Disposition:  filename="plutonium cargo.txt"'),
+    "two delimiters in the header of a part": (
+        "body", b"Content-Type: multipart/mixed; boundary=b1 x\r\n\r\n--b1\r\nContent-Type: text/plain\r\n--b1\r\n"
+                b"Content-Transfer-Encoding: base64\r\n--b1--\r\nRGVhciBhbGwsDQpwbHV0b25pdW0gY2FyZ28NCkJ5ZQ0K"),
+    "words split inside a quantum, with junk in them": (
+        "subject", b"Subject: =?utf-8?b?cGx1dG\'\'?= =?utf-8?b?9uaXVtIGNhcmdv?="),
+    "EBCDIC by the name of another program": ("body", b"Content-Type: text/plain; charset=cp37\r\n\r\n"
+                                                      + "plutonium cargo".encode("cp037")),
 }
