@@ -18,6 +18,7 @@ struct block {
 struct arena {
     struct block *newest;
     size_t handed_out;
+    struct arena *around; /* that it takes from; else NULL */
 };
 
 static struct block *block_create(size_t size, struct block *older)
@@ -37,9 +38,17 @@ struct arena *arena_create(void)
     return a;
 }
 
+struct arena *arena_within(struct arena *a)
+{
+    struct arena *inner = ARENA_NEW(a, struct arena);
+    inner->around = a;
+    return inner;
+}
+
 void arena_free(struct arena **a)
 {
     if (!a || !*a) return;
+    INVARIANT(!(*a)->around);
     for (struct block *b = (*a)->newest, *older; b; b = older) {
         older = b->older;
         free(b);
@@ -50,6 +59,7 @@ void arena_free(struct arena **a)
 
 void arena_reset(struct arena *a)
 {
+    INVARIANT(!a->around);
     struct block *keep = a->newest;
     for (struct block *b = keep->older, *older; b; b = older) {
         older = b->older;
@@ -79,6 +89,10 @@ static size_t aligned(size_t n)
 static void *take(struct arena *a, size_t n)
 {
     size_t need = aligned(n);
+    if (a->around) {
+        a->handed_out += need;
+        return take(a->around, need);
+    }
     struct block *b = a->newest;
     if (b->size - b->used < need) {
         size_t step = b->size < LARGEST_STEP ? b->size * 2 : LARGEST_STEP;
@@ -101,12 +115,14 @@ void *arena_array(struct arena *a, size_t n, size_t size)
 
 void arena_shrink(struct arena *a, const void *p, size_t from, size_t to)
 {
-    struct block *b = a->newest;
     size_t was = aligned(from), is = aligned(to);
+    struct arena *owner = a;
+    while (owner->around) owner = owner->around;
+    struct block *b = owner->newest;
     INVARIANT(to <= from);
     if (b->used < was || b->bytes + (b->used - was) != (const char *)p) return;
     b->used -= was - is;
-    a->handed_out -= was - is;
+    for (; a; a = a->around) a->handed_out -= was - is;
 }
 
 char *arena_cstr(struct arena *a, struct str s)

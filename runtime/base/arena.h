@@ -9,9 +9,11 @@
 struct arena;
 
 struct arena *arena_create(void);
+/* One that takes from another, with which its memory goes, and counts what it takes; it is neither reset nor freed. */
+struct arena *arena_within(struct arena *a);
 void arena_free(struct arena **a);  /* NULL-safe; sets *a to NULL */
 void arena_reset(struct arena *a);  /* forgets everything, keeps one block for the next message */
-size_t arena_used(const struct arena *a); /* bytes handed out since the last reset */
+size_t arena_used(const struct arena *a); /* bytes handed out since the last reset, to those within it too */
 
 void *arena_alloc(struct arena *a, size_t n); /* zeroed, aligned for any type */
 void *arena_array(struct arena *a, size_t n, size_t size);

@@ -285,7 +285,7 @@ const struct message_attachments *message_attachments(struct message *m)
         struct viewer r = {.manners = lists.manners[k]};
         struct attachment_walk w = walk_begin(m, &r);
         for (struct found f; walk_next(&w, &f);) {
-            if (k > 0 && !message_room(m)) {
+            if (k > 0 && !message_room(m)) { /* what the best reader sees is bounded by the parts */
                 out->unreadable |= UNREADABLE_LIMIT;
                 break;
             }

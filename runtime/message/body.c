@@ -77,9 +77,11 @@ static uint32_t hold_to_limit(struct assembly *as, size_t begin)
     return UNREADABLE_LIMIT;
 }
 
-/* What old programs put into the text: "begin 644 name", lines, "end" (POSIX uuencode). */
-static void add_uuencoded(struct assembly *as, size_t begin)
+/* What old programs put into the text: "begin 644 name", lines, "end" (POSIX uuencode).  Answers UNREADABLE_LIMIT or 0.
+ */
+static uint32_t add_uuencoded(struct assembly *as, size_t begin)
 {
+    uint32_t unreadable = 0;
     struct str text = str_slice(buf_str(as->text), begin, as->text->n), name;
     size_t at = 0, end;
     struct buf bytes = {0}, found = {0};
@@ -90,12 +92,16 @@ static void add_uuencoded(struct assembly *as, size_t begin)
         decode_uuencode(as->reading, str_slice(text, at, end), &bytes);
         buf_add_byte(&found, '\n');
         size_t so_far = as->text->n + found.n;
-        if (so_far > as->limit) break; /* the caller tells that */
-        charset_decode_within(&plain, STR(""), buf_str(&bytes), as->limit - so_far + 1, &found);
+        if (so_far > as->limit) { /* what is over the caller cuts, and tells */
+            unreadable = UNREADABLE_LIMIT;
+            break;
+        }
+        unreadable |= charset_decode_within(&plain, STR(""), buf_str(&bytes), as->limit - so_far, &found);
     }
     buf_add(as->text, buf_str(&found));
     buf_free(&bytes);
     buf_free(&found);
+    return unreadable & UNREADABLE_LIMIT;
 }
 
 /* What one step made takes the place of what it was made of: never more than two are held. */
@@ -116,7 +122,7 @@ static struct str part_decoded(struct assembly *as, const struct mime_part *p, s
     struct str raw = p->raw;
     struct buf made = {0};
     if (raw.n / 4 > room) { /* the work is bounded too, whatever it would shrink to */
-        raw.n = room * 4;
+        raw.n = utf8_cut(raw, room * 4);
         *unreadable |= UNREADABLE_LIMIT;
     }
     as->reading->work += raw.n;
@@ -155,7 +161,7 @@ static uint32_t add_part_text(struct assembly *as, const struct mime_part *p)
     else
         add_lines(as->text, text);
     buf_free(&held);
-    if (p->encoding != MIME_UUENCODE) add_uuencoded(as, begin);
+    if (p->encoding != MIME_UUENCODE) unreadable |= add_uuencoded(as, begin);
     unreadable |= hold_to_limit(as, begin);
     /* OpenPGP in the text itself: RFC 9580 section 6.2. */
     struct str added = str_slice(buf_str(as->text), begin, as->text->n);
@@ -186,7 +192,11 @@ static void add_outside(struct assembly *as, const struct mime_part *p)
 {
     struct viewer plain = {0};
     struct buf text = {0};
-    if (p->outside.n == 0 || as->text->n >= as->limit) return;
+    if (p->outside.n == 0) return;
+    if (as->text->n >= as->limit) {
+        as->unreadable |= UNREADABLE_LIMIT;
+        return;
+    }
     begin_line(as);
     as->reading->work += p->outside.n;
     as->unreadable |= charset_decode_within(&plain, STR(""), p->outside, as->limit - as->text->n, &text);
@@ -202,7 +212,6 @@ static uint32_t body_read(void *self, struct viewer *r, struct buf *out)
     as->reading = r;
     as->text = out;
     as->limit = m->limits.text_bytes;
-    if (!as->own && as->limit > message_room(m)) as->limit = message_room(m);
     as->unreadable = tree->unreadable;
     as->parts = NULL;
     if (r->manners == 0 && !as->source && !as->own) {
@@ -237,7 +246,9 @@ const struct message_body *message_body(struct message *m)
 const struct message_text *message_body_source(struct message *m)
 {
     if (m->body_source) return m->body_source;
-    if (m->body && !m->has_html) return &m->body->text;
+    /* First the body, whoever asks: what there is room for is not to depend on the order of questions. */
+    const struct message_body *body = message_body(m);
+    if (!m->has_html) return &body->text;
     struct assembly as = {.m = m, .source = true};
     m->body_source = ARENA_NEW(m->arena, struct message_text);
     *m->body_source = views_collect(m, 0, body_read, &as);

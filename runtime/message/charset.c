@@ -175,8 +175,9 @@ void utf8_add(struct buf *out, uint32_t c)
 size_t utf8_cut(struct str s, size_t most)
 {
     if (most >= s.n) return s.n;
-    while (most > 0 && ((unsigned char)s.p[most] & 0xc0) == 0x80) most--;
-    return most;
+    size_t n = most;
+    while (n > 0 && most - n < 4 && ((unsigned char)s.p[n] & 0xc0) == 0x80) n--;
+    return most - n < 4 ? n : most;
 }
 
 /* The length of the sequence at p: positive when well formed (RFC 3629 section 4); else minus the length of the longest
@@ -321,10 +322,10 @@ static uint32_t add_with_iconv(struct viewer *r, size_t row, struct str s, size_
     const char *stuck = NULL;
     iconv(handle, NULL, NULL, NULL, NULL);
     while (out->n <= end) {
-        buf_reserve(out, left + 64);
+        size_t wanted = end - out->n < SIZE_MAX / 4 ? end - out->n + 64 : SIZE_MAX / 4;
+        buf_reserve(out, left + 64 < wanted ? left + 64 : wanted);
         char *to = out->p + out->n;
-        size_t room = out->cap - out->n, wanted = end - out->n;
-        if (room > 64 && room - 64 > wanted) room = wanted + 64;
+        size_t room = out->cap - out->n < wanted ? out->cap - out->n : wanted;
         size_t result = left ? iconv(handle, &in, &left, &to, &room) : iconv(handle, NULL, NULL, &to, &room);
         out->n = (size_t)(to - out->p);
         if (result != (size_t)-1 && left == 0) {
@@ -333,7 +334,7 @@ static uint32_t add_with_iconv(struct viewer *r, size_t row, struct str s, size_
             continue;
         }
         if (result == (size_t)-1 && errno == E2BIG) {
-            buf_reserve(out, left * 4 + 256);
+            if (out->n <= end) buf_reserve(out, out->cap - out->n + 256); /* twice as much */
             continue;
         }
         if (in == NULL || left == 0) break;

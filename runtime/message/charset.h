@@ -53,7 +53,7 @@ struct str charset_sniff_behind(struct str bytes, size_t clean); /* decode_clean
 
 /* Appends the code point as UTF-8; U+FFFD for surrogates and what lies beyond U+10FFFF. */
 void utf8_add(struct buf *out, uint32_t code_point);
-/* The largest n <= most that ends no sequence in its middle, for valid UTF-8. */
+/* The largest n <= most that ends no sequence of UTF-8 in its middle; `most` where it could be none. */
 size_t utf8_cut(struct str s, size_t most);
 
 #endif

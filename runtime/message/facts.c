@@ -73,11 +73,10 @@ static uint32_t protection_read(void *self, struct viewer *r, struct buf *out)
     return yes ? 0 : unreadable;
 }
 
-/* Whether only the text can say it, and that text is the body's, which was read in all ways: to every reader of it no
- * part does, and no part is another message's. */
+/* Whether only the text can say it, and that text is the body's, which was read: to every reader of it no part does, and
+ * no part is another message's. */
 static bool only_body_can_say(const struct protection *x)
 {
-    if (!x->m->body || x->m->body->text.unreadable & UNREADABLE_LIMIT) return false;
     for (const struct read_tree *t = x->m->trees; t; t = t->next)
         for (size_t i = 0; i < t->tree.part_count; i++)
             if (x->is(&t->tree.parts[i]) || mime_is_carried(&t->tree, i)) return false;
@@ -87,7 +86,7 @@ static bool only_body_can_say(const struct protection *x)
 static struct message_text protection_of_body(const struct protection *x)
 {
     const struct message_text *body = &x->m->body->text;
-    struct message_text out = {0};
+    struct message_text out = {.unreadable = body->unreadable & UNREADABLE_LIMIT};
     struct str *views = ARENA_ARRAY(x->m->arena, struct str, 2);
     uint64_t *manners = ARENA_ARRAY(x->m->arena, uint64_t, 2);
     bool seen[2] = {false, false};
@@ -98,13 +97,16 @@ static struct message_text protection_of_body(const struct protection *x)
         views[out.view_count] = yes ? STR("yes") : STR("no");
         manners[out.view_count++] = body->manners[i];
     }
+    if (!seen[false]) out.unreadable = 0; /* to nobody could there be a further yes */
     out.views = views;
     out.manners = manners;
     return out;
 }
 
+/* First the body, whoever asks: the answer is not to depend on the order of questions. */
 static struct message_text protection(struct protection x)
 {
+    message_body(x.m);
     return only_body_can_say(&x) ? protection_of_body(&x) : views_collect(x.m, 0, protection_read, &x);
 }
 

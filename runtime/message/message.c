@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "mail/address.h"
+#include "message/charset.h"
 #include "message/decode.h"
 #include "message/header.h"
 #include "message/state.h"
@@ -13,7 +14,7 @@ const struct message_limits message_limits_default = {.header_bytes = LIMIT_HEAD
                                                       .fields = LIMIT_HEADER_FIELDS,
                                                       .depth = LIMIT_MIME_DEPTH,
                                                       .parts = LIMIT_MIME_PARTS,
-                                                      .text_bytes = 16 * 1024 * 1024,
+                                                      .text_bytes = 12 * 1024 * 1024,
                                                       .memory = 24 * 1024 * 1024};
 
 size_t unreadable_print(uint32_t unreadable, char out[UNREADABLE_TEXT_MAX])
@@ -107,14 +108,12 @@ static void read_header(struct message *m)
 
 struct message *message_open(struct arena *a, struct str content, const struct message_limits *limits)
 {
-    size_t used = arena_used(a);
     struct message *m = ARENA_NEW(a, struct message);
-    m->arena = a;
+    m->arena = arena_within(a);
     m->content = content.p ? content : STR("");
     m->limits = limits ? *limits : message_limits_default;
     if (m->limits.depth > MESSAGE_DEPTH_MAX) m->limits.depth = MESSAGE_DEPTH_MAX;
     if (m->limits.fields > UINT32_MAX - 1) m->limits.fields = UINT32_MAX - 1;
-    m->arena_used = used;
     m->params_left = PARAM_READINGS_MAX;
     m->types_left = TYPE_READINGS_MAX;
     read_header(m);
@@ -123,7 +122,7 @@ struct message *message_open(struct arena *a, struct str content, const struct m
 
 size_t message_room(const struct message *m)
 {
-    size_t kept = arena_used(m->arena) - m->arena_used;
+    size_t kept = arena_used(m->arena);
     return kept < m->limits.memory ? m->limits.memory - kept : 0;
 }
 
@@ -158,7 +157,7 @@ static struct str value_within(const struct message *m, struct str raw, uint32_t
 {
     if (raw.n <= m->limits.header_bytes) return raw;
     *unreadable |= UNREADABLE_LIMIT;
-    return str_slice(raw, 0, m->limits.header_bytes);
+    return str_slice(raw, 0, utf8_cut(raw, m->limits.header_bytes));
 }
 
 struct message_text message_text_of_header(struct message *m, struct str raw)
@@ -204,7 +203,8 @@ const struct message_values *message_header(struct message *m, struct str name)
     for (size_t i = 0; i < m->doubtful_count; i++) {
         if (!str_eq_nocase(m->doubtful[i].name, name)) continue;
         v->raw = m->doubtful[i].raw;
-        v++->text = message_text_of_header(m, m->doubtful[i].raw);
+        v->text = message_text_of_header(m, v->raw);
+        values->unreadable |= v++->text.unreadable & UNREADABLE_LIMIT;
     }
     return values;
 }

@@ -60,10 +60,10 @@ struct message_limits {
     size_t depth;        /* nesting of MIME parts; at most MESSAGE_DEPTH_MAX */
     size_t parts;        /* MIME parts */
     size_t text_bytes;   /* decoded text of the body; bytes of nested messages that had to be decoded to be parsed */
-    size_t memory;       /* octets of what was made and is kept: what would need more is cut, further views are left out */
+    size_t memory;       /* octets made and kept of it, beyond which there are no further views of what is long */
 };
 enum { MESSAGE_DEPTH_MAX = 100 };
-extern const struct message_limits message_limits_default; /* 256 KiB, 1,000, 32, 1,000, 16 MiB, 24 MiB */
+extern const struct message_limits message_limits_default; /* 256 KiB, 1,000, 32, 1,000, 12 MiB, 24 MiB */
 
 /* `limits` may be NULL for the default.  A message_open'ed message needs no closing: it goes with the arena. */
 struct message *message_open(struct arena *a, struct str content, const struct message_limits *limits);

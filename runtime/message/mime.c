@@ -15,8 +15,7 @@ struct open_part {
     struct str closed;   /* the boundary, once its close delimiter was seen; else p NULL */
     size_t outside;      /* where preamble or epilogue begin, while no part of it is open; else SIZE_MAX */
     bool begun;          /* a delimiter of it was seen */
-    char *outside_bytes; /* of its mime_part's `outside`, once it is put together of several */
-    size_t outside_room;
+    struct buf joined;   /* its mime_part's `outside`, once it is put together of several */
 };
 
 struct parser {
@@ -144,20 +143,17 @@ static bool is_usual_preamble(struct str s)
     return false;
 }
 
-/* A line more.  A multipart that is closed and goes on has as many epilogues as its sender likes: the room doubles. */
-static void outside_append(struct arena *a, struct open_part *open, struct str *outside, struct str text)
+/* One more: a multipart that is closed and goes on has as many epilogues as its sender likes. */
+static void outside_append(struct parser *p, struct open_part *open, struct mime_part *part, struct str text)
 {
-    size_t n = outside->n + 1 + text.n;
-    char *bytes = open->outside_bytes;
-    if (!bytes || n > open->outside_room) {
-        open->outside_room = n * 2;
-        open->outside_bytes = arena_alloc(a, open->outside_room);
-        memcpy(open->outside_bytes, outside->p, outside->n);
-        bytes = open->outside_bytes;
+    if (open->joined.n == 0) buf_add(&open->joined, part->outside);
+    if (open->joined.n + text.n > p->m->limits.text_bytes) {
+        part->unreadable |= UNREADABLE_LIMIT;
+        p->unreadable |= UNREADABLE_LIMIT;
+        return;
     }
-    bytes[outside->n] = '\n';
-    memcpy(bytes + outside->n + 1, text.p, text.n);
-    *outside = (struct str){bytes, n};
+    buf_add_byte(&open->joined, '\n');
+    buf_add(&open->joined, text);
 }
 
 /* Preamble or epilogue of an open multipart, up to `end`. */
@@ -170,7 +166,7 @@ static void outside_take(struct parser *p, struct open_part *open, size_t end)
     if (part->outside.n == 0)
         part->outside = text;
     else
-        outside_append(p->m->arena, open, &part->outside, text);
+        outside_append(p, open, part, text);
     p->reading->differs |= (uint64_t)1 << MANNER_OUTSIDE;
 }
 
@@ -185,6 +181,8 @@ static void part_close(struct parser *p, size_t end, bool at_delimiter)
     if (last < end && last > body && p->bytes.p[last - 1] == '\r') last--;
     part->raw = str_slice(p->bytes, body, last);
     if (open.begun) outside_take(p, &open, last);
+    if (open.joined.n) part->outside = arena_str(p->m->arena, buf_str(&open.joined));
+    buf_free(&open.joined);
     if (!p->derived) part->to = last;
     if (open.boundary.p) part->malformed = true; /* no close delimiter */
     bool encoded = part->encoding == MIME_BASE64 || part->encoding == MIME_QUOTED_PRINTABLE;
@@ -334,6 +332,9 @@ static size_t message_start(struct parser *p, size_t at)
     return start > at && manner_is(p->reading, MANNER_JUNK_FIRST) ? start : at;
 }
 
+/* So many that are followed by a field are looked at, or it would take quadratic time. */
+enum { DELIMITERS_IN_HEADER = 4 };
+
 /* Whether the line at `at` begins a field. */
 static bool is_field(const struct parser *p, size_t at)
 {
@@ -355,7 +356,8 @@ static void part_begin(struct parser *p)
         bool over = cut.from < end && manner_is(p->reading, MANNER_HEADER_OVER);
         /* Who reads on through what is no field, or finds none behind, takes the delimiter for the empty line. */
         bool goes_on = p->reading->manners >> MANNER_JUNK_GOES_ON & 1;
-        while (over && !goes_on && cut.from < end && is_field(p, cut.to)) cut = delimiter_find(p, cut.to, p->blank);
+        for (int i = 0; i < DELIMITERS_IN_HEADER && over && !goes_on && cut.from < end && is_field(p, cut.to); i++)
+            cut = delimiter_find(p, cut.to, p->blank);
         bool stops = over && cut.from < end;
         if (cut.from < end && (!over || stops)) end = cut.from;
         struct part_header h = {0};
@@ -414,8 +416,7 @@ static void decoded_body_parse(struct parser *outer, size_t part, bool as_messag
     outer->decoded = true;
     if (limit_reached(outer, at)) return;
     struct str raw = at->raw;
-    size_t room = m->limits.text_bytes - m->decoded, memory = message_room(m);
-    if (room > memory) room = memory;
+    size_t room = m->limits.text_bytes - m->decoded;
     if (raw.n > room) {
         raw.n = room;
         at->unreadable |= UNREADABLE_LIMIT;

@@ -62,10 +62,12 @@ static void set_type(struct viewer *r, struct message *m, struct mime_part *part
     part->malformed = !sound;
     /* Some look for the words only, whatever stands around and between, and for a boundary; to some, two types are
      * none. */
-    struct str words = letters_of(m->arena, sound ? params.value : h->type);
+    struct str text = sound ? params.value : str_slice(h->type, 0, PARAMS_BYTES_MAX);
+    struct str words = letters_of(m->arena, text);
     bool composite = mime_part_param(part, STR("boundary")) && !str_eq(part->type, STR("multipart"));
     bool html = str_find(words, STR("html")) != STR_NPOS && !str_eq(part->subtype, STR("html"));
     bool message = !sound && str_starts(words, STR("message"));
+    arena_shrink(m->arena, words.p, text.n, 0);
     bool two = sound && params.loose_value && !str_eq(type, STR("text")) && slashes_before_semicolon(h->type) > 1;
     if (!(composite || html || message || two) || !manner_is(r, MANNER_TYPE_LOOSE)) return;
     part->type = composite ? STR("multipart") : message ? STR("message") : STR("text");

@@ -441,48 +441,72 @@ static size_t join(struct reader *r, struct piece_of_param *v, size_t n, struct 
     return made;
 }
 
-struct params params_parse(struct viewer *viewer, struct message *m, struct str field_body)
+/* A field body as far as there is room for what is made of it: each reading of the structure keeps that. */
+static struct str field_within(const struct message *m, struct str body, uint32_t *unreadable)
 {
-    struct arena *a = m->arena;
-    struct params out = {0};
-    /* Each reading of the structure keeps what it makes of them. */
-    size_t most = message_room(m) / KEPT_OF_OCTET;
+    size_t left = m->params_kept < PARAMS_KEPT_MAX ? PARAMS_KEPT_MAX - m->params_kept : 0;
+    size_t most = left / KEPT_OF_OCTET;
     if (most > PARAMS_BYTES_MAX) most = PARAMS_BYTES_MAX;
     if (most < PARAMS_BYTES_LEAST) most = PARAMS_BYTES_LEAST;
-    if (field_body.n > most) {
-        field_body.n = most;
-        out.unreadable = UNREADABLE_LIMIT;
+    if (body.n <= most) return body;
+    *unreadable |= UNREADABLE_LIMIT;
+    return str_slice(body, 0, most);
+}
+
+static struct str unfolded(struct viewer *viewer, struct arena *a, struct str body)
+{
+    if (str_find_byte(body, '\n') == STR_NPOS && str_find_byte(body, '\r') == STR_NPOS) return body;
+    struct buf line = {0};
+    decode_unfold(viewer, body, &line);
+    body = arena_str(a, buf_str(&line));
+    buf_free(&line);
+    return body;
+}
+
+struct pieces_of_params {
+    struct piece_of_param *v;
+    size_t n;
+    bool more; /* than PARAMS_MAX */
+};
+
+static struct pieces_of_params pieces_read(struct reader *r)
+{
+    struct pieces_of_params out = {0};
+    size_t cap = 0;
+    for (struct piece_of_param one; next_piece(r, &one);) {
+        if (out.n == PARAMS_MAX) {
+            out.more = true;
+            break;
+        }
+        if (out.n == cap) {
+            struct piece_of_param *more = ARENA_ARRAY(r->arena, struct piece_of_param, cap = cap ? cap * 2 : 4);
+            if (out.n) memcpy(more, out.v, out.n * sizeof *more);
+            out.v = more;
+        }
+        out.v[out.n++] = one;
     }
-    if (str_find_byte(field_body, '\n') != STR_NPOS || str_find_byte(field_body, '\r') != STR_NPOS) {
-        struct buf line = {0};
-        decode_unfold(viewer, field_body, &line);
-        field_body = arena_str(a, buf_str(&line));
-        buf_free(&line);
-    }
-    struct reader r = {.viewer = viewer, .m = m, .arena = a, .s = field_body};
+    return out;
+}
+
+struct params params_parse(struct viewer *viewer, struct message *m, struct str field_body)
+{
+    struct params out = {0};
+    size_t before = arena_used(m->arena);
+    struct str body = unfolded(viewer, m->arena, field_within(m, field_body, &out.unreadable));
+    struct reader r = {.viewer = viewer, .m = m, .arena = m->arena, .s = body};
     out.value = main_value(&r);
     out.loose_value = r.loose;
     /* "Content-Disposition: filename=x": to some the first is a parameter as the others are. */
     if (str_find_byte(out.value, '=') != STR_NPOS && manner_is(viewer, MANNER_TYPE_LOOSE)) r.at = 0;
-    struct piece_of_param *pieces = NULL;
-    size_t n = 0, cap = 0;
-    for (struct piece_of_param one; next_piece(&r, &one);) {
-        if (n == PARAMS_MAX) {
-            out.unreadable = UNREADABLE_LIMIT;
-            break;
-        }
-        if (n == cap) {
-            struct piece_of_param *more = ARENA_ARRAY(a, struct piece_of_param, cap = cap ? cap * 2 : 4);
-            if (n) memcpy(more, pieces, n * sizeof *more);
-            pieces = more;
-        }
-        pieces[n++] = one;
-    }
+    struct pieces_of_params pieces = pieces_read(&r);
+    if (pieces.more) out.unreadable |= UNREADABLE_LIMIT;
     out.loose = r.loose;
-    if (n == 0) return out;
-    struct mime_param *params = ARENA_ARRAY(a, struct mime_param, n);
-    out.n = join(&r, pieces, n, params);
-    out.v = params;
+    if (pieces.n) {
+        struct mime_param *params = ARENA_ARRAY(m->arena, struct mime_param, pieces.n);
+        out.n = join(&r, pieces.v, pieces.n, params);
+        out.v = params;
+    }
+    m->params_kept += arena_used(m->arena) - before;
     return out;
 }
 

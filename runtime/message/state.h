@@ -12,6 +12,7 @@ enum {
     PART_WORK = 64, /* octets of work that each part is worth, to whoever looks at all of them (viewer.work) */
     /* Every reading of the structure reads the texts of parameters anew: octets of work for all of them together. */
     PARAM_READINGS_MAX = 8 * 1024 * 1024,
+    PARAMS_KEPT_MAX = 8 * 1024 * 1024, /* and what they may keep */
     /* libmagic takes its time for each of them, in every list of attachments: octets, and what one call is worth. */
     TYPE_READINGS_MAX = 256 * 1024 * 1024,
     TYPE_READING_COST = 64 * 1024
@@ -25,10 +26,9 @@ struct read_tree {
 };
 
 struct message {
-    struct arena *arena;
+    struct arena *arena; /* its own: what it has used is what this message keeps */
     struct str content;
     struct message_limits limits;
-    size_t arena_used; /* before anything of this message */
     struct message_header header;
     struct viewer header_reading;
     const struct message_field *doubtful; /* what only some readers take for fields */
@@ -48,9 +48,10 @@ struct message {
     struct message_text is_signed, is_encrypted; /* without views: not asked for yet */
     size_t decoded;                 /* bytes spent on nested messages that had to be decoded to be parsed */
     size_t params_left, types_left; /* of PARAM_READINGS_MAX, TYPE_READINGS_MAX */
+    size_t params_kept;             /* bytes of the arena, at most PARAMS_KEPT_MAX and a little */
 };
 
-/* How much of limits.memory is left. */
+/* How much of limits.memory is left for further readings. */
 size_t message_room(const struct message *m);
 /* The first field of this name at or after field `from`; header.field_count when there is none. */
 size_t message_field_find(const struct message *m, struct str name, size_t from);

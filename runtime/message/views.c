@@ -40,8 +40,11 @@ bool message_text_is_ambiguous(const struct message_text *t)
     return false;
 }
 
-/* A larger text is not held while the next reading makes one more. */
-enum { TEXT_HELD_MAX = 1024 * 1024 };
+enum {
+    TEXT_HELD_MAX = 1024 * 1024, /* a larger text is not held while the next reading makes one more */
+    SHORT_TEXT = 16 * 1024       /* is read in all ways, whatever else the message keeps: of an ordinary field in a huge
+                                    message nothing may be left in doubt */
+};
 
 /* A breadth-first walk over sets of manners: small departures first, so that a limit cuts the strangest readers. */
 struct walk {
@@ -66,13 +69,15 @@ static void walk_push(struct walk *w, uint64_t set)
     w->queue[w->queued++] = set;
 }
 
+static bool has_room(const struct walk *w, size_t n) { return n <= SHORT_TEXT || n <= message_room(w->m); }
+
 /* Keeps the text read as a view, when no other is equal. */
 static void walk_view(struct walk *w, uint64_t set)
 {
     struct str text = buf_str(&w->text);
     for (size_t i = 0; i < w->n; i++)
         if (str_eq(w->views[i], text)) return;
-    bool large = w->bytes + text.n > VIEWS_BYTES_MAX || text.n > message_room(w->m);
+    bool large = w->bytes + text.n > VIEWS_BYTES_MAX || !has_room(w, text.n);
     if (w->n == VIEWS_MAX || (w->n > 0 && large)) {
         w->cut = true;
         return;
@@ -88,7 +93,7 @@ static uint32_t walk_all(struct walk *w, size_t size, size_t *left, text_viewer 
 {
     uint32_t unreadable = 0;
     while (w->taken < w->queued) {
-        if (w->taken > 0 && (*left == 0 || size > *left || !message_room(w->m))) {
+        if (w->taken > 0 && (*left == 0 || size > *left || !has_room(w, w->views[0].n))) {
             w->cut = true;
             break;
         }
