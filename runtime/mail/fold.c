@@ -49,7 +49,7 @@ static const struct manner manner_lower = {UTF8PROC_DECOMPOSE | UTF8PROC_STABLE,
 struct folder {
     const struct manner *manner;
     struct buf *out;
-    size_t out_from;
+    size_t out_from, end; /* where it began; beyond this length it stops */
     struct fold_map *map; /* of texts only; may be NULL */
     bool blank;           /* the output ends with a blank, or is to have none at its start */
     bool broken;          /* the next byte does not continue the map's last point */
@@ -332,7 +332,7 @@ static bool is_apart(const struct folder *f, struct str s, size_t at)
 
 static void run(struct folder *f, struct str s)
 {
-    for (size_t i = 0; i < s.n;) {
+    for (size_t i = 0; i < s.n && f->out->n <= f->end;) {
         size_t end = i;
         if ((unsigned char)s.p[i] < 0x80) end += str_ascii_prefix((struct str){s.p + i, s.n - i});
         /* The last ASCII character before others may be the base of marks. */
@@ -358,12 +358,13 @@ static void run(struct folder *f, struct str s)
     segment_flush(f);
 }
 
-void fold_text(struct str s, unsigned flags, struct buf *out, struct fold_map *map)
+static bool fold(struct str s, unsigned flags, size_t most, struct buf *out, struct fold_map *map)
 {
     struct folder f;
     f.manner = flags & FOLD_ALIKE ? &manner_alike : &manner_text;
     f.out = out;
     f.out_from = out->n;
+    f.end = most < SIZE_MAX - out->n ? out->n + most : SIZE_MAX;
     f.map = map;
     f.blank = (flags & FOLD_TRIM) != 0;
     f.broken = true;
@@ -373,7 +374,19 @@ void fold_text(struct str s, unsigned flags, struct buf *out, struct fold_map *m
         map->source_size = s.n;
     }
     run(&f, s);
+    bool whole = out->n <= f.end;
     if ((flags & FOLD_TRIM) && out->n > f.out_from && out->p[out->n - 1] == ' ') out->n--;
+    return whole;
+}
+
+void fold_text(struct str s, unsigned flags, struct buf *out, struct fold_map *map)
+{
+    fold(s, flags, SIZE_MAX, out, map);
+}
+
+bool fold_text_within(struct str s, unsigned flags, size_t most, struct buf *out)
+{
+    return fold(s, flags, most, out, NULL);
 }
 
 static void fold_simply(struct str s, const struct manner *manner, struct buf *out)
@@ -382,6 +395,7 @@ static void fold_simply(struct str s, const struct manner *manner, struct buf *o
     f.manner = manner;
     f.out = out;
     f.out_from = out->n;
+    f.end = SIZE_MAX;
     f.map = NULL;
     f.blank = f.broken = false;
     f.n = f.marks = f.source = 0;

@@ -28,6 +28,10 @@ struct fold_map {
 /* Appends the folded form of s to *out.  `map` may be NULL; else it is filled anew, with offsets counted from where
  * *out ended before. */
 void fold_text(struct str s, unsigned flags, struct buf *out, struct fold_map *map);
+/* The same without a map, until the form has so many bytes: then false, and a little more is there. */
+bool fold_text_within(struct str s, unsigned flags, size_t most, struct buf *out);
+/* What no text that people write comes near: one character of compatibility can stand for eighteen. */
+static inline size_t fold_most(size_t n) { return 2 * n + 64 * 1024; }
 /* The source bytes that [from, to) of the folded text came from. */
 void fold_map_range(const struct fold_map *m, size_t from, size_t to, size_t *source_from, size_t *source_to);
 void fold_map_free(struct fold_map *m);

@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "mail/fold.h"
+#include "message/charset.h"
 #include "message/edits_text.h"
 #include "message/header.h"
 #include "message/html.h"
@@ -185,16 +186,44 @@ static void add_key_of_markup(bool html, struct str markup, struct buf *key)
 
 enum whereabouts { ANYWHERE, AT_THE_BEGINNING };
 
-/* Whether what `markup` shows is in what is shown. */
+/* The next lines of *text, or part of a very long one. */
+static struct str lines_next(struct str *text)
+{
+    enum { LINES = 64 * 1024 };
+    size_t n = text->n;
+    if (n > LINES) {
+        n = str_rfind_byte(str_slice(*text, 0, LINES), '\n');
+        n = n == STR_NPOS ? utf8_cut(*text, LINES) : n + 1;
+    }
+    struct str lines = str_slice(*text, 0, n);
+    *text = str_from(*text, n);
+    return lines;
+}
+
+/* Whether what `markup` shows is in what is shown.  That is folded a few lines at a time: it may be large, and a sender
+ * can make it many times larger. */
 static bool is_in(struct str shown, struct str markup, bool html, enum whereabouts where)
 {
-    struct buf key = {0}, all = {0};
+    struct buf key = {0}, some = {0};
     add_key_of_markup(html, markup, &key);
-    add_key(shown, &all);
-    bool is = where == AT_THE_BEGINNING ? str_starts(buf_str(&all), buf_str(&key))
-                                        : str_find(buf_str(&all), buf_str(&key)) != STR_NPOS;
+    bool is = key.n == 0;
+    size_t left = fold_most(shown.n); /* of its folded form: beyond, nobody wrote it */
+    while (!is && shown.n) {
+        struct str lines = lines_next(&shown);
+        size_t before = some.n;
+        add_key(lines, &some);
+        if (some.n - before > left) break;
+        left -= some.n - before;
+        if (where == AT_THE_BEGINNING) {
+            if (some.n < key.n) continue;
+            is = str_starts(buf_str(&some), buf_str(&key));
+            break;
+        }
+        is = str_find(buf_str(&some), buf_str(&key)) != STR_NPOS;
+        if (some.n >= key.n) buf_consume(&some, some.n - (key.n - 1));
+    }
     buf_free(&key);
-    buf_free(&all);
+    buf_free(&some);
     return is;
 }
 

@@ -73,8 +73,8 @@ static uint32_t protection_read(void *self, struct viewer *r, struct buf *out)
     return yes ? 0 : unreadable;
 }
 
-/* Whether only the text can say it, and that text is the body's, which was read: to every reader of it no part does, and
- * no part is another message's. */
+/* Whether only the text can say it, and that text is the body's, which was read: to every reader of it no part does,
+ * and no part is another message's. */
 static bool only_body_can_say(const struct protection *x)
 {
     for (const struct read_tree *t = x->m->trees; t; t = t->next)

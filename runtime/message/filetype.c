@@ -9,7 +9,8 @@
 
 static magic_t database;
 
-/* The last answers, by hash: libmagic takes milliseconds, and the readings of one attachment mostly give the same bytes. */
+/* The last answers, by hash: libmagic takes milliseconds, and the readings of one attachment mostly give the same
+ * bytes. */
 enum { KNOWN_MAX = 16, TYPE_SIZE = 128 };
 static struct known {
     uint8_t digest[DIGEST_SIZE];

@@ -156,13 +156,14 @@ enum answer_value detect_holds(struct judgement *j, const struct ready_test *t, 
 {
     const struct test *test = t->test;
     size_t least = test->counted ? (size_t)test->least : 1, best = 0;
-    bool open = !test->counted || test->most < 0, whole = !v->partial;
+    bool open = !test->counted || test->most < 0, whole = true;
     for (uint32_t k = 0; k < t->reading_count; k++) {
         size_t n;
         whole &=
             count_finds(j, t, view_reading(j, v, t->readings[k]), open ? least : (size_t)test->most + 1, &n, where);
         if (n > best) best = n;
     }
+    whole &= !v->partial;
     if (!open && best > (size_t)test->most) return ANSWER_NO;
     if (!open && !whole) return ANSWER_UNREADABLE; /* there may be more than were seen */
     if (best >= least) return ANSWER_YES;

@@ -431,10 +431,10 @@ static void look_at_slot(struct look *l, uint32_t slot, uint32_t recipient, cons
     for (uint32_t i = 0; i < values->n; i++) {
         for (uint32_t k = 0; k < values->v[i].count; k++) {
             struct view *v = &values->v[i].views[k];
-            if (v->partial) see_slot(l);
             look_at_texts(l, v);
             if (l->x->slots[slot].keyed) look_up_keys(l, &b, v);
             probe(l, v);
+            if (v->partial) see_slot(l); /* also since its folded form was made */
         }
     }
     buf_free(&b);

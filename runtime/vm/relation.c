@@ -36,7 +36,8 @@ struct str view_reading(struct judgement *j, struct view *v, enum reading r)
             a->domain.n ? arena_printf(j->arena, "%.*s@%.*s", STR_ARG(a->local), STR_ARG(a->unicode_domain)) : a->local;
     } else {
         struct buf b = {0};
-        fold_text(raw_reading(v, r), reading_is_alike(r) ? FOLD_ALIKE : 0, &b, NULL);
+        struct str raw = raw_reading(v, r);
+        if (!fold_text_within(raw, reading_is_alike(r) ? FOLD_ALIKE : 0, fold_most(raw.n), &b)) v->partial = true;
         v->read[r] = arena_str(j->arena, buf_str(&b));
         buf_free(&b);
     }

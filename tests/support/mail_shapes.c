@@ -77,6 +77,7 @@ const struct mail_shape mail_shapes[] = {
     {"less-than signs", "Content-Type: text/html\r\n\r\n", "<", ""},
     {"comments that end for some", "Content-Type: text/html\r\n\r\n", "<!-- -- >", ""},
     {"encoded-words that end together", "Subject: ", "=?a?q?x", "?=\r\n\r\n"},
+    {"characters that stand for many", "Content-Type: text/plain; charset=utf-8\r\n\r\n", "\xef\xb7\xba", ""},
     {"parameters of encoded-words", "Content-Type: ", "=?utf-8?b?=\n\xa0\n <a@b>} b=\"<!--", "\r\n\r\n"},
     {"encoded-words in a part's type",
      "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n"

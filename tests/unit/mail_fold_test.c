@@ -250,6 +250,26 @@ static void any_bytes_fold_to_utf8(void **state)
     buf_free(&out);
 }
 
+/* Stops soon behind the limit, and is till there what it would be; tells exactly whether there was more. */
+static void fold_stops_in_time(void **state)
+{
+    (void)state;
+    struct str text = STR("Zw\u00f6lf \ufdfa\ufdfa  Boxk\u00c4mpfer e\u0301 \uff34OP \ufdfa end");
+    struct buf whole = {0}, part = {0};
+    fold_text(text, 0, &whole, NULL);
+    for (size_t most = 0; most <= whole.n + 2; most++) {
+        part.n = 0;
+        buf_add(&part, STR("before"));
+        assert_int_equal(fold_text_within(text, 0, most, &part), most >= whole.n);
+        struct str got = str_from(buf_str(&part), 6);
+        assert_true(got.n >= (most < whole.n ? most : whole.n) && got.n <= most + 2 * 33 + 4);
+        assert_true(str_starts(buf_str(&whole), got));
+        assert_true(str_is_utf8(got));
+    }
+    buf_free(&whole);
+    buf_free(&part);
+}
+
 static void the_way_back(void **state)
 {
     (void)state;
@@ -403,6 +423,7 @@ int main(void)
         cmocka_unit_test(look_alikes_fold_as_the_whole),
         cmocka_unit_test(ascii_folds_the_same_every_way),
         cmocka_unit_test(any_bytes_fold_to_utf8),
+        cmocka_unit_test(fold_stops_in_time),
         cmocka_unit_test(the_way_back),
         cmocka_unit_test(words_end_where_letters_do),
         cmocka_unit_test(like_means_what_it_says),

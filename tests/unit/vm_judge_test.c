@@ -264,6 +264,31 @@ static void unreadable(void **state)
     }
 }
 
+/* A text that would fold to many times its length: what is found is found, what is not is undecided; also by the index
+ * of many rules. */
+static void endless_folding(void **state)
+{
+    (void)state;
+    struct buf mail = {0}, rules = {0};
+    buf_add(&mail, STR("From: a@corp.example\nContent-Type: text/plain; charset=utf-8\n\nearly word "));
+    for (int i = 0; i < 40000; i++) buf_add(&mail, STR("\xef\xb7\xba"));
+    buf_add(&mail, STR(" late word\n"));
+    for (int i = 0; i < 50; i++)
+        buf_printf(&rules, "rule \"n%d\" on_unreadable skip when body contains \"nothing%d\" then drop\n", i, i);
+    buf_add(&rules, STR("rule \"e\" when body contains \"early word\" then log \"seen\"\n"
+                        "rule \"l\" on_unreadable hold when body contains \"late word\" then log \"seen\"\n"));
+    buf_add_byte(&mail, 0);
+    buf_add_byte(&rules, 0);
+    struct judged j;
+    run(&j, rules.p, mail.p);
+    assert_int_equal(judged_hits(&j, "e"), HIT_APPLIED);
+    assert_true(judged_hits(&j, "l") & HIT_UNDECIDED);
+    assert_int_equal(fate(&j, B), DISPOSITION_HOLD);
+    judged_free(&j);
+    buf_free(&mail);
+    buf_free(&rules);
+}
+
 static void get_unavailable(struct judgement *j, const struct field_ask *ask, struct values *out)
 {
     (void)j;
@@ -470,6 +495,7 @@ int main(void)
         cmocka_unit_test(some_rejected),
         cmocka_unit_test(deferred),
         cmocka_unit_test(unreadable),
+        cmocka_unit_test(endless_folding),
         cmocka_unit_test(unavailable),
         cmocka_unit_test(disputed_never_relaxes),
         cmocka_unit_test(windows_of_time),
