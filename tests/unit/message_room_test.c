@@ -230,15 +230,68 @@ static void long_extensions(void **state)
     assert_int_equal(all->v[0].name.unreadable, 0);
 }
 
+/* --- limits are told ---------------------------------------------------------------------------------------------- */
+
+static bool same_views(const struct message_text *a, const struct message_text *b)
+{
+    if (a->view_count != b->view_count) return false;
+    for (size_t i = 0; i < a->view_count; i++)
+        if (!str_eq(a->views[i], b->views[i])) return false;
+    return true;
+}
+
+/* Read within a limit: the same as without, or the limit is told. */
+static void is_whole_or_told(const char *what, const char *name, const struct message_text *limited,
+                             const struct message_text *whole)
+{
+    if ((limited->unreadable | whole->unreadable) & UNREADABLE_LIMIT) return;
+    if (!same_views(limited, whole)) fail_msg("%s, %s: cut in silence", name, what);
+}
+
+static void read_within(struct arena *a, const char *name, struct str content, const struct message_limits *limits)
+{
+    struct message *m = message_open(a, content, limits), *whole = message_open(a, content, NULL);
+    struct message_text is_signed = message_is_signed(m), whole_signed = message_is_signed(whole);
+    is_whole_or_told("signed", name, &is_signed, &whole_signed);
+    is_whole_or_told("source", name, message_body_source(m), message_body_source(whole));
+    is_whole_or_told("body", name, &message_body(m)->text, &message_body(whole)->text);
+    const struct message_attachments *v = message_attachments(m), *w = message_attachments(whole);
+    if (!((v->unreadable | w->unreadable) & UNREADABLE_LIMIT) && (v->n != w->n || v->lists != w->lists))
+        fail_msg("%s: attachments are missing in silence", name);
+}
+
+static void no_limit_is_silent(void **state)
+{
+#ifdef SLUICE_SANITIZED
+    enum { SHAPES = 40, SIZE = 400 };
+#else
+    enum { SHAPES = 400, SIZE = 400 };
+#endif
+    for (uint64_t seed = 1; seed <= SHAPES; seed++) {
+        struct mail_shape shape = mail_shape_random(*state, seed);
+        struct buf b = mail_shape_make(&shape, SIZE);
+        size_t text = message_text_best(&message_body(message_open(*state, buf_str(&b), NULL))->text).n;
+        for (size_t k = 0; k < 40; k++) {
+            struct arena *a = arena_create();
+            struct message_limits limits = message_limits_default;
+            limits.text_bytes = (text > 20 ? text - 20 : 0) + k * 2 + seed % 2;
+            read_within(a, shape.name, buf_str(&b), &limits);
+            limits.text_bytes = message_limits_default.text_bytes;
+            limits.memory = 2000 + k * k * 40;
+            read_within(a, shape.name, buf_str(&b), &limits);
+            arena_free(&a);
+        }
+        buf_free(&b);
+    }
+}
+
 /* --- in any order ------------------------------------------------------------------------------------------------- */
 
 /* Text and manners are compared; of protection, what it says. */
 static bool same(const struct message_text *a, const struct message_text *b)
 {
-    if (a->view_count != b->view_count || a->unreadable != b->unreadable) return false;
-    for (size_t i = 0; i < a->view_count; i++)
-        if (!str_eq(a->views[i], b->views[i]) || a->manners[i] != b->manners[i]) return false;
-    return true;
+    if (!same_views(a, b) || a->unreadable != b->unreadable) return false;
+    return a->view_count == 0 || memcmp(a->manners, b->manners, a->view_count * sizeof *a->manners) == 0;
 }
 
 static void ask_in_two_orders(struct arena *a, const char *name, struct str content)
@@ -307,6 +360,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(files_in_text_are_counted, begin, end),
         cmocka_unit_test_setup_teardown(names_are_bounded, begin, end),
         cmocka_unit_test_setup_teardown(long_extensions, begin, end),
+        cmocka_unit_test_setup_teardown(no_limit_is_silent, begin, end),
         cmocka_unit_test_setup_teardown(real_mail_in_any_order, begin, end),
         cmocka_unit_test_setup_teardown(armor_in_any_order, begin, end),
         cmocka_unit_test_setup_teardown(shapes_in_any_order, begin, end),
