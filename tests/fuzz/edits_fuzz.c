@@ -92,8 +92,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     /* Every field is seen, those that edits add too: a table of so many is made for each message that is read. */
-    const struct message_limits wide = {
-        .header_bytes = SIZE_MAX, .fields = size + EDITS_MAX, .depth = 6, .parts = 8, .text_bytes = 20000};
+    const struct message_limits wide = {.header_bytes = SIZE_MAX,
+                                        .fields = size + EDITS_MAX,
+                                        .depth = 6,
+                                        .parts = 8,
+                                        .text_bytes = 20000,
+                                        .memory = 1 << 20};
     static struct arena *arena;
     if (!arena) arena = arena_create();
     arena_reset(arena);
