@@ -222,7 +222,7 @@ static size_t word_head(struct str s, struct encoded_word *out)
     if (!str_starts(s, STR("=?"))) return 0;
     size_t at = 2;
     while (at < s.n && at - 2 <= CHARSET_MAX && s.p[at] != '?') at++;
-    if (at == 2 || s.n - at < 3 || s.p[at] != '?' || s.p[at + 2] != '?') return 0;
+    if (s.n - at < 3 || s.p[at] != '?' || s.p[at + 2] != '?') return 0; /* some take an empty charset too */
     out->charset = str_trim(str_slice(s, 2, at));
     size_t star = str_find_byte(out->charset, '*');
     if (star != STR_NPOS) out->charset.n = star;
@@ -359,7 +359,8 @@ static bool word_is_strict(struct str s, size_t at, const struct encoded_word *w
     if (end < s.n && !ascii_is_blank(s.p[end])) return false;
     for (size_t i = 0; i < word->length - 2; i++)
         if (ascii_is_blank(s.p[at + i])) return false;
-    if (str_find_byte(word->text, '?') != STR_NPOS || str_find_byte(word->charset, '=') != STR_NPOS) return false;
+    if (word->charset.n == 0 || str_find_byte(word->charset, '=') != STR_NPOS) return false;
+    if (str_find_byte(word->text, '?') != STR_NPOS) return false;
     if (word->encoding != 'b') return true;
     struct buf bytes = {0};
     struct viewer plain = {0};

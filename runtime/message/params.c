@@ -90,6 +90,8 @@ static void skip_blanks(struct reader *r)
             r->at++;
         else if (at_comment(r))
             skip_comment(r);
+        else if (peek(r) == '(' && !(r->viewer->manners >> MANNER_PARAM_COMMENTS & 1))
+            r->at++; /* of a comment that is none for want of its end, nothing is left */
         else
             return;
     }

@@ -97,4 +97,9 @@ FOUND = {
         "subject", b"Subject: =?utf-8?b?cGx1dG\'\'?= =?utf-8?b?9uaXVtIGNhcmdv?="),
     "EBCDIC by the name of another program": ("body", b"Content-Type: text/plain; charset=cp37\r\n\r\n"
                                                       + "plutonium cargo".encode("cp037")),
+    "encoded-word without a charset": (
+        "subject", b"Subject: =?utf-8=??q?=70=6C=75=74=6F=6E=69=75=6D=20=63=61=72=67=6F?="),
+    "comment without end before the name": (
+        "name", b'Content-Type: multipart/mixed; boundary="a1"\r\n\r\n--a1\r\nContent-Disposition: attachment (x);( (y) '
+                b'filename="plutonium cargo.txt" (z)'),
 }
