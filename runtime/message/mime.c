@@ -356,10 +356,11 @@ static void part_begin(struct parser *p)
         bool over = cut.from < end && manner_is(p->reading, MANNER_HEADER_OVER);
         /* Who reads on through what is no field, or finds none behind, takes the delimiter for the empty line. */
         bool goes_on = p->reading->manners >> MANNER_JUNK_GOES_ON & 1;
-        for (int i = 0; i < DELIMITERS_IN_HEADER && over && !goes_on && cut.from < end && is_field(p, cut.to); i++)
+        for (int i = 0; i < DELIMITERS_IN_HEADER && over && cut.from < end && is_field(p, cut.to); i++) {
+            if (goes_on && cut.from > from) break;
             cut = delimiter_find(p, cut.to, p->blank);
-        bool stops = over && cut.from < end;
-        if (cut.from < end && (!over || stops)) end = cut.from;
+        }
+        if (cut.from < end) end = cut.from;
         struct part_header h = {0};
         uint32_t unreadable = 0;
         part_header_read(p, from, end, &h, &body, &unreadable);

@@ -102,4 +102,8 @@ FOUND = {
     "comment without end before the name": (
         "name", b'Content-Type: multipart/mixed; boundary="a1"\r\n\r\n--a1\r\nContent-Disposition: attachment (x);( (y) '
                 b'filename="plutonium cargo.txt" (z)'),
+    "delimiter at the beginning of a message in a part": (
+        "body", b"Content-Type: multipart/mixed; boundary=\"b1\"\r\n\r\n--b1\r\nContent-Type: message/rfc822\r\n\r\n"
+                b"--b1\r\nContent-Transfer-Encoding: base64\r\nRGVhciBhbGwsDQo=\r\n--b1--\r\n"
+                b"RGVhciBhbGwsDQpwbHV0b25pdW0gY2FyZ28NCkJ5ZQ0K"),
 }
