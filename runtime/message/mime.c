@@ -354,12 +354,9 @@ static void part_begin(struct parser *p)
         size_t end = header_line_end(p->bytes, p->blank), body;
         struct delimiter cut = delimiter_find(p, from, p->blank);
         bool over = cut.from < end && manner_is(p->reading, MANNER_HEADER_OVER);
-        /* Who reads on through what is no field, or finds none behind, takes the delimiter for the empty line. */
-        bool goes_on = p->reading->manners >> MANNER_JUNK_GOES_ON & 1;
-        for (int i = 0; i < DELIMITERS_IN_HEADER && over && cut.from < end && is_field(p, cut.to); i++) {
-            if (goes_on && cut.from > from) break;
+        /* One with no field behind is taken for the empty line. */
+        for (int i = 0; i < DELIMITERS_IN_HEADER && over && cut.from < end && is_field(p, cut.to); i++)
             cut = delimiter_find(p, cut.to, p->blank);
-        }
         if (cut.from < end) end = cut.from;
         struct part_header h = {0};
         uint32_t unreadable = 0;

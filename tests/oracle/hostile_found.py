@@ -106,4 +106,8 @@ FOUND = {
         "body", b"Content-Type: multipart/mixed; boundary=\"b1\"\r\n\r\n--b1\r\nContent-Type: message/rfc822\r\n\r\n"
                 b"--b1\r\nContent-Transfer-Encoding: base64\r\nRGVhciBhbGwsDQo=\r\n--b1--\r\n"
                 b"RGVhciBhbGwsDQpwbHV0b25pdW0gY2FyZ28NCkJ5ZQ0K"),
+    "two delimiters in the header of a part, and junk": (
+        "body", b"Content-Type: multipart/mixed; boundary=b2; boundary=b1\r\n\r\n--b1\r\nContent-Type: text/plain\r\n"
+                b"--b1\r\nContent-Transfer-Encoding: base64\r\nRGVhciBhbGwsDQo=\r\n--b1--\r\n"
+                b"RGVhciBhbGwsDQpwbHV0b25pdW0gY2FyZ28NCkJ5ZQ0K"),
 }
