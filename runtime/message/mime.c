@@ -354,8 +354,8 @@ static void part_begin(struct parser *p)
         size_t end = header_line_end(p->bytes, p->blank), body;
         struct delimiter cut = delimiter_find(p, from, p->blank);
         bool over = cut.from < end && manner_is(p->reading, MANNER_HEADER_OVER);
-        /* One with no field behind is taken for the empty line. */
-        for (int i = 0; i < DELIMITERS_IN_HEADER && over && cut.from < end && is_field(p, cut.to); i++)
+        /* The last of a multipart, or one with no field behind, is taken for the empty line. */
+        for (int i = 0; i < DELIMITERS_IN_HEADER && over && cut.from < end && !cut.close && is_field(p, cut.to); i++)
             cut = delimiter_find(p, cut.to, p->blank);
         if (cut.from < end) end = cut.from;
         struct part_header h = {0};

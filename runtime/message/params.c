@@ -249,14 +249,30 @@ static void split_name(struct viewer *r, struct str name, struct piece_of_param 
     out->section = rest.n ? (int)section : -1;
 }
 
-/* A name, up to "=" or ";"; a ";" just before the "=" is to some a part of it. */
+/* Where a name ends to who takes all but blanks, controls and colons for a part of it, ";" too; `from` where it goes
+ * on without "=". */
+static size_t loose_name_end(struct str s, size_t from)
+{
+    enum { LOOSE_NAME_MAX = 64 }; /* or many names would be looked at again and again */
+    size_t at = from, most = s.n - from < LOOSE_NAME_MAX ? s.n : from + LOOSE_NAME_MAX;
+    while (at < most && s.p[at] > ' ' && s.p[at] < 0x7f && s.p[at] != ':' && s.p[at] != '=') at++;
+    size_t end = at;
+    while (at < most && ascii_is_blank(s.p[at])) at++;
+    return at < most && s.p[at] == '=' ? end : from;
+}
+
+/* A name, up to "=" or ";". */
 static struct str name_of(struct reader *r)
 {
     size_t begin = r->at;
     while (!at_end(r) && peek(r) != '=' && peek(r) != ';') r->at++;
     struct str name = str_trim(str_slice(r->s, begin, r->at));
-    if (name.n && str_starts(str_from(r->s, r->at), STR(";=")) && manner_is(r->viewer, MANNER_PARAM_TIGHT)) r->at++;
-    return name;
+    if (name.n == 0 || at_end(r) || peek(r) == '=') return name;
+    size_t end = loose_name_end(r->s, r->at);
+    if (end == r->at || !manner_is(r->viewer, MANNER_PARAM_TIGHT)) return name;
+    r->at = end;
+    while (peek(r) != '=') r->at++;
+    return str_trim(str_slice(r->s, begin, end));
 }
 
 static bool next_piece(struct reader *r, struct piece_of_param *out)

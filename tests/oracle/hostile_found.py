@@ -110,4 +110,10 @@ FOUND = {
         "body", b"Content-Type: multipart/mixed; boundary=b2; boundary=b1\r\n\r\n--b1\r\nContent-Type: text/plain\r\n"
                 b"--b1\r\nContent-Transfer-Encoding: base64\r\nRGVhciBhbGwsDQo=\r\n--b1--\r\n"
                 b"RGVhciBhbGwsDQpwbHV0b25pdW0gY2FyZ28NCkJ5ZQ0K"),
+    "semicolon in the number of a section": (
+        "name", b'Content-Disposition: attachment; filename*;1="pluton"; filename*2="ium cargo.txt"'),
+    "close delimiter in a header, a field behind": (
+        "body", b"Content-Type: multipart/mixed; boundary=\"b1\"\r\n\r\n--b1\r\nX-A: b\r\n--b1\r\nContent-Type: text/plain\r\n"
+                b"Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n--b1--\r\n"
+                b"Content-Disposition: attachment\r\nRGVhciBhbGwsDQpwbHV0b25pdW0gY2FyZ28NCkJ5ZQ0K"),
 }
