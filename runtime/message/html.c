@@ -374,6 +374,13 @@ static bool tag_ends(struct viewer *r, struct str s, size_t at)
     return at < s.n || s.p[s.n - 1] == '>';
 }
 
+/* Whether another "<" comes before the next ">". */
+static bool tag_holds_tag(struct str s, size_t at)
+{
+    while (at < s.n && s.p[at] != '<' && s.p[at] != '>') at++;
+    return at < s.n && s.p[at] == '<';
+}
+
 static size_t tag_end(struct writer *w, struct str s, bool closing)
 {
     size_t begin = closing ? 2 : 1, at = begin;
@@ -382,9 +389,12 @@ static size_t tag_end(struct writer *w, struct str s, bool closing)
         at++;
     struct str name = str_slice(s, begin, at);
     enum tag_kind kind = tag_kind_of(name);
-    if (w->r->manners >> MANNER_HTML_LOOSE & 1 && !tag_ends(w->r, s, at)) {
-        w->open_tag = true;
-        return 0; /* no tag: text */
+    if (w->r->manners >> MANNER_HTML_LOOSE & 1) {
+        if (tag_holds_tag(s, at)) return 0; /* text; the one in it is the tag */
+        if (!tag_ends(w->r, s, at)) {
+            w->open_tag = true;
+            return 0; /* no tag: text */
+        }
     }
     if (kind == TAG_CELL) w->blank = true;
     if (kind == TAG_INLINE && !is_mark_up_of_words(name) && manner_is(w->r, MANNER_HTML_EXTRA)) w->blank = true;
@@ -396,7 +406,8 @@ static size_t tag_end(struct writer *w, struct str s, bool closing)
         attribute_write(w, &a);
         if (!hides) hides = attribute_hides(w, &a);
     }
-    if (at >= s.n && s.p[s.n - 1] != '>') manner_is(w->r, MANNER_HTML_LOOSE);
+    bool simple = at < s.n || s.p[s.n - 1] == '>';
+    if (!simple || str_find_byte(str_slice(s, 1, at), '<') != STR_NPOS) manner_is(w->r, MANNER_HTML_LOOSE);
     hidden_follow(w, name, closing, hides);
     if (kind == TAG_PRE && !closing) w->pre++;
     if (kind == TAG_PRE && closing && w->pre) w->pre--;
@@ -479,6 +490,10 @@ static size_t write_markup(struct writer *w, struct str s)
     if (s.p[1] == '/' && s.n == 2) return 0;
     if (s.p[1] != '!' && s.p[1] != '?' && s.p[1] != '/') return simple_tag(w, s);
     size_t close = str_find_byte(s, '>'); /* doctype, processing instruction, bogus comment */
+    if (close == 2 && s.p[1] == '!' && manner_is(w->r, MANNER_HTML_LOOSE)) { /* "<!>": this one does not end it */
+        size_t next = str_find_byte(str_from(s, 3), '>');
+        close = next == STR_NPOS ? close : 3 + next;
+    }
     if (w->in_conditional && str_starts(s, STR("<![endif]-->"))) w->in_conditional = false;
     return close == STR_NPOS ? s.n : close + 1;
 }

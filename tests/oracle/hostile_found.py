@@ -116,4 +116,7 @@ FOUND = {
         "body", b"Content-Type: multipart/mixed; boundary=\"b1\"\r\n\r\n--b1\r\nX-A: b\r\n--b1\r\nContent-Type: text/plain\r\n"
                 b"Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n--b1--\r\n"
                 b"Content-Disposition: attachment\r\nRGVhciBhbGwsDQpwbHV0b25pdW0gY2FyZ28NCkJ5ZQ0K"),
+    "declaration of nothing, and what follows": (
+        "body", b"Content-Type: text/html\r\n\r\n<p>pluto<!>-- x -->nium cargo</p>"),
+    "tag in what looks like one": ("body", b"Content-Type: text/html\r\n\r\n<pplutonium&nbsp cargo</p>"),
 }
