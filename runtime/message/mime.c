@@ -357,11 +357,12 @@ static void part_begin(struct parser *p)
         /* The last of a multipart, or one with no field behind, is taken for the empty line. */
         for (int i = 0; i < DELIMITERS_IN_HEADER && over && cut.from < end && !cut.close && is_field(p, cut.to); i++)
             cut = delimiter_find(p, cut.to, p->blank);
-        if (cut.from < end) end = cut.from;
+        bool cuts = cut.from < end;
+        if (cuts) end = cut.from;
         struct part_header h = {0};
         uint32_t unreadable = 0;
         part_header_read(p, from, end, &h, &body, &unreadable);
-        if (over && body == cut.from) body = cut.to;
+        if (over && cuts) body = cut.to; /* what stood before it was all header, junk too */
         part_open(p, &h, from, body, unreadable);
         struct mime_part *part = &p->parts[p->open[p->depth - 1].part];
         bool encoded = part->encoding == MIME_BASE64 || part->encoding == MIME_QUOTED_PRINTABLE;

@@ -66,12 +66,17 @@ static void set_type(struct viewer *r, struct message *m, struct mime_part *part
     struct str words = letters_of(m->arena, text);
     bool composite = mime_part_param(part, STR("boundary")) && !str_eq(part->type, STR("multipart"));
     bool html = str_find(words, STR("html")) != STR_NPOS && !str_eq(part->subtype, STR("html"));
+    bool digest = str_find(words, STR("digest")) != STR_NPOS;
     bool message = !sound && str_starts(words, STR("message"));
-    arena_shrink(m->arena, words.p, text.n, 0);
+    arena_shrink(m->arena, words.p, text.n, 0); /* no more is done with them */
     bool two = sound && params.loose_value && !str_eq(type, STR("text")) && slashes_before_semicolon(h->type) > 1;
     if (!(composite || html || message || two) || !manner_is(r, MANNER_TYPE_LOOSE)) return;
     part->type = composite ? STR("multipart") : message ? STR("message") : STR("text");
-    part->subtype = composite ? STR("mixed") : message ? STR("rfc822") : html ? STR("html") : STR("plain");
+    part->subtype = composite && digest ? STR("digest")
+                    : composite         ? STR("mixed")
+                    : message           ? STR("rfc822")
+                    : html              ? STR("html")
+                                        : STR("plain");
 }
 
 static bool has_word(struct str s, struct str word)

@@ -119,4 +119,10 @@ FOUND = {
     "declaration of nothing, and what follows": (
         "body", b"Content-Type: text/html\r\n\r\n<p>pluto<!>-- x -->nium cargo</p>"),
     "tag in what looks like one": ("body", b"Content-Type: text/html\r\n\r\n<pplutonium&nbsp cargo</p>"),
+    "digest with a comma": (
+        "body", b"Content-Type: multipart/digest,; boundary=\"b1\"\r\n\r\n--b1\r\n\r\n"
+                b"Content-Type: text/x-unheard; charset=big5\r\n\r\n" + WIDE.encode("big5")),
+    "junk before the last delimiter of a digest": (
+        "name", b"Content-Type: multipart/digest; boundary=\"b1\"\r\n\r\n--b1\r\n'\r\n--b1--\r\n"
+                b"Content-Disposition: attachment; filename=\"plutonium cargo.txt\""),
 }
