@@ -8,6 +8,28 @@ size_t header_line_end(struct str content, size_t at)
     return hit ? (size_t)(hit - content.p) + 1 : content.n;
 }
 
+bool header_has_bare_cr(struct str s)
+{
+    size_t i = 0;
+    for (; s.n - i > STR_BLOCK; i += STR_BLOCK) {
+        unsigned char any = 0;
+        for (size_t k = i; k < i + STR_BLOCK; k++) any |= (s.p[k] == '\r') & (s.p[k + 1] != '\n');
+        if (any) return true;
+    }
+    for (; i < s.n; i++)
+        if (s.p[i] == '\r' && (i + 1 == s.n || s.p[i + 1] != '\n')) return true;
+    return false;
+}
+
+struct str header_cr_as_lf(struct arena *a, struct str s)
+{
+    struct str copy = arena_str(a, s);
+    char *p = (char *)copy.p; /* just made */
+    for (size_t i = 0; i < s.n; i++)
+        if (p[i] == '\r' && (i + 1 == s.n || p[i + 1] != '\n')) p[i] = '\n';
+    return copy;
+}
+
 /* The length of the line end that [at, end) consists of, when the line is empty; else 0. */
 static size_t empty_line_length(struct str content, size_t at)
 {

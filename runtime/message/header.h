@@ -34,6 +34,11 @@ struct header_scan {
 void header_scan_begin(struct header_scan *s, struct viewer *r, struct str content, bool message);
 bool header_scan_next(struct header_scan *s, struct message_field *out);
 
+/* Whether a CR stands alone somewhere, which ends a line to some; and those bytes as they see them, in the arena: an LF in
+ * the place of each. */
+bool header_has_bare_cr(struct str s);
+struct str header_cr_as_lf(struct arena *a, struct str s);
+
 /* Where the first empty line at or after `at` begins (at the start of a line); content.n when there is none. */
 size_t header_empty_line(struct str content, size_t at);
 /* The end of the line that begins at `at`, its line end included. */

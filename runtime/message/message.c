@@ -58,6 +58,20 @@ static void index_fields(struct message *m, const struct message_field *fields, 
     }
 }
 
+struct str message_lines(struct message *m)
+{
+    bool copy = !m->cr_as_lf.p && m->content.n <= m->limits.memory && header_has_bare_cr(m->content);
+    if (copy) m->cr_as_lf = header_cr_as_lf(m->arena, m->content);
+    return m->cr_as_lf.p ? m->cr_as_lf : m->content;
+}
+
+uint32_t message_has_bare_cr(struct message *m, struct viewer *r)
+{
+    if (m->content.n > m->limits.memory) return UNREADABLE_LIMIT;
+    r->differs |= (uint64_t)1 << MANNER_NAME_LOOSE;
+    return 0;
+}
+
 /* The fields that a reader sees who goes on where we end the header, or who takes other lines for fields. */
 static void read_doubtful(struct message *m)
 {
@@ -68,7 +82,7 @@ static void read_doubtful(struct message *m)
     struct header_scan scan;
     struct message_field *v = ARENA_ARRAY(m->arena, struct message_field, m->limits.fields);
     size_t known = 0;
-    header_scan_begin(&scan, &r, m->content, true);
+    header_scan_begin(&scan, &r, message_lines(m), true);
     for (struct message_field f; m->doubtful_count < m->limits.fields && header_scan_next(&scan, &f);) {
         if (f.from >= m->limits.header_bytes) break;
         while (known < m->header.field_count && m->header.fields[known].from < f.from) known++;
@@ -101,7 +115,9 @@ static void read_header(struct message *m)
     h->fields = fields;
     h->field_count = n;
     h->body = scan.body;
-    h->malformed = scan.malformed;
+    bool bare_cr = header_has_bare_cr(str_slice(m->content, 0, h->body));
+    h->malformed = scan.malformed || bare_cr; /* RFC 5322 section 2.2 */
+    if (bare_cr) h->unreadable |= message_has_bare_cr(m, &m->header_reading);
     index_fields(m, fields, n);
     read_doubtful(m);
 }

@@ -436,6 +436,8 @@ static void decoded_body_parse(struct parser *outer, size_t part, bool as_messag
                              .cap = outer->cap,
                              .base = at->depth + 1u};
     buf_free(&bytes);
+    if (header_has_bare_cr(inner->bytes) && manner_is(outer->reading, MANNER_NAME_LOOSE))
+        inner->bytes = header_cr_as_lf(m->arena, inner->bytes);
     inner->blank = header_empty_line(inner->bytes, 0);
     if (as_message) {
         part_begin(inner);
@@ -459,16 +461,17 @@ static bool tree_parse(struct message *m, struct viewer *r, struct mime_tree *tr
 {
     struct open_part open[MESSAGE_DEPTH_MAX + 1];
     struct parser *p = ARENA_NEW(m->arena, struct parser);
-    *p = (struct parser){.m = m, .reading = r, .bytes = m->content, .open = open};
+    bool cr_ends = r->manners >> MANNER_NAME_LOOSE & 1;
+    *p = (struct parser){.m = m, .reading = r, .bytes = cr_ends ? message_lines(m) : m->content, .open = open};
     struct part_header h = {0};
     size_t body = m->header.body;
     uint32_t unreadable = m->header.unreadable;
     r->differs |= m->header_reading.differs;
     if (r->manners) {
         struct header_scan mbox;
-        header_scan_begin(&mbox, r, m->content, true);
-        p->blank = header_empty_line(m->content, mbox.at);
-        part_header_read(p, mbox.at, m->content.n, &h, &body, &unreadable);
+        header_scan_begin(&mbox, r, p->bytes, true);
+        p->blank = header_empty_line(p->bytes, mbox.at);
+        part_header_read(p, mbox.at, p->bytes.n, &h, &body, &unreadable);
     } else {
         for (size_t i = 0; i < m->header.field_count; i++) part_header_take(r, &h, &m->header.fields[i]);
     }
@@ -479,6 +482,8 @@ static bool tree_parse(struct message *m, struct viewer *r, struct mime_tree *tr
     bool encoded = top->encoding == MIME_BASE64 || top->encoding == MIME_QUOTED_PRINTABLE;
     if (mime_holds_message(r, top) && !encoded && !limit_reached(p, top)) part_begin(p);
     parts_read(p);
+    bool composite = p->n > 1 || mime_part_is(top, "multipart", NULL) || mime_part_is(top, "message", NULL);
+    if (composite && !cr_ends && header_has_bare_cr(m->content)) p->unreadable |= message_has_bare_cr(m, r);
     *tree = (struct mime_tree){p->parts, p->n, p->unreadable};
     return p->decoded;
 }

@@ -39,6 +39,7 @@ struct message {
     struct message_addresses **addresses;
     struct message_text *subject;
     struct read_tree *trees;
+    struct str cr_as_lf; /* the content to those to whom a bare CR ends a line; p NULL: not made yet */
     struct message_body *body;
     struct message_text *body_source;
     bool has_html; /* to one of those who read the body: without, its source is the same */
@@ -69,6 +70,11 @@ bool message_address_tokens(struct arena *a, struct str value, struct buf *out);
 /* One view of this text. */
 struct message_text message_text_one(struct arena *a, struct str text, uint32_t unreadable);
 
+/* The content as a reader sees it to whom a bare CR ends a line: NAME_LOOSE.  The same offsets; a copy where there is
+ * one. */
+struct str message_lines(struct message *m);
+/* Notes that it matters that there is one; UNREADABLE_LIMIT when the copy would be too large, else 0. */
+uint32_t message_has_bare_cr(struct message *m, struct viewer *r);
 /* The tree as a reader with these manners sees it; *r is told which further ones matter.  Kept. */
 const struct mime_tree *mime_tree_of(struct message *m, struct viewer *r);
 /* Appends the body of a leaf with its transfer encoding undone; answers enum unreadable bits.  Manner: CODE_RAW, those

@@ -125,4 +125,11 @@ FOUND = {
     "junk before the last delimiter of a digest": (
         "name", b"Content-Type: multipart/digest; boundary=\"b1\"\r\n\r\n--b1\r\n'\r\n--b1--\r\n"
                 b"Content-Disposition: attachment; filename=\"plutonium cargo.txt\""),
+    "CR alone before a field": ("subject", b"X-A: b\rSubject: plutonium cargo\r\nTo: a@b.example\r\n\r\n"),
+    "CR alone after each line of a multipart": (
+        "name", b"Content-Type: multipart/mixed; boundary=b1\r\n\r\n--b1\rContent-Disposition: attachment; "
+                b"filename=\"plutonium cargo.txt\"\r\rx\r--b1--\r"),
+    "CR alone at the end of the header": (
+        "body", b"Content-Type: text/plain; charset=cp037\r\nContent-Transfer-Encoding: quoted-printable\r\n"
+                b"Content-Disposition: inline (attachment)=C4k\r%=97=93=A4=A3=96=95=89=A4=94@=83=81=99=87=96\r%=C2="),
 }
