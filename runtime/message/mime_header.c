@@ -47,17 +47,17 @@ static size_t slashes_before_semicolon(struct str s)
 static void set_type(struct viewer *r, struct message *m, struct mime_part *part, const struct part_header *h,
                      bool in_digest)
 {
-    part->type = STR("text"), part->subtype = STR("plain");
-    bool message_by_default = in_digest && (h->has_type || !manner_is(r, MANNER_DIGEST_TEXT));
-    if (message_by_default) part->type = STR("message"), part->subtype = STR("rfc822"); /* RFC 2046 section 5.1.5 */
-    if (!h->has_type) return;
-    struct params params = params_parse(r, m, h->type);
+    struct params params = h->has_type ? params_parse(r, m, h->type) : (struct params){.value = STR("")};
     struct str type, subtype;
+    bool sound = str_cut(params.value, '/', &type, &subtype) && is_type_word(type) && is_type_word(subtype);
+    part->type = STR("text"), part->subtype = STR("plain");
+    if (in_digest && !sound && !manner_is(r, MANNER_DIGEST_TEXT)) /* RFC 2046 section 5.1.5 */
+        part->type = STR("message"), part->subtype = STR("rfc822");
+    if (!h->has_type) return;
     part->params = params.v;
     part->param_count = params.n;
     part->unreadable |= params.unreadable;
     part->loose_params = params.loose;
-    bool sound = str_cut(params.value, '/', &type, &subtype) && is_type_word(type) && is_type_word(subtype);
     if (sound) part->type = type, part->subtype = subtype;
     part->malformed = !sound;
     /* Some look for the words only, whatever stands around and between, and for a boundary; to some, two types are

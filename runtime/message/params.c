@@ -339,6 +339,7 @@ static uint32_t extended_text(void *self, struct viewer *r, struct buf *out)
 
 /* A value in sections, as it is put together. */
 struct sections {
+    struct viewer *viewer;
     struct str charset;
     struct buf bytes;
 };
@@ -346,7 +347,10 @@ struct sections {
 static void section_add(struct sections *to, struct piece_of_param *one, bool first)
 {
     struct str value = one->value, rest, head, language;
-    if (one->extended && first && str_cut(value, '\'', &head, &rest) && str_cut(rest, '\'', &language, &rest)) {
+    bool names_charset =
+        one->extended && first && str_cut(value, '\'', &head, &rest) && str_cut(rest, '\'', &language, &rest);
+    bool word = names_charset && str_starts(head, STR("=?")) && manner_is(to->viewer, MANNER_PARAM_DECODED);
+    if (names_charset && !word) {
         to->charset = head;
         value = one->quoted ? rest : str_trim(rest);
     }
@@ -398,7 +402,7 @@ static void sections_join_all(struct sections *to, struct piece_of_param *v, siz
 
 static void set_extended(struct reader *r, struct mime_param *param, struct piece_of_param *v, size_t n, size_t first)
 {
-    struct sections joined = {.charset = STR("")};
+    struct sections joined = {.viewer = r->viewer, .charset = STR("")};
     bool left = sections_join(&joined, v, n, first);
     if (left && manner_is(r->viewer, MANNER_PARAM_SECTIONS)) sections_join_all(&joined, v, n, first);
     param->raw = arena_str(r->arena, buf_str(&joined.bytes));

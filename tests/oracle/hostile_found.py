@@ -132,4 +132,9 @@ FOUND = {
     "CR alone at the end of the header": (
         "body", b"Content-Type: text/plain; charset=cp037\r\nContent-Transfer-Encoding: quoted-printable\r\n"
                 b"Content-Disposition: inline (attachment)=C4k\r%=97=93=A4=A3=96=95=89=A4=94@=83=81=99=87=96\r%=C2="),
+    "broken type in a digest": (
+        "body", b"Content-Type: multipart/digest; boundary=\"b1\"\r\n\r\n--b1\r\nContent-Type: text/plainContent-Transfer-"
+                b"Encoding: quoted-printable\r\n\r\nContent-Disposition: attachment\r\nplutonium cargo"),
+    "encoded-word as an extended value, apostrophes in it": (
+        "name", b"Content-Disposition: attachment; filename*=\"=?utf-8?b?cGx1dG9uaXVtIGNh\'\'cmdvLnR4dA==?=\""),
 }

@@ -218,6 +218,7 @@ TOPS = {
     "MIME-Version 2": lambda h: h.replace(b"1.0", b"2.0 (x)"),
     "junk before the type": lambda h: h.replace(b"Content-Type", b"junk line here\r\nContent-Type", 1),
     "junk behind": lambda h: h + b"junk line here\r\n",
+    "CR alone before the type": lambda h: h.replace(b"\r\nContent-Type", b"\rContent-Type", 1),
     "blanks before the type": lambda h: h.replace(b"Content-Type", b" \r\nContent-Type", 1),
     "colon spaced": lambda h: h.replace(b"Content-Type:", b"Content-Type :").replace(b"Encoding:", b"Encoding :"),
     "From line inside": lambda h: h.replace(b"MIME-Version", b"From a@b Mon Oct\r\nMIME-Version", 1),
