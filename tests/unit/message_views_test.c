@@ -180,6 +180,9 @@ static void subject_views(void **state)
         {"=?utf-8?q?to=00p?=", "top", "without control characters"},
         {"=?utf-8?q?=74op", "top", "an encoded-word may lack its end"},
         {"=?utf-8?q?to=\t70?=", "top", "blanks in encoded-words are dropped"},
+        {"=?utf-8?q?to=\xa0\x37\x30?=", "top", "blanks in encoded-words are dropped"},
+        {"=?utf-8?b?dG9wI?= =?utf8?b?HNlY3JldA?=", "top secret", "from one encoded-word to the next"},
+        {"=?x=??q?=74op?=", "=?x=??q?=74op?=", "by the letter"},
         {"=?gb180\"30?b?o/Q=?=", "\uff54", "the name of a charset without"},
         {"=?utf-8?b?772Q7w==?= =?us-ascii?b?vYw=?=", "\uff50\uff4c", "joined whatever their charsets"},
         {"=?utf-8?b?772Q7w==?= =?x-never?b?vYw=?=", "\uff50\uff4c", "joined whatever their charsets"},
@@ -202,7 +205,7 @@ static void doubtful_fields(void **state)
 {
     static const char *const fields[] = {"Subject\r\n : top",     "Subject\r\n \r\n\t\r\n : top", "\xa0Subject: top",
                                          "\xa0\r\n Subject: top", "\xa0 \r\n \xa0 Subject: top",  "Subject\xa0: top",
-                                         "Subject \x0b : top"};
+                                         "Subject \x0b : top",   "X-A: b\rSubject: top"};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         struct str content = arena_printf(*state, "From: a@b.example\r\n%s\r\n\r\nx", fields[i]);
         struct message *m = message_open(*state, content, NULL);
@@ -210,6 +213,24 @@ static void doubtful_fields(void **state)
         if (v->n != 1 || v->doubtful != 1 || v->v[0].field) fail_msg("%s: %zu fields", fields[i], v->n);
         assert_true(str_eq(message_text_best(&v->v[0].text), STR("top")));
     }
+}
+
+/* To some a CR alone ends a line, of the header and of a multipart; in the header it is against the rules (RFC 5322
+ * section 2.2), and in a text of honest mail it makes no difference. */
+static void bare_cr(void **state)
+{
+    struct message *m = message_open(*state, STR(TOP "X-A: b\rContent-Type: text/html\r\n\r\n<p>x"), NULL);
+    assert_true(message_header_section(m)->malformed && message_facts(m)->malformed);
+    assert_true(view_holds(&message_body(m)->text, "a CR alone ends one", "x", *state));
+    m = message_open(*state,
+                     STR(TOP "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\rContent-Disposition: attachment; "
+                             "filename=c\r\rx\r--b--\r"),
+                     NULL);
+    assert_int_equal(message_attachments(m)->n, 1);
+    assert_true(message_facts(m)->ambiguous);
+    m = message_open(*state, STR(TOP "\r\none\rtwo\r\n"), NULL);
+    assert_int_equal(message_body(m)->text.view_count, 1);
+    assert_false(message_facts(m)->malformed || message_facts(m)->ambiguous);
 }
 
 /* --- attachments ------------------------------------------------------------------------------------------------- */
@@ -237,6 +258,9 @@ static void name_views(void **state)
         {"filename*0=a\"; filename*1=b", "ab", "an unquoted parameter ends at"},
         {"filename=utf-8''a%62", "ab", "undone where none belongs"},
         {"filename=ut8''a%62", "ab", "undone where none belongs"},
+        {"filename*;1=a; filename*2=b", "ab", "blanks in the name of a parameter are dropped"},
+        {"( (x) filename=ab", "ab", "a quote or comment that never ends is none"},
+        {"filename*=\"=?utf-8?b?YW''I=?=\"", "ab", "undone where none belongs"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct str content = arena_printf(*state, TOP "Content-Disposition: attachment; %s\r\n\r\nx", rows[i].params);
@@ -472,6 +496,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_view, begin, end),
         cmocka_unit_test_setup_teardown(subject_views, begin, end),
         cmocka_unit_test_setup_teardown(doubtful_fields, begin, end),
+        cmocka_unit_test_setup_teardown(bare_cr, begin, end),
         cmocka_unit_test_setup_teardown(name_views, begin, end),
         cmocka_unit_test_setup_teardown(attachments, begin, end),
         cmocka_unit_test_setup_teardown(files_in_the_text, begin, end),
