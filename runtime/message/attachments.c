@@ -156,13 +156,21 @@ struct text_files {
     uint32_t unreadable; /* LIMIT: there are more than parts in a message */
 };
 
+/* Whether its text is its bytes as they were transferred. */
+static bool is_written_plainly(const struct mime_part *p)
+{
+    const struct mime_param *charset = mime_part_param(p, STR("charset"));
+    bool plain = !charset || charset_is_plain(message_text_best(&charset->value), STR(""));
+    return plain && p->encoding <= MIME_BINARY && !str_eq(p->subtype, STR("html"));
+}
+
 /* Whether the text has to be looked at: it is not made for who asks for attachments alone. */
 static bool may_hold_files(const struct mime_tree *tree)
 {
     for (size_t i = 0; i < tree->part_count; i++) {
         const struct mime_part *p = &tree->parts[i];
-        if (mime_has_children(tree, i)) continue;
-        if (mime_is_text(p) && (p->encoding > MIME_BINARY || str_find(p->raw, STR("begin ")) != STR_NPOS)) return true;
+        if (!mime_is_text(p) || mime_has_children(tree, i)) continue;
+        if (!is_written_plainly(p) || str_find(p->raw, STR("begin ")) != STR_NPOS) return true;
     }
     return false;
 }
@@ -254,13 +262,13 @@ static uint32_t describe(void *self, struct viewer *r, struct buf *out)
     struct attachment_walk w = walk_begin(self, r);
     for (size_t i = 0; i < w.tree->part_count; i++) r->work += work_of(&w.tree->parts[i]);
     for (struct found f; walk_next(&w, &f);) {
-        buf_printf(out, "%.*s/%.*s %u %zu %zu", STR_ARG(f.part->type), STR_ARG(f.part->subtype), f.part->encoding,
-                   f.part->body, f.part->raw.n);
+        /* Every length before its bytes: names may hold whatever would set them apart. */
+        buf_printf(out, "%zu %zu %.*s/%.*s %u %zu %zu %zu", f.part->type.n, f.part->subtype.n, STR_ARG(f.part->type),
+                   STR_ARG(f.part->subtype), f.part->encoding, f.part->body, f.part->raw.n, f.names.n);
         for (size_t k = 0; k < f.names.n; k++) {
-            buf_add_byte(out, 0);
+            buf_printf(out, " %zu ", f.names.v[k].n);
             buf_add(out, f.names.v[k]);
         }
-        buf_add_byte(out, 1);
     }
     if (out->n > DESCRIPTION_MAX) {
         uint8_t digest[DIGEST_SIZE];

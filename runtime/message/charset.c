@@ -121,7 +121,8 @@ bool charset_is_known(struct str label) { return row_find(label) != ROWS; }
 
 bool charset_is_same(struct str label, struct str other)
 {
-    return str_eq_nocase(label, other) || (charset_is_known(label) && row_find(label) == row_find(other));
+    size_t row = row_find(label);
+    return str_eq_nocase(label, other) || (row != ROWS && rows[row].plain && row == row_find(other));
 }
 
 struct str charset_tight(struct viewer *r, struct str label)

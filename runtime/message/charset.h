@@ -13,11 +13,10 @@ bool charset_warm(struct err *e);
 
 /* True when text in this charset can be read. */
 bool charset_is_known(struct str label);
-/* True when both name one charset: known by either label, or the labels are equal. */
+/* True when the labels are equal, or name one charset that knows no states between two words. */
 bool charset_is_same(struct str label, struct str other);
 /* The label, or that of the charset known by its letters and digits, or by what these begin with, when it is not known
- * itself.  Manner:
- * CHARSET_TIGHT. */
+ * itself.  Manner: CHARSET_TIGHT. */
 struct str charset_tight(struct viewer *r, struct str label);
 size_t charset_count(void);
 const char *charset_iconv_name(size_t i); /* for i < charset_count() */

@@ -336,8 +336,7 @@ static uint32_t run_add(struct viewer *r, struct run *run, const struct encoded_
     bool same = run->open && charset_is_same(run->charset, word->charset);
     /* A character split over two words (against RFC 2047 section 5) is read by whoever joins them first. */
     struct str before = str_from(buf_str(&run->bytes), run->last);
-    if (same && !str_is_ascii(before) && !charset_is_plain(run->charset, before) && manner_is(r, MANNER_WORDS_STRICT))
-        same = false;
+    if (same && !charset_is_plain(run->charset, before) && manner_is(r, MANNER_WORDS_STRICT)) same = false;
     bool mixed = run->open && !same && words_may_mix(run, word) && manner_is(r, MANNER_WORDS_MIXED);
     if (run->open && !same && !mixed) flags |= run_flush(r, run, out);
     run->open = true;

@@ -186,14 +186,17 @@ static void add_key_of_markup(bool html, struct str markup, struct buf *key)
 
 enum whereabouts { ANYWHERE, AT_THE_BEGINNING };
 
-/* The next lines of *text, or part of a very long one. */
+/* The next lines of *text, or part of a very long one, up to a letter that nothing before it changes. */
 static struct str lines_next(struct str *text)
 {
     enum { LINES = 64 * 1024 };
     size_t n = text->n;
     if (n > LINES) {
         n = str_rfind_byte(str_slice(*text, 0, LINES), '\n');
-        n = n == STR_NPOS ? utf8_cut(*text, LINES) : n + 1;
+        n = n == STR_NPOS ? LINES : n + 1;
+        if (n == LINES)
+            while (n > LINES / 2 && !ascii_is_alpha(text->p[n])) n--;
+        n = utf8_cut(*text, n);
     }
     struct str lines = str_slice(*text, 0, n);
     *text = str_from(*text, n);

@@ -3,7 +3,8 @@
  * Tags out (inline ones leave nothing, block ones a line break, table cells a blank); comments, script and style
  * dropped; character references decoded; white space collapsed as browsers do, outside <pre>.  No layout: to the best
  * reading text that styles hide is text.  Tokens as in the HTML Living Standard section 13.2.5, as far as they decide
- * what is text.  Manners: HTML_HIDDEN, HTML_EXTRA, HTML_LOOSE.  Linear; the output is never longer than the input. */
+ * what is text.  Manners: HTML_HIDDEN, HTML_EXTRA, HTML_LOOSE.  Linear; the output is at most a fifth longer than the
+ * input (&nGt; is six octets). */
 #ifndef SLUICE_MESSAGE_HTML_H
 #define SLUICE_MESSAGE_HTML_H
 

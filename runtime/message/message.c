@@ -83,8 +83,11 @@ static void read_doubtful(struct message *m)
     struct message_field *v = ARENA_ARRAY(m->arena, struct message_field, m->limits.fields);
     size_t known = 0;
     header_scan_begin(&scan, &r, message_lines(m), true);
-    for (struct message_field f; m->doubtful_count < m->limits.fields && header_scan_next(&scan, &f);) {
-        if (f.from >= m->limits.header_bytes) break;
+    for (struct message_field f; header_scan_next(&scan, &f);) {
+        if (m->doubtful_count == m->limits.fields || f.from >= m->limits.header_bytes) {
+            m->header.unreadable |= UNREADABLE_LIMIT;
+            break;
+        }
         while (known < m->header.field_count && m->header.fields[known].from < f.from) known++;
         if (known == m->header.field_count || m->header.fields[known].from != f.from) v[m->doubtful_count++] = f;
     }

@@ -22,7 +22,7 @@ enum unreadable {
     UNREADABLE_CHARSET = 1,     /* a charset we do not know; its bytes are given as if it had named none */
     UNREADABLE_BYTES = 2,       /* bytes that are nothing in their charset; U+FFFD stands in their place */
     UNREADABLE_ENCODING = 4,    /* broken base64, an unknown Content-Transfer-Encoding */
-    UNREADABLE_LIMIT = 8,       /* a limit of size, depth, parts or fields cut it */
+    UNREADABLE_LIMIT = 8,       /* a limit of size, depth, parts, fields, views or memory cut it */
     UNREADABLE_ENCRYPTED = 16,  /* S/MIME or OpenPGP: the text is there, but not for us */
     UNREADABLE_UNSUPPORTED = 32 /* message/partial, message/external-body, opaque signed data */
 };

@@ -242,9 +242,11 @@ static bool delimiter_stands(const struct parser *p, size_t body, struct str bou
     enum { SOON = 4096 };
     struct str near = str_slice(p->bytes, body, body + SOON);
     bool close;
-    for (size_t at = 0; at < near.n; at = header_line_end(near, at)) {
+    for (size_t at = 0; at < near.n;) {
         struct str line = str_slice(near, at, header_line_end(near, at));
         if (str_starts(line, STR("--")) && delimiter_match(line, boundary, &close) == IS_DELIMITER) return true;
+        size_t hit = str_find_by(str_from(near, at), STR("\n--"), 1);
+        at = hit == STR_NPOS ? near.n : at + hit + 1;
     }
     return false;
 }
@@ -256,7 +258,7 @@ static size_t boundary_token(const struct parser *p, const struct mime_param *bo
     size_t i = 0;
     if (boundary->quoted) return text.n;
     const char *ends = boundary->extended ? "()<>@,;:\\\"/[]?='*%" : "()<>@,;:\\\"/[]?="; /* RFC 2231 section 7 */
-    while (i < text.n && !strchr(ends, text.p[i])) i++;
+    while (i < text.n && text.p[i] && !strchr(ends, text.p[i])) i++;
     return i < text.n && i > 0 && delimiter_stands(p, body, str_slice(text, 0, i)) ? i : text.n;
 }
 
@@ -345,6 +347,23 @@ static bool is_field(const struct parser *p, size_t at)
     return header_scan_next(&scan, &field);
 }
 
+/* The delimiter before the empty line at which the header that begins at `from` ends; its `from` is bytes.n when there
+ * is none.  To those who read over delimiters, the last of a multipart, or one with no field behind, is the empty line.
+ */
+static struct delimiter header_delimiter(struct parser *p, size_t from, bool *over, uint32_t *unreadable)
+{
+    struct delimiter d = delimiter_find(p, from, p->blank);
+    *over = d.from < p->bytes.n && manner_is(p->reading, MANNER_HEADER_OVER);
+    for (int i = 0; *over && d.from < p->bytes.n && !d.close && is_field(p, d.to); i++) {
+        if (i == DELIMITERS_IN_HEADER) {
+            *unreadable |= UNREADABLE_LIMIT;
+            break;
+        }
+        d = delimiter_find(p, d.to, p->blank);
+    }
+    return d;
+}
+
 /* Reads the header at p->at, no further than a delimiter, and opens the part; a message inside it likewise. */
 static void part_begin(struct parser *p)
 {
@@ -352,17 +371,13 @@ static void part_begin(struct parser *p)
         size_t from = p->at = message_start(p, p->at);
         if (p->blank < from) p->blank = header_empty_line(p->bytes, from);
         size_t end = header_line_end(p->bytes, p->blank), body;
-        struct delimiter cut = delimiter_find(p, from, p->blank);
-        bool over = cut.from < end && manner_is(p->reading, MANNER_HEADER_OVER);
-        /* The last of a multipart, or one with no field behind, is taken for the empty line. */
-        for (int i = 0; i < DELIMITERS_IN_HEADER && over && cut.from < end && !cut.close && is_field(p, cut.to); i++)
-            cut = delimiter_find(p, cut.to, p->blank);
-        bool cuts = cut.from < end;
-        if (cuts) end = cut.from;
         struct part_header h = {0};
         uint32_t unreadable = 0;
+        bool over;
+        struct delimiter cut = header_delimiter(p, from, &over, &unreadable);
+        if (cut.from < p->bytes.n) end = cut.from;
         part_header_read(p, from, end, &h, &body, &unreadable);
-        if (over && cuts) body = cut.to; /* what stood before it was all header, junk too */
+        if (over && cut.from < p->bytes.n) body = cut.to; /* what stood before it was all header, junk too */
         part_open(p, &h, from, body, unreadable);
         struct mime_part *part = &p->parts[p->open[p->depth - 1].part];
         bool encoded = part->encoding == MIME_BASE64 || part->encoding == MIME_QUOTED_PRINTABLE;
@@ -496,14 +511,29 @@ static struct read_tree *tree_find(const struct message *m, uint64_t manners)
     return t;
 }
 
+/* In the place of a further one, for which there is no room: the best one again, and that it is not the one asked for.
+ */
+static struct read_tree *tree_left_out(struct message *m)
+{
+    if (!m->tree_left_out) {
+        m->tree_left_out = ARENA_NEW(m->arena, struct read_tree);
+        m->tree_left_out->tree = tree_find(m, 0)->tree;
+        m->tree_left_out->tree.unreadable |= UNREADABLE_LIMIT;
+    }
+    return m->tree_left_out;
+}
+
 static struct read_tree *tree_read(struct message *m, struct viewer *r, uint64_t manners)
 {
     struct read_tree *t = tree_find(m, manners);
     if (t) return t;
+    if (manners && m->trees_kept > TREES_KEPT_MAX) return tree_left_out(m);
     r->work += m->content.n;
+    size_t before = arena_used(m->arena);
     t = ARENA_NEW(m->arena, struct read_tree);
     struct viewer structure = {.manners = manners};
     t->decoded = tree_parse(m, &structure, &t->tree);
+    m->trees_kept += arena_used(m->arena) - before;
     t->manners = manners;
     t->differs = structure.differs;
     t->next = m->trees;

@@ -23,6 +23,7 @@ struct reader {
     size_t at;
     bool loose;
     unsigned unclosed; /* comments so far */
+    bool cut;          /* there may be more of them */
 };
 enum {
     UNCLOSED_MAX = 16,
@@ -72,7 +73,11 @@ static size_t comment_end(struct str s, size_t at)
 static bool at_comment(struct reader *r)
 {
     if (peek(r) != '(' || manner_is(r->viewer, MANNER_PARAM_COMMENTS)) return false;
-    if (r->unclosed == UNCLOSED_MAX || comment_end(r->s, r->at)) return true;
+    if (r->unclosed == UNCLOSED_MAX) {
+        r->cut = true;
+        return true;
+    }
+    if (comment_end(r->s, r->at)) return true;
     r->unclosed++;
     return !manner_is(r->viewer, MANNER_PARAM_UNQUOTED);
 }
@@ -472,7 +477,7 @@ static struct str field_within(const struct message *m, struct str body, uint32_
     if (most < PARAMS_BYTES_LEAST) most = PARAMS_BYTES_LEAST;
     if (body.n <= most) return body;
     *unreadable |= UNREADABLE_LIMIT;
-    return str_slice(body, 0, most);
+    return str_slice(body, 0, utf8_cut(body, most));
 }
 
 static struct str unfolded(struct viewer *viewer, struct arena *a, struct str body)
@@ -521,7 +526,7 @@ struct params params_parse(struct viewer *viewer, struct message *m, struct str 
     /* "Content-Disposition: filename=x": to some the first is a parameter as the others are. */
     if (str_find_byte(out.value, '=') != STR_NPOS && manner_is(viewer, MANNER_TYPE_LOOSE)) r.at = 0;
     struct pieces_of_params pieces = pieces_read(&r);
-    if (pieces.more) out.unreadable |= UNREADABLE_LIMIT;
+    if (pieces.more || r.cut) out.unreadable |= UNREADABLE_LIMIT;
     out.loose = r.loose;
     if (pieces.n) {
         struct mime_param *params = ARENA_ARRAY(m->arena, struct mime_param, pieces.n);

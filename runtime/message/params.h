@@ -11,7 +11,7 @@ struct params {
     struct str value; /* before the first ";", lower case, comments and blanks removed: "text/plain", "attachment" */
     const struct mime_param *v;
     size_t n;
-    uint32_t unreadable; /* LIMIT: there were more than PARAMS_MAX */
+    uint32_t unreadable; /* LIMIT: some of it was not read */
     bool loose_value;    /* words follow where a ";" should */
     bool loose;          /* not as RFC 2045 has it: a ";", a quote or a value is missing, or words stand between */
 };

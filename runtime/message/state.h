@@ -12,7 +12,8 @@ enum {
     PART_WORK = 64, /* octets of work that each part is worth, to whoever looks at all of them (viewer.work) */
     /* Every reading of the structure reads the texts of parameters anew: octets of work for all of them together. */
     PARAM_READINGS_MAX = 8 * 1024 * 1024,
-    PARAMS_KEPT_MAX = 8 * 1024 * 1024, /* and what they may keep */
+    PARAMS_KEPT_MAX = 8 * 1024 * 1024, /* what they may keep; beyond, only the first octets of each are read */
+    TREES_KEPT_MAX = 16 * 1024 * 1024, /* what readings of the structure may keep before there are no further ones */
     /* libmagic takes its time for each of them, in every list of attachments: octets, and what one call is worth. */
     TYPE_READINGS_MAX = 256 * 1024 * 1024,
     TYPE_READING_COST = 64 * 1024
@@ -39,6 +40,8 @@ struct message {
     struct message_addresses **addresses;
     struct message_text *subject;
     struct read_tree *trees;
+    struct read_tree *tree_left_out;
+    size_t trees_kept;   /* bytes of the arena, until there are more than TREES_KEPT_MAX */
     struct str cr_as_lf; /* the content to those to whom a bare CR ends a line; p NULL: not made yet */
     struct message_body *body;
     struct message_text *body_source;
@@ -49,7 +52,7 @@ struct message {
     struct message_text is_signed, is_encrypted; /* without views: not asked for yet */
     size_t decoded;                 /* bytes spent on nested messages that had to be decoded to be parsed */
     size_t params_left, types_left; /* of PARAM_READINGS_MAX, TYPE_READINGS_MAX */
-    size_t params_kept;             /* bytes of the arena, at most PARAMS_KEPT_MAX and a little */
+    size_t params_kept;             /* bytes of the arena */
 };
 
 /* How much of limits.memory is left for further readings. */

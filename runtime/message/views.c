@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "message/viewer.h"
 #include "message/state.h"
 
@@ -41,9 +42,9 @@ bool message_text_is_ambiguous(const struct message_text *t)
 }
 
 enum {
-    TEXT_HELD_MAX = 1024 * 1024, /* a larger text is not held while the next reading makes one more */
-    SHORT_TEXT = 16 * 1024       /* is read in all ways, whatever else the message keeps: of an ordinary field in a huge
-                                    message nothing may be left in doubt */
+    TEXT_HELD_MAX = 1024 * 1024,      /* a larger text is not held while the next reading makes one more */
+    SHORT_TEXT = LIMIT_HEADER_SECTION /* is read in all ways, whatever else the message keeps: of a field in a huge
+                                         message nothing may be left in doubt */
 };
 
 /* A breadth-first walk over sets of manners: small departures first, so that a limit cuts the strangest readers. */

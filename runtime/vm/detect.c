@@ -163,7 +163,7 @@ enum answer_value detect_holds(struct judgement *j, const struct ready_test *t, 
             count_finds(j, t, view_reading(j, v, t->readings[k]), open ? least : (size_t)test->most + 1, &n, where);
         if (n > best) best = n;
     }
-    whole &= !v->partial;
+    whole &= !view_is_partial(j, t, v);
     if (!open && best > (size_t)test->most) return ANSWER_NO;
     if (!open && !whole) return ANSWER_UNREADABLE; /* there may be more than were seen */
     if (best >= least) return ANSWER_YES;

@@ -434,7 +434,7 @@ static void look_at_slot(struct look *l, uint32_t slot, uint32_t recipient, cons
             look_at_texts(l, v);
             if (l->x->slots[slot].keyed) look_up_keys(l, &b, v);
             probe(l, v);
-            if (v->partial) see_slot(l); /* also since its folded form was made */
+            if (v->partial || v->cut_read) see_slot(l);
         }
     }
     buf_free(&b);

@@ -37,7 +37,8 @@ struct str view_reading(struct judgement *j, struct view *v, enum reading r)
     } else {
         struct buf b = {0};
         struct str raw = raw_reading(v, r);
-        if (!fold_text_within(raw, reading_is_alike(r) ? FOLD_ALIKE : 0, fold_most(raw.n), &b)) v->partial = true;
+        bool whole = fold_text_within(raw, reading_is_alike(r) ? FOLD_ALIKE : 0, fold_most(raw.n), &b);
+        if (!whole) v->cut_read |= (uint8_t)(1u << r);
         v->read[r] = arena_str(j->arena, buf_str(&b));
         buf_free(&b);
     }
@@ -48,6 +49,19 @@ struct str view_reading(struct judgement *j, struct view *v, enum reading r)
 struct str view_written(struct judgement *j, struct view *v, enum reading r)
 {
     return r == READING_ADDRESS ? view_reading(j, v, r) : raw_reading(v, r);
+}
+
+static bool view_is_cut(struct judgement *j, const struct view *v, enum reading r)
+{
+    bool cut = v->cut_read >> r & 1;
+    if (cut) j->why = STR("its characters stand for too many others");
+    return cut;
+}
+
+/* Of a text without its end only what does not ask for that is known. */
+static bool needs_the_end(uint8_t relation)
+{
+    return relation == REL_EQUAL || relation == REL_LIKE || relation == REL_ENDS;
 }
 
 /* Folded text holds white space as single blanks only. */
@@ -88,9 +102,22 @@ static bool text_relation(const struct test *test, struct str text, struct str n
 static bool needle_matches(struct judgement *j, const struct ready_test *t, struct view *v, uint32_t needle,
                            struct relation_where *where)
 {
-    for (uint32_t k = 0; k < t->reading_count; k++)
-        if (text_relation(t->test, view_reading(j, v, t->readings[k]), t->needles[k][needle], where)) return true;
+    for (uint32_t k = 0; k < t->reading_count; k++) {
+        struct str text = view_reading(j, v, t->readings[k]);
+        if (needs_the_end(t->test->relation) && view_is_cut(j, v, t->readings[k])) continue;
+        if (text_relation(t->test, text, t->needles[k][needle], where)) return true;
+    }
     return false;
+}
+
+/* Of an address only the display name is text that can fail to be read. */
+bool view_is_partial(struct judgement *j, const struct ready_test *t, const struct view *v)
+{
+    bool patterns = t->test->operand == OPERAND_PATTERNS; /* these look at the text as it is written too */
+    for (uint32_t k = 0; k < t->reading_count && !patterns; k++)
+        if (view_is_cut(j, v, t->readings[k])) return true;
+    if (!v->partial || t->left->row->type != TYPE_ADDRESS) return v->partial;
+    return t->left->part == PART_NAME || (t->left->part == PART_WHOLE && t->test->relation != REL_EQUAL);
 }
 
 /* `contains at least N "x"`, `contains between N and M "x"`. */
@@ -106,9 +133,10 @@ static enum answer_value counted_needle(struct judgement *j, const struct ready_
         if (n && !where->to) text_relation(test, text, t->needles[k][0], where);
     }
     if (test->most >= 0 && best > (size_t)test->most) return ANSWER_NO;
-    if (v->partial && test->most >= 0) return ANSWER_UNREADABLE; /* there may be more than were seen */
+    bool partial = view_is_partial(j, t, v);
+    if (partial && test->most >= 0) return ANSWER_UNREADABLE; /* there may be more than were seen */
     if (best >= (size_t)test->least) return ANSWER_YES;
-    return v->partial ? ANSWER_UNREADABLE : ANSWER_NO;
+    return partial ? ANSWER_UNREADABLE : ANSWER_NO;
 }
 
 /* Of a long list only those are tried that the index has seen. */
@@ -247,6 +275,14 @@ static bool equal_constant(const struct judgement *j, const struct ready_test *t
 
 /* --- another field on the right ----------------------------------------------------------------------------------- */
 
+static bool readings_relate(struct judgement *j, const struct ready_test *t, struct view *l, enum reading left,
+                            struct view *r, enum reading right, struct relation_where *where)
+{
+    struct str a = view_reading(j, l, left), b = view_reading(j, r, right);
+    if (view_is_cut(j, r, right) || (needs_the_end(t->test->relation) && view_is_cut(j, l, left))) return false;
+    return text_relation(t->test, a, b, where);
+}
+
 static bool views_relate(struct judgement *j, const struct ready_test *t, struct view *l, struct view *r,
                          struct relation_where *where)
 {
@@ -255,9 +291,9 @@ static bool views_relate(struct judgement *j, const struct ready_test *t, struct
         if (type == TYPE_TEXT || type == TYPE_ADDRESS || type == TYPE_DOMAIN) {
             uint8_t readings[TEST_READINGS_MAX];
             uint32_t last = ready_readings(t->right, t->test->alike, readings) - 1;
-            return text_relation(t->test, view_reading(j, l, t->readings[0]), view_reading(j, r, readings[0]), where) ||
-                   (t->test->alike && text_relation(t->test, view_reading(j, l, t->readings[t->reading_count - 1]),
-                                                    view_reading(j, r, readings[last]), where));
+            return readings_relate(j, t, l, t->readings[0], r, readings[0], where) ||
+                   (t->test->alike &&
+                    readings_relate(j, t, l, t->readings[t->reading_count - 1], r, readings[last], where));
         }
         struct constant c = {.type = t->right->type, .number = r->number, .date_zoned = true};
         return number_relation(j, t, l->number, &c);
@@ -278,7 +314,8 @@ static enum answer_value relate_element(struct judgement *j, const struct ready_
     struct answer_tally tally = {0};
     for (uint32_t k = 0; k < right->count; k++) {
         bool holds = !right->views[k].absent && views_relate(j, t, v, &right->views[k], where);
-        tally_add(&tally, holds ? ANSWER_YES : right->views[k].partial ? ANSWER_UNREADABLE : ANSWER_NO);
+        bool partial = right->views[k].partial || right->views[k].cut_read;
+        tally_add(&tally, holds ? ANSWER_YES : partial ? ANSWER_UNREADABLE : ANSWER_NO);
     }
     return tally_answer(&tally);
 }
@@ -335,7 +372,10 @@ static enum answer_value match_view(struct judgement *j, const struct ready_test
         bool utf8 = v->utf8_raw & bit;
         enum pattern_answer a = relation_search(j, t->patterns[pattern], raw, 0, &utf8, where);
         if (utf8) v->utf8_raw |= bit;
-        if (a == PATTERN_NO && !(t->pattern_flags[pattern] & PATTERN_C) && !str_eq(folded, raw)) {
+        bool fold = !(t->pattern_flags[pattern] & PATTERN_C) && !str_eq(folded, raw);
+        if (a == PATTERN_NO && fold && view_is_cut(j, v, r)) { /* it may ask for the end */
+            unreadable = true;
+        } else if (a == PATTERN_NO && fold) {
             utf8 = v->utf8_read & bit;
             a = relation_search(j, t->patterns[pattern], folded, 0, &utf8, where);
             if (utf8) v->utf8_read |= bit;
@@ -361,12 +401,6 @@ static enum answer_value match_patterns(struct judgement *j, const struct ready_
     return t->pattern_count ? out : ANSWER_NO;
 }
 
-/* Of an address only the display name is text that can fail to be read. */
-static bool is_partial(const struct ready_test *t, const struct view *v)
-{
-    if (!v->partial || t->left->row->type != TYPE_ADDRESS) return v->partial;
-    return t->left->part == PART_NAME || (t->left->part == PART_WHOLE && t->test->relation != REL_EQUAL);
-}
 
 /* --- all together ------------------------------------------------------------------------------------------------- */
 
@@ -397,14 +431,14 @@ enum answer_value relation_holds(struct judgement *j, const struct ready_test *t
 {
     *where = (struct relation_where){0};
     if (t->test->relation == REL_TRUE) return v->number ? ANSWER_YES : ANSWER_NO;
-    if (!relation_part_present(t->left, v)) return is_partial(t, v) ? ANSWER_UNREADABLE : ANSWER_NO;
+    if (!relation_part_present(t->left, v)) return view_is_partial(j, t, v) ? ANSWER_UNREADABLE : ANSWER_NO;
     if (right->values) {
         enum answer_value a = relate_field(j, t, v, right->values, where);
-        return a == ANSWER_NO && is_partial(t, v) ? ANSWER_UNREADABLE : a;
+        return a == ANSWER_NO && view_is_partial(j, t, v) ? ANSWER_UNREADABLE : a;
     }
     if (t->test->operand == OPERAND_PATTERNS) {
         enum answer_value a = match_patterns(j, t, v, where);
-        return a == ANSWER_NO && is_partial(t, v) ? ANSWER_UNREADABLE : a;
+        return a == ANSWER_NO && view_is_partial(j, t, v) ? ANSWER_UNREADABLE : a;
     }
     if (t->detector) return detect_holds(j, t, v, where);
     if (t->test->counted && t->test->operand == OPERAND_CONSTANT && t->test->relation == REL_CONTAINS &&
@@ -412,8 +446,8 @@ enum answer_value relation_holds(struct judgement *j, const struct ready_test *t
         return counted_needle(j, t, v, where);
     if (t->live != NO_INDEX) {
         enum answer_value a = in_live_list(j, t, v);
-        return a == ANSWER_NO && is_partial(t, v) ? ANSWER_UNREADABLE : a;
+        return a == ANSWER_NO && view_is_partial(j, t, v) ? ANSWER_UNREADABLE : a;
     }
     if (relate_constants(j, t, v, where)) return ANSWER_YES;
-    return is_partial(t, v) ? ANSWER_UNREADABLE : ANSWER_NO;
+    return view_is_partial(j, t, v) ? ANSWER_UNREADABLE : ANSWER_NO;
 }

@@ -17,6 +17,9 @@ struct relation_where {
 /* The positive relation; REL_PRESENT is not asked here. */
 enum answer_value relation_holds(struct judgement *j, const struct ready_test *t, struct view *v,
                                  const struct relation_right *right, struct relation_where *where);
+/* Whether some of what the test looks at in the view could not be read, or not be folded to its end, as far as it was
+ * made: no match is then undecided. */
+bool view_is_partial(struct judgement *j, const struct ready_test *t, const struct view *v);
 /* The text a reading of a view gives, not folded. */
 struct str view_written(struct judgement *j, struct view *v, enum reading r);
 /* The first match at or after `from`, within the message's budget of time.  `utf8` as in struct pattern_subject. */

@@ -45,10 +45,10 @@ struct view {
     uint8_t ip[16];
     uint64_t manners; /* how it departs from the best reading: message_manners_print; 0: not at all */
     bool absent;      /* to this reading there is no such value */
-    bool partial; /* some of it could not be read, or not be folded: no match in it is undecided, not `no` */
+    bool partial; /* some of it could not be read: no match in it is undecided, not `no` */
     struct str
         read[READING_COUNT];     /* the machine's own: the text in the form tests compare, made when first asked for */
-    uint8_t has_read;            /* bits by enum reading */
+    uint8_t has_read, cut_read;  /* bits by enum reading: made; not to its end, which would have been too long */
     uint8_t utf8_raw, utf8_read; /* the same: known to be UTF-8, as given and in that form */
 };
 

@@ -139,11 +139,11 @@ static void bodies_are_cut(void **state)
 static void views_are_cut(void **state)
 {
     struct message_limits limits = message_limits_default;
-    struct str content = many(*state, "Content-Transfer-Encoding: base64\r\n\r\n", "QUJD", 20000, "=\r\nQUJDREVG\r\n");
+    struct str content = many(*state, "Content-Transfer-Encoding: base64\r\n\r\n", "QUJD", 140000, "=\r\nQUJDREVG\r\n");
     assert_true(message_body(message_open(*state, content, &limits))->text.view_count > 1);
-    limits.memory = 80 * 1024;
+    limits.memory = 450 * 1024;
     const struct message_text *t = &message_body(message_open(*state, content, &limits))->text;
-    assert_true(message_text_best(t).n > 60000);
+    assert_true(message_text_best(t).n > 400000);
     assert_true(t->unreadable & UNREADABLE_LIMIT);
 }
 
@@ -214,6 +214,101 @@ static void names_are_bounded(void **state)
         if (arena_used(*state) - before > KEPT_MOST) fail_msg("row %zu: %zu octets", i, arena_used(*state) - before);
         buf_free(&b);
     }
+}
+
+/* One part that each reader takes in its own way, and many small ones that every reading of the structure keeps again.
+ */
+static void readings_of_the_structure_are_bounded(void **state)
+{
+    enum { PARTS = 900, KEPT_MOST = 48 * 1024 * 1024 };
+    struct buf b = {0};
+    buf_add(&b,
+            STR("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/x; a=\"b\" c; d=\"e\\f\"; "
+                "g h=\"i; name*3=z; name*9=y; (x\r\nContent-Type: text/plain\r\nContent-Disposition: "
+                "x\r\njunk\r\n\r\nx\r\n"));
+    for (int i = 0; i < PARTS; i++) {
+        static const char *const names[] = {"Type: x/y", "Disposition: attachment", "Transfer-Encoding: 7bit"};
+        buf_add(&b, STR("--b\r\n"));
+        for (size_t k = 0; k < 3; k++) {
+            buf_printf(&b, "Content-%s", names[k]);
+            for (int n = 0; n < 16; n++) buf_printf(&b, ";%c=b", 'a' + n);
+            buf_add(&b, STR("\r\n"));
+        }
+        buf_add(&b, STR("\r\nx\r\n"));
+    }
+    size_t before = arena_used(*state);
+    struct message *m = message_open(*state, buf_str(&b), NULL);
+    const struct message_attachments *all = message_attachments(m);
+    message_body(m);
+    assert_true(all->n >= PARTS);
+    assert_true(all->unreadable & UNREADABLE_LIMIT);
+    assert_in_range(arena_used(*state) - before, 0, KEPT_MOST);
+    buf_free(&b);
+}
+
+/* What one reader can be shown and another not is told apart whatever bytes stand in names. */
+static void names_hold_any_bytes(void **state)
+{
+    struct message *m =
+        message_open(*state,
+                     STR("Content-Disposition: attachment; "
+                         "filename*=utf-8''a%00evil.exe%00x.txt\r\nContent-Disposition: attachment; "
+                         "filename=a; filename=evil.exe; filename=x.txt; filename=aevil.exex.txt\r\n\r\nx"),
+                     NULL);
+    assert_int_equal(message_attachments(m)->lists, 2);
+}
+
+/* A file that stands in the text only when that is decoded. */
+static void files_in_decoded_text(void **state)
+{
+    static const char *const texts[] = {
+        "Content-Type: text/html\r\n\r\n<pre>&#98;egin 644 evil.exe\r\nM\r\nend\r\n",
+        "Content-Type: text/plain; charset=utf-7\r\n\r\n+AGI-egin 644 evil.exe\r\nM\r\nend\r\n"};
+    for (size_t i = 0; i < 2; i++) {
+        const struct message_attachments *all = message_attachments(message_open(*state, str_of(texts[i]), NULL));
+        assert_int_equal(all->n, 1);
+        assert_true(str_eq(message_text_best(&all->v[0].name), STR("evil.exe")));
+    }
+}
+
+/* Whatever is looked at only so many times: what is behind is seen, or that it was not is told. */
+static void counted_looks_are_told(void **state)
+{
+    for (int k = 1; k < 40; k++) {
+        struct buf b = {0};
+        buf_add(&b, STR("Content-Disposition: attachment; "));
+        for (int i = 0; i < k; i++) buf_add(&b, STR("( "));
+        buf_add(&b, STR("filename=evil.exe\r\n\r\nx"));
+        const struct message_attachments *all = message_attachments(message_open(*state, buf_str(&b), NULL));
+        bool seen = false;
+        for (size_t i = 0; i < all->n; i++)
+            for (size_t v = 0; v < all->v[i].name.view_count; v++)
+                seen |= str_eq(all->v[i].name.views[v], STR("evil.exe"));
+        assert_true(seen || all->unreadable & UNREADABLE_LIMIT);
+        b.n = 0;
+        buf_add(&b,
+                STR("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Transfer-Encoding: base64\r\n"));
+        for (int i = 0; i < k; i++) buf_printf(&b, "--b\r\nX%d: y\r\n", i);
+        buf_add(&b, STR("\r\nZXZpbCBzZWNyZXQ=\r\n--b--\r\n"));
+        const struct message_text *t = &message_body(message_open(*state, buf_str(&b), NULL))->text;
+        seen = false;
+        for (size_t v = 0; v < t->view_count; v++) seen |= str_find(t->views[v], STR("evil secret")) != STR_NPOS;
+        assert_true(seen || t->unreadable & UNREADABLE_LIMIT);
+        buf_free(&b);
+    }
+    struct str content = many(*state, "A: b\r\n", "X\v: n\r\n", 1000, "Subject\v: evil\r\n\r\n");
+    const struct message_values *subject = message_header(message_open(*state, content, NULL), STR("Subject"));
+    assert_true(subject->n || subject->unreadable & UNREADABLE_LIMIT);
+}
+
+/* Words whose charsets have states are not joined because two labels name one charset. */
+static void states_do_not_go_over(void **state)
+{
+    struct str content = STR("Subject: =?iso-2022-jp?Q?=1B$B?= =?csiso2022jp?Q?evil?=\r\n\r\n");
+    const struct message_text *t = message_subject(message_open(*state, content, NULL), NULL);
+    bool seen = false;
+    for (size_t v = 0; v < t->view_count; v++) seen |= str_find(t->views[v], STR("evil")) != STR_NPOS;
+    assert_true(seen);
 }
 
 /* No system has such a one: it is cut, and that is told. */
@@ -359,6 +454,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(long_header_fields, begin, end),
         cmocka_unit_test_setup_teardown(files_in_text_are_counted, begin, end),
         cmocka_unit_test_setup_teardown(names_are_bounded, begin, end),
+        cmocka_unit_test_setup_teardown(readings_of_the_structure_are_bounded, begin, end),
+        cmocka_unit_test_setup_teardown(names_hold_any_bytes, begin, end),
+        cmocka_unit_test_setup_teardown(files_in_decoded_text, begin, end),
+        cmocka_unit_test_setup_teardown(counted_looks_are_told, begin, end),
+        cmocka_unit_test_setup_teardown(states_do_not_go_over, begin, end),
         cmocka_unit_test_setup_teardown(long_extensions, begin, end),
         cmocka_unit_test_setup_teardown(no_limit_is_silent, begin, end),
         cmocka_unit_test_setup_teardown(real_mail_in_any_order, begin, end),
