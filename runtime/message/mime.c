@@ -337,11 +337,12 @@ static size_t message_start(struct parser *p, size_t at)
 /* So many that are followed by a field are looked at, or it would take quadratic time. */
 enum { DELIMITERS_IN_HEADER = 4 };
 
-/* Whether the line at `at` begins a field. */
+/* Whether the line at `at` begins a field, indented or not. */
 static bool is_field(const struct parser *p, size_t at)
 {
     struct header_scan scan;
     struct message_field field;
+    while (at < p->bytes.n && ascii_is_blank(p->bytes.p[at])) at++;
     header_scan_begin(&scan, BEST_VIEWER, str_slice(p->bytes, at, header_line_end(p->bytes, at)), false);
     scan.empty_line = 2;
     return header_scan_next(&scan, &field);
@@ -498,7 +499,8 @@ static bool tree_parse(struct message *m, struct viewer *r, struct mime_tree *tr
     if (mime_holds_message(r, top) && !encoded && !limit_reached(p, top)) part_begin(p);
     parts_read(p);
     bool composite = p->n > 1 || mime_part_is(top, "multipart", NULL) || mime_part_is(top, "message", NULL);
-    if (composite && !cr_ends && header_has_bare_cr(m->content)) p->unreadable |= message_has_bare_cr(m, r);
+    struct str told_by_lines = composite ? m->content : str_slice(m->content, 0, body); /* what is where */
+    if (!cr_ends && header_has_bare_cr(told_by_lines)) p->unreadable |= message_has_bare_cr(m, r);
     *tree = (struct mime_tree){p->parts, p->n, p->unreadable};
     return p->decoded;
 }

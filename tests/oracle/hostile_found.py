@@ -137,4 +137,11 @@ FOUND = {
                 b"Encoding: quoted-printable\r\n\r\nContent-Disposition: attachment\r\nplutonium cargo"),
     "encoded-word as an extended value, apostrophes in it": (
         "name", b"Content-Disposition: attachment; filename*=\"=?utf-8?b?cGx1dG9uaXVtIGNh\'\'cmdvLnR4dA==?=\""),
+    "CR alone behind a From line in the header": (
+        "body", b"From Ann <a@a.example>\r\nMIME-Version: 1.0\rContent-Type: text; charset=shift_jis\r\n"
+                b"Content-Transfer-Encoding: base64\r\nRGVhciBhbGwsDQpwbHV0b25pdW0gY2FyZ28NCkJ5ZQ0K"),
+    "indented field behind a delimiter in a header": (
+        "body", b"Content-Type: multipart/mixed; boundary=\"b1\"\r\n\r\n--b1\r\nContent-Type: text/plain\r\n--b1\r\n"
+                b" Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n--b1--\r\n"
+                b"RGVhciBhbGwsDQpwbHV0b25pdW0gY2FyZ28NCkJ5ZQ0K"),
 }
