@@ -171,12 +171,15 @@ static uint32_t header_text(void *self, struct viewer *r, struct buf *out)
     return decode_header_value(r, *(struct str *)self, out);
 }
 
-/* A field body as far as it is read: one field may be as long as a header section. */
+/* A field body as far as it is read: the last one that begins within the limit may be as long as its sender likes, and
+ * each of its octets may become three of text. */
 static struct str value_within(const struct message *m, struct str raw, uint32_t *unreadable)
 {
-    if (raw.n <= m->limits.header_bytes) return raw;
+    size_t most = m->limits.text_bytes / 3;
+    if (most < m->limits.header_bytes) most = m->limits.header_bytes;
+    if (raw.n <= most) return raw;
     *unreadable |= UNREADABLE_LIMIT;
-    return str_slice(raw, 0, utf8_cut(raw, m->limits.header_bytes));
+    return str_slice(raw, 0, utf8_cut(raw, most));
 }
 
 struct message_text message_text_of_header(struct message *m, struct str raw)

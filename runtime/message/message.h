@@ -55,7 +55,7 @@ bool message_manners_are_ambiguous(uint64_t manners);
 /* --- opening ----------------------------------------------------------------------------------------------------- */
 
 struct message_limits {
-    size_t header_bytes; /* of the header section; fields that begin beyond are not read, nor more of one field */
+    size_t header_bytes; /* of the header section; fields that begin beyond are not read */
     size_t fields;       /* header fields in one header section */
     size_t depth;        /* nesting of MIME parts; at most MESSAGE_DEPTH_MAX */
     size_t parts;        /* MIME parts */
