@@ -57,7 +57,10 @@ def every_failure():
 def mistakes_are_found():
     """planted: a failed sync or commit ignored, a log left standing, half a write taken for whole"""
     for mistake, begins in MISTAKES.items():
-        said, _, failed, wrong = run("--points", "40", "--mistake", mistake, begins)
+        for _ in range(3):  # what is written together differs from run to run, and one point alone may show it
+            said, _, failed, wrong = run("--points", "0", "--mistake", mistake, begins)
+            if failed and wrong:
+                break
         assert failed and wrong, (mistake, said)
     print(f"# {len(MISTAKES)} of {len(MISTAKES)} found")
 
