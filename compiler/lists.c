@@ -1,8 +1,6 @@
 #include "compiler/internal.h"
 #include "grammar/characters.h"
 
-#include <string.h>
-
 #include "mail/live_list.h"
 
 /* What a list may hold, and whether a file may. */
@@ -215,8 +213,7 @@ void lists_resolve(struct compiler *c, struct name *n)
     bool ok = type_of_item(c, n->item, &n->type) && gather_item(&g, n);
     if (ok) {
         n->element_count = g.v.n;
-        n->elements = ARENA_ARRAY(c->a, struct constant, g.v.n ? g.v.n : 1);
-        if (g.v.n) memcpy(n->elements, g.v.v, g.v.n * sizeof *g.v.v);
+        n->elements = arena_copy(c->a, g.v.v, g.v.n, sizeof *g.v.v);
         n->index = n->live ? pool_live_list(&c->pool, n->name, n->type, n->item->text->text)
                            : pool_list(&c->pool, n->name, n->type, n->elements, n->element_count);
     }

@@ -113,6 +113,12 @@ void *arena_array(struct arena *a, size_t n, size_t size)
     return arena_alloc(a, bytes);
 }
 
+void *arena_copy(struct arena *a, const void *items, size_t n, size_t size)
+{
+    void *copy = arena_array(a, n, size);
+    return n ? memcpy(copy, items, n * size) : copy;
+}
+
 void arena_shrink(struct arena *a, const void *p, size_t from, size_t to)
 {
     size_t was = aligned(from), is = aligned(to);

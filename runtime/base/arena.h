@@ -17,6 +17,8 @@ size_t arena_used(const struct arena *a); /* bytes handed out since the last res
 
 void *arena_alloc(struct arena *a, size_t n); /* zeroed, aligned for any type */
 void *arena_array(struct arena *a, size_t n, size_t size);
+/* A copy of n items of a size; `items` may be NULL when n is 0. */
+void *arena_copy(struct arena *a, const void *items, size_t n, size_t size);
 /* Gives back what is behind the first `to` of the `from` bytes at p, when nothing was taken since. */
 void arena_shrink(struct arena *a, const void *p, size_t from, size_t to);
 struct str arena_str(struct arena *a, struct str s); /* a copy, with a NUL after it */

@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "base/digest.h"
 #include "message/charset.h"
 #include "message/decode.h"
@@ -47,11 +45,10 @@ static void names_add(struct names *names, const struct mime_param *v, size_t n,
 static struct message_text text_of_names(struct arena *a, const struct names *names)
 {
     if (names->n == 0) return message_text_one(a, STR(""), names->unreadable);
-    struct str *views = ARENA_ARRAY(a, struct str, names->n);
-    uint64_t *manners = ARENA_ARRAY(a, uint64_t, names->n);
-    memcpy(views, names->v, names->n * sizeof *views);
-    memcpy(manners, names->manners, names->n * sizeof *manners);
-    return (struct message_text){views, names->n, names->unreadable, manners};
+    return (struct message_text){.views = arena_copy(a, names->v, names->n, sizeof *names->v),
+                                 .view_count = names->n,
+                                 .unreadable = names->unreadable,
+                                 .manners = arena_copy(a, names->manners, names->n, sizeof *names->manners)};
 }
 
 /* "A.Exe. " is opened as "exe": systems drop blanks and dots at the end. */
@@ -211,9 +208,7 @@ static const struct text_files *text_files(struct message *m)
             VEC_PUSH(&all, file_make(m, in->part, str_slice(text, at, end), name));
         }
     }
-    struct text_file *v = ARENA_ARRAY(m->arena, struct text_file, all.n);
-    if (all.n) memcpy(v, all.v, all.n * sizeof *v);
-    out->v = v;
+    out->v = arena_copy(m->arena, all.v, all.n, sizeof *all.v);
     out->n = all.n;
     VEC_FREE(&all);
     return out;
@@ -303,9 +298,7 @@ const struct message_attachments *message_attachments(struct message *m)
             VEC_PUSH(&all, one);
         }
     }
-    struct message_attachment *v = ARENA_ARRAY(m->arena, struct message_attachment, all.n);
-    if (all.n) memcpy(v, all.v, all.n * sizeof *v);
-    out->v = v;
+    out->v = arena_copy(m->arena, all.v, all.n, sizeof *all.v);
     out->n = all.n;
     VEC_FREE(&all);
     return out;

@@ -1,5 +1,4 @@
 #include <stdio.h>
-#include <string.h>
 
 #include "base/limits.h"
 #include "message/viewer.h"
@@ -128,10 +127,9 @@ struct message_text views_collect_within(struct message *m, size_t size, size_t 
     walk_push(&w, 0);
     uint32_t unreadable = walk_all(&w, size, left, read, self);
     if (w.cut) unreadable |= UNREADABLE_LIMIT;
-    struct str *views = ARENA_ARRAY(m->arena, struct str, w.n);
-    uint64_t *sets = ARENA_ARRAY(m->arena, uint64_t, w.n);
-    memcpy(views, w.views, w.n * sizeof *views);
-    memcpy(sets, w.manners, w.n * sizeof *sets);
     buf_free(&w.text);
-    return (struct message_text){views, w.n, unreadable, sets};
+    return (struct message_text){.views = arena_copy(m->arena, w.views, w.n, sizeof *w.views),
+                                 .view_count = w.n,
+                                 .unreadable = unreadable,
+                                 .manners = arena_copy(m->arena, w.manners, w.n, sizeof *w.manners)};
 }

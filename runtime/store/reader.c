@@ -111,8 +111,7 @@ static bool read_recipients(struct reader *r, struct page *p, struct stored_mess
         p->aside += str_eq(one.reason, reader_damaged_record);
         if (which == ALL_RECIPIENTS || one.state == RECIPIENT_QUEUED) VEC_PUSH(&list, one);
     }
-    m->recipients = ARENA_ARRAY(p->arena, struct stored_recipient, list.n ? list.n : 1);
-    if (list.n) memcpy(m->recipients, list.v, list.n * sizeof *list.v);
+    m->recipients = arena_copy(p->arena, list.v, list.n, sizeof *list.v);
     m->recipient_count = list.n;
     VEC_FREE(&list);
     sqlite3_reset(s);
@@ -372,8 +371,7 @@ static bool read_audit(struct reader *r, struct page *p, struct str queue_id, st
                                             .recipient = column(p, s, 2),
                                             .what = column(p, s, 3),
                                             .text = column(p, s, 4)}});
-    p->audit = ARENA_ARRAY(p->arena, struct audit_row, list.n ? list.n : 1);
-    if (list.n) memcpy(p->audit, list.v, list.n * sizeof *list.v);
+    p->audit = arena_copy(p->arena, list.v, list.n, sizeof *list.v);
     p->audit_count = list.n;
     VEC_FREE(&list);
     sqlite3_reset(s);
@@ -395,8 +393,7 @@ static bool read_suspensions(struct reader *r, struct page *p, struct err *e)
                                                    .reason = column(p, s, 5),
                                                    .began = sqlite3_column_int64(s, 6),
                                                    .ends = sqlite3_column_int64(s, 7)});
-    p->suspensions = ARENA_ARRAY(p->arena, struct stored_suspension, list.n ? list.n : 1);
-    if (list.n) memcpy(p->suspensions, list.v, list.n * sizeof *list.v);
+    p->suspensions = arena_copy(p->arena, list.v, list.n, sizeof *list.v);
     p->suspension_count = list.n;
     VEC_FREE(&list);
     sqlite3_reset(s);
@@ -441,8 +438,7 @@ static bool read_rules(struct reader *r, struct page *p, struct err *e)
         for (int i = 0; i < 5; i++) row.counts[i] = (uint64_t)sqlite3_column_int64(s, 1 + i);
         VEC_PUSH(&list, row);
     }
-    p->rules = ARENA_ARRAY(p->arena, struct rule_row, list.n ? list.n : 1);
-    if (list.n) memcpy(p->rules, list.v, list.n * sizeof *list.v);
+    p->rules = arena_copy(p->arena, list.v, list.n, sizeof *list.v);
     p->rule_count = list.n;
     VEC_FREE(&list);
     sqlite3_reset(s);
@@ -457,9 +453,7 @@ static bool read_entries(struct reader *r, struct page *p, struct stored_list *l
     int result;
     while ((result = sqlite3_step(s)) == SQLITE_ROW)
         VEC_PUSH(&list, (struct stored_entry){column(p, s, 0), column(p, s, 1)});
-    struct stored_entry *entries = ARENA_ARRAY(p->arena, struct stored_entry, list.n ? list.n : 1);
-    if (list.n) memcpy(entries, list.v, list.n * sizeof *entries);
-    l->entries = entries;
+    l->entries = arena_copy(p->arena, list.v, list.n, sizeof *list.v);
     l->entry_count = list.n;
     VEC_FREE(&list);
     sqlite3_reset(s);
@@ -478,8 +472,7 @@ static bool read_lists(struct reader *r, struct page *p, struct err *e)
         VEC_PUSH(&all, l);
     }
     sqlite3_reset(s);
-    p->lists = ARENA_ARRAY(p->arena, struct stored_list, all.n ? all.n : 1);
-    if (all.n) memcpy(p->lists, all.v, all.n * sizeof *all.v);
+    p->lists = arena_copy(p->arena, all.v, all.n, sizeof *all.v);
     p->list_count = all.n;
     VEC_FREE(&all);
     bool ok = result == SQLITE_DONE || reader_failed(r, result, e);
@@ -519,8 +512,7 @@ static bool read_users(struct reader *r, struct page *p, sqlite3_stmt *s, struct
         if (!sound) err_set(e, EX_DATAERR, "the record of user %.*s is damaged", STR_ARG(u.name));
         VEC_PUSH(&list, u);
     }
-    p->users = ARENA_ARRAY(p->arena, struct stored_user, list.n ? list.n : 1);
-    if (list.n) memcpy(p->users, list.v, list.n * sizeof *list.v);
+    p->users = arena_copy(p->arena, list.v, list.n, sizeof *list.v);
     p->user_count = list.n;
     VEC_FREE(&list);
     sqlite3_reset(s);

@@ -269,7 +269,6 @@ bool finish_verdict(struct judgement *j, struct verdict *out)
     list_notices(j, out);
     witness_evidence(j, out);
     out->note_count = j->notes.n;
-    out->notes = ARENA_ARRAY(j->arena, struct verdict_note, j->notes.n);
-    if (j->notes.n) memcpy(out->notes, j->notes.v, j->notes.n * sizeof *out->notes);
+    out->notes = arena_copy(j->arena, j->notes.v, j->notes.n, sizeof *j->notes.v);
     return true;
 }
