@@ -58,12 +58,6 @@ static bool view_is_cut(struct judgement *j, const struct view *v, enum reading 
     return cut;
 }
 
-/* Of a text without its end only what does not ask for that is known. */
-static bool needs_the_end(uint8_t relation)
-{
-    return relation == REL_EQUAL || relation == REL_LIKE || relation == REL_ENDS;
-}
-
 /* Folded text holds white space as single blanks only. */
 static struct str trimmed(struct str s)
 {
@@ -99,14 +93,22 @@ static bool text_relation(const struct test *test, struct str text, struct str n
 
 /* --- text against constants --------------------------------------------------------------------------------------- */
 
+/* In a text without its end, what reaches where it was cut is not known to match: more may follow. */
+static bool reading_relates(struct judgement *j, const struct ready_test *t, struct view *v, enum reading r,
+                            struct str needle, struct relation_where *where)
+{
+    struct str text = view_reading(j, v, r);
+    if (!text_relation(t->test, text, needle, where)) return false;
+    if (where->to < text.n || !view_is_cut(j, v, r)) return true;
+    *where = (struct relation_where){0};
+    return false;
+}
+
 static bool needle_matches(struct judgement *j, const struct ready_test *t, struct view *v, uint32_t needle,
                            struct relation_where *where)
 {
-    for (uint32_t k = 0; k < t->reading_count; k++) {
-        struct str text = view_reading(j, v, t->readings[k]);
-        if (needs_the_end(t->test->relation) && view_is_cut(j, v, t->readings[k])) continue;
-        if (text_relation(t->test, text, t->needles[k][needle], where)) return true;
-    }
+    for (uint32_t k = 0; k < t->reading_count; k++)
+        if (reading_relates(j, t, v, t->readings[k], t->needles[k][needle], where)) return true;
     return false;
 }
 
@@ -278,9 +280,8 @@ static bool equal_constant(const struct judgement *j, const struct ready_test *t
 static bool readings_relate(struct judgement *j, const struct ready_test *t, struct view *l, enum reading left,
                             struct view *r, enum reading right, struct relation_where *where)
 {
-    struct str a = view_reading(j, l, left), b = view_reading(j, r, right);
-    if (view_is_cut(j, r, right) || (needs_the_end(t->test->relation) && view_is_cut(j, l, left))) return false;
-    return text_relation(t->test, a, b, where);
+    struct str needle = view_reading(j, r, right);
+    return !view_is_cut(j, r, right) && reading_relates(j, t, l, left, needle, where);
 }
 
 static bool views_relate(struct judgement *j, const struct ready_test *t, struct view *l, struct view *r,
@@ -400,7 +401,6 @@ static enum answer_value match_patterns(struct judgement *j, const struct ready_
     }
     return t->pattern_count ? out : ANSWER_NO;
 }
-
 
 /* --- all together ------------------------------------------------------------------------------------------------- */
 
