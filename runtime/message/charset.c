@@ -221,9 +221,8 @@ static size_t long_form(const unsigned char *p, size_t n, uint32_t *out)
     return length;
 }
 
-/* What adds text stops somewhere beyond `end`, the length that *out is to have; charset_decode_within cuts. */
-
-/* So much of s as may be wanted, and a character more. */
+/* So much of s as may be wanted, and a character more: all that adds text stops soon beyond `end`, the length that *out
+ * is to have at most, and charset_decode_within cuts. */
 static void add_up_to(struct buf *out, struct str s, size_t end)
 {
     buf_add(out, s.n > end - out->n ? str_slice(s, 0, utf8_cut(s, end - out->n + 4)) : s);
@@ -312,6 +311,19 @@ static size_t unit_of(size_t row)
     return strncmp(name, "UTF-16", 6) == 0 ? 2 : strncmp(name, "UTF-32", 6) == 0 ? 4 : 1;
 }
 
+/* That no byte of a message can make glibc write anything but UTF-8 is not ours to promise. */
+static uint32_t make_sound(struct viewer *r, size_t begin, size_t end, struct buf *out)
+{
+    struct str made = {out->p + begin, out->n - begin};
+    if (str_is_utf8(made)) return 0;
+    struct buf sound = {0};
+    uint32_t flags = add_utf8(r, made, end - begin, &sound);
+    out->n = begin;
+    buf_add(out, buf_str(&sound));
+    buf_free(&sound);
+    return flags;
+}
+
 static uint32_t add_with_iconv(struct viewer *r, size_t row, struct str s, size_t end, struct buf *out)
 {
     iconv_t handle = charsets.handle[row];
@@ -356,16 +368,7 @@ static uint32_t add_with_iconv(struct viewer *r, size_t row, struct str s, size_
         size_t skip = shifted && *in != '-' ? 0 : step < left ? step : left;
         in += skip, left -= skip;
     }
-    /* That no byte of a message can make glibc write anything but UTF-8 is not ours to promise. */
-    struct str made = {out->p + begin, out->n - begin};
-    if (!str_is_utf8(made)) {
-        struct buf sound = {0};
-        flags |= add_utf8(r, made, end - begin, &sound);
-        out->n = begin;
-        buf_add(out, buf_str(&sound));
-        buf_free(&sound);
-    }
-    return flags;
+    return flags | make_sound(r, begin, end, out);
 }
 
 /* What many readers do not know, or take for ASCII. */

@@ -45,8 +45,8 @@ enum {
     VIEWS_BYTES_MAX = 8 * 1024 * 1024,    /* of all views but the first */
     READINGS_BYTES_MAX = 40 * 1024 * 1024 /* of work, of all attempts but the first */
 };
-/* All views of one value of the message; of a long one, while what the message keeps has room.  `size` is what every reading costs, in octets,
- * besides what it counts itself (viewer.work).  Beyond a limit: UNREADABLE_LIMIT. */
+/* All views of one value of the message; of a long one, while what the message keeps has room.  `size` is what every
+ * reading costs, in octets, besides what it counts itself (viewer.work).  Beyond a limit: UNREADABLE_LIMIT. */
 struct message_text views_collect(struct message *m, size_t size, text_viewer *read, void *self);
 /* The same for one of many values that share what may be spent: *left octets, which become less. */
 struct message_text views_collect_within(struct message *m, size_t size, size_t *left, text_viewer *read, void *self);
